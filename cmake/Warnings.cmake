@@ -1,0 +1,23 @@
+# One interface target that every library and program links: warnings, hardening, sanitizers.
+option(CARIBE_WERROR "Treat warnings as errors" OFF)
+option(CARIBE_HARDEN "Stack protector, fortified libc calls, full RELRO" OFF)
+option(CARIBE_SANITIZE "Address and undefined behaviour sanitizers" OFF)
+
+add_library(lvs_options INTERFACE)
+target_include_directories(lvs_options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
+target_compile_options(lvs_options INTERFACE
+  -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wno-missing-field-initializers
+  $<$<BOOL:${CARIBE_WERROR}>:-Werror>
+  $<$<CONFIG:Debug>:-D_GLIBCXX_ASSERTIONS>)
+target_compile_options(lvs_options INTERFACE
+  $<$<COMPILE_LANGUAGE:C>:-Wno-nonnull>)
+if(CARIBE_HARDEN)
+  set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+  target_compile_options(lvs_options INTERFACE -fstack-protector-strong -D_FORTIFY_SOURCE=2)
+  target_link_options(lvs_options INTERFACE -pie -Wl,-z,relro,-z,now)
+endif()
+if(CARIBE_SANITIZE)
+  target_compile_options(lvs_options INTERFACE
+    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(lvs_options INTERFACE -fsanitize=address,undefined)
+endif()

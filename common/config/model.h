@@ -1,0 +1,184 @@
+// lvs.cf as a value: one struct a block, a default for each field, durations as durations. Which text a field is read
+// from, its range and its help stand in schema.cpp; which rules hold between fields in validate.cpp.
+// The keys and defaults are Piranha's (lvs.cf(5)) and, marked "new", this suite's.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/address.h"
+#include "common/ipvs/types.h"
+#include "common/time.h"
+
+namespace lvs::config {
+
+enum class CoreKind { embedded, kernel };
+enum class FirstPacket { stack, express };
+enum class HeartbeatFormat { v2, legacy };
+enum class ServiceMode { lvs, fos };
+enum class ReservationAction { nothing, preempt };
+
+// "192.0.2.1 eth0:1": where a floating address lives. The label may equal the device.
+struct FloatingAddress {
+  Address address;
+  std::string device;                // eth0
+  std::string label;                 // eth0:1
+  std::optional<unsigned> prefix;    // From vip_nmask or nat_nmask; nothing: not given.
+  bool operator==(const FloatingAddress&) const = default;
+};
+
+// failback = 0 never, 1 as soon as able, a duration: after it has been able that long.
+struct Failback {
+  bool enabled = false;
+  Duration able_for{0};
+  bool operator==(const Failback&) const = default;
+};
+
+// What a monitor does to find out whether a server works (new key `check`, or from send/expect/send_program).
+struct TcpConnect { bool operator==(const TcpConnect&) const = default; };
+struct SendExpect {
+  std::string send;                  // As it goes out: escapes translated.
+  std::string expect;                // Prefix, "*" for any byte, or an extended regular expression.
+  bool is_regex = false;
+  bool operator==(const SendExpect&) const = default;
+};
+struct HttpCheck {
+  bool tls = false;
+  std::string path = "/";
+  std::string host;                  // Host header and TLS name; empty: the server's address.
+  std::string method = "GET";
+  std::vector<std::pair<int, int>> status = {{200, 399}};  // Accepted ranges, both ends included.
+  std::string body_regex;            // Empty: body not looked at.
+  bool verify = true;                // TLS: certificate and name.
+  bool operator==(const HttpCheck&) const = default;
+};
+struct ScriptCheck {
+  std::string command;               // %h and %p replaced as whole words.
+  std::string expect;                // Piranha: exact output less its last byte; empty: exit code counts.
+  bool operator==(const ScriptCheck&) const = default;
+};
+// Known by name and options, not yet run: dns, smtp, ftp, udp, ping, agent.
+struct NamedCheck {
+  std::string kind;
+  std::vector<std::pair<std::string, std::string>> options;
+  bool operator==(const NamedCheck&) const = default;
+};
+using Check = std::variant<TcpConnect, SendExpect, HttpCheck, ScriptCheck, NamedCheck>;
+
+struct MarkPorts {                   // One word of mark_ports: "tcp/80,443", "tcp/10000:20000", "esp"
+  std::string protocol;              // tcp udp sctp esp ah
+  std::vector<std::pair<uint16_t, uint16_t>> ranges;  // First and last, both included; empty for esp and ah.
+  bool operator==(const MarkPorts&) const = default;
+};
+
+struct RealServer {
+  std::string name;
+  int line = 0;                      // Of its `server` line in the file.
+  Address address;
+  bool active = false;
+  int weight = 1;
+  uint16_t port = 0;                 // Resolved: own port, else the virtual's.
+  bool port_given = false;
+  std::optional<ipvs::Forward> forward;  // new
+  uint32_t u_threshold = 0;          // new
+  uint32_t l_threshold = 0;          // new
+  bool operator==(const RealServer&) const = default;
+};
+
+struct VirtualService {
+  std::string name;
+  int line = 0;
+  bool active = false;
+  std::optional<FloatingAddress> address;
+  uint16_t port = 80;
+  ipvs::Protocol protocol = ipvs::Protocol::tcp;
+  uint32_t fwmark = 0;               // 0: keyed by address and port.
+  std::vector<MarkPorts> mark_ports; // new
+  std::string scheduler = "wlc";
+  std::vector<std::string> sched_flags;  // new
+  Duration persistent{0};            // 0: off.
+  unsigned pmask_prefix = 32;        // Persistence granularity.
+  std::optional<ipvs::Forward> forward;  // new; nothing: the global `network`.
+  std::string send;                  // As written, quotes and escapes untouched.
+  std::string expect;
+  bool use_regex = false;
+  std::string send_program;
+  bool script_legacy = false;        // new: Piranha's "timeout or failure of a script counts as up".
+  std::optional<Check> check;        // new; nothing: derived from send, expect, send_program.
+  Duration timeout = std::chrono::seconds{10};   // Of each step of a check; and the pause unless `interval` is given.
+  std::optional<Duration> interval;  // new
+  Duration reentry = std::chrono::seconds{180};
+  std::optional<int> rise;           // new; nothing: from reentry / pause.
+  int fall = 1;                      // new
+  int quorum = 1;                    // new
+  Duration drain{0};                 // new
+  std::string load_monitor = "none";
+  bool quiesce_server = false;
+  std::optional<Address> sorry_server;
+  std::string client_monitor;
+  std::string start_cmd, stop_cmd;   // failover blocks
+  std::vector<RealServer> servers;
+  bool operator==(const VirtualService&) const = default;
+};
+
+struct Config {
+  int serial_no = 0;
+  std::optional<Address> primary;
+  std::optional<Address> primary_private;
+  std::string primary_shared;
+  std::optional<Address> backup;     // Nothing also when written 0.0.0.0.
+  bool backup_active = false;
+  std::optional<Address> backup_private;
+  std::string backup_shared;
+  bool heartbeat = false;            // Read, never used; heartbeating depends on backup_active.
+  uint16_t heartbeat_port = 539;
+  Duration keepalive = std::chrono::seconds{2};
+  Duration deadtime = std::chrono::seconds{5};
+  ipvs::Forward network = ipvs::Forward::masq;
+  std::optional<FloatingAddress> nat_router;
+  ServiceMode service = ServiceMode::lvs;
+  std::string rsh_command = "rsh";
+  std::string debug_level = "NONE";
+  int monitor_links = 0;
+  bool syncdaemon = false;
+  std::string syncd_iface = "eth0";
+  int syncd_id = 0;
+  uint32_t tcp_timeout = 0, tcpfin_timeout = 0, udp_timeout = 0;  // Seconds; 0: as they are.
+  bool hard_shutdown = true;
+  std::string active_cmd, inactive_cmd;
+  ReservationAction reservation_conflict_action = ReservationAction::nothing;
+  std::string ipvsadm = "/sbin/ipvsadm";
+  bool sync = false;
+
+  // New keys.
+  CoreKind core = CoreKind::embedded;
+  FirstPacket first_packet = FirstPacket::stack;
+  std::vector<std::string> interfaces;
+  std::optional<std::string> heartbeat_key = "/etc/sysconfig/ha/heartbeat.key";  // Nothing: written `none`.
+  HeartbeatFormat heartbeat_format = HeartbeatFormat::v2;
+  Failback failback;
+  std::vector<Address> witness;
+  Duration lvsd_grace = std::chrono::seconds{10};
+  bool manage_sysctls = true;
+  bool standby_monitoring = true;
+  bool split_guard = true;
+
+  std::vector<VirtualService> virtuals;
+  std::vector<VirtualService> failovers;
+  bool operator==(const Config&) const = default;
+};
+
+// The check that a service's servers get: `check`, else send_program, send/expect, Piranha's built-in HTTP probe for
+// port 80 without any of them, else a TCP connect.
+Check effective_check(const VirtualService& service);
+// rise, else reentry / pause, at least 1 (Piranha counts reentry in check periods).
+int effective_rise(const VirtualService& service);
+Duration effective_interval(const VirtualService& service);  // interval, else timeout
+ipvs::Forward effective_forward(const Config& config, const VirtualService& service, const RealServer& server);
+// The distinct floating addresses of active virtuals, first one of an address wins; then nat_router if network = nat.
+std::vector<FloatingAddress> floating_addresses(const Config& config);
+
+}  // namespace lvs::config

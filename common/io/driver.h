@@ -1,0 +1,62 @@
+// Joins a pure core to its shell: feeds an event, performs the actions in the order given, arms the one timer.
+//
+// Core:  Step step(const Event&, TimePoint now), where Step has `std::vector<Action> actions` (a variant) and
+//        `std::optional<TimePoint> wake_at`.
+// Shell: an overload of perform(const A&) for each alternative of Action; one that is missing does not compile.
+// Actions may feed further events: they are queued and stepped after the current actions are done, never nested.
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <variant>
+
+#include "common/time.h"
+
+namespace lvs::io {
+
+template <typename Core, typename Shell, typename Event, typename WakeEvent>
+class Driver {
+ public:
+  Driver(boost::asio::io_context& io, Core& core, Shell& shell)
+      : timer_(io), core_(core), shell_(shell) {}
+
+  void feed(Event event) {
+    queue_.push_back(std::move(event));
+    if (running_) {
+      return;
+    }
+    running_ = true;
+    while (!queue_.empty()) {
+      const Event next = std::move(queue_.front());
+      queue_.pop_front();
+      const auto step = core_.step(next, Clock::now());
+      for (const auto& action : step.actions) {
+        std::visit([this](const auto& a) { shell_.perform(a); }, action);
+      }
+      arm(step.wake_at);
+    }
+    running_ = false;
+  }
+
+ private:
+  void arm(std::optional<TimePoint> wake_at) {
+    timer_.cancel();
+    if (!wake_at) {
+      return;
+    }
+    timer_.expires_after(*wake_at - Clock::now());
+    timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) {
+        feed(WakeEvent{});
+      }
+    });
+  }
+
+  boost::asio::steady_timer timer_;
+  Core& core_;
+  Shell& shell_;
+  std::deque<Event> queue_;
+  bool running_ = false;
+};
+
+}  // namespace lvs::io

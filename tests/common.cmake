@@ -1,0 +1,2 @@
+lvs_test(unit/common/address lvs_common)
+lvs_test(unit/common/log lvs_common)
