@@ -17,3 +17,15 @@ function(lvs_test PATH)
     add_dependencies(sanitized_tests ${name})
   endif()
 endfunction()
+
+# lvs_fuzz_replay(NAME LIBS...): tests/fuzz/NAME.cpp with a main that replays tests/fuzz/corpus/NAME and a bounded,
+# seeded number of mutations of it, as an ordinary test. With clang and -fsanitize=fuzzer the same file is a fuzzer.
+function(lvs_fuzz_replay NAME)
+  set(name fuzz.${NAME})
+  add_executable(${name} ${PROJECT_SOURCE_DIR}/tests/fuzz/${NAME}.cpp ${PROJECT_SOURCE_DIR}/tests/fuzz/main.cpp)
+  target_link_libraries(${name} PRIVATE lvs_options lvs_common ${ARGN})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  add_test(NAME ${name} COMMAND ${name} ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${NAME})
+  set_tests_properties(${name} PROPERTIES LABELS fuzz-replay TIMEOUT 120)
+  add_dependencies(sanitized_tests ${name})
+endfunction()

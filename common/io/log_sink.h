@@ -1,0 +1,16 @@
+// Where log lines go: syslog (facility daemon, with pid) once a daemon is in the background, standard error while it is
+// in the foreground. The one place that knows spdlog. Writing never waits for a dead syslog: the socket is a datagram.
+#pragma once
+
+#include <string>
+
+#include "common/log.h"
+
+namespace lvs::io {
+
+enum class LogTarget { standard_error, syslog };
+
+void open_log(const std::string& ident, LogTarget target, Level lowest);
+void log(const LogEvent& event);  // Before open_log: to standard error.
+
+}  // namespace lvs::io

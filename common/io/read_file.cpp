@@ -1,0 +1,73 @@
+#include "common/io/read_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "common/io/unique_fd.h"
+
+namespace lvs::io {
+
+Result<std::string> read_file(const std::string& path, size_t size_max) {
+  const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!fd) {
+    return os_error(errno, path);
+  }
+  std::string bytes;
+  char chunk[65536];
+  for (;;) {
+    const ssize_t n = ::read(fd.get(), chunk, sizeof chunk);
+    if (n < 0 && errno == EINTR) {
+      continue;
+    }
+    if (n < 0) {
+      return os_error(errno, path);
+    }
+    if (n == 0) {
+      return bytes;
+    }
+    bytes.append(chunk, static_cast<size_t>(n));
+    if (bytes.size() > size_max) {
+      return Error{EFBIG, path + ": larger than " + std::to_string(size_max) + " bytes"};
+    }
+  }
+}
+
+namespace {
+
+Result<Ok> write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno != EINTR) {
+      return os_error(errno, "write");
+    }
+    bytes.remove_prefix(n > 0 ? static_cast<size_t>(n) : 0);
+  }
+  if (::fsync(fd) != 0) {
+    return os_error(errno, "fsync");
+  }
+  return Ok{};
+}
+
+}  // namespace
+
+Result<Ok> write_file_atomically(const std::string& path, std::string_view bytes, mode_t mode) {
+  std::string beside = path + ".XXXXXX";
+  const UniqueFd fd{::mkostemp(beside.data(), O_CLOEXEC)};
+  if (!fd) {
+    return os_error(errno, path);
+  }
+  auto written = write_all(fd.get(), bytes);
+  if (written && ::fchmod(fd.get(), mode) != 0) {
+    written = os_error(errno, "chmod");
+  }
+  if (written && ::rename(beside.c_str(), path.c_str()) != 0) {
+    written = os_error(errno, "rename");
+  }
+  if (!written) {
+    ::unlink(beside.c_str());
+    return written.error().in(path);
+  }
+  return Ok{};
+}
+
+}  // namespace lvs::io
