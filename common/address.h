@@ -1,4 +1,5 @@
-// IPv4 and IPv6 addresses and address:port pairs as values: ordered, comparable, printable. No resolver here.
+// IPv4 and IPv6 addresses and address:port pairs as values: ordered, comparable, printable. No
+// resolver here.
 #pragma once
 
 #include <array>
@@ -25,8 +26,8 @@ class Address {
   bool is_v4() const { return family_ == Family::v4; }
   bool is_unspecified() const;  // 0.0.0.0 or ::
   bool is_loopback() const;     // 127.0.0.0/8 or ::1
-  uint32_t v4_host() const;       // Host order. Only for v4.
-  uint32_t v4_network() const;    // Network order, as the kernel's structs hold it. Only for v4.
+  uint32_t v4_host() const;     // Host order. Only for v4.
+  uint32_t v4_network() const;  // Network order, as the kernel's structs hold it. Only for v4.
   const uint8_t* bytes() const { return bytes_.data(); }
   size_t size() const { return is_v4() ? 4 : 16; }
   int af() const;  // AF_INET or AF_INET6

@@ -1,6 +1,7 @@
-// What lvsd asks of nanny and what nanny answers. One monitor watches one target with one check; services that share
-// a server and a check share the monitor. The two daemons speak over a SEQPACKET socket pair, one JSON object a
-// packet (monitor_codec): lvsd sends SetMonitor / RemoveMonitor, nanny sends Verdict on transitions and once first.
+// What lvsd asks of nanny and what nanny answers. One monitor watches one target with one check;
+// services that share a server and a check share the monitor. The two daemons speak over a
+// SEQPACKET socket pair, one JSON object a packet (monitor_codec): lvsd sends SetMonitor /
+// RemoveMonitor, nanny sends Verdict on transitions and once first.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +23,8 @@ struct Monitor {
   config::Check check;
   Duration interval;  // Pause between the end of one check and the start of the next.
   Duration timeout;   // Of each step of a check.
-  int rise = 1;       // Consecutive successes before up; the first verdict after start needs one only.
-  int fall = 1;       // Consecutive failures before down.
+  int rise = 1;  // Consecutive successes before up; the first verdict after start needs one only.
+  int fall = 1;  // Consecutive failures before down.
   bool operator==(const Monitor&) const = default;
 };
 
@@ -43,8 +44,8 @@ enum class Health : uint8_t { unknown, up, down };
 struct Verdict {
   MonitorId id;
   Health health = Health::unknown;  // up or down on the wire; unknown only inside lvsd.
-  std::string reason;               // "connect: Connection refused", "status 503", ...: at most 200 bytes.
-  Duration latency{0};              // Of the check that decided.
+  std::string reason;   // "connect: Connection refused", "status 503", ...: at most 200 bytes.
+  Duration latency{0};  // Of the check that decided.
   bool operator==(const Verdict&) const = default;
 };
 

@@ -1,5 +1,6 @@
-// Errors are values that say what was being done. Result<T> holds a T or an Error; an Error is an errno-like code and
-// a sentence that grows as it rises: "add destination 10.0.0.2:80: netlink: No such process".
+// Errors are values that say what was being done. Result<T> holds a T or an Error; an Error is an
+// errno-like code and a sentence that grows as it rises: "add destination 10.0.0.2:80: netlink: No
+// such process".
 #pragma once
 
 #include <cerrno>

@@ -1,6 +1,7 @@
-// Time as the cores see it: points and spans handed in with each event. This header names the one clock of the
-// suite; only common/io/clock.cpp may read it. The clock is CLOCK_BOOTTIME: it never steps, and it goes on while
-// the machine is suspended, so a lease that ran out during a suspend counts as run out.
+// Time as the cores see it: points and spans handed in with each event. This header names the one
+// clock of the suite; only common/io/clock.cpp may read it. The clock is CLOCK_BOOTTIME: it never
+// steps, and it goes on while the machine is suspended, so a lease that ran out during a suspend
+// counts as run out.
 #pragma once
 
 #include <chrono>

@@ -1,6 +1,7 @@
-// lvs.cf as a value: one struct a block, a default for each field, durations as durations. Which text a field is read
-// from, its range and its help stand in schema.cpp; which rules hold between fields in validate.cpp.
-// The keys and defaults are Piranha's (lvs.cf(5)) and, marked "new", this suite's.
+// lvs.cf as a value: one struct a block, a default for each field, durations as durations. Which
+// text a field is read from, its range and its help stand in schema.cpp; which rules hold between
+// fields in validate.cpp. The keys and defaults are Piranha's (lvs.cf(5)) and, marked "new", this
+// suite's.
 #pragma once
 
 #include <cstdint>
@@ -24,9 +25,9 @@ enum class ReservationAction { nothing, preempt };
 // "192.0.2.1 eth0:1": where a floating address lives. The label may equal the device.
 struct FloatingAddress {
   Address address;
-  std::string device;                // eth0
-  std::string label;                 // eth0:1
-  std::optional<unsigned> prefix;    // From vip_nmask or nat_nmask; nothing: not given.
+  std::string device;              // eth0
+  std::string label;               // eth0:1
+  std::optional<unsigned> prefix;  // From vip_nmask or nat_nmask; nothing: not given.
   bool operator==(const FloatingAddress&) const = default;
 };
 
@@ -37,27 +38,30 @@ struct Failback {
   bool operator==(const Failback&) const = default;
 };
 
-// What a monitor does to find out whether a server works (new key `check`, or from send/expect/send_program).
-struct TcpConnect { bool operator==(const TcpConnect&) const = default; };
+// What a monitor does to find out whether a server works (new key `check`, or from
+// send/expect/send_program).
+struct TcpConnect {
+  bool operator==(const TcpConnect&) const = default;
+};
 struct SendExpect {
-  std::string send;                  // As it goes out: escapes translated.
-  std::string expect;                // Prefix, "*" for any byte, or an extended regular expression.
+  std::string send;    // As it goes out: escapes translated.
+  std::string expect;  // Prefix, "*" for any byte, or an extended regular expression.
   bool is_regex = false;
   bool operator==(const SendExpect&) const = default;
 };
 struct HttpCheck {
   bool tls = false;
   std::string path = "/";
-  std::string host;                  // Host header and TLS name; empty: the server's address.
+  std::string host;  // Host header and TLS name; empty: the server's address.
   std::string method = "GET";
   std::vector<std::pair<int, int>> status = {{200, 399}};  // Accepted ranges, both ends included.
-  std::string body_regex;            // Empty: body not looked at.
-  bool verify = true;                // TLS: certificate and name.
+  std::string body_regex;                                  // Empty: body not looked at.
+  bool verify = true;                                      // TLS: certificate and name.
   bool operator==(const HttpCheck&) const = default;
 };
 struct ScriptCheck {
-  std::string command;               // %h and %p replaced as whole words.
-  std::string expect;                // Piranha: exact output less its last byte; empty: exit code counts.
+  std::string command;  // %h and %p replaced as whole words.
+  std::string expect;   // Piranha: exact output less its last byte; empty: exit code counts.
   bool operator==(const ScriptCheck&) const = default;
 };
 // Known by name and options, not yet run: dns, smtp, ftp, udp, ping, agent.
@@ -68,23 +72,24 @@ struct NamedCheck {
 };
 using Check = std::variant<TcpConnect, SendExpect, HttpCheck, ScriptCheck, NamedCheck>;
 
-struct MarkPorts {                   // One word of mark_ports: "tcp/80,443", "tcp/10000:20000", "esp"
-  std::string protocol;              // tcp udp sctp esp ah
-  std::vector<std::pair<uint16_t, uint16_t>> ranges;  // First and last, both included; empty for esp and ah.
+struct MarkPorts {       // One word of mark_ports: "tcp/80,443", "tcp/10000:20000", "esp"
+  std::string protocol;  // tcp udp sctp esp ah
+  std::vector<std::pair<uint16_t, uint16_t>>
+      ranges;  // First and last, both included; empty for esp and ah.
   bool operator==(const MarkPorts&) const = default;
 };
 
 struct RealServer {
   std::string name;
-  int line = 0;                      // Of its `server` line in the file.
+  int line = 0;  // Of its `server` line in the file.
   Address address;
   bool active = false;
   int weight = 1;
-  uint16_t port = 0;                 // Resolved: own port, else the virtual's.
+  uint16_t port = 0;  // Resolved: own port, else the virtual's.
   bool port_given = false;
   std::optional<ipvs::Forward> forward;  // new
-  uint32_t u_threshold = 0;          // new
-  uint32_t l_threshold = 0;          // new
+  uint32_t u_threshold = 0;              // new
+  uint32_t l_threshold = 0;              // new
   bool operator==(const RealServer&) const = default;
 };
 
@@ -95,31 +100,32 @@ struct VirtualService {
   std::optional<FloatingAddress> address;
   uint16_t port = 80;
   ipvs::Protocol protocol = ipvs::Protocol::tcp;
-  uint32_t fwmark = 0;               // 0: keyed by address and port.
-  std::vector<MarkPorts> mark_ports; // new
+  uint32_t fwmark = 0;                // 0: keyed by address and port.
+  std::vector<MarkPorts> mark_ports;  // new
   std::string scheduler = "wlc";
   std::vector<std::string> sched_flags;  // new
-  Duration persistent{0};            // 0: off.
-  unsigned pmask_prefix = 32;        // Persistence granularity.
+  Duration persistent{0};                // 0: off.
+  unsigned pmask_prefix = 32;            // Persistence granularity.
   std::optional<ipvs::Forward> forward;  // new; nothing: the global `network`.
-  std::string send;                  // As written, quotes and escapes untouched.
+  std::string send;                      // As written, quotes and escapes untouched.
   std::string expect;
   bool use_regex = false;
   std::string send_program;
-  bool script_legacy = false;        // new: Piranha's "timeout or failure of a script counts as up".
-  std::optional<Check> check;        // new; nothing: derived from send, expect, send_program.
-  Duration timeout = std::chrono::seconds{10};   // Of each step of a check; and the pause unless `interval` is given.
+  bool script_legacy = false;  // new: Piranha's "timeout or failure of a script counts as up".
+  std::optional<Check> check;  // new; nothing: derived from send, expect, send_program.
+  Duration timeout = std::chrono::seconds{
+      10};  // Of each step of a check; and the pause unless `interval` is given.
   std::optional<Duration> interval;  // new
   Duration reentry = std::chrono::seconds{180};
-  std::optional<int> rise;           // new; nothing: from reentry / pause.
-  int fall = 1;                      // new
-  int quorum = 1;                    // new
-  Duration drain{0};                 // new
+  std::optional<int> rise;  // new; nothing: from reentry / pause.
+  int fall = 1;             // new
+  int quorum = 1;           // new
+  Duration drain{0};        // new
   std::string load_monitor = "none";
   bool quiesce_server = false;
   std::optional<Address> sorry_server;
   std::string client_monitor;
-  std::string start_cmd, stop_cmd;   // failover blocks
+  std::string start_cmd, stop_cmd;  // failover blocks
   std::vector<RealServer> servers;
   bool operator==(const VirtualService&) const = default;
 };
@@ -129,11 +135,11 @@ struct Config {
   std::optional<Address> primary;
   std::optional<Address> primary_private;
   std::string primary_shared;
-  std::optional<Address> backup;     // Nothing also when written 0.0.0.0.
+  std::optional<Address> backup;  // Nothing also when written 0.0.0.0.
   bool backup_active = false;
   std::optional<Address> backup_private;
   std::string backup_shared;
-  bool heartbeat = false;            // Read, never used; heartbeating depends on backup_active.
+  bool heartbeat = false;  // Read, never used; heartbeating depends on backup_active.
   uint16_t heartbeat_port = 539;
   Duration keepalive = std::chrono::seconds{2};
   Duration deadtime = std::chrono::seconds{5};
@@ -157,7 +163,8 @@ struct Config {
   CoreKind core = CoreKind::embedded;
   FirstPacket first_packet = FirstPacket::stack;
   std::vector<std::string> interfaces;
-  std::optional<std::string> heartbeat_key = "/etc/sysconfig/ha/heartbeat.key";  // Nothing: written `none`.
+  std::optional<std::string> heartbeat_key =
+      "/etc/sysconfig/ha/heartbeat.key";  // Nothing: written `none`.
   HeartbeatFormat heartbeat_format = HeartbeatFormat::v2;
   Failback failback;
   std::vector<Address> witness;
@@ -171,14 +178,16 @@ struct Config {
   bool operator==(const Config&) const = default;
 };
 
-// The check that a service's servers get: `check`, else send_program, send/expect, Piranha's built-in HTTP probe for
-// port 80 without any of them, else a TCP connect.
+// The check that a service's servers get: `check`, else send_program, send/expect, Piranha's
+// built-in HTTP probe for port 80 without any of them, else a TCP connect.
 Check effective_check(const VirtualService& service);
 // rise, else reentry / pause, at least 1 (Piranha counts reentry in check periods).
 int effective_rise(const VirtualService& service);
 Duration effective_interval(const VirtualService& service);  // interval, else timeout
-ipvs::Forward effective_forward(const Config& config, const VirtualService& service, const RealServer& server);
-// The distinct floating addresses of active virtuals, first one of an address wins; then nat_router if network = nat.
+ipvs::Forward effective_forward(const Config& config, const VirtualService& service,
+                                const RealServer& server);
+// The distinct floating addresses of active virtuals, first one of an address wins; then nat_router
+// if network = nat.
 std::vector<FloatingAddress> floating_addresses(const Config& config);
 
 }  // namespace lvs::config

@@ -63,7 +63,8 @@ struct ControlServer::Shared {
 
 namespace {
 
-// One client: reads a line, answers it, reads the next. Lives as long as an operation of its own is under way.
+// One client: reads a line, answers it, reads the next. Lives as long as an operation of its own is
+// under way.
 class Session : public std::enable_shared_from_this<Session> {
  public:
   Session(Stream::socket socket, std::shared_ptr<ControlServer::Shared> server)
@@ -73,26 +74,29 @@ class Session : public std::enable_shared_from_this<Session> {
   ~Session() { --server_->clients; }
 
   void read() {
-    asio::async_read_until(socket_, input_, '\n', [self = shared_from_this()](ErrorCode error, size_t size) {
-      if (!error && !self->server_->closed) {
-        self->answer(take_line(self->input_, size));
-      }
-    });
+    asio::async_read_until(socket_, input_, '\n',
+                           [self = shared_from_this()](ErrorCode error, size_t size) {
+                             if (!error && !self->server_->closed) {
+                               self->answer(take_line(self->input_, size));
+                             }
+                           });
   }
 
  private:
   void answer(const std::string& line) {
     const auto request = parse_object(line);
-    json::object reply = request ? server_->handler(*request) : control_error("expected one JSON object a line");
+    json::object reply =
+        request ? server_->handler(*request) : control_error("expected one JSON object a line");
     if (!reply.contains("ok")) {
       reply["ok"] = true;
     }
     output_ = json::serialize(reply) + "\n";
-    asio::async_write(socket_, asio::buffer(output_), [self = shared_from_this()](ErrorCode error, size_t) {
-      if (!error) {
-        self->read();
-      }
-    });
+    asio::async_write(socket_, asio::buffer(output_),
+                      [self = shared_from_this()](ErrorCode error, size_t) {
+                        if (!error) {
+                          self->read();
+                        }
+                      });
   }
 
   Stream::socket socket_;
@@ -115,7 +119,8 @@ void accept_next(const std::shared_ptr<ControlServer::Shared>& server) {
 
 }  // namespace
 
-Result<std::unique_ptr<ControlServer>> ControlServer::listen(asio::io_context& io, const std::string& name,
+Result<std::unique_ptr<ControlServer>> ControlServer::listen(asio::io_context& io,
+                                                             const std::string& name,
                                                              Handler handler) {
   auto shared = std::make_shared<Shared>(io, std::move(handler));
   ErrorCode error;
@@ -141,36 +146,41 @@ ControlServer::~ControlServer() {
 
 struct ControlClient::Shared : std::enable_shared_from_this<ControlClient::Shared> {
   Shared(asio::io_context& io, OnReply reply, OnClosed close)
-      : socket(io), input(kControlReplyMax), on_reply(std::move(reply)), on_closed(std::move(close)) {}
+      : socket(io),
+        input(kControlReplyMax),
+        on_reply(std::move(reply)),
+        on_closed(std::move(close)) {}
 
   void read() {
-    asio::async_read_until(socket, input, '\n', [self = shared_from_this()](ErrorCode error, size_t size) {
-      if (error) {
-        return self->fail();
-      }
-      const auto reply = parse_object(take_line(self->input, size));
-      if (!reply) {
-        return self->fail();
-      }
-      if (self->on_reply) {
-        self->on_reply(*reply);
-      }
-      if (!self->dead) {
-        self->read();
-      }
-    });
+    asio::async_read_until(socket, input, '\n',
+                           [self = shared_from_this()](ErrorCode error, size_t size) {
+                             if (error) {
+                               return self->fail();
+                             }
+                             const auto reply = parse_object(take_line(self->input, size));
+                             if (!reply) {
+                               return self->fail();
+                             }
+                             if (self->on_reply) {
+                               self->on_reply(*reply);
+                             }
+                             if (!self->dead) {
+                               self->read();
+                             }
+                           });
   }
 
   void write() {
-    asio::async_write(socket, asio::buffer(queue.front()), [self = shared_from_this()](ErrorCode error, size_t) {
-      if (error) {
-        return self->fail();
-      }
-      self->queue.pop_front();
-      if (!self->queue.empty() && !self->dead) {
-        self->write();
-      }
-    });
+    asio::async_write(socket, asio::buffer(queue.front()),
+                      [self = shared_from_this()](ErrorCode error, size_t) {
+                        if (error) {
+                          return self->fail();
+                        }
+                        self->queue.pop_front();
+                        if (!self->queue.empty() && !self->dead) {
+                          self->write();
+                        }
+                      });
   }
 
   void fail() {
@@ -192,11 +202,14 @@ struct ControlClient::Shared : std::enable_shared_from_this<ControlClient::Share
   bool dead = false;
 };
 
-Result<std::unique_ptr<ControlClient>> ControlClient::connect(asio::io_context& io, const std::string& name,
-                                                              OnReply on_reply, OnClosed on_closed) {
+Result<std::unique_ptr<ControlClient>> ControlClient::connect(asio::io_context& io,
+                                                              const std::string& name,
+                                                              OnReply on_reply,
+                                                              OnClosed on_closed) {
   auto shared = std::make_shared<Shared>(io, std::move(on_reply), std::move(on_closed));
   ErrorCode error;
-  shared->socket.connect(abstract_endpoint(name), error);  // Local: answers at once, also when nobody listens.
+  shared->socket.connect(abstract_endpoint(name),
+                         error);  // Local: answers at once, also when nobody listens.
   if (error) {
     return Error{error.value(), name + ": " + error.message()};
   }
@@ -225,23 +238,31 @@ void ControlClient::send(const json::object& request) {
   }
 }
 
-Result<json::object> control_call(const std::string& name, const json::object& request, Duration patience) {
+Result<json::object> control_call(const std::string& name, const json::object& request,
+                                  Duration patience) {
   asio::io_context io;
   std::optional<json::object> reply;
   auto client = ControlClient::connect(
-      io, name, [&](const json::object& r) { reply = r; io.stop(); }, [&] { io.stop(); });
+      io, name,
+      [&](const json::object& r) {
+        reply = r;
+        io.stop();
+      },
+      [&] { io.stop(); });
   if (!client) {
     return client.error();
   }
   (*client)->send(request);
   io.run_for(patience);
   if (!reply) {
-    return Error{ETIMEDOUT, name + ": no answer within " + std::to_string(to_ms(patience).count()) + " ms"};
+    return Error{ETIMEDOUT,
+                 name + ": no answer within " + std::to_string(to_ms(patience).count()) + " ms"};
   }
   const json::value* ok = reply->if_contains("ok");
   if (ok != nullptr && ok->is_bool() && !ok->get_bool()) {
     const json::value* text = reply->if_contains("error");
-    return Error{EIO, text != nullptr && text->is_string() ? std::string(text->get_string()) : "refused"};
+    return Error{
+        EIO, text != nullptr && text->is_string() ? std::string(text->get_string()) : "refused"};
   }
   return *std::move(reply);
 }

@@ -91,8 +91,11 @@ PidFile::~PidFile() {
   }
 }
 
-Signals::Signals(boost::asio::io_context& io, std::function<void(int)> on_stop, std::function<void()> on_reload)
-    : set_(io, SIGTERM, SIGINT, SIGHUP), on_stop_(std::move(on_stop)), on_reload_(std::move(on_reload)) {
+Signals::Signals(boost::asio::io_context& io, std::function<void(int)> on_stop,
+                 std::function<void()> on_reload)
+    : set_(io, SIGTERM, SIGINT, SIGHUP),
+      on_stop_(std::move(on_stop)),
+      on_reload_(std::move(on_reload)) {
   std::signal(SIGPIPE, SIG_IGN);
   wait();
 }

@@ -1,5 +1,6 @@
-// The life that all daemons share: go to the background, pid file, signals, readiness. A main reads its options,
-// calls become_daemon(), builds its parts and runs the loop; this file decides nothing about any of them.
+// The life that all daemons share: go to the background, pid file, signals, readiness. A main reads
+// its options, calls become_daemon(), builds its parts and runs the loop; this file decides nothing
+// about any of them.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -12,8 +13,9 @@
 
 namespace lvs::io {
 
-// Double fork, own session, standard streams to /dev/null. The first parent waits until the daemon calls ready() or
-// dies: so `service pulse start` fails when the daemon does. Returns only in the daemon.
+// Double fork, own session, standard streams to /dev/null. The first parent waits until the daemon
+// calls ready() or dies: so `service pulse start` fails when the daemon does. Returns only in the
+// daemon.
 class Background {
  public:
   static Result<Background> enter();
@@ -42,7 +44,8 @@ class PidFile {
 // TERM and INT call on_stop (with the number), HUP calls on_reload; each as often as it comes.
 class Signals {
  public:
-  Signals(boost::asio::io_context& io, std::function<void(int)> on_stop, std::function<void()> on_reload);
+  Signals(boost::asio::io_context& io, std::function<void(int)> on_stop,
+          std::function<void()> on_reload);
 
  private:
   void wait();
@@ -51,7 +54,8 @@ class Signals {
   std::function<void()> on_reload_;
 };
 
-// "sd_notify" when an init system listens, nothing otherwise: "READY=1", "STATUS=...", "STOPPING=1".
+// "sd_notify" when an init system listens, nothing otherwise: "READY=1", "STATUS=...",
+// "STOPPING=1".
 void notify_init(const std::string& state);
 
 // "pulse (Caribe) 0.1.0"

@@ -1,9 +1,12 @@
-// Joins a pure core to its shell: feeds an event, performs the actions in the order given, arms the one timer.
+// Joins a pure core to its shell: feeds an event, performs the actions in the order given, arms the
+// one timer.
 //
-// Core:  Step step(const Event&, TimePoint now), where Step has `std::vector<Action> actions` (a variant) and
+// Core:  Step step(const Event&, TimePoint now), where Step has `std::vector<Action> actions` (a
+// variant) and
 //        `std::optional<TimePoint> wake_at`.
-// Shell: an overload of perform(const A&) for each alternative of Action; one that is missing does not compile.
-// Actions may feed further events: they are queued and stepped after the current actions are done, never nested.
+// Shell: an overload of perform(const A&) for each alternative of Action; one that is missing does
+// not compile. Actions may feed further events: they are queued and stepped after the current
+// actions are done, never nested.
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>

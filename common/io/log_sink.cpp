@@ -10,11 +10,16 @@ namespace {
 // spdlog has no level between info and warning: notice is written as info.
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
-    case Level::debug: return spdlog::level::debug;
-    case Level::info: return spdlog::level::info;
-    case Level::notice: return spdlog::level::info;
-    case Level::warning: return spdlog::level::warn;
-    case Level::error: return spdlog::level::err;
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::notice:
+      return spdlog::level::info;
+    case Level::warning:
+      return spdlog::level::warn;
+    case Level::error:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
@@ -27,7 +32,8 @@ void open_log(const std::string& ident, LogTarget target, Level lowest) {
     logger = std::make_shared<spdlog::logger>(
         ident, std::make_shared<spdlog::sinks::syslog_sink_st>(ident, LOG_PID, LOG_DAEMON, false));
   } else {
-    logger = std::make_shared<spdlog::logger>(ident, std::make_shared<spdlog::sinks::stderr_color_sink_st>());
+    logger = std::make_shared<spdlog::logger>(
+        ident, std::make_shared<spdlog::sinks::stderr_color_sink_st>());
     logger->set_pattern("%Y-%m-%d %H:%M:%S.%e " + ident + "[%P]: %^%l%$ %v");
   }
   logger->set_level(to_spdlog(lowest));

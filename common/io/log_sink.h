@@ -1,5 +1,6 @@
-// Where log lines go: syslog (facility daemon, with pid) once a daemon is in the background, standard error while it is
-// in the foreground. The one place that knows spdlog. Writing never waits for a dead syslog: the socket is a datagram.
+// Where log lines go: syslog (facility daemon, with pid) once a daemon is in the background,
+// standard error while it is in the foreground. The one place that knows spdlog. Writing never
+// waits for a dead syslog: the socket is a datagram.
 #pragma once
 
 #include <string>

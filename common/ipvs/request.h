@@ -1,6 +1,7 @@
-// The language between administrators' programs and a core: one struct a command of the generic-netlink family
-// "IPVS", and what each answers. The codec turns these into the kernel's messages and back; plan() emits them;
-// the embedded core executes them; the kernel's ip_vs gets them through a netlink socket.
+// The language between administrators' programs and a core: one struct a command of the
+// generic-netlink family "IPVS", and what each answers. The codec turns these into the kernel's
+// messages and back; plan() emits them; the embedded core executes them; the kernel's ip_vs gets
+// them through a netlink socket.
 #pragma once
 
 #include <optional>
@@ -13,7 +14,11 @@
 
 namespace lvs::ipvs {
 
-struct NewService { ServiceKey key; Service service; bool operator==(const NewService&) const = default; };
+struct NewService {
+  ServiceKey key;
+  Service service;
+  bool operator==(const NewService&) const = default;
+};
 // flags_mask: which bits of service.flags count; the others stay (the kernel's merge rule).
 struct SetService {
   ServiceKey key;
@@ -21,39 +26,105 @@ struct SetService {
   uint32_t flags_mask = ~0U;
   bool operator==(const SetService&) const = default;
 };
-struct DelService { ServiceKey key; bool operator==(const DelService&) const = default; };
-struct GetService { ServiceKey key; bool operator==(const GetService&) const = default; };
-struct GetServices { bool operator==(const GetServices&) const = default; };
-struct NewDest { ServiceKey service; DestKey key; Dest dest; bool operator==(const NewDest&) const = default; };
-struct SetDest { ServiceKey service; DestKey key; Dest dest; bool operator==(const SetDest&) const = default; };
-struct DelDest { ServiceKey service; DestKey key; bool operator==(const DelDest&) const = default; };
-struct GetDests { ServiceKey service; bool operator==(const GetDests&) const = default; };
-struct NewDaemon { SyncDaemon daemon; bool operator==(const NewDaemon&) const = default; };
-struct DelDaemon { DaemonRole role; bool operator==(const DelDaemon&) const = default; };
-struct GetDaemons { bool operator==(const GetDaemons&) const = default; };
-struct SetConfig { Timeouts timeouts; bool operator==(const SetConfig&) const = default; };
-struct GetConfig { bool operator==(const GetConfig&) const = default; };
-struct GetInfo { bool operator==(const GetInfo&) const = default; };
-struct Zero { std::optional<ServiceKey> key; bool operator==(const Zero&) const = default; };
-struct Flush { bool operator==(const Flush&) const = default; };
+struct DelService {
+  ServiceKey key;
+  bool operator==(const DelService&) const = default;
+};
+struct GetService {
+  ServiceKey key;
+  bool operator==(const GetService&) const = default;
+};
+struct GetServices {
+  bool operator==(const GetServices&) const = default;
+};
+struct NewDest {
+  ServiceKey service;
+  DestKey key;
+  Dest dest;
+  bool operator==(const NewDest&) const = default;
+};
+struct SetDest {
+  ServiceKey service;
+  DestKey key;
+  Dest dest;
+  bool operator==(const SetDest&) const = default;
+};
+struct DelDest {
+  ServiceKey service;
+  DestKey key;
+  bool operator==(const DelDest&) const = default;
+};
+struct GetDests {
+  ServiceKey service;
+  bool operator==(const GetDests&) const = default;
+};
+struct NewDaemon {
+  SyncDaemon daemon;
+  bool operator==(const NewDaemon&) const = default;
+};
+struct DelDaemon {
+  DaemonRole role;
+  bool operator==(const DelDaemon&) const = default;
+};
+struct GetDaemons {
+  bool operator==(const GetDaemons&) const = default;
+};
+struct SetConfig {
+  Timeouts timeouts;
+  bool operator==(const SetConfig&) const = default;
+};
+struct GetConfig {
+  bool operator==(const GetConfig&) const = default;
+};
+struct GetInfo {
+  bool operator==(const GetInfo&) const = default;
+};
+struct Zero {
+  std::optional<ServiceKey> key;
+  bool operator==(const Zero&) const = default;
+};
+struct Flush {
+  bool operator==(const Flush&) const = default;
+};
 
-// Only the embedded core knows these (command numbers 128 and up); the kernel shows its connections in /proc.
-struct GetConnections { bool operator==(const GetConnections&) const = default; };
-struct KillConnections { Address prefix; unsigned length = 32; bool operator==(const KillConnections&) const = default; };
-struct GetDrops { bool operator==(const GetDrops&) const = default; };
+// Only the embedded core knows these (command numbers 128 and up); the kernel shows its connections
+// in /proc.
+struct GetConnections {
+  bool operator==(const GetConnections&) const = default;
+};
+struct KillConnections {
+  Address prefix;
+  unsigned length = 32;
+  bool operator==(const KillConnections&) const = default;
+};
+struct GetDrops {
+  bool operator==(const GetDrops&) const = default;
+};
 
-using Request = std::variant<NewService, SetService, DelService, GetService, GetServices, NewDest, SetDest, DelDest,
-                             GetDests, NewDaemon, DelDaemon, GetDaemons, SetConfig, GetConfig, GetInfo, Zero, Flush,
-                             GetConnections, KillConnections, GetDrops>;
+using Request =
+    std::variant<NewService, SetService, DelService, GetService, GetServices, NewDest, SetDest,
+                 DelDest, GetDests, NewDaemon, DelDaemon, GetDaemons, SetConfig, GetConfig, GetInfo,
+                 Zero, Flush, GetConnections, KillConnections, GetDrops>;
 
-struct Ack { bool operator==(const Ack&) const = default; };
-struct Killed { uint32_t connections = 0; bool operator==(const Killed&) const = default; };
-struct DropCounter { std::string reason; uint64_t packets = 0; bool operator==(const DropCounter&) const = default; };
+struct Ack {
+  bool operator==(const Ack&) const = default;
+};
+struct Killed {
+  uint32_t connections = 0;
+  bool operator==(const Killed&) const = default;
+};
+struct DropCounter {
+  std::string reason;
+  uint64_t packets = 0;
+  bool operator==(const DropCounter&) const = default;
+};
 
 // What a request answers. GetService answers a list of exactly one.
-using Reply = std::variant<Ack, std::vector<ServiceStatus>, std::vector<DestStatus>, std::vector<SyncDaemon>, Timeouts,
-                           Info, std::vector<Connection>, Killed, std::vector<DropCounter>>;
+using Reply =
+    std::variant<Ack, std::vector<ServiceStatus>, std::vector<DestStatus>, std::vector<SyncDaemon>,
+                 Timeouts, Info, std::vector<Connection>, Killed, std::vector<DropCounter>>;
 
-std::string to_string(const Request& request);  // "add server 10.0.0.2:80 to TCP 192.0.2.1:80": for logs and plans.
+std::string to_string(
+    const Request& request);  // "add server 10.0.0.2:80 to TCP 192.0.2.1:80": for logs and plans.
 
 }  // namespace lvs::ipvs

@@ -1,5 +1,6 @@
-// The IPVS table as values: what every command, dump and plan is about. Names and meanings follow the kernel's
-// generic-netlink family "IPVS" (linux/ip_vs.h); a Table is ordered and comparable, so two of them can be diffed.
+// The IPVS table as values: what every command, dump and plan is about. Names and meanings follow
+// the kernel's generic-netlink family "IPVS" (linux/ip_vs.h); a Table is ordered and comparable, so
+// two of them can be diffed.
 #pragma once
 
 #include <compare>
@@ -44,11 +45,11 @@ constexpr uint32_t kSched2 = 0x10;  // sh-port, mh-port
 constexpr uint32_t kSched3 = 0x20;
 
 struct Service {
-  std::string scheduler = "wlc";     // At most 15 bytes.
+  std::string scheduler = "wlc";  // At most 15 bytes.
   uint32_t flags = 0;
-  uint32_t timeout = 0;              // Persistence, seconds; with kPersistent.
-  unsigned prefix = 32;              // Persistence granularity: prefix length, 128 for v6 when whole.
-  std::string persistence_engine;    // At most 15 bytes; "sip" or empty.
+  uint32_t timeout = 0;            // Persistence, seconds; with kPersistent.
+  unsigned prefix = 32;            // Persistence granularity: prefix length, 128 for v6 when whole.
+  std::string persistence_engine;  // At most 15 bytes; "sip" or empty.
   auto operator<=>(const Service&) const = default;
 };
 
@@ -60,18 +61,19 @@ struct DestKey {
 
 struct Dest {
   Forward forward = Forward::masq;
-  int32_t weight = 1;              // 0 quiesces: no new connections.
-  uint32_t upper_threshold = 0;    // Connections; 0: none.
+  int32_t weight = 1;            // 0 quiesces: no new connections.
+  uint32_t upper_threshold = 0;  // Connections; 0: none.
   uint32_t lower_threshold = 0;
   TunnelType tunnel_type = TunnelType::ipip;
   uint16_t tunnel_port = 0;
-  uint16_t tunnel_flags = 0;       // 0 none, 1 csum, 2 remcsum
+  uint16_t tunnel_flags = 0;  // 0 none, 1 csum, 2 remcsum
   auto operator<=>(const Dest&) const = default;
 };
 
 struct Stats {
   uint64_t connections = 0, in_packets = 0, out_packets = 0, in_bytes = 0, out_bytes = 0;
-  uint64_t cps = 0, in_pps = 0, out_pps = 0, in_bps = 0, out_bps = 0;  // per second; *_bps are BYTES.
+  uint64_t cps = 0, in_pps = 0, out_pps = 0, in_bps = 0,
+           out_bps = 0;  // per second; *_bps are BYTES.
   bool operator==(const Stats&) const = default;
 };
 
@@ -83,7 +85,8 @@ struct Entry {
 };
 using Table = std::map<ServiceKey, Entry>;
 
-// What a core answers to a dump: configuration with counters, in the core's own order (newest server first).
+// What a core answers to a dump: configuration with counters, in the core's own order (newest
+// server first).
 struct DestStatus {
   DestKey key;
   Dest dest;
@@ -104,7 +107,7 @@ struct Timeouts {  // Seconds; 0 in a SET leaves the value as it is.
 };
 
 struct Info {
-  uint32_t version = 0x010201;      // 1.2.1
+  uint32_t version = 0x010201;  // 1.2.1
   uint32_t connection_table_size = 4096;
   bool operator==(const Info&) const = default;
 };
@@ -113,27 +116,27 @@ enum class DaemonRole : uint8_t { master = 1, backup = 2 };
 struct SyncDaemon {
   DaemonRole role = DaemonRole::master;
   std::string interface;
-  uint32_t sync_id = 0;       // 0..255
-  uint16_t max_length = 0;    // 0: the core's default
+  uint32_t sync_id = 0;     // 0..255
+  uint16_t max_length = 0;  // 0: the core's default
   std::optional<Address> group;
-  uint16_t port = 0;          // 0: 8848
-  uint8_t ttl = 0;            // 0: 1
+  uint16_t port = 0;  // 0: 8848
+  uint8_t ttl = 0;    // 0: 1
   bool operator==(const SyncDaemon&) const = default;
 };
 
 // One connection as `ipvsadm -L -c` shows it. Templates have client port 0 and state "NONE".
 struct Connection {
-  uint8_t protocol = 6;       // IPPROTO_*; 0 (IP) for the template of a mark service.
+  uint8_t protocol = 6;  // IPPROTO_*; 0 (IP) for the template of a mark service.
   Endpoint client, virtual_service, destination;
-  std::string state;          // ESTABLISHED, SYN_RECV, ... as the kernel prints them.
+  std::string state;  // ESTABLISHED, SYN_RECV, ... as the kernel prints them.
   uint32_t expires_s = 0;
   bool is_template = false;
   bool operator==(const Connection&) const = default;
 };
 
-std::string to_string(Protocol protocol);        // TCP, UDP, SCTP
-std::string to_string(Forward forward);          // Masq, Local, Tunnel, Route, Bypass
-std::string to_string(const ServiceKey& key);    // "TCP 192.0.2.1:80", "FWM 80", "FWM 80 IPv6"
-std::string to_string(const DestKey& key);       // "10.0.0.2:80"
+std::string to_string(Protocol protocol);      // TCP, UDP, SCTP
+std::string to_string(Forward forward);        // Masq, Local, Tunnel, Route, Bypass
+std::string to_string(const ServiceKey& key);  // "TCP 192.0.2.1:80", "FWM 80", "FWM 80 IPv6"
+std::string to_string(const DestKey& key);     // "10.0.0.2:80"
 
 }  // namespace lvs::ipvs

@@ -1,5 +1,6 @@
-// Replays a corpus through a fuzz target without a fuzzer: every file as it is, then seeded mutations of each (bytes
-// changed, cut out, doubled, spliced with another file). The same on every machine, so a failure can be repeated.
+// Replays a corpus through a fuzz target without a fuzzer: every file as it is, then seeded
+// mutations of each (bytes changed, cut out, doubled, spliced with another file). The same on every
+// machine, so a failure can be repeated.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -40,10 +41,18 @@ std::string mutate(const std::vector<std::string>& corpus, size_t index, lvs::Rn
     const size_t at = rng.below(bytes.size() + 1);
     const size_t length = rng.below(1 + std::min<size_t>(16, bytes.size() - at));
     switch (rng.below(5)) {
-      case 0: bytes.insert(at, 1, static_cast<char>(rng.below(256))); break;
-      case 1: bytes.erase(at, length); break;
-      case 2: bytes.insert(at, bytes.substr(at, length)); break;
-      case 3: bytes.insert(at, corpus[rng.below(corpus.size())].substr(0, 1 + rng.below(64))); break;
+      case 0:
+        bytes.insert(at, 1, static_cast<char>(rng.below(256)));
+        break;
+      case 1:
+        bytes.erase(at, length);
+        break;
+      case 2:
+        bytes.insert(at, bytes.substr(at, length));
+        break;
+      case 3:
+        bytes.insert(at, corpus[rng.below(corpus.size())].substr(0, 1 + rng.below(64)));
+        break;
       default:
         if (at < bytes.size()) {
           bytes[at] = static_cast<char>(bytes[at] ^ (1 << rng.below(8)));
@@ -71,7 +80,8 @@ int main(int argc, char** argv) {
   for (size_t i = 0; i < corpus.size(); ++i) {
     run(corpus[i]);
     ++inputs;
-    for (size_t n = 0; n < std::min(kMutationsPerFile, kMutationsMax / corpus.size()); ++n, ++inputs) {
+    for (size_t n = 0; n < std::min(kMutationsPerFile, kMutationsMax / corpus.size());
+         ++n, ++inputs) {
       run(mutate(corpus, i, rng));
     }
   }

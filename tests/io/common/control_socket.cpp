@@ -26,7 +26,8 @@ json::object echo(const json::object& request) {
 class Served {
  public:
   explicit Served(const ControlServer::Handler& handler)
-      : server_(std::move(ControlServer::listen(io_, name, handler)).value()), thread_([this] { io_.run(); }) {}
+      : server_(std::move(ControlServer::listen(io_, name, handler)).value()),
+        thread_([this] { io_.run(); }) {}
   ~Served() {
     io_.stop();
     thread_.join();

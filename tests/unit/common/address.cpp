@@ -15,7 +15,8 @@ TEST(Address, ReadsBothFamiliesAndPrintsThemBack) {
 }
 
 TEST(Address, RefusesWhatIsNotOneAddress) {
-  for (const char* text : {"", "1.2.3", "1.2.3.4.5", "1.2.3.256", "host", "1.2.3.4 ", "2001:db8", "[1.2.3.4"}) {
+  for (const char* text :
+       {"", "1.2.3", "1.2.3.4.5", "1.2.3.256", "host", "1.2.3.4 ", "2001:db8", "[1.2.3.4"}) {
     EXPECT_FALSE(Address::parse(text)) << text;
   }
   EXPECT_FALSE(Address::parse(std::string_view("1.2.3.4\0x", 9)));

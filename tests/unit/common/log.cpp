@@ -6,8 +6,9 @@ namespace lvs {
 namespace {
 
 TEST(LogLine, StartsWithTheWordsThatAdministratorsGrepFor) {
-  EXPECT_EQ(to_line({Level::notice, "takeover", "partner dead: activating lvs", {{"silent_ms", "300"}}}),
-            "partner dead: activating lvs event=takeover silent_ms=300");
+  EXPECT_EQ(
+      to_line({Level::notice, "takeover", "partner dead: activating lvs", {{"silent_ms", "300"}}}),
+      "partner dead: activating lvs event=takeover silent_ms=300");
 }
 
 TEST(LogLine, AHostileValueCannotStartASecondFieldOrLine) {

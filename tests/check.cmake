@@ -1,0 +1,6 @@
+# What is not behaviour: the tree's own rules, the format, the manual pages.
+add_test(NAME check.tidy_self COMMAND check/tidy --self-test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+add_test(NAME check.tidy COMMAND check/tidy ${PROJECT_SOURCE_DIR} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+add_test(NAME check.man COMMAND check/man WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+add_test(NAME check.format COMMAND check/format WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+set_tests_properties(check.tidy_self check.tidy check.man check.format PROPERTIES LABELS check)
