@@ -1,0 +1,59 @@
+#include "common/ipvs/request.h"
+
+namespace lvs::ipvs {
+namespace {
+
+std::string at(const ServiceKey& service) {
+  return to_string(service);
+}
+
+std::string server_of(const DestKey& server, const ServiceKey& service) {
+  return to_string(server) + " of " + to_string(service);
+}
+
+std::string role_of(DaemonRole role) {
+  return role == DaemonRole::master ? "master" : "backup";
+}
+
+struct Sentence {
+  std::string operator()(const NewService& r) const { return "add service " + at(r.key); }
+  std::string operator()(const SetService& r) const { return "change service " + at(r.key); }
+  std::string operator()(const DelService& r) const { return "delete service " + at(r.key); }
+  std::string operator()(const GetService& r) const { return "get service " + at(r.key); }
+  std::string operator()(const GetServices&) const { return "list services"; }
+  std::string operator()(const NewDest& r) const {
+    return "add server " + to_string(r.key) + " to " + at(r.service);
+  }
+  std::string operator()(const SetDest& r) const {
+    return "change server " + server_of(r.key, r.service);
+  }
+  std::string operator()(const DelDest& r) const {
+    return "delete server " + server_of(r.key, r.service);
+  }
+  std::string operator()(const GetDests& r) const { return "list servers of " + at(r.service); }
+  std::string operator()(const NewDaemon& r) const {
+    return "start sync daemon " + role_of(r.daemon.role) + " on " + r.daemon.interface;
+  }
+  std::string operator()(const DelDaemon& r) const { return "stop sync daemon " + role_of(r.role); }
+  std::string operator()(const GetDaemons&) const { return "list sync daemons"; }
+  std::string operator()(const SetConfig&) const { return "set timeouts"; }
+  std::string operator()(const GetConfig&) const { return "get timeouts"; }
+  std::string operator()(const GetInfo&) const { return "get version"; }
+  std::string operator()(const Zero& r) const {
+    return r.key ? "zero counters of " + at(*r.key) : "zero all counters";
+  }
+  std::string operator()(const Flush&) const { return "clear the table"; }
+  std::string operator()(const GetConnections&) const { return "list connections"; }
+  std::string operator()(const KillConnections& r) const {
+    return "kill connections of " + to_string(r.prefix) + "/" + std::to_string(r.length);
+  }
+  std::string operator()(const GetDrops&) const { return "list drops"; }
+};
+
+}  // namespace
+
+std::string to_string(const Request& request) {
+  return std::visit(Sentence{}, request);
+}
+
+}  // namespace lvs::ipvs
