@@ -62,6 +62,7 @@ struct HttpCheck {
 struct ScriptCheck {
   std::string command;  // %h and %p replaced as whole words.
   std::string expect;   // Piranha: exact output less its last byte; empty: exit code counts.
+  bool legacy = false;  // script_legacy: a script that times out or fails counts as up.
   bool operator==(const ScriptCheck&) const = default;
 };
 // Known by name and options, not yet run: dns, smtp, ftp, udp, ping, agent.
