@@ -5,8 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -21,6 +23,18 @@ enum class FirstPacket { stack, express };
 enum class HeartbeatFormat { v2, legacy };
 enum class ServiceMode { lvs, fos };
 enum class ReservationAction { nothing, preempt };
+
+// Where a block stands in its file, for diagnostics. Two blocks that differ only in this are equal.
+struct SourceLines {
+  int block = 0;  // Of the line that opens it; 0 for the globals.
+  std::map<std::string, int, std::less<>> keys;
+
+  int of(std::string_view key) const {  // The key's line, else the block's.
+    const auto found = keys.find(key);
+    return found == keys.end() ? block : found->second;
+  }
+  bool operator==(const SourceLines&) const { return true; }
+};
 
 // "192.0.2.1 eth0:1": where a floating address lives. The label may equal the device.
 struct FloatingAddress {
@@ -82,7 +96,7 @@ struct MarkPorts {       // One word of mark_ports: "tcp/80,443", "tcp/10000:200
 
 struct RealServer {
   std::string name;
-  int line = 0;  // Of its `server` line in the file.
+  SourceLines lines;
   Address address;
   bool active = false;
   int weight = 1;
@@ -96,7 +110,7 @@ struct RealServer {
 
 struct VirtualService {
   std::string name;
-  int line = 0;
+  SourceLines lines;
   bool active = false;
   std::optional<FloatingAddress> address;
   uint16_t port = 80;
@@ -132,6 +146,7 @@ struct VirtualService {
 };
 
 struct Config {
+  SourceLines lines;
   int serial_no = 0;
   std::optional<Address> primary;
   std::optional<Address> primary_private;

@@ -1,0 +1,75 @@
+#include "common/config/model.h"
+
+#include <algorithm>
+
+#include "common/config/text.h"
+
+namespace lvs::config {
+
+namespace {
+
+constexpr uint16_t kWebPort = 80;
+
+void add_distinct(std::vector<FloatingAddress>& list, const FloatingAddress& candidate) {
+  const bool known = std::any_of(list.begin(), list.end(), [&](const FloatingAddress& f) {
+    return f.address == candidate.address;
+  });
+  if (!known && !candidate.address.is_unspecified()) {
+    list.push_back(candidate);
+  }
+}
+
+std::string as_sent(const std::string& written) {
+  return translate_escapes(unquoted(written));
+}
+
+}  // namespace
+
+Check effective_check(const VirtualService& service) {
+  if (service.check) {
+    return *service.check;
+  }
+  if (const std::string program = unquoted(service.send_program); !program.empty()) {
+    return ScriptCheck{program, as_sent(service.expect)};
+  }
+  const SendExpect exchange{as_sent(service.send), as_sent(service.expect), service.use_regex};
+  if (!exchange.send.empty() || !exchange.expect.empty()) {
+    return exchange;
+  }
+  if (service.port == kWebPort && service.protocol == ipvs::Protocol::tcp) {
+    return SendExpect{"GET / HTTP/1.0\r\n\r\n", "HTTP", false};
+  }
+  return TcpConnect{};
+}
+
+int effective_rise(const VirtualService& service) {
+  if (service.rise) {
+    return *service.rise;
+  }
+  const Duration pause = effective_interval(service);
+  return pause > Duration{0} ? std::max(1, static_cast<int>(service.reentry / pause)) : 1;
+}
+
+Duration effective_interval(const VirtualService& service) {
+  return service.interval.value_or(service.timeout);
+}
+
+ipvs::Forward effective_forward(const Config& config, const VirtualService& service,
+                                const RealServer& server) {
+  return server.forward.value_or(service.forward.value_or(config.network));
+}
+
+std::vector<FloatingAddress> floating_addresses(const Config& config) {
+  std::vector<FloatingAddress> list;
+  for (const auto& service : config.virtuals) {
+    if (service.active && service.address) {
+      add_distinct(list, *service.address);
+    }
+  }
+  if (config.nat_router && config.network == ipvs::Forward::masq) {
+    add_distinct(list, *config.nat_router);
+  }
+  return list;
+}
+
+}  // namespace lvs::config
