@@ -1,0 +1,66 @@
+// What a director tells its operator (lvsctl status, the control socket): plain values, filled by Director::status().
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/address.h"
+#include "common/time.h"
+#include "pulse/wire.h"
+
+namespace lvs::pulse {
+
+enum class State { listening, standby, preparing, adopting, active, handing_over, stopped };
+const char* name(State state);  // "handing-over"
+
+struct PathStatus {
+  std::string name;
+  bool alive = false;
+  std::optional<Duration> silent;  // Since the last accepted heartbeat; nothing: none yet.
+};
+
+struct PeerStatus {
+  bool alive = false;
+  std::optional<Duration> silent;
+  Role role = Role::passive;
+  uint32_t reasons = 0;
+  uint64_t term = 0;
+  uint32_t config_serial = 0;
+  bool same_config = true;
+  std::vector<Mac> macs;
+};
+
+struct Counters {
+  uint64_t beats_sent = 0;
+  uint64_t beats_accepted = 0;
+  std::array<uint64_t, kRefusalKinds> refused{};  // By Refusal.
+  uint64_t takeovers = 0;
+  uint64_t standdowns = 0;
+  uint64_t leases_lost = 0;
+  uint64_t addresses_restored = 0;
+  uint64_t rivals_seen = 0;      // Signs of another holder while holding.
+  uint64_t vetoes = 0;           // Takeovers put off by the split guard.
+};
+
+struct Status {
+  Node node = Node::primary;
+  bool alone = false;
+  State state = State::listening;
+  Duration in_state{0};
+  std::string reason;            // Why it is in this state: "peer-silent".
+  uint64_t term = 0;
+  uint32_t reasons = 0;          // Bits of Reason; 0: able.
+  bool holding = false;
+  std::vector<Address> addresses;
+  std::optional<Duration> lease_left;
+  PeerStatus peer;
+  std::vector<PathStatus> paths;
+  Counters counters;
+  Duration late{0};              // How late the last wake-up was,
+  Duration late_max{0};          // and the latest one so far.
+};
+
+}  // namespace lvs::pulse

@@ -1,0 +1,158 @@
+#include "pulse/wire.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "pulse/hmac.h"
+
+namespace lvs::pulse {
+namespace {
+
+constexpr std::array<uint8_t, 4> kMagic = {'L', 'V', 'S', 'H'};
+constexpr uint8_t kVersion = 2;
+
+enum Flag : uint8_t { kAble = 1, kGoodbye = 2, kAsking = 4 };
+constexpr uint8_t kFlagsAll = 7;
+
+template <typename Integer>
+void put(std::vector<uint8_t>& out, Integer value) {
+  for (size_t i = sizeof(Integer); i-- > 0;) {
+    out.push_back(static_cast<uint8_t>(static_cast<uint64_t>(value) >> (8 * i)));
+  }
+}
+
+template <typename Integer>
+Integer get(std::span<const uint8_t> in, size_t offset) {
+  uint64_t value = 0;
+  for (size_t i = 0; i < sizeof(Integer); ++i) {
+    value = value << 8 | in[offset + i];
+  }
+  return static_cast<Integer>(value);
+}
+
+// Of an authentic datagram whose length fits its number of hardware addresses.
+bool is_well_formed(std::span<const uint8_t> in) {
+  const uint8_t node = in[5];
+  const uint8_t role = in[6];
+  const uint8_t flags = in[7];
+  const auto reasons = get<uint32_t>(in, 48);
+  return (node == 1 || node == 2) && role <= static_cast<uint8_t>(Role::handing_over) &&
+         (flags & ~kFlagsAll) == 0 && (reasons & ~kReasonsAll) == 0 &&
+         ((flags & kAble) != 0) == (reasons == 0) && get<uint64_t>(in, 16) != 0 &&
+         get<uint64_t>(in, 32) != 0 && in[65] == 0 && in[66] == 0 && in[67] == 0;
+}
+
+Heartbeat read_fields(std::span<const uint8_t> in) {
+  Heartbeat h;
+  h.node = static_cast<Node>(in[5]);
+  h.role = static_cast<Role>(in[6]);
+  h.goodbye = (in[7] & kGoodbye) != 0;
+  h.asking = (in[7] & kAsking) != 0;
+  h.cluster_id = get<uint64_t>(in, 8);
+  h.my_incarnation = get<uint64_t>(in, 16);
+  h.your_incarnation = get<uint64_t>(in, 24);
+  h.sequence = get<uint64_t>(in, 32);
+  h.term = get<uint64_t>(in, 40);
+  h.reasons = get<uint32_t>(in, 48);
+  h.config_serial = get<uint32_t>(in, 52);
+  h.config_digest = get<uint64_t>(in, 56);
+  h.macs.resize(in[64]);
+  for (size_t i = 0; i < h.macs.size(); ++i) {
+    std::copy_n(in.begin() + static_cast<std::ptrdiff_t>(kHeaderSize + 6 * i), 6, h.macs[i].begin());
+  }
+  return h;
+}
+
+}  // namespace
+
+std::vector<uint8_t> encode(const Heartbeat& h, const Key& key) {
+  const size_t macs = std::min(h.macs.size(), kMacsMax);
+  std::vector<uint8_t> out;
+  out.reserve(kHeaderSize + 6 * macs + kTagSize);
+  out.insert(out.end(), kMagic.begin(), kMagic.end());
+  put(out, kVersion);
+  put(out, static_cast<uint8_t>(h.node));
+  put(out, static_cast<uint8_t>(h.role));
+  put(out, static_cast<uint8_t>((h.able() ? kAble : 0) | (h.goodbye ? kGoodbye : 0) |
+                                (h.asking ? kAsking : 0)));
+  put(out, h.cluster_id);
+  put(out, h.my_incarnation);
+  put(out, h.your_incarnation);
+  put(out, h.sequence);
+  put(out, h.term);
+  put(out, h.reasons);
+  put(out, h.config_serial);
+  put(out, h.config_digest);
+  put(out, static_cast<uint8_t>(macs));
+  out.insert(out.end(), 3, uint8_t{0});
+  for (size_t i = 0; i < macs; ++i) {
+    out.insert(out.end(), h.macs[i].begin(), h.macs[i].end());
+  }
+  const Digest tag = hmac_sha256(key, out);
+  out.insert(out.end(), tag.begin(), tag.end());
+  return out;
+}
+
+Decoded decode(std::span<const uint8_t> in, const Key& key) {
+  if (in.size() < kHeartbeatSizeMin || in.size() > kHeartbeatSizeMax ||
+      !std::equal(kMagic.begin(), kMagic.end(), in.begin()) || in[4] != kVersion ||
+      in.size() != kHeaderSize + size_t{6} * in[64] + kTagSize) {
+    return Refusal::malformed;
+  }
+  const auto signed_part = in.first(in.size() - kTagSize);
+  if (!equal_in_constant_time(hmac_sha256(key, signed_part), in.last(kTagSize))) {
+    return Refusal::bad_hmac;
+  }
+  if (!is_well_formed(signed_part)) {
+    return Refusal::malformed;
+  }
+  return read_fields(signed_part);
+}
+
+const char* name(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::malformed: return "malformed";
+    case Refusal::bad_hmac: return "bad-hmac";
+    case Refusal::wrong_cluster: return "wrong-cluster";
+    case Refusal::own_node: return "own-node";
+    case Refusal::replay: return "replay";
+    case Refusal::unknown_incarnation: return "unknown-incarnation";
+  }
+  return "?";
+}
+
+const char* name(Node node) { return node == Node::primary ? "primary" : "backup"; }
+
+const char* name(Role role) {
+  switch (role) {
+    case Role::passive: return "passive";
+    case Role::adopting: return "adopting";
+    case Role::active: return "active";
+    case Role::handing_over: return "handing-over";
+  }
+  return "?";
+}
+
+std::string reason_names(uint32_t reasons) {
+  static constexpr std::pair<Reason, const char*> kNames[] = {
+      {kLinkDown, "link-down"},        {kNoServiceLink, "no-service-link"},
+      {kLvsdStarting, "lvsd-starting"}, {kLvsdAway, "lvsd-away"},
+      {kLvsdFailing, "lvsd-failing"},  {kNoWitness, "no-witness"},
+      {kStopping, "stopping"}};
+  std::string names;
+  for (const auto& [reason, text] : kNames) {
+    if ((reasons & reason) != 0) {
+      names += (names.empty() ? "" : ",") + std::string(text);
+    }
+  }
+  return names.empty() ? "able" : names;
+}
+
+std::string to_string(const Mac& mac) {
+  char text[18];
+  std::snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+                mac[4], mac[5]);
+  return text;
+}
+
+}  // namespace lvs::pulse
