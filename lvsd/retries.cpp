@@ -1,0 +1,96 @@
+#include "lvsd/retries.h"
+
+#include <algorithm>
+#include <set>
+
+namespace lvs::lvsd {
+namespace {
+
+struct TargetOf {
+  OpTarget operator()(const ipvs::NewService& op) const { return {op.key, {}}; }
+  OpTarget operator()(const ipvs::SetService& op) const { return {op.key, {}}; }
+  OpTarget operator()(const ipvs::DelService& op) const { return {op.key, {}}; }
+  OpTarget operator()(const ipvs::NewDest& op) const { return {op.service, op.key}; }
+  OpTarget operator()(const ipvs::SetDest& op) const { return {op.service, op.key}; }
+  OpTarget operator()(const ipvs::DelDest& op) const { return {op.service, op.key}; }
+  template <typename Other>
+  OpTarget operator()(const Other&) const {
+    return {};
+  }
+};
+
+OpTarget service_target(const OpTarget& target) {
+  return {target.service, {}};
+}
+
+}  // namespace
+
+OpTarget target_of(const ipvs::Request& request) {
+  return std::visit(TargetOf{}, request);
+}
+
+std::vector<OpResult> Retries::note(const std::vector<OpResult>& results, TimePoint now) {
+  std::vector<OpResult> begun;
+  std::set<OpTarget> failed;
+  for (const auto& result : results) {
+    const OpTarget target = target_of(result.request);
+    if (!result.error) {
+      if (!failed.contains(target)) {
+        failures_.erase(target);
+      }
+      continue;
+    }
+    const bool is_consequence = target.server && failed.contains(service_target(target));
+    if (is_consequence || !failed.insert(target).second) {
+      continue;
+    }
+    const auto [failure, is_new] = failures_.try_emplace(target);
+    failure->second.retry_at = now + failure->second.backoff.failed();
+    failure->second.count += 1;
+    failure->second.what = result.error->what;
+    if (is_new) {
+      begun.push_back(result);
+    }
+  }
+  return begun;
+}
+
+bool Retries::is_held(const OpTarget& target, TimePoint now) const {
+  const auto failure = failures_.find(target);
+  return failure != failures_.end() && failure->second.retry_at > now;
+}
+
+std::vector<ipvs::Request> Retries::due(std::vector<ipvs::Request> ops, TimePoint now) const {
+  // A service that exists may have a failing edit; its servers go on. One that could not be made takes its along.
+  std::set<OpTarget> missing;
+  std::erase_if(ops, [&](const ipvs::Request& op) {
+    const OpTarget target = target_of(op);
+    if (target.server && missing.contains(service_target(target))) {
+      return true;
+    }
+    const bool held = is_held(target, now);
+    if (held && std::holds_alternative<ipvs::NewService>(op)) {
+      missing.insert(target);
+    }
+    return held;
+  });
+  return ops;
+}
+
+void Retries::keep_only(const std::vector<ipvs::Request>& ops) {
+  std::set<OpTarget> wanted;
+  for (const auto& op : ops) {
+    wanted.insert(target_of(op));
+  }
+  std::erase_if(failures_, [&](const auto& failure) { return !wanted.contains(failure.first); });
+}
+
+std::optional<TimePoint> Retries::next_at() const {
+  std::optional<TimePoint> first;
+  for (const auto& [target, failure] : failures_) {
+    first = first ? std::min(*first, failure.retry_at) : failure.retry_at;
+  }
+  return first;
+}
+
+}  // namespace lvs::lvsd

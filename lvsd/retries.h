@@ -1,0 +1,56 @@
+// Which operations keep failing, and when each may be tried again. A target is one service or one server of it: a
+// server that the core refuses waits by itself and holds nobody else up; a service that cannot be made holds back its
+// own servers only.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/backoff.h"
+#include "common/ipvs/request.h"
+#include "common/result.h"
+
+namespace lvs::lvsd {
+
+constexpr Duration kRetryFirst = std::chrono::milliseconds{200};
+constexpr Duration kRetryMax = std::chrono::seconds{30};
+
+struct OpTarget {
+  std::optional<ipvs::ServiceKey> service;  // Nothing: the core as a whole (time-outs).
+  std::optional<ipvs::DestKey> server;
+  auto operator<=>(const OpTarget&) const = default;
+};
+
+OpTarget target_of(const ipvs::Request& request);
+
+struct OpResult {
+  ipvs::Request request;
+  std::optional<Error> error;
+};
+
+class Retries {
+ public:
+  struct Failure {
+    Backoff backoff{kRetryFirst, kRetryMax};
+    TimePoint retry_at;
+    int count = 0;
+    std::string what;
+  };
+
+  // Failures that this batch began, for the log; those that go on are only counted.
+  std::vector<OpResult> note(const std::vector<OpResult>& results, TimePoint now);
+  // The operations that may be tried now.
+  std::vector<ipvs::Request> due(std::vector<ipvs::Request> ops, TimePoint now) const;
+  // Forgets failures of targets that no operation is about any more.
+  void keep_only(const std::vector<ipvs::Request>& ops);
+  std::optional<TimePoint> next_at() const;
+  const std::map<OpTarget, Failure>& failures() const { return failures_; }
+
+ private:
+  bool is_held(const OpTarget& target, TimePoint now) const;
+  std::map<OpTarget, Failure> failures_;
+};
+
+}  // namespace lvs::lvsd
