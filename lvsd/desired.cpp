@@ -11,13 +11,20 @@ std::string to_string(const ServerId& id) {
 
 std::string to_string(Standing standing) {
   switch (standing) {
-    case Standing::up: return "up";
-    case Standing::down: return "down";
-    case Standing::quiesced: return "quiesced";
-    case Standing::unknown: return "unknown";
-    case Standing::outvoted: return "below quorum";
-    case Standing::draining: return "draining";
-    case Standing::sorry: return "sorry";
+    case Standing::up:
+      return "up";
+    case Standing::down:
+      return "down";
+    case Standing::quiesced:
+      return "quiesced";
+    case Standing::unknown:
+      return "unknown";
+    case Standing::outvoted:
+      return "below quorum";
+    case Standing::draining:
+      return "draining";
+    case Standing::sorry:
+      return "sorry";
   }
   return "unknown";
 }
@@ -72,14 +79,19 @@ Health health_of(const Verdicts& verdicts, const ServerId& id) {
 // Builds the entry of one service.
 class EntryBuilder {
  public:
-  EntryBuilder(const config::Config& config, const config::VirtualService& service, const ipvs::Table& actual,
-               Desired& out)
-      : config_(config), service_(service), key_(service_key(service)), actual_(actual), out_(out),
+  EntryBuilder(const config::Config& config, const config::VirtualService& service,
+               const ipvs::Table& actual, Desired& out)
+      : config_(config),
+        service_(service),
+        key_(service_key(service)),
+        actual_(actual),
+        out_(out),
         entry_(out.table[key_]) {
     entry_.service = service_settings(service);
   }
 
-  void add_server(const ipvs::DestKey& server_key, const config::RealServer& server, Health health) {
+  void add_server(const ipvs::DestKey& server_key, const config::RealServer& server,
+                  Health health) {
     const ServerId id{key_, server_key};
     switch (health) {
       case Health::up:
@@ -126,7 +138,8 @@ class EntryBuilder {
     }
     for (auto& [server, real] : entry_.dests) {
       const auto place_of = out_.placements.find(ServerId{key_, server});
-      if (place_of != out_.placements.end() && place_of->second.standing == Standing::up && real.weight > 0) {
+      if (place_of != out_.placements.end() && place_of->second.standing == Standing::up &&
+          real.weight > 0) {
         real.weight = 0;
         place_of->second.standing = Standing::outvoted;
       }
@@ -199,8 +212,10 @@ void note_skipped(const config::Config& config, Desired& out) {
     }
     const auto [defined, is_first] = first.emplace(service_key(service), service.name);
     if (!is_first) {
-      out.skipped.push_back("virtual " + service.name + " (line " + std::to_string(service.line) + "): " +
-                            ipvs::to_string(defined->first) + " is defined by " + defined->second + " already");
+      out.skipped.push_back("virtual " + service.name + " (line " +
+                            std::to_string(service.lines.block) +
+                            "): " + ipvs::to_string(defined->first) + " is defined by " +
+                            defined->second + " already");
     }
   }
 }
@@ -211,7 +226,8 @@ ipvs::ServiceKey service_key(const config::VirtualService& service) {
   if (service.fwmark != 0) {
     return ipvs::MarkKey{service.fwmark, family_of(service)};
   }
-  return ipvs::AddressKey{service.protocol, service.address ? service.address->address : Address{}, service.port};
+  return ipvs::AddressKey{service.protocol, service.address ? service.address->address : Address{},
+                          service.port};
 }
 
 ipvs::DestKey server_key(const config::VirtualService& service, const config::RealServer& server) {
@@ -237,7 +253,8 @@ ipvs::Service service_settings(const config::VirtualService& service) {
   return settings;
 }
 
-std::map<ipvs::ServiceKey, const config::VirtualService*> active_services(const config::Config& config) {
+std::map<ipvs::ServiceKey, const config::VirtualService*> active_services(
+    const config::Config& config) {
   std::map<ipvs::ServiceKey, const config::VirtualService*> services;
   for (const auto& service : config.virtuals) {
     if (service.active) {
@@ -247,7 +264,8 @@ std::map<ipvs::ServiceKey, const config::VirtualService*> active_services(const 
   return services;
 }
 
-std::map<ipvs::DestKey, const config::RealServer*> active_servers(const config::VirtualService& service) {
+std::map<ipvs::DestKey, const config::RealServer*> active_servers(
+    const config::VirtualService& service) {
   std::map<ipvs::DestKey, const config::RealServer*> servers;
   for (const auto& server : service.servers) {
     if (server.active) {
@@ -265,7 +283,8 @@ Desired desired(const config::Config& config, const Verdicts& verdicts, const ip
     for (const auto& [server_key, server] : active_servers(*service)) {
       builder.add_server(server_key, *server, health_of(verdicts, {key, server_key}));
     }
-    for (auto id = draining.lower_bound(ServerId{key, {}}); id != draining.end() && id->service == key; ++id) {
+    for (auto id = draining.lower_bound(ServerId{key, {}});
+         id != draining.end() && id->service == key; ++id) {
       builder.add_draining(*id);
     }
     builder.add_sorry_server();

@@ -38,7 +38,9 @@ bool differs_in_timing_only(const Monitor& a, const Monitor& b) {
 // Monitors by target: checks have no order, and there are few of them for one target.
 class Index {
  public:
-  void add(MonitorId id, const Monitor& monitor) { by_slot_[slot_of(monitor)].emplace_back(id, monitor); }
+  void add(MonitorId id, const Monitor& monitor) {
+    by_slot_[slot_of(monitor)].emplace_back(id, monitor);
+  }
 
   std::optional<MonitorId> find(const Monitor& wanted, const Likeness& alike) const {
     const auto slot = by_slot_.find(slot_of(wanted));
@@ -97,7 +99,8 @@ MonitorSet monitors_for(const config::Config& config, const MonitorSet& previous
   for (const auto& [id, monitor] : previous.monitors) {
     left.add(id, monitor);
   }
-  // Exact matches first: a monitor with new timings must not take the id of one that stays as it is.
+  // Exact matches first: a monitor with new timings must not take the id of one that stays as it
+  // is.
   std::vector<std::optional<MonitorId>> ids;
   for (const auto& one : wanted) {
     ids.push_back(left.take(one.monitor, is_same));

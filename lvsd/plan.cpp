@@ -12,7 +12,8 @@ void plan_new_service(const ipvs::ServiceKey& key, const ipvs::Entry& wanted, Op
   }
 }
 
-void plan_known_service(const ipvs::ServiceKey& key, const ipvs::Entry& held, const ipvs::Entry& wanted, Ops& ops) {
+void plan_known_service(const ipvs::ServiceKey& key, const ipvs::Entry& held,
+                        const ipvs::Entry& wanted, Ops& ops) {
   if (held.service != wanted.service) {
     ops.push_back(ipvs::SetService{key, wanted.service});
   }
@@ -47,7 +48,9 @@ struct Applier {
     return found == held->dests.end() ? nullptr : &found->second;
   }
 
-  bool operator()(const ipvs::NewService& op) { return table.emplace(op.key, ipvs::Entry{op.service, {}}).second; }
+  bool operator()(const ipvs::NewService& op) {
+    return table.emplace(op.key, ipvs::Entry{op.service, {}}).second;
+  }
   bool operator()(const ipvs::SetService& op) {
     ipvs::Entry* const held = entry(op.key);
     if (held == nullptr) {
@@ -87,7 +90,8 @@ struct Applier {
 
 }  // namespace
 
-Ops plan(const ipvs::Table& actual, const ipvs::Table& desired, const std::set<ipvs::ServiceKey>& owned) {
+Ops plan(const ipvs::Table& actual, const ipvs::Table& desired,
+         const std::set<ipvs::ServiceKey>& owned) {
   Ops ops;
   for (const auto& [key, held] : actual) {
     if (!desired.contains(key) && owned.contains(key)) {

@@ -1,8 +1,10 @@
-// From the table that is to the table that is wanted, as operations. No state: plan(actual, desired, owned).
+// From the table that is to the table that is wanted, as operations. No state: plan(actual,
+// desired, owned).
 //
-// Laws, each a property test: applying the plan gives the desired table; a second plan is empty; a service that is
-// neither wanted nor owned is left alone; after any prefix of the plan the table still makes sense (no server without
-// its service). Deletes come before adds, a service before its servers.
+// Laws, each a property test: applying the plan gives the desired table; a second plan is empty; a
+// service that is neither wanted nor owned is left alone; after any prefix of the plan the table
+// still makes sense (no server without its service). Deletes come before adds, a service before its
+// servers.
 #pragma once
 
 #include <set>
@@ -16,8 +18,8 @@ namespace lvs::lvsd {
 std::vector<ipvs::Request> plan(const ipvs::Table& actual, const ipvs::Table& desired,
                                 const std::set<ipvs::ServiceKey>& owned);
 
-// What a core's table looks like once it has done `request`; false when the core would refuse it (and the table
-// stays as it is). Requests that do not change the table are true.
+// What a core's table looks like once it has done `request`; false when the core would refuse it
+// (and the table stays as it is). Requests that do not change the table are true.
 bool apply(const ipvs::Request& request, ipvs::Table& table);
 
 }  // namespace lvs::lvsd

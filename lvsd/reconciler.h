@@ -1,18 +1,21 @@
-// lvsd's mind: when to read the core's table, what to change in it, when to try again, whom to ask about health.
+// lvsd's mind: when to read the core's table, what to change in it, when to try again, whom to ask
+// about health.
 //
-// It keeps four things and brings them together: the configuration, the verdicts, the table as it believes the core
-// has it, and the services that are ours. Whatever changes marks the table as due; due work is gathered for a few
-// milliseconds (ten thousand first verdicts are one plan, not ten thousand), planned, and handed out as one ApplyOps.
-// An operation that fails is retried by itself with backoff, after the table has been read again. Every few seconds
-// the table is read anyway: what somebody else changed in our services is drift, counted and repaired.
+// It keeps four things and brings them together: the configuration, the verdicts, the table as it
+// believes the core has it, and the services that are ours. Whatever changes marks the table as
+// due; due work is gathered for a few milliseconds (ten thousand first verdicts are one plan, not
+// ten thousand), planned, and handed out as one ApplyOps. An operation that fails is retried by
+// itself with backoff, after the table has been read again. Every few seconds the table is read
+// anyway: what somebody else changed in our services is drift, counted and repaired.
 //
 //                    nanny                                           role
-//   away   --StartNanny--> starting --NannyUp--> up       unsaid: armed as found (adopted from a former life)
-//   up     --NannyGone--> waiting (backoff, verdicts      active/standby: as pulse says; asked again until it is so
+//   away   --StartNanny--> starting --NannyUp--> up       unsaid: armed as found (adopted from a
+//   former life) up     --NannyGone--> waiting (backoff, verdicts      active/standby: as pulse
+//   says; asked again until it is so
 //            kept) --time--> starting
 //
-// Ready: the configuration is applied as far as the core accepts it, and either the table was adopted complete, or
-// nanny has answered for every monitor, or has run for kFirstVerdicts.
+// Ready: the configuration is applied as far as the core accepts it, and either the table was
+// adopted complete, or nanny has answered for every monitor, or has run for kFirstVerdicts.
 #pragma once
 
 #include <map>
@@ -41,7 +44,8 @@ constexpr Duration kReadRetry = std::chrono::seconds{1};
 constexpr Duration kFirstVerdicts = std::chrono::seconds{3};
 constexpr Duration kNannyRestartFirst = std::chrono::milliseconds{100};
 constexpr Duration kNannyRestartMax = std::chrono::seconds{5};
-constexpr Duration kNannyProven = std::chrono::seconds{10};  // After this long a restart begins at the first wait.
+constexpr Duration kNannyProven =
+    std::chrono::seconds{10};  // After this long a restart begins at the first wait.
 static_assert(kGather < kNannyRestartFirst && kDrainCheck < kDriftCheck);
 
 // The core's table, with the connections that each server holds now.
@@ -87,8 +91,8 @@ struct VerdictHeard {
   Verdict verdict;
 };
 struct Timer {};
-using Event = std::variant<Started, Configured, ReloadFailed, TableRead, OpsDone, MarksDone, RoleSaid, ArmDone, NannyUp,
-                           NannyGone, VerdictHeard, Timer>;
+using Event = std::variant<Started, Configured, ReloadFailed, TableRead, OpsDone, MarksDone,
+                           RoleSaid, ArmDone, NannyUp, NannyGone, VerdictHeard, Timer>;
 
 // Actions.
 struct ReadTable {
@@ -102,9 +106,9 @@ struct SaveOwned {
   std::set<ipvs::ServiceKey> owned;
   bool operator==(const SaveOwned&) const = default;
 };
-struct SetUpCore {  // Interfaces, first_packet: what the core itself takes from the configuration.
-  config::Config config;
-  bool operator==(const SetUpCore&) const = default;
+struct SetInterfaces {
+  std::vector<std::string> interfaces;
+  bool operator==(const SetInterfaces&) const = default;
 };
 struct SetSysctls {
   bool forward_v4;
@@ -134,8 +138,8 @@ struct Log {
   LogEvent event;
   bool operator==(const Log&) const = default;
 };
-using Action = std::variant<ReadTable, ApplyOps, SaveOwned, SetUpCore, SetSysctls, ApplyMarks, ArmCore, StartNanny,
-                            StopNanny, SendMonitorOrders, Log>;
+using Action = std::variant<ReadTable, ApplyOps, SaveOwned, SetInterfaces, SetSysctls, ApplyMarks,
+                            ArmCore, StartNanny, StopNanny, SendMonitorOrders, Log>;
 
 struct Step {
   std::vector<Action> actions;
@@ -186,6 +190,7 @@ class Reconciler {
 
   void take_configuration(const config::Config& config);
   void set_up_host();
+  void try_marks();
   void announce_services(const config::Config& before);
   void begin_draining(const config::Config& before);
   void end_draining(const Snapshot& snapshot);

@@ -44,6 +44,12 @@ std::vector<OpResult> Retries::note(const std::vector<OpResult>& results, TimePo
     if (is_consequence || !failed.insert(target).second) {
       continue;
     }
+    if (std::holds_alternative<ipvs::NewService>(result.request)) {
+      // Without the service nothing can be said of its servers.
+      std::erase_if(failures_, [&](const auto& held) {
+        return held.first.server && service_target(held.first) == target;
+      });
+    }
     const auto [failure, is_new] = failures_.try_emplace(target);
     failure->second.retry_at = now + failure->second.backoff.failed();
     failure->second.count += 1;
@@ -61,7 +67,8 @@ bool Retries::is_held(const OpTarget& target, TimePoint now) const {
 }
 
 std::vector<ipvs::Request> Retries::due(std::vector<ipvs::Request> ops, TimePoint now) const {
-  // A service that exists may have a failing edit; its servers go on. One that could not be made takes its along.
+  // A service that exists may have a failing edit; its servers go on. One that could not be made
+  // takes its along.
   std::set<OpTarget> missing;
   std::erase_if(ops, [&](const ipvs::Request& op) {
     const OpTarget target = target_of(op);

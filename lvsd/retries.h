@@ -1,6 +1,6 @@
-// Which operations keep failing, and when each may be tried again. A target is one service or one server of it: a
-// server that the core refuses waits by itself and holds nobody else up; a service that cannot be made holds back its
-// own servers only.
+// Which operations keep failing, and when each may be tried again. A target is one service or one
+// server of it: a server that the core refuses waits by itself and holds nobody else up; a service
+// that cannot be made holds back its own servers only.
 #pragma once
 
 #include <map>

@@ -1,0 +1,553 @@
+#include "lvsd/reconciler.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace lvs::lvsd {
+namespace {
+
+LogEvent event_of(Level level, std::string name,
+                  std::vector<std::pair<std::string, std::string>> fields,
+                  std::string marker = "") {
+  return {level, std::move(name), std::move(marker), std::move(fields)};
+}
+
+std::string to_word(Health health) {
+  switch (health) {
+    case Health::unknown:
+      return "unknown";
+    case Health::up:
+      return "up";
+    case Health::down:
+      return "down";
+  }
+  return "unknown";
+}
+
+std::string milliseconds(Duration d) {
+  return std::to_string(to_ms(d).count());
+}
+
+ipvs::Timeouts timeouts_of(const config::Config& config) {
+  return {config.tcp_timeout, config.tcpfin_timeout, config.udp_timeout};
+}
+
+std::string client_monitor_of(const config::Config& config) {
+  for (const auto& service : config.virtuals) {
+    if (service.active && !service.client_monitor.empty()) {
+      return service.client_monitor;
+    }
+  }
+  return "";
+}
+
+std::set<ipvs::ServiceKey> keys_of(const ipvs::Table& table) {
+  std::set<ipvs::ServiceKey> keys;
+  for (const auto& [key, entry] : table) {
+    keys.insert(key);
+  }
+  return keys;
+}
+
+ipvs::Table restricted_to(const ipvs::Table& table, const std::set<ipvs::ServiceKey>& keys) {
+  ipvs::Table ours;
+  for (const auto& [key, entry] : table) {
+    if (keys.contains(key)) {
+      ours.emplace(key, entry);
+    }
+  }
+  return ours;
+}
+
+bool has_virtual_of(const config::Config& config, Family family) {
+  return std::any_of(config.virtuals.begin(), config.virtuals.end(), [&](const auto& service) {
+    return service.active && service.address && service.address->address.family() == family;
+  });
+}
+
+std::optional<TimePoint> earliest(std::initializer_list<std::optional<TimePoint>> times) {
+  std::optional<TimePoint> first;
+  for (const auto& time : times) {
+    if (time && (!first || *time < *first)) {
+      first = time;
+    }
+  }
+  return first;
+}
+
+}  // namespace
+
+Step Reconciler::step(const Event& event, TimePoint now) {
+  now_ = now;
+  actions_.clear();
+  std::visit([this](const auto& e) { on(e); }, event);
+  if (!started_) {
+    return {std::move(actions_), std::nullopt};
+  }
+  keep_nanny();
+  if (marks_retry_at_ && *marks_retry_at_ <= now_) {
+    try_marks();
+  }
+  if (read_at_ <= now_) {
+    request_read();
+  }
+  const auto retry_at = retries_.next_at();
+  if ((due_at_ && *due_at_ <= now_) || (retry_at && *retry_at <= now_)) {
+    settle();
+  }
+  return {std::exchange(actions_, {}), wake_at()};
+}
+
+void Reconciler::on(const Started& event) {
+  started_ = true;
+  owned_ = event.owned;
+  armed_ = event.armed;
+  take_configuration(event.config);
+  request_read();
+}
+
+void Reconciler::on(const Configured& event) {
+  log(event_of(Level::notice, "reload", {{"serial", std::to_string(event.config.serial_no)}},
+               "rereading configuration file"));
+  reload_error_.clear();
+  if (event.config.interfaces != config_.interfaces) {
+    actions_.push_back(SetInterfaces{event.config.interfaces});
+  }
+  take_configuration(event.config);
+}
+
+void Reconciler::on(const ReloadFailed& event) {
+  reload_error_ = event.what;
+  log(event_of(Level::error, "reload-failed",
+               {{"error", event.what}, {"action", "the running configuration stays"}},
+               "rereading configuration file"));
+}
+
+void Reconciler::take_configuration(const config::Config& config) {
+  const config::Config before = std::exchange(config_, config);
+  const MonitorSet monitors_before = std::exchange(monitors_, monitors_for(config_, monitors_));
+  std::erase_if(verdicts_,
+                [&](const auto& heard) { return !monitors_.monitors.contains(heard.first); });
+  announce_services(before);
+  begin_draining(before);
+  set_up_host();
+  if (nanny_pid_) {
+    auto changes = orders(monitors_before, monitors_);
+    if (!changes.empty()) {
+      actions_.push_back(SendMonitorOrders{std::move(changes)});
+    }
+    announce_monitors(monitors_before);
+  }
+  mark_due();
+}
+
+void Reconciler::set_up_host() {
+  if (config_.manage_sysctls) {
+    actions_.push_back(
+        SetSysctls{has_virtual_of(config_, Family::v4), has_virtual_of(config_, Family::v6)});
+  }
+  marks_backoff_.reset();
+  try_marks();
+}
+
+void Reconciler::try_marks() {
+  marks_retry_at_.reset();
+  actions_.push_back(ApplyMarks{config_});
+}
+
+void Reconciler::announce_services(const config::Config& before) {
+  const auto old_services = active_services(before);
+  const auto services = active_services(config_);
+  for (const auto& [key, service] : old_services) {
+    if (!services.contains(key)) {
+      log(event_of(Level::notice, "service-stop", {{"service", ipvs::to_string(key)}},
+                   "shutting down virtual service " + service->name));
+    }
+  }
+  for (const auto& [key, service] : services) {
+    if (!old_services.contains(key)) {
+      log(event_of(Level::notice, "service-start", {{"service", ipvs::to_string(key)}},
+                   "starting virtual service " + service->name +
+                       " active: " + std::to_string(service->port)));
+    }
+  }
+}
+
+// A server that left a service which is still there keeps its connections for the service's
+// `drain`.
+void Reconciler::begin_draining(const config::Config& before) {
+  const auto services = active_services(config_);
+  std::erase_if(draining_, [&](const auto& drained) {
+    const auto service = services.find(drained.first.service);
+    return service == services.end() ||
+           active_servers(*service->second).contains(drained.first.server);
+  });
+  for (const auto& [key, old_service] : active_services(before)) {
+    const auto service = services.find(key);
+    if (service == services.end() || service->second->drain <= Duration::zero()) {
+      continue;
+    }
+    const auto servers = active_servers(*service->second);
+    for (const auto& [server_key, server] : active_servers(*old_service)) {
+      if (!servers.contains(server_key)) {
+        draining_.emplace(ServerId{key, server_key}, now_ + service->second->drain);
+        log(event_of(Level::notice, "drain",
+                     {{"server", to_string(ServerId{key, server_key})},
+                      {"at_most_ms", milliseconds(service->second->drain)}}));
+        read_at_ = std::min(read_at_, now_ + kDrainCheck);
+      }
+    }
+  }
+}
+
+void Reconciler::end_draining(const Snapshot& snapshot) {
+  std::erase_if(draining_, [&](const auto& drained) {
+    const auto held = snapshot.connections.find(drained.first);
+    const bool is_empty = held == snapshot.connections.end() || held->second == 0;
+    const bool is_late = drained.second <= now_;
+    if (is_empty || is_late) {
+      log(event_of(Level::notice, "drained",
+                   {{"server", to_string(drained.first)},
+                    {"reason", is_empty ? "no connections left" : "deadline"}}));
+    }
+    return is_empty || is_late;
+  });
+}
+
+void Reconciler::request_read() {
+  if (reading_ || applying_) {
+    return;
+  }
+  reading_ = true;
+  actions_.push_back(ReadTable{});
+}
+
+void Reconciler::on(const TableRead& event) {
+  reading_ = false;
+  if (!event.snapshot) {
+    read_at_ = now_ + kReadRetry;
+    if (core_error_.empty()) {
+      log(event_of(Level::error, "core-unreadable", {{"error", event.snapshot.error().what}}));
+    }
+    core_error_ = event.snapshot.error().what;
+    return;
+  }
+  core_error_.clear();
+  const Snapshot& snapshot = *event.snapshot;
+  const bool is_first = !actual_;
+  if (!is_first && !expects_surprise_) {
+    note_drift(snapshot.table);
+  }
+  expects_surprise_ = false;
+  actual_ = snapshot.table;
+  connections_ = snapshot.connections;
+  end_draining(snapshot);
+  read_at_ = now_ + (draining_.empty() ? kDriftCheck : kDrainCheck);
+  if (is_first) {
+    const Desired kept = desired(config_, {}, *actual_, {});
+    adopted_ = !actual_->empty() && kept.table == restricted_to(*actual_, keys_of(kept.table));
+    due_at_ = now_;
+    return;
+  }
+  mark_due();
+}
+
+void Reconciler::note_drift(const ipvs::Table& read) {
+  const ipvs::Table ours = restricted_to(read, owned_);
+  const ipvs::Table believed = restricted_to(*actual_, owned_);
+  if (ours == believed) {
+    return;
+  }
+  const auto repair = plan(ours, believed, owned_);
+  drifts_ += 1;
+  repairs_ += repair.size();
+  log(event_of(Level::warning, "drift",
+               {{"differences", std::to_string(repair.size())},
+                {"first", ipvs::to_string(repair.front())}}));
+}
+
+Verdicts Reconciler::verdicts() const {
+  Verdicts by_server;
+  for (const auto& [id, heard] : verdicts_) {
+    const auto servers = monitors_.servers_of.find(id);
+    if (servers == monitors_.servers_of.end()) {
+      continue;
+    }
+    for (const auto& server : servers->second) {
+      by_server.emplace(server, heard.verdict.health);
+    }
+  }
+  return by_server;
+}
+
+const Reconciler::HeardVerdict* Reconciler::verdict_of(const ServerId& id) const {
+  const auto monitor = monitors_.monitor_of.find(id);
+  if (monitor == monitors_.monitor_of.end()) {
+    return nullptr;
+  }
+  const auto heard = verdicts_.find(monitor->second);
+  return heard == verdicts_.end() ? nullptr : &heard->second;
+}
+
+std::vector<ipvs::Request> Reconciler::pending() const {
+  std::vector<ipvs::Request> ops;
+  const ipvs::Timeouts timeouts = timeouts_of(config_);
+  if (timeouts != ipvs::Timeouts{} && timeouts != timeouts_set_) {
+    ops.push_back(ipvs::SetConfig{timeouts});
+  }
+  if (actual_) {
+    const auto changes = plan(*actual_, desired_.table, owned_);
+    ops.insert(ops.end(), changes.begin(), changes.end());
+  }
+  return ops;
+}
+
+void Reconciler::settle() {
+  if (!actual_ || applying_ || reading_) {
+    return;  // The answer to the read or to the operations under way comes back here.
+  }
+  due_at_.reset();
+  std::set<ServerId> draining;
+  for (const auto& [id, until] : draining_) {
+    draining.insert(id);
+  }
+  Desired next = desired(config_, verdicts(), *actual_, draining);
+  if (next.skipped != desired_.skipped) {
+    for (const auto& skipped : next.skipped) {
+      log(event_of(Level::warning, "service-skipped", {{"why", skipped}}));
+    }
+  }
+  desired_ = std::move(next);
+  auto ops = pending();
+  retries_.keep_only(ops);
+  ops = retries_.due(std::move(ops), now_);
+  if (ops.empty()) {
+    applied_once_ = true;
+    disown_removed();
+    return;
+  }
+  std::set<ipvs::ServiceKey> owned = owned_;
+  owned.merge(keys_of(desired_.table));
+  own(owned);
+  applying_ = true;
+  actions_.push_back(ApplyOps{std::move(ops)});
+}
+
+// Written before the operations: after a crash a service that we made is still known as ours.
+void Reconciler::own(const std::set<ipvs::ServiceKey>& keys) {
+  if (keys == owned_) {
+    return;
+  }
+  owned_ = keys;
+  actions_.push_back(SaveOwned{owned_});
+}
+
+void Reconciler::disown_removed() {
+  std::set<ipvs::ServiceKey> kept = keys_of(desired_.table);
+  for (const auto& key : owned_) {
+    if (actual_->contains(key)) {
+      kept.insert(key);
+    }
+  }
+  own(kept);
+}
+
+void Reconciler::on(const OpsDone& event) {
+  applying_ = false;
+  size_t failed = 0;
+  for (const auto& result : event.results) {
+    if (result.error) {
+      ++failed;
+      continue;
+    }
+    apply(result.request, *actual_);
+    if (const auto* timeouts = std::get_if<ipvs::SetConfig>(&result.request)) {
+      timeouts_set_ = timeouts->timeouts;
+    }
+  }
+  for (const auto& begun : retries_.note(event.results, now_)) {
+    log(event_of(Level::error, "change-failed",
+                 {{"change", ipvs::to_string(begun.request)}, {"error", begun.error->what}}));
+  }
+  log(event_of(Level::info, "applied",
+               {{"changes", std::to_string(event.results.size() - failed)},
+                {"failed", std::to_string(failed)}}));
+  if (failed > 0) {
+    expects_surprise_ = true;
+    request_read();
+  }
+  applied_once_ = true;
+  due_at_ = now_;
+}
+
+void Reconciler::on(const MarksDone& event) {
+  if (event.result) {
+    marks_error_.clear();
+    marks_backoff_.reset();
+    return;
+  }
+  if (marks_error_ != event.result.error().what) {
+    log(event_of(Level::error, "marks-failed", {{"error", event.result.error().what}}));
+  }
+  marks_error_ = event.result.error().what;
+  marks_retry_at_ = now_ + marks_backoff_.failed();
+}
+
+void Reconciler::on(const RoleSaid& event) {
+  if (role_ != event.active) {
+    role_ = event.active;
+    log(event_of(Level::notice, "role", {{"role", event.active ? "active" : "standby"}}));
+  }
+  if (armed_ != event.active) {
+    actions_.push_back(ArmCore{event.active});
+  }
+}
+
+void Reconciler::on(const ArmDone& event) {
+  if (!event.armed) {
+    log(event_of(Level::error, "arm-failed", {{"error", event.armed.error().what}}));
+    return;
+  }
+  if (armed_ != *event.armed) {
+    armed_ = *event.armed;
+    log(event_of(Level::notice, armed_ ? "armed" : "disarmed", {}));
+  }
+}
+
+bool Reconciler::wants_nanny() const {
+  return config_.standby_monitoring || role_.value_or(armed_);
+}
+
+void Reconciler::keep_nanny() {
+  if (!wants_nanny()) {
+    nanny_restart_at_.reset();
+    if (nanny_pid_) {
+      nanny_pid_.reset();
+      actions_.push_back(StopNanny{});
+    }
+    return;
+  }
+  const bool is_waiting = nanny_restart_at_ && *nanny_restart_at_ > now_;
+  if (nanny_pid_ || nanny_starting_ || is_waiting) {
+    return;
+  }
+  nanny_restart_at_.reset();
+  nanny_starting_ = true;
+  actions_.push_back(StartNanny{client_monitor_of(config_)});
+}
+
+void Reconciler::on(const NannyUp& event) {
+  nanny_starting_ = false;
+  nanny_pid_ = event.pid;
+  nanny_since_ = now_;
+  if (!nanny_first_up_) {
+    nanny_first_up_ = now_;
+  }
+  log(event_of(Level::info, "nanny-up", {{"pid", std::to_string(event.pid)}}));
+  auto all = orders({}, monitors_);
+  if (!all.empty()) {
+    actions_.push_back(SendMonitorOrders{std::move(all)});
+  }
+  announce_monitors({});
+}
+
+void Reconciler::on(const NannyGone& event) {
+  if (!nanny_starting_ && !nanny_pid_) {
+    return;  // We stopped it ourselves.
+  }
+  if (nanny_pid_ && now_ - nanny_since_ >= kNannyProven) {
+    nanny_backoff_.reset();
+  }
+  nanny_starting_ = false;
+  nanny_pid_.reset();
+  nanny_restarts_ += 1;
+  const Duration wait = nanny_backoff_.failed();
+  nanny_restart_at_ = now_ + wait;
+  log(event_of(
+      Level::error, "nanny-gone",
+      {{"reason", event.reason}, {"restart_ms", milliseconds(wait)}, {"verdicts", "kept"}}));
+}
+
+void Reconciler::announce_monitors(const MonitorSet& before) {
+  for (const auto& [key, service] : active_services(config_)) {
+    for (const auto& [server_key, server] : active_servers(*service)) {
+      const ServerId id{key, server_key};
+      if (before.monitor_of.contains(id)) {
+        continue;
+      }
+      log(event_of(
+          Level::info, "monitor",
+          {{"server", to_string(id)}, {"monitor", std::to_string(monitors_.monitor_of.at(id))}},
+          "create_monitor for " + service->name + "/" + server->name + " running as pid " +
+              std::to_string(*nanny_pid_)));
+    }
+  }
+}
+
+void Reconciler::on(const VerdictHeard& event) {
+  const Verdict& verdict = event.verdict;
+  if (!monitors_.monitors.contains(verdict.id) || verdict.health == Health::unknown) {
+    return;
+  }
+  const auto [heard, is_new] = verdicts_.try_emplace(verdict.id);
+  const Health before = is_new ? Health::unknown : heard->second.verdict.health;
+  heard->second.verdict = verdict;
+  if (verdict.health == before) {
+    return;
+  }
+  heard->second.since = now_;
+  const bool is_up = verdict.health == Health::up;
+  for (const auto& id : monitors_.servers_of.at(verdict.id)) {
+    const std::string server =
+        to_string(Endpoint{id.server.address, monitors_.monitors.at(verdict.id).target.port});
+    log(event_of(Level::notice, "health",
+                 {{"service", ipvs::to_string(id.service)},
+                  {"from", to_word(before)},
+                  {"to", to_word(verdict.health)},
+                  {"reason", verdict.reason},
+                  {"latency_ms", milliseconds(verdict.latency)}},
+                 is_up ? "[ active ] making " + server + " available"
+                       : "[inactive] shutting down " + server + " due to connection failure"));
+  }
+  mark_due();
+}
+
+void Reconciler::on(const Timer&) {
+}
+
+bool Reconciler::is_ready(TimePoint now) const {
+  if (!applied_once_ || !core_error_.empty()) {
+    return false;
+  }
+  if (adopted_ || !wants_nanny()) {
+    return true;
+  }
+  const bool all_known = verdicts_.size() == monitors_.monitors.size();
+  return nanny_first_up_ && (all_known || now - *nanny_first_up_ >= kFirstVerdicts);
+}
+
+void Reconciler::mark_due() {
+  if (!due_at_) {
+    due_at_ = now_ + kGather;
+  }
+}
+
+void Reconciler::log(LogEvent event) {
+  actions_.push_back(Log{std::move(event)});
+}
+
+std::optional<TimePoint> Reconciler::wake_at() const {
+  const bool waits_for_core = applying_ || reading_;
+  std::optional<TimePoint> read;
+  if (!waits_for_core) {
+    read = read_at_;
+  }
+  auto first = earliest({due_at_, read, nanny_restart_at_, marks_retry_at_, retries_.next_at()});
+  // What is due while the core is busy continues with its answer, not with a timer.
+  if (first && *first <= now_) {
+    first = waits_for_core ? std::optional<TimePoint>{} : now_ + kGather;
+  }
+  return first;
+}
+
+}  // namespace lvs::lvsd

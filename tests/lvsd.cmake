@@ -1,0 +1,1 @@
+# lvsd apart from its core and its mark rules.
