@@ -1,0 +1,290 @@
+#include "pulse/io/addresses.h"
+
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netlink/attr.h>
+
+namespace lvs::pulse {
+namespace {
+
+constexpr uint32_t kForever = 0xFFFFFFFF;
+
+unsigned full_prefix(const Address& address) {
+  return address.is_v4() ? 32 : 128;
+}
+
+uint32_t seconds_of(const std::optional<Duration>& lease) {
+  return lease ? static_cast<uint32_t>(std::chrono::ceil<std::chrono::seconds>(*lease).count())
+               : kForever;
+}
+
+Result<unsigned> device_index(const std::string& device) {
+  const unsigned index = ::if_nametoindex(device.c_str());
+  if (index == 0) {
+    return os_error(errno, "device " + device);
+  }
+  return index;
+}
+
+ifaddrmsg address_header(const Address& address, unsigned device) {
+  ifaddrmsg header{};
+  header.ifa_family = static_cast<uint8_t>(address.af());
+  header.ifa_prefixlen = static_cast<uint8_t>(full_prefix(address));
+  header.ifa_index = device;
+  return header;
+}
+
+// An address message as the kernel dumps it.
+struct ListedAddress {
+  Address address;
+  unsigned device = 0;
+  unsigned prefix = 0;
+  uint8_t protocol = 0;
+  uint32_t valid_seconds = kForever;
+  std::string label;
+};
+
+std::optional<ListedAddress> read_address(const nlmsghdr* message) {
+  const auto* header = static_cast<const ifaddrmsg*>(nlmsg_data(message));
+  const NetlinkAttributes attributes(message, sizeof *header);
+  const nlattr* bytes =
+      attributes[IFA_LOCAL] != nullptr ? attributes[IFA_LOCAL] : attributes[IFA_ADDRESS];
+  const bool is_v4 = header->ifa_family == AF_INET;
+  if (bytes == nullptr || nla_len(bytes) != (is_v4 ? 4 : 16)) {
+    return std::nullopt;
+  }
+  ListedAddress listed;
+  listed.address = is_v4 ? Address::v4_bytes(nla_data(bytes)) : Address::v6_bytes(nla_data(bytes));
+  listed.device = header->ifa_index;
+  listed.prefix = header->ifa_prefixlen;
+  if (const nlattr* protocol = attributes[IFA_PROTO]) {
+    listed.protocol = nla_get_u8(protocol);
+  }
+  if (const nlattr* cache = attributes[IFA_CACHEINFO]) {
+    listed.valid_seconds = static_cast<const ifa_cacheinfo*>(nla_data(cache))->ifa_valid;
+  }
+  if (const nlattr* label = attributes[IFA_LABEL]) {
+    listed.label = nla_get_string(label);
+  }
+  return listed;
+}
+
+Result<std::vector<ListedAddress>> list_addresses(Rtnetlink& netlink) {
+  std::vector<ListedAddress> all;
+  const ifaddrmsg every_family{};
+  auto done =
+      netlink.dump(NetlinkMessage(RTM_GETADDR, 0, every_family), [&](const nlmsghdr* message) {
+        if (auto listed = read_address(message)) {
+          all.push_back(*std::move(listed));
+        }
+      });
+  if (!done) {
+    return done.error().in("list addresses");
+  }
+  return all;
+}
+
+std::string described(const config::FloatingAddress& address) {
+  return to_string(address.address) + " on " + address.device;
+}
+
+}  // namespace
+
+Result<Addresses> Addresses::open() {
+  auto netlink = Rtnetlink::open();
+  if (!netlink) {
+    return netlink.error();
+  }
+  return Addresses(std::move(netlink).value());
+}
+
+Result<Ok> Addresses::add(const config::FloatingAddress& address, std::optional<Duration> lease) {
+  const auto device = device_index(address.device);
+  if (!device) {
+    return device.error().in("add " + described(address));
+  }
+  auto added = put(address, *device, lease, NLM_F_CREATE | NLM_F_EXCL);
+  if (!added && added.error().code == EEXIST) {
+    const auto ours = is_ours(address.address, *device);
+    if (!ours) {
+      return ours.error();
+    }
+    if (!*ours) {
+      return Error{EEXIST, "add " + described(address) +
+                               ": the device holds it already, and not from us; remove it there"};
+    }
+    added = put(address, *device, lease, NLM_F_REPLACE);
+  }
+  if (!added) {
+    return added.error().in("add " + described(address));
+  }
+  held_[{*device, address.address}] = address;
+  put_route(address, *device, lease);
+  return Ok{};
+}
+
+Result<Ok> Addresses::renew(const config::FloatingAddress& address, std::optional<Duration> lease) {
+  const auto device = device_index(address.device);
+  if (!device) {
+    return device.error().in("renew " + described(address));
+  }
+  auto renewed = put(address, *device, lease, NLM_F_REPLACE);
+  if (!renewed) {
+    return renewed.error().in("renew " + described(address));
+  }
+  held_[{*device, address.address}] = address;
+  put_route(address, *device, lease);
+  return Ok{};
+}
+
+Result<Ok> Addresses::remove(const config::FloatingAddress& address) {
+  const auto device = device_index(address.device);
+  if (!device || !held_.contains({*device, address.address})) {
+    return Ok{};
+  }
+  NetlinkMessage message(RTM_DELADDR, 0, address_header(address.address, *device));
+  message.put(IFA_LOCAL, address.address.bytes(), address.address.size());
+  const auto removed = netlink_.request(message);
+  if (!removed && removed.error().code != EADDRNOTAVAIL) {
+    return removed.error().in("remove " + described(address));
+  }
+  held_.erase({*device, address.address});
+  remove_route(address, *device);
+  return Ok{};
+}
+
+Result<std::vector<OurAddress>> Addresses::ours() {
+  auto all = list_addresses(netlink_);
+  if (!all) {
+    return all.error();
+  }
+  std::vector<OurAddress> found;
+  for (const ListedAddress& listed : *all) {
+    char device[IF_NAMESIZE] = "";
+    if (listed.protocol != kAddressProtocol || ::if_indextoname(listed.device, device) == nullptr) {
+      continue;
+    }
+    OurAddress one{listed.address, device, listed.label, std::nullopt};
+    if (listed.valid_seconds != kForever) {
+      one.lease_left = std::chrono::seconds{listed.valid_seconds};
+    }
+    held_.insert(
+        {{listed.device, listed.address}, {listed.address, device, listed.label, std::nullopt}});
+    found.push_back(std::move(one));
+  }
+  return found;
+}
+
+Result<Ok> Addresses::put(const config::FloatingAddress& address, unsigned device,
+                          std::optional<Duration> lease, int flags) {
+  const bool is_v4 = address.address.is_v4();
+  NetlinkMessage message(RTM_NEWADDR, flags, address_header(address.address, device));
+  message.put(IFA_LOCAL, address.address.bytes(), address.address.size());
+  message.put(IFA_ADDRESS, address.address.bytes(), address.address.size());
+  message.put_u32(IFA_FLAGS, IFA_F_NOPREFIXROUTE | (is_v4 ? 0 : IFA_F_NODAD));
+  message.put_u8(IFA_PROTO, kAddressProtocol);
+  if (is_v4) {
+    message.put_text(IFA_LABEL, address.label.empty() ? address.device : address.label);
+  }
+  // Preferred 0: the director's own IPv6 connections do not choose the floating address as their
+  // source.
+  const uint32_t seconds = seconds_of(lease);
+  ifa_cacheinfo lifetime{};
+  lifetime.ifa_valid = seconds;
+  lifetime.ifa_prefered = is_v4 ? seconds : 0;
+  message.put(IFA_CACHEINFO, &lifetime, sizeof lifetime);
+  return netlink_.request(message);
+}
+
+Result<bool> Addresses::is_ours(const Address& address, unsigned device) {
+  auto all = list_addresses(netlink_);
+  if (!all) {
+    return all.error();
+  }
+  for (const ListedAddress& listed : *all) {
+    if (listed.address == address && listed.device == device &&
+        listed.prefix == full_prefix(address)) {
+      return listed.protocol == kAddressProtocol;
+    }
+  }
+  return false;
+}
+
+// With the floating address as preferred source the kernel takes an IPv4 route away together with
+// the address; an IPv6 route gets an expiry of its own.
+void Addresses::put_route(const config::FloatingAddress& address, unsigned device,
+                          std::optional<Duration> lease) {
+  const unsigned prefix = address.prefix.value_or(full_prefix(address.address));
+  const Network network{device, address.address.masked(prefix), prefix};
+  if (prefix == full_prefix(address.address) || !needs_route(network)) {
+    return;
+  }
+  rtmsg header{};
+  header.rtm_family = static_cast<uint8_t>(address.address.af());
+  header.rtm_dst_len = static_cast<uint8_t>(prefix);
+  header.rtm_table = RT_TABLE_MAIN;
+  header.rtm_protocol = kAddressProtocol;
+  header.rtm_scope = address.address.is_v4() ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+  header.rtm_type = RTN_UNICAST;
+  NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, header);
+  message.put(RTA_DST, network.base.bytes(), network.base.size());
+  message.put_u32(RTA_OIF, device);
+  message.put_u32(RTA_PRIORITY, kRouteMetric);
+  if (address.address.is_v4()) {
+    message.put(RTA_PREFSRC, address.address.bytes(), address.address.size());
+  } else if (lease) {
+    message.put_u32(RTA_EXPIRES, seconds_of(lease));
+  }
+  [[maybe_unused]] const auto best_effort = netlink_.request(message);  // Retried at each renewal.
+}
+
+void Addresses::remove_route(const config::FloatingAddress& address, unsigned device) {
+  const unsigned prefix = address.prefix.value_or(full_prefix(address.address));
+  const Network network{device, address.address.masked(prefix), prefix};
+  const auto known = route_is_ours_.find(network);
+  if (known == route_is_ours_.end() || !known->second) {
+    return;
+  }
+  for (const auto& [key, other] : held_) {
+    if (key.first == device && other.prefix == address.prefix &&
+        key.second.masked(prefix) == network.base) {
+      return put_route(other, device, std::nullopt);
+    }
+  }
+  rtmsg header{};
+  header.rtm_family = static_cast<uint8_t>(address.address.af());
+  header.rtm_dst_len = static_cast<uint8_t>(prefix);
+  header.rtm_table = RT_TABLE_MAIN;
+  header.rtm_protocol = kAddressProtocol;
+  header.rtm_scope = RT_SCOPE_NOWHERE;
+  NetlinkMessage message(RTM_DELROUTE, 0, header);
+  message.put(RTA_DST, network.base.bytes(), network.base.size());
+  message.put_u32(RTA_OIF, device);
+  message.put_u32(RTA_PRIORITY, kRouteMetric);
+  [[maybe_unused]] const auto gone_with_the_address = netlink_.request(message);
+  route_is_ours_.erase(known);
+}
+
+bool Addresses::needs_route(const Network& network) {
+  const auto known = route_is_ours_.find(network);
+  if (known != route_is_ours_.end()) {
+    return known->second;
+  }
+  const auto all = list_addresses(netlink_);
+  if (!all) {
+    return false;
+  }
+  bool has_other = false;
+  for (const ListedAddress& listed : *all) {
+    has_other =
+        has_other ||
+        (listed.device == network.device && listed.protocol != kAddressProtocol &&
+         listed.prefix <= network.prefix && listed.address.family() == network.base.family() &&
+         listed.address.masked(network.prefix) == network.base);
+  }
+  route_is_ours_[network] = !has_other;
+  return !has_other;
+}
+
+}  // namespace lvs::pulse

@@ -1,0 +1,2 @@
+lvs_test(unit/pulse/children lvs_pulse)
+lvs_test(unit/pulse/frames lvs_pulse)
