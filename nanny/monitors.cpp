@@ -1,0 +1,170 @@
+#include "nanny/monitors.h"
+
+#include "nanny/schedule.h"
+
+namespace lvs::nanny {
+namespace {
+
+LogEvent transition_event(const Endpoint& target, const Verdict& verdict) {
+  const std::string place = to_string(target);
+  LogEvent event{Level::notice, "", "", {{"server", place}, {"reason", verdict.reason}}};
+  if (verdict.health == Health::up) {
+    event.event = "server-up";
+    event.marker = "[ active ] making " + place + " available";
+  } else {
+    event.event = "server-down";
+    event.marker = "[inactive] shutting down " + place + " due to connection failure";
+  }
+  event.fields.emplace_back("latency_ms", std::to_string(to_ms(verdict.latency).count()));
+  return event;
+}
+
+LogEvent trouble_event(const Endpoint& target, const ProbeResult& result) {
+  const bool undecided = result.outcome == Outcome::undecided;
+  return {undecided ? Level::warning : Level::info,
+          undecided ? "check-undecided" : "check-failed",
+          result.marker,
+          {{"server", to_string(target)}, {"reason", result.reason}}};
+}
+
+}  // namespace
+
+Step Monitors::step(const Event& event, TimePoint now) {
+  Step step;
+  std::visit([&](const auto& e) { on(e, now, step); }, event);
+  start_due(now, step);
+  if (running_.size() < probes_max_ && !due_.empty()) {
+    step.wake_at = due_.begin()->first;
+  }
+  return step;
+}
+
+void Monitors::on(const SetMonitor& order, TimePoint now, Step& step) {
+  const auto found = watched_.find(order.id);
+  if (found != watched_.end()) {
+    if (*found->second.monitor == order.monitor) {
+      return;
+    }
+    halt(order.id, found->second, step);
+    watched_.erase(found);
+  }
+  if (watched_.size() >= kMonitorsMax) {
+    step.actions.push_back(LogEvent{
+        Level::error,
+        "monitor-refused",
+        "",
+        {{"server", to_string(order.monitor.target)}, {"limit", std::to_string(kMonitorsMax)}}});
+    return;
+  }
+  Watched fresh{std::make_shared<const Monitor>(order.monitor),
+                HealthCounter(order.monitor.rise, order.monitor.fall)};
+  Watched& watched = watched_.emplace(order.id, std::move(fresh)).first->second;
+  if (hold_ != Hold::none) {
+    hold_now(order.id, watched, step);
+    return;
+  }
+  wait_until(order.id, watched, now + first_delay(order.monitor.interval, rng_));
+}
+
+void Monitors::on(const RemoveMonitor& order, TimePoint, Step& step) {
+  const auto found = watched_.find(order.id);
+  if (found == watched_.end()) {
+    return;
+  }
+  halt(order.id, found->second, step);
+  watched_.erase(found);
+}
+
+void Monitors::on(const ProbeDone& done, TimePoint now, Step& step) {
+  const auto found = running_.find(done.probe);
+  if (found == running_.end()) {
+    return;
+  }
+  const MonitorId id = found->second;
+  Watched& watched = watched_.at(id);
+  const Duration latency = now - watched.running->since;
+  running_.erase(found);
+  watched.running.reset();
+  ++watched.checks;
+  count(id, watched, done.result, latency, step);
+  wait_until(id, watched, now + pause(watched.monitor->interval, watched.checks, rng_));
+}
+
+void Monitors::on(const Hold& hold, TimePoint now, Step& step) {
+  if (hold == hold_) {
+    return;
+  }
+  hold_ = hold;
+  const char* marker = hold == Hold::down ? "opaque glasses on"
+                       : hold == Hold::up ? "rose-colored glasses on"
+                                          : "removing glasses";
+  step.actions.push_back(LogEvent{Level::notice, "hold", marker, {}});
+  for (auto& [id, watched] : watched_) {
+    if (hold_ != Hold::none) {
+      hold_now(id, watched, step);
+    } else {
+      watched.health.let_next_decide();
+      wait_until(id, watched, now);
+    }
+  }
+}
+
+void Monitors::count(MonitorId id, Watched& watched, const ProbeResult& result, Duration latency,
+                     Step& step) {
+  const Endpoint& target = watched.monitor->target;
+  if (result.outcome == Outcome::works) {
+    watched.trouble.clear();
+  } else if (watched.trouble != result.reason) {
+    watched.trouble = result.reason;
+    step.actions.push_back(trouble_event(target, result));
+  }
+  if (result.outcome == Outcome::undecided) {
+    return;
+  }
+  if (const auto health = watched.health.count(result.outcome == Outcome::works)) {
+    const Verdict verdict{id, *health, result.reason, latency};
+    step.actions.push_back(transition_event(target, verdict));
+    step.actions.push_back(Report{verdict});
+  }
+}
+
+void Monitors::hold_now(MonitorId id, Watched& watched, Step& step) {
+  halt(id, watched, step);
+  const bool up = hold_ == Hold::up;
+  if (const auto health = watched.health.hold(up ? Health::up : Health::down)) {
+    const Verdict verdict{id, *health, up ? "held up" : "held down", Duration{0}};
+    step.actions.push_back(transition_event(watched.monitor->target, verdict));
+    step.actions.push_back(Report{verdict});
+  }
+}
+
+void Monitors::halt(MonitorId id, Watched& watched, Step& step) {
+  if (watched.due) {
+    due_.erase({*watched.due, id});
+    watched.due.reset();
+  }
+  if (watched.running) {
+    step.actions.push_back(CancelProbe{watched.running->probe});
+    running_.erase(watched.running->probe);
+    watched.running.reset();
+  }
+}
+
+void Monitors::wait_until(MonitorId id, Watched& watched, TimePoint due) {
+  watched.due = due;
+  due_.emplace(due, id);
+}
+
+void Monitors::start_due(TimePoint now, Step& step) {
+  while (!due_.empty() && due_.begin()->first <= now && running_.size() < probes_max_) {
+    const MonitorId id = due_.begin()->second;
+    due_.erase(due_.begin());
+    Watched& watched = watched_.at(id);
+    watched.due.reset();
+    watched.running = Running{++last_probe_, now};
+    running_.emplace(last_probe_, id);
+    step.actions.push_back(StartProbe{last_probe_, watched.monitor});
+  }
+}
+
+}  // namespace lvs::nanny

@@ -1,0 +1,105 @@
+// All monitors of a nanny as one core: which check starts when, what its end means, what to tell
+// lvsd.
+//
+//            SetMonitor                ProbeDone                     Hold RemoveMonitor
+//   absent   -> waiting (first delay)  -                             -                        -
+//   waiting  same: stay; else anew     -                             none: stay; else held    ->
+//   absent probing  same: stay; else cancel,  count; -> waiting (pause)     none: stay; else
+//   cancel, cancel, -> absent
+//            anew                                                    held
+//   held     told at once              -                             none: -> waiting (now)   ->
+//   absent
+//
+// A monitor has at most one check at a time, and all of them at most `probes_max`: the rest wait,
+// the one that is due for longest first. A check that was cancelled cannot speak any more: its
+// number is forgotten.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <variant>
+#include <vector>
+
+#include "common/log.h"
+#include "common/monitor.h"
+#include "common/rng.h"
+#include "nanny/health.h"
+#include "nanny/result.h"
+
+namespace lvs::nanny {
+
+constexpr size_t kMonitorsMax = 100'000;
+
+using ProbeId = uint64_t;
+
+// What happens to the monitors.
+struct ProbeDone {
+  ProbeId probe;
+  ProbeResult result;
+};
+enum class Hold { none, up, down };  // The operator's word for all servers; none: checks decide.
+struct Timer {};
+using Event = std::variant<SetMonitor, RemoveMonitor, ProbeDone, Hold, Timer>;
+
+// What is to be done.
+struct StartProbe {
+  ProbeId probe;
+  std::shared_ptr<const Monitor> monitor;
+};
+struct CancelProbe {
+  ProbeId probe;
+};
+struct Report {
+  Verdict verdict;
+};
+using Action = std::variant<StartProbe, CancelProbe, Report, LogEvent>;
+
+struct Step {
+  std::vector<Action> actions;
+  std::optional<TimePoint> wake_at;
+};
+
+class Monitors {
+ public:
+  Monitors(size_t probes_max, Rng rng) : probes_max_(probes_max), rng_(std::move(rng)) {}
+  Step step(const Event& event, TimePoint now);
+
+ private:
+  struct Running {
+    ProbeId probe;
+    TimePoint since;
+  };
+  struct Watched {
+    std::shared_ptr<const Monitor> monitor;
+    HealthCounter health;
+    uint64_t checks = 0;             // Ended ones.
+    std::optional<TimePoint> due;    // waiting
+    std::optional<Running> running;  // probing
+    std::string trouble;             // The reason logged last; empty while the server works.
+  };
+
+  void on(const SetMonitor& order, TimePoint now, Step& step);
+  void on(const RemoveMonitor& order, TimePoint now, Step& step);
+  void on(const ProbeDone& done, TimePoint now, Step& step);
+  void on(const Hold& hold, TimePoint now, Step& step);
+  void on(const Timer&, TimePoint, Step&) {}
+
+  void count(MonitorId id, Watched& watched, const ProbeResult& result, Duration latency,
+             Step& step);
+  void hold_now(MonitorId id, Watched& watched, Step& step);
+  void halt(MonitorId id, Watched& watched, Step& step);
+  void wait_until(MonitorId id, Watched& watched, TimePoint due);
+  void start_due(TimePoint now, Step& step);
+
+  size_t probes_max_;
+  Rng rng_;
+  Hold hold_ = Hold::none;
+  ProbeId last_probe_ = 0;
+  std::map<MonitorId, Watched> watched_;
+  std::map<ProbeId, MonitorId> running_;
+  std::set<std::pair<TimePoint, MonitorId>> due_;
+};
+
+}  // namespace lvs::nanny

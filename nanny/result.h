@@ -1,0 +1,34 @@
+// How one check ended, in the operator's words. `reason` goes to lvsd and its status; `marker` is
+// the line that administrators of Piranha grep for, when it has one. A check that could not be made
+// for a cause on this machine (no descriptor, no port, no memory) is undecided: it says nothing
+// about the server and is not counted.
+#pragma once
+
+#include <string>
+
+#include "common/address.h"
+
+namespace lvs::nanny {
+
+enum class Outcome { works, fails, undecided };
+
+struct ProbeResult {
+  Outcome outcome = Outcome::undecided;
+  std::string reason;
+  std::string marker;
+  bool operator==(const ProbeResult&) const = default;
+};
+
+ProbeResult works(std::string reason);
+ProbeResult fails(std::string reason, std::string marker = "");
+
+ProbeResult connect_timed_out(const Endpoint& target);
+ProbeResult read_timed_out(const Endpoint& target);
+ProbeResult answer_too_short(const Endpoint& target, size_t bytes);
+ProbeResult unexpected_answer(const Endpoint& target);
+
+// "connect: Connection refused": fails, or undecided when the errno value tells of this machine
+// only.
+ProbeResult system_error(const std::string& doing, int code);
+
+}  // namespace lvs::nanny
