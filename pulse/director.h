@@ -1,42 +1,47 @@
-// Which of the two directors holds the floating addresses: the arbitration of pulse as a pure value. It owns no timer,
-// no socket, no clock; the shell (io/) and the simulator (tests/sim/) feed it events and perform its actions in order.
-// The rules are Piranha's decision table, made deterministic, plus ability, terms, leases and a split guard.
+// Which of the two directors holds the floating addresses: the arbitration of pulse as a pure
+// value. It owns no timer, no socket and no clock; the shell (io/) and the simulator (tests/sim/)
+// feed it events and perform its actions in order. The rules are Piranha's decision table, made
+// deterministic, plus ability, terms, leases and a split guard (docs/heartbeat.md tells the story).
 //
 //   state         holds  means
-//   listening     no     started, or came back to a segment: silence is no evidence yet
+//   listening     no     just started: silence is no evidence yet
 //   standby       no     the peer serves, or nobody may
-//   preparing     no     the peer hands over: arming our core first
-//   adopting      yes    found own addresses with a living lease at start; renews, announces nothing, beats "adopting"
-//   active        yes    serves
-//   handing-over  yes    serves until the peer is active, then lets go
-//   stopped       no     said goodbye
+//   preparing     no     the peer hands over: our core is being armed
+//   adopting      yes    found own addresses with a living lease at start: renews, announces
+//   nothing active        yes    serves handing-over  yes    serves until the peer is active, then
+//   lets go stopped       no     said goodbye
 //
-//   event                  listening, standby    preparing         adopting             active             handing-over
-//   peer active            standby               standby           higher term, or we   primary: stay and  standby (done)
-//                                                                  are the backup:      announce; backup:
-//                                                                  standby; else active standby
-//   peer adopting          wait                  standby           higher term wins,    stay               stay
-//                                                                  ties: the primary
-//   peer handing over      preparing if able     stay              as peer active       as peer active     as peer active
-//   peer passive, able     primary: active       active            active               stay               stay
-//   peer passive, not able active if able        active            active               stay               active
-//   peer says goodbye      active if able        active            active               stay               active
-//   silence for deadtime   active if able and    active            active               stay               active
-//                          no split guard veto
-//   core armed             -                     active            -                    -                  -
-//   no carrier left        stay, not able        standby           standby              standby            standby
-//   lease over             -                     -                 standby              standby            standby
-//   not able               stay                  standby           -                    handing-over, if   stay
-//                                                                                       the peer is able
-//   asked to hand over     -                     -                 -                    handing-over       -
-//   stop                   stopped               stopped           stopped              handing-over if    stopped when
-//                                                                                       the peer is able,  the peer is active
-//                                                                                       else stopped       or time is over
-// "if able" is Ability (able.h); silence is counted by Peer (peer.h); the veto is SplitGuard (split_guard.h).
+//   event             listening, standby   adopting               active               handing-over
+//   peer active       standby              higher term: standby   primary: stay and    standby
+//                                          else primary: active   announce again
+//                                          else standby           backup: standby
+//   peer adopting     standby              higher term wins,      stay                 stay
+//                                          a tie: the primary
+//   peer handing over able: preparing      as peer active         as peer active, but  as peer
+//                                                                 of lower term: stay  active
+//   peer passive,     primary and able:    active                 stay                 stay
+//     able            active
+//   peer passive,     able: active         active                 stay                 active
+//     not able
+//   peer's goodbye    able: active         active                 stay                 active
+//   silence for       able and no split    active                 stay                 active
+//     deadtime        guard veto: active
+//   no carrier left   stay, not able       standby                standby              standby
+//   lease over        -                    standby                standby              standby
+//   not able          stay                 -                      peer able:           stay
+//                                                                 handing-over
+//   peer asks for it  -                    -                      handing-over         stay
+//   stop              stopped              stopped                peer able: handing-  stopped when
+//                                                                 over, else stopped   peer is
+//                                                                 active
+//
+// preparing: as standby, but what would lead to active does so at once; "core armed" does too; the
+// peer active again, inability or a second without an answer lead back to standby.
+// "able" is Ability (able.h); who may be believed is Peer's matter (peer.h); veto: split_guard.h.
 #pragma once
 
-#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -45,7 +50,12 @@
 #include "common/log.h"
 #include "common/result.h"
 #include "common/time.h"
+#include "pulse/able.h"
+#include "pulse/announce_plan.h"
+#include "pulse/lease.h"
+#include "pulse/peer.h"
 #include "pulse/settings.h"
+#include "pulse/split_guard.h"
 #include "pulse/status.h"
 #include "pulse/wire.h"
 
@@ -60,97 +70,107 @@ struct Kept {
   bool operator==(const Kept&) const = default;
 };
 
-// ---- Events ---------------------------------------------------------------------------------------------------------
+// ---- Events
+// ---------------------------------------------------------------------------------------------------------
 
 // The first event, once. `found`: configured floating addresses that the machine already holds.
 struct FoundAddress {
   Address address;
-  std::optional<TimePoint> valid_until;  // Time *before* the kernel was asked + the lifetime it told; nothing: permanent.
+  std::optional<TimePoint> valid_until;  // Time *before* the kernel was asked + the lifetime it
+                                         // told; nothing: permanent.
 };
 struct Started {
   std::vector<FoundAddress> found;
   Kept kept;
 };
 struct TimerFired {};
-struct Heard {                    // A datagram came in on a path; the shell has called decode().
+struct Heard {  // A datagram came in on a path; the shell has called decode().
   PathId path = 0;
   Decoded decoded;
 };
-struct LinkChanged {              // Up: administratively up and carrier. Devices never told about count as up.
+struct LinkChanged {  // Up: administratively up and carrier. Devices never told about count as up.
   std::string device;
   bool up = true;
 };
-struct LvsdChanged {              // Ready: its control socket answered "ready". Also when the count changes.
+struct LvsdChanged {  // Ready: its control socket answered "ready". Also when the count changes.
   bool ready = false;
-  int failed_restarts = 0;        // In a row; 0 when ready.
+  int failed_restarts = 0;  // In a row; 0 when ready.
 };
-struct CoreArmed {};              // lvsd answered ArmCore: its core is armed now.
-struct WitnessChanged {           // Whether at least one witness answers.
+struct CoreArmed {};     // lvsd answered ArmCore: its core is armed now.
+struct WitnessChanged {  // Whether at least one witness answers.
   bool answers = false;
 };
-struct AddressClaimed {           // Someone answered for, or announced, a floating address: an ARP/NA with its own MAC.
+struct AddressClaimed {  // Someone answered for, or announced, a floating address: an ARP/NA with
+                         // its own MAC.
   Address address;
   Mac mac{};
 };
-struct AddressGone {              // A floating address vanished from the machine (RTM_DELADDR), also by our own removal.
+struct AddressGone {  // A floating address vanished from the machine (RTM_DELADDR), also by our own
+                      // removal.
   Address address;
 };
-struct AddressFailed {            // AddAddress or RenewAddress did not succeed.
+// AddAddress or RenewAddress did not succeed; code ETIME: dropped, perform_before was over.
+struct AddressFailed {
   Address address;
   Error error;
 };
-struct Switchover {};             // The operator; answered by one Answer.
-struct Stop {};                   // SIGTERM; ends with Exit.
-struct Reconfigured {             // lvs.cf was reread. Node and cluster id keep their first values.
+struct Switchover {};  // The operator; answered by one Answer.
+struct Stop {};        // SIGTERM; ends with Exit.
+struct Reconfigured {  // lvs.cf was reread. Node and cluster id keep their first values.
   Settings settings;
 };
 
-using Event = std::variant<Started, TimerFired, Heard, LinkChanged, LvsdChanged, CoreArmed, WitnessChanged,
-                           AddressClaimed, AddressGone, AddressFailed, Switchover, Stop, Reconfigured>;
+using Event =
+    std::variant<Started, TimerFired, Heard, LinkChanged, LvsdChanged, CoreArmed, WitnessChanged,
+                 AddressClaimed, AddressGone, AddressFailed, Switchover, Stop, Reconfigured>;
 
-// ---- Actions, to be performed in the order given --------------------------------------------------------------------
+// ---- Actions, to be performed in the order given
+// --------------------------------------------------------------------
 
-struct SendHeartbeat {            // encode() it once, send it on every path, or on the one named.
+struct SendHeartbeat {  // encode() it once, send it on every path, or on the one named.
   Heartbeat heartbeat;
   std::optional<PathId> only;
 };
-struct ArmCore {};                // Tell lvsd "active" (and again whenever it comes back); answer with CoreArmed.
-struct DisarmCore {};             // Tell lvsd "not active".
-// With a lifetime: preferred and valid lifetime of the address, and the action must be dropped, unperformed, when
-// Clock::now() >= *perform_before (the process was stopped between decision and action). Without: permanent.
+struct ArmCore {};  // Tell lvsd "active" (and again whenever it comes back); answer with CoreArmed.
+struct DisarmCore {};  // Tell lvsd "not active".
+// With a lifetime: preferred and valid lifetime of the address, and the action must be dropped and
+// reported as AddressFailed with ETIME when Clock::now() >= *perform_before (the process was
+// stopped between decision and action). Without: permanent.
 struct AddAddress {
   FloatingAddress address;
   std::optional<std::chrono::seconds> lifetime;
   std::optional<TimePoint> perform_before;
 };
-struct RenewAddress {             // The same with NLM_F_REPLACE: a new lifetime for an address that is there.
+struct RenewAddress {  // The same with NLM_F_REPLACE: a new lifetime for an address that is there.
   FloatingAddress address;
   std::optional<std::chrono::seconds> lifetime;
   std::optional<TimePoint> perform_before;
 };
-struct RemoveAddress {            // An address that is not there is no error.
+struct RemoveAddress {  // An address that is not there is no error.
   FloatingAddress address;
 };
-struct Announce {                 // One gratuitous ARP / unsolicited NA; the core repeats.
+struct Announce {  // One gratuitous ARP / unsolicited NA; the core repeats.
   FloatingAddress address;
 };
-struct ProbeAddress {             // One ARP request / NS for it from an own address; answers come as AddressClaimed.
+struct ProbeAddress {  // One ARP request / NS for it from an own address; answers come as
+                       // AddressClaimed.
   FloatingAddress address;
 };
-struct RunCommand {               // active_cmd, inactive_cmd: started, not waited for.
+struct RunCommand {  // active_cmd, inactive_cmd: started, not waited for.
   std::string command;
 };
-struct Keep {                     // Write to /run.
+struct Keep {  // Write to /run.
   Kept kept;
 };
-struct Answer {                   // To the operator's Switchover.
+struct Answer {  // To the operator's Switchover.
   bool ok = false;
   std::string text;
 };
-struct Exit {};                   // Stopped: nothing is held any more, the process may end.
+struct Exit {};  // Stopped: nothing is held any more, the process may end.
 
-using Action = std::variant<SendHeartbeat, ArmCore, DisarmCore, AddAddress, RenewAddress, RemoveAddress, Announce,
-                            ProbeAddress, RunCommand, Keep, Answer, Exit, LogEvent>;
+using Action =
+    std::variant<SendHeartbeat, ArmCore, DisarmCore, AddAddress, RenewAddress, RemoveAddress,
+                 Announce, ProbeAddress, RunCommand, Keep, Answer, Exit, LogEvent>;
 
 struct Step {
   std::vector<Action> actions;
@@ -161,16 +181,121 @@ class Director {
  public:
   // `incarnation`: random, not 0.
   Director(Settings settings, uint64_t incarnation);
-  Director(Director&&) noexcept;
-  Director& operator=(Director&&) noexcept;
-  ~Director();
 
   Step step(const Event& event, TimePoint now);
   Status status(TimePoint now) const;
 
  private:
-  class Core;
-  std::unique_ptr<Core> core_;
+  enum class Why { stop, unable, asked };
+  struct Handover {
+    Why why = Why::unable;
+    TimePoint until;
+  };
+
+  // One for each event (director.cpp).
+  void on(const Started& event, TimePoint now);
+  void on(const TimerFired&, TimePoint) {}
+  void on(const Heard& event, TimePoint now);
+  void on(const LinkChanged& event, TimePoint now);
+  void on(const LvsdChanged& event, TimePoint now);
+  void on(const CoreArmed&, TimePoint now);
+  void on(const WitnessChanged& event, TimePoint now);
+  void on(const AddressClaimed& event, TimePoint now);
+  void on(const AddressGone& event, TimePoint now);
+  void on(const AddressFailed& event, TimePoint now);
+  void on(const Switchover&, TimePoint now);
+  void on(const Stop&, TimePoint now);
+  void on(const Reconfigured& event, TimePoint now);
+  void on_news(const Heartbeat& before, TimePoint now);
+  void note_lateness(TimePoint now);
+
+  // What follows from the state, what is known and the time (director_rules.cpp).
+  void apply_rules(TimePoint now);
+  void rule_passive(TimePoint now);
+  void rule_preparing(TimePoint now);
+  void rule_adopting(TimePoint now);
+  void rule_active(TimePoint now);
+  void rule_handing_over(TimePoint now);
+  const char* reason_to_take_over(TimePoint now) const;
+  bool is_silent(TimePoint now) const;
+  bool is_peer_starting(TimePoint now) const;
+  bool can_hand_over(TimePoint now) const;
+  bool wants_failback(TimePoint now) const;
+  void refresh_ability(TimePoint now);
+  void refresh_asking(TimePoint now);
+  std::optional<TimePoint> next_deadline(TimePoint now) const;
+
+  // Changes of state and their actions in order (director_moves.cpp).
+  void take_over(const char* reason, TimePoint now);
+  void confirm(const char* reason, TimePoint now);
+  void prepare(TimePoint now);
+  void begin_handover(Why why, TimePoint now);
+  void resume_active(const char* reason, TimePoint now);
+  void stand_down(const char* reason, TimePoint now);
+  void lose_lease(TimePoint now);
+  void finish_stop(const char* reason, TimePoint now);
+  void enter(State state, const char* reason, TimePoint now);
+  void do_due_work(TimePoint now);
+  void renew_addresses(TimePoint now);
+  void restore_addresses(TimePoint now);
+  void announce_addresses(TimePoint now);
+  void see_rival(const std::string& who, TimePoint now);
+  void probe(TimePoint now);
+  void add(const FloatingAddress& address);
+  void let_go_of_addresses();
+  void send_heartbeat(TimePoint now);
+  Heartbeat heartbeat();
+  void keep();
+  void log(Level level, const char* event, const char* marker = "",
+           std::vector<std::pair<std::string, std::string>> fields = {});
+
+  bool holds() const {
+    return state_ == State::adopting || state_ == State::active || state_ == State::handing_over;
+  }
+  bool is_able() const { return reasons_ == 0; }
+  bool is_peer_alive(TimePoint now) const { return peer_.is_alive(now, settings_.deadtime); }
+  bool is_primary() const { return settings_.node == Node::primary; }
+  const std::vector<Mac>& peer_macs() const { return kept_.peer_macs; }
+
+  Settings settings_;
+  uint64_t incarnation_;
+  State state_ = State::listening;
+  TimePoint state_since_{};
+  std::string state_reason_ = "start";
+  bool started_ = false;
+  Kept kept_;
+  Peer peer_;
+  Ability ability_;
+  uint32_t reasons_ = 0;
+  std::optional<TimePoint> able_since_;
+  Lease lease_;
+  AnnouncePlan announcements_;
+  SplitGuard split_guard_;
+  bool veto_logged_ = false;
+  std::vector<FloatingAddress> held_;  // What we added or adopted, and have not removed.
+  std::set<Address> missing_;          // Of these, what has to be added again at restore_at_.
+  std::optional<TimePoint> restore_at_;
+  std::optional<TimePoint> restored_at_;
+  std::set<Address> failed_;          // Told of once, until it works.
+  std::optional<Handover> handover_;  // Only while handing over.
+  std::optional<TimePoint> handover_pause_until_;
+  std::optional<TimePoint> prepare_until_;
+  std::optional<TimePoint> prepare_pause_until_;
+  std::optional<TimePoint> asking_until_;
+  bool is_asking_ = false;
+  bool failback_held_ = false;  // The operator moved the service away: do not fetch it back.
+  bool rival_seen_ = false;     // And not yet heard to be passive.
+  std::optional<TimePoint> rival_logged_at_;
+  std::optional<TimePoint> late_logged_at_;
+  std::optional<TimePoint> distrust_until_;
+  std::optional<TimePoint> beat_at_;
+  uint64_t sequence_ = 0;
+  uint64_t echo_ = 0;  // The incarnation that an answer echoes; 0: the accepted one.
+  Counters counters_;
+  std::optional<TimePoint> wake_at_;
+  Duration late_{0};
+  Duration late_max_{0};
+  std::vector<Action> actions_;  // Of the step in progress.
 };
 
 }  // namespace lvs::pulse

@@ -30,12 +30,14 @@ Digest hmac_sha256(std::span<const uint8_t> key, std::span<const uint8_t> bytes)
   }
 
   std::vector<uint8_t> inner(kBlockSize);
-  std::transform(block.begin(), block.end(), inner.begin(), [](uint8_t b) -> uint8_t { return b ^ 0x36; });
+  std::transform(block.begin(), block.end(), inner.begin(),
+                 [](uint8_t b) -> uint8_t { return b ^ 0x36; });
   inner.insert(inner.end(), bytes.begin(), bytes.end());
   const Digest inner_digest = sha256(inner);
 
   std::array<uint8_t, kBlockSize + sizeof(Digest)> outer{};
-  std::transform(block.begin(), block.end(), outer.begin(), [](uint8_t b) -> uint8_t { return b ^ 0x5c; });
+  std::transform(block.begin(), block.end(), outer.begin(),
+                 [](uint8_t b) -> uint8_t { return b ^ 0x5c; });
   std::copy(inner_digest.begin(), inner_digest.end(), outer.begin() + kBlockSize);
   return sha256(outer);
 }

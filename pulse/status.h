@@ -1,4 +1,5 @@
-// What a director tells its operator (lvsctl status, the control socket): plain values, filled by Director::status().
+// What a director tells its operator (lvsctl status, the control socket): plain values, filled by
+// Director::status().
 #pragma once
 
 #include <array>
@@ -41,8 +42,8 @@ struct Counters {
   uint64_t standdowns = 0;
   uint64_t leases_lost = 0;
   uint64_t addresses_restored = 0;
-  uint64_t rivals_seen = 0;      // Signs of another holder while holding.
-  uint64_t vetoes = 0;           // Takeovers put off by the split guard.
+  uint64_t rivals_seen = 0;  // Signs of another holder while holding.
+  uint64_t vetoes = 0;       // Takeovers put off by the split guard.
 };
 
 struct Status {
@@ -50,17 +51,17 @@ struct Status {
   bool alone = false;
   State state = State::listening;
   Duration in_state{0};
-  std::string reason;            // Why it is in this state: "peer-silent".
+  std::string reason;  // Why it is in this state: "peer-silent".
   uint64_t term = 0;
-  uint32_t reasons = 0;          // Bits of Reason; 0: able.
+  uint32_t reasons = 0;  // Bits of Reason; 0: able.
   bool holding = false;
   std::vector<Address> addresses;
   std::optional<Duration> lease_left;
   PeerStatus peer;
   std::vector<PathStatus> paths;
   Counters counters;
-  Duration late{0};              // How late the last wake-up was,
-  Duration late_max{0};          // and the latest one so far.
+  Duration late{0};      // How late the last wake-up was,
+  Duration late_max{0};  // and the latest one so far.
 };
 
 }  // namespace lvs::pulse

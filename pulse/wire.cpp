@@ -58,7 +58,8 @@ Heartbeat read_fields(std::span<const uint8_t> in) {
   h.config_digest = get<uint64_t>(in, 56);
   h.macs.resize(in[64]);
   for (size_t i = 0; i < h.macs.size(); ++i) {
-    std::copy_n(in.begin() + static_cast<std::ptrdiff_t>(kHeaderSize + 6 * i), 6, h.macs[i].begin());
+    std::copy_n(in.begin() + static_cast<std::ptrdiff_t>(kHeaderSize + 6 * i), 6,
+                h.macs[i].begin());
   }
   return h;
 }
@@ -111,33 +112,45 @@ Decoded decode(std::span<const uint8_t> in, const Key& key) {
 
 const char* name(Refusal refusal) {
   switch (refusal) {
-    case Refusal::malformed: return "malformed";
-    case Refusal::bad_hmac: return "bad-hmac";
-    case Refusal::wrong_cluster: return "wrong-cluster";
-    case Refusal::own_node: return "own-node";
-    case Refusal::replay: return "replay";
-    case Refusal::unknown_incarnation: return "unknown-incarnation";
+    case Refusal::malformed:
+      return "malformed";
+    case Refusal::bad_hmac:
+      return "bad-hmac";
+    case Refusal::wrong_cluster:
+      return "wrong-cluster";
+    case Refusal::own_node:
+      return "own-node";
+    case Refusal::replay:
+      return "replay";
+    case Refusal::unknown_incarnation:
+      return "unknown-incarnation";
   }
   return "?";
 }
 
-const char* name(Node node) { return node == Node::primary ? "primary" : "backup"; }
+const char* name(Node node) {
+  return node == Node::primary ? "primary" : "backup";
+}
 
 const char* name(Role role) {
   switch (role) {
-    case Role::passive: return "passive";
-    case Role::adopting: return "adopting";
-    case Role::active: return "active";
-    case Role::handing_over: return "handing-over";
+    case Role::passive:
+      return "passive";
+    case Role::adopting:
+      return "adopting";
+    case Role::active:
+      return "active";
+    case Role::handing_over:
+      return "handing-over";
   }
   return "?";
 }
 
 std::string reason_names(uint32_t reasons) {
   static constexpr std::pair<Reason, const char*> kNames[] = {
-      {kLinkDown, "link-down"},        {kNoServiceLink, "no-service-link"},
+      {kLinkDown, "link-down"},         {kNoServiceLink, "no-service-link"},
       {kLvsdStarting, "lvsd-starting"}, {kLvsdAway, "lvsd-away"},
-      {kLvsdFailing, "lvsd-failing"},  {kNoWitness, "no-witness"},
+      {kLvsdFailing, "lvsd-failing"},   {kNoWitness, "no-witness"},
       {kStopping, "stopping"}};
   std::string names;
   for (const auto& [reason, text] : kNames) {

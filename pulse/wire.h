@@ -1,25 +1,23 @@
-// Heartbeat format 2: what a director tells its peer, as one UDP datagram on every path, each `keepalive`.
-// Pure functions of bytes. Everything is covered by an HMAC-SHA256 with the shared key (with `heartbeat_key = none` the
-// key is empty and the tag is no more than a checksum), and nothing in the packet depends on a clock: freshness comes
-// from the two incarnations (see peer.h). All integers in network byte order.
+// Heartbeat format 2: what a director tells its peer, as one UDP datagram on every path, each
+// `keepalive`. Pure functions of bytes. Everything is covered by an HMAC-SHA256 with the shared key
+// (with `heartbeat_key = none` the key is empty and the tag is no more than a checksum), and
+// nothing in the packet depends on a clock: freshness comes from the two incarnations (see peer.h).
+// All integers in network byte order.
 //
 //   offset size  field
 //        0    4  magic "LVSH"
 //        4    1  version, 2
 //        5    1  node: 1 primary, 2 backup
 //        6    1  role: 0 passive, 1 adopting, 2 active, 3 handing over
-//        7    1  flags: 1 able, 2 goodbye, 4 asking (for a handover to the sender); others must be 0
-//        8    8  cluster id: two pairs on one segment with the same key do not mix
+//        7    1  flags: 1 able, 2 goodbye, 4 asking (for a handover to the sender); others must be
+//        0 8    8  cluster id: two pairs on one segment with the same key do not mix
 //       16    8  my incarnation: random for each process, never 0
 //       24    8  your incarnation: the one of yours that I answer; 0: none heard yet
-//       32    8  sequence: from 1, larger in each datagram of an incarnation (the copies on other paths are equal)
-//       40    8  term: counts takeovers of the pair
-//       48    4  reasons for not being able, bits of Reason; 0 if and only if able
-//       52    4  configuration serial (serial_no of lvs.cf)
-//       56    8  configuration digest
-//       64    1  number of hardware addresses, 0 to 8
-//       65    3  zero
-//       68  6*n  own hardware addresses, those with which the sender answers ARP
+//       32    8  sequence: from 1, larger in each datagram of an incarnation (the copies on other
+//       paths are equal) 40    8  term: counts takeovers of the pair 48    4  reasons for not being
+//       able, bits of Reason; 0 if and only if able 52    4  configuration serial (serial_no of
+//       lvs.cf) 56    8  configuration digest 64    1  number of hardware addresses, 0 to 8 65    3
+//       zero 68  6*n  own hardware addresses, those with which the sender answers ARP
 //   68+6*n   32  HMAC-SHA256 of all bytes before it
 #pragma once
 
@@ -45,11 +43,16 @@ enum class Node : uint8_t { primary = 1, backup = 2 };
 
 // What the sender does with the floating addresses.
 enum class Role : uint8_t {
-  passive = 0,       // Holds none of them.
-  adopting = 1,      // Holds those that its predecessor process left; does not know yet whether it may ("unconfirmed").
-  active = 2,        // Holds them.
+  passive = 0,   // Holds none of them.
+  adopting = 1,  // Holds those that its predecessor process left; does not know yet whether it may
+                 // ("unconfirmed").
+  active = 2,    // Holds them.
   handing_over = 3,  // Holds them and asks its able peer to take them.
 };
+
+inline bool holds_addresses(Role role) {
+  return role == Role::active || role == Role::handing_over;
+}
 
 // Why a director is not able to serve. A set of bits.
 enum Reason : uint32_t {
@@ -84,13 +87,17 @@ struct Heartbeat {
 
 // Why a datagram did not act. The first group is found by decode(), the second by Peer (peer.h).
 enum class Refusal : uint8_t {
-  malformed, bad_hmac,
-  wrong_cluster, own_node, replay, unknown_incarnation,
+  malformed,
+  bad_hmac,
+  wrong_cluster,
+  own_node,
+  replay,
+  unknown_incarnation,
 };
 inline constexpr size_t kRefusalKinds = 6;
-const char* name(Refusal refusal);  // "bad-hmac"
-const char* name(Node node);        // "primary"
-const char* name(Role role);        // "handing-over"
+const char* name(Refusal refusal);           // "bad-hmac"
+const char* name(Node node);                 // "primary"
+const char* name(Role role);                 // "handing-over"
 std::string reason_names(uint32_t reasons);  // "lvsd-away,no-witness"; "able" for none.
 std::string to_string(const Mac& mac);       // 02:00:00:00:00:01
 

@@ -1,0 +1,61 @@
+#include "pulse/able.h"
+
+#include <algorithm>
+
+namespace lvs::pulse {
+
+void Ability::set_lvsd(bool ready, int failed_restarts, TimePoint now) {
+  failed_restarts_ = failed_restarts;
+  if (ready) {
+    lvsd_was_ready_ = true;
+    lvsd_away_since_.reset();
+  } else if (lvsd_was_ready_ && !lvsd_away_since_) {
+    lvsd_away_since_ = now;
+  }
+}
+
+bool Ability::is_up(const std::string& device) const {
+  const auto found = links_.find(device);
+  return found == links_.end() || found->second;
+}
+
+bool Ability::has_service_link(const Settings& settings) const {
+  return settings.addresses.empty() ||
+         std::any_of(settings.addresses.begin(), settings.addresses.end(),
+                     [this](const FloatingAddress& a) { return is_up(a.device); });
+}
+
+uint32_t Ability::reasons(const Settings& settings, TimePoint now) const {
+  uint32_t reasons = 0;
+  const auto& monitored = settings.monitored_devices;
+  if (!std::all_of(monitored.begin(), monitored.end(),
+                   [this](const std::string& device) { return is_up(device); })) {
+    reasons |= kLinkDown;
+  }
+  if (!has_service_link(settings)) {
+    reasons |= kNoServiceLink;
+  }
+  // The grace is for an lvsd that comes back to a programmed table; a first start has none yet.
+  if (!lvsd_was_ready_) {
+    reasons |= kLvsdStarting;
+  }
+  if (lvsd_away_since_ && now >= *lvsd_away_since_ + settings.lvsd_grace) {
+    reasons |= kLvsdAway;
+  }
+  if (failed_restarts_ >= kFailedRestartsMax) {
+    reasons |= kLvsdFailing;
+  }
+  if (settings.witness && !witness_answers_) {
+    reasons |= kNoWitness;
+  }
+  return reasons;
+}
+
+std::optional<TimePoint> Ability::next_change(const Settings& settings, TimePoint now) const {
+  if (lvsd_away_since_ && now < *lvsd_away_since_ + settings.lvsd_grace) {
+    return *lvsd_away_since_ + settings.lvsd_grace;
+  }
+  return std::nullopt;
+}
+
+}  // namespace lvs::pulse

@@ -1,0 +1,307 @@
+// Events: what each one changes in what the director knows. What follows from it is decided in
+// director_rules.cpp, in one place, from state and knowledge, whatever the event was.
+#include "pulse/director.h"
+
+#include <algorithm>
+
+namespace lvs::pulse {
+namespace {
+
+// A wake-up that comes later than this means that heartbeats may wait unread in the socket.
+constexpr Duration kLatenessMin = std::chrono::milliseconds{20};
+constexpr Duration kRetryPause = std::chrono::milliseconds{100};
+constexpr Duration kRestorePause = std::chrono::milliseconds{20};
+constexpr Duration kAlarmPause = std::chrono::seconds{10};
+constexpr Duration kAskLimit = std::chrono::seconds{2};
+
+}  // namespace
+
+const char* name(State state) {
+  switch (state) {
+    case State::listening:
+      return "listening";
+    case State::standby:
+      return "standby";
+    case State::preparing:
+      return "preparing";
+    case State::adopting:
+      return "adopting";
+    case State::active:
+      return "active";
+    case State::handing_over:
+      return "handing-over";
+    case State::stopped:
+      return "stopped";
+  }
+  return "?";
+}
+
+Director::Director(Settings settings, uint64_t incarnation)
+    : settings_(std::move(settings)),
+      incarnation_(incarnation),
+      peer_(settings_.node, settings_.cluster_id, incarnation, settings_.paths.size()) {
+}
+
+Step Director::step(const Event& event, TimePoint now) {
+  actions_.clear();
+  note_lateness(now);
+  // Before anything else: an event that waited while we were frozen must not renew what is over.
+  if (holds() && lease_.is_over(now)) {
+    lose_lease(now);
+  }
+  std::visit([this, now](const auto& e) { on(e, now); }, event);
+  if (started_ && state_ != State::stopped) {
+    apply_rules(now);
+    do_due_work(now);
+  }
+  wake_at_ = next_deadline(now);
+  return {std::move(actions_), wake_at_};
+}
+
+void Director::note_lateness(TimePoint now) {
+  late_ = wake_at_ && now > *wake_at_ ? now - *wake_at_ : Duration{0};
+  late_max_ = std::max(late_max_, late_);
+  if (late_ > std::max(kLatenessMin, settings_.keepalive / 2)) {
+    distrust_until_ = now + settings_.keepalive;
+    if (!late_logged_at_ || now >= *late_logged_at_ + kAlarmPause) {
+      late_logged_at_ = now;
+      log(Level::warning, "late", "", {{"late_ms", std::to_string(to_ms(late_).count())}});
+    }
+  }
+}
+
+void Director::on(const Started& event, TimePoint now) {
+  started_ = true;
+  state_since_ = now;
+  kept_ = event.kept;
+  peer_.listen_from(now);
+  refresh_ability(now);
+  log(Level::notice, "start",
+      is_primary() ? "STARTING PULSE AS MASTER" : "STARTING PULSE AS BACKUP",
+      {{"term", std::to_string(kept_.term)}});
+  for (const FloatingAddress& address : settings_.addresses) {
+    const auto found =
+        std::find_if(event.found.begin(), event.found.end(),
+                     [&](const FoundAddress& f) { return f.address == address.address; });
+    if (found == event.found.end()) {
+      continue;
+    }
+    held_.push_back(address);
+    if (!settings_.alone) {
+      const TimePoint own_end = lease_.end().value_or(TimePoint::max()) + kLifetimeRounding;
+      const auto permanent = now + Lease::length(settings_.deadtime) + kLifetimeRounding;
+      lease_.adopt(std::min(own_end, found->valid_until.value_or(permanent)), now);
+    }
+  }
+  if (settings_.alone) {
+    take_over("alone", now);
+    return;
+  }
+  if (lease_.is_over(now)) {
+    lose_lease(now);
+    return;
+  }
+  if (!held_.empty()) {
+    enter(State::adopting, "addresses-found", now);
+    actions_.push_back(ArmCore{});
+  }
+  send_heartbeat(now);
+}
+
+void Director::on(const Heard& event, TimePoint now) {
+  if (settings_.alone || !started_ || state_ == State::stopped ||
+      event.path >= settings_.paths.size()) {
+    return;
+  }
+  const auto* heard = std::get_if<Heartbeat>(&event.decoded);
+  if (heard == nullptr) {
+    ++counters_.refused[static_cast<size_t>(std::get<Refusal>(event.decoded))];
+    return;
+  }
+  const Heartbeat before = peer_.last();
+  const Peer::Judgement judgement = peer_.judge(event.path, *heard, now);
+  if (judgement.refusal) {
+    ++counters_.refused[static_cast<size_t>(*judgement.refusal)];
+    if (judgement.wants_answer) {
+      echo_ = heard->my_incarnation;
+      actions_.push_back(SendHeartbeat{heartbeat(), event.path});
+      echo_ = 0;
+    }
+    return;
+  }
+  ++counters_.beats_accepted;
+  if (judgement.is_new_process) {
+    failback_held_ = false;
+    log(Level::info, "peer-met", "", {{"path", settings_.paths[event.path]}});
+    send_heartbeat(now);  // So that it learns us without waiting for our next beat.
+  }
+  if (judgement.is_news) {
+    on_news(before, now);
+  }
+}
+
+// peer_.last() is new; `before` is what it replaced.
+void Director::on_news(const Heartbeat& before, TimePoint now) {
+  const Heartbeat& last = peer_.last();
+  if (last.macs != kept_.peer_macs) {
+    kept_.peer_macs = last.macs;
+    keep();
+  }
+  if (last.config_digest != settings_.config_digest &&
+      (before.config_digest != last.config_digest ||
+       before.my_incarnation != last.my_incarnation)) {
+    log(Level::warning, "configuration-differs", "",
+        {{"own_serial", std::to_string(settings_.config_serial)},
+         {"peer_serial", std::to_string(last.config_serial)}});
+  }
+  if (state_ != State::active) {
+    return;
+  }
+  // A predecessor that has not heard yet that we took over is no rival.
+  const bool is_predecessor = last.role == Role::handing_over && last.term < kept_.term;
+  if (holds_addresses(last.role) && !is_predecessor) {
+    if (is_primary()) {
+      see_rival("heartbeat", now);
+      rival_seen_ = true;
+      send_heartbeat(now);
+    } else {
+      stand_down("peer-active", now);
+    }
+  } else if (last.role == Role::passive && rival_seen_) {
+    rival_seen_ = false;
+    announcements_.start(now);
+  }
+}
+
+void Director::on(const LinkChanged& event, TimePoint) {
+  ability_.set_link(event.device, event.up);
+}
+
+void Director::on(const LvsdChanged& event, TimePoint now) {
+  ability_.set_lvsd(event.ready, event.failed_restarts, now);
+}
+
+void Director::on(const CoreArmed&, TimePoint now) {
+  if (state_ == State::preparing && is_able() && is_peer_alive(now)) {
+    take_over("handover", now);
+  }
+}
+
+void Director::on(const WitnessChanged& event, TimePoint) {
+  ability_.set_witness(event.answers);
+}
+
+void Director::on(const AddressClaimed& event, TimePoint now) {
+  const auto& own = settings_.macs;
+  if (settings_.alone || std::find(own.begin(), own.end(), event.mac) != own.end()) {
+    return;
+  }
+  if (holds()) {
+    see_rival(to_string(event.mac), now);
+    return;
+  }
+  if (split_guard_.claim(event.mac, peer_macs(), now) == SplitGuard::Claim::stranger &&
+      (!rival_logged_at_ || now >= *rival_logged_at_ + kAlarmPause)) {
+    rival_logged_at_ = now;
+    log(Level::error, "stranger-holds-address", "",
+        {{"address", to_string(event.address)}, {"mac", to_string(event.mac)}});
+  }
+}
+
+void Director::on(const AddressGone& event, TimePoint now) {
+  const bool is_held = std::any_of(held_.begin(), held_.end(), [&](const FloatingAddress& a) {
+    return a.address == event.address;
+  });
+  if (!holds() || !is_held) {
+    return;
+  }
+  missing_.insert(event.address);
+  ++counters_.addresses_restored;
+  restore_at_ = restored_at_ ? std::max(now, *restored_at_ + kRestorePause) : now;
+  log(Level::warning, "address-removed-by-others", "", {{"address", to_string(event.address)}});
+}
+
+void Director::on(const AddressFailed& event, TimePoint now) {
+  if (!holds()) {
+    return;
+  }
+  if (event.error.code == ETIME) {
+    lose_lease(now);
+    return;
+  }
+  missing_.insert(event.address);
+  restore_at_ = now + kRetryPause;
+  if (failed_.insert(event.address).second) {
+    log(Level::error, "address-failed", "",
+        {{"address", to_string(event.address)}, {"error", event.error.what}});
+  }
+}
+
+void Director::on(const Switchover&, TimePoint now) {
+  const std::string other = name(is_primary() ? Node::backup : Node::primary);
+  if (state_ == State::active && can_hand_over(now)) {
+    begin_handover(Why::asked, now);
+    actions_.push_back(Answer{true, "handing over to the " + other + " director"});
+  } else if (state_ == State::standby && is_able() && is_peer_alive(now) &&
+             peer_.last().role == Role::active) {
+    asking_until_ = now + kAskLimit;
+    actions_.push_back(Answer{true, "asked the " + other + " director to hand over"});
+  } else if (state_ == State::active) {
+    const std::string why =
+        !is_peer_alive(now) ? "it is not heard" : "it says " + reason_names(peer_.last().reasons);
+    actions_.push_back(Answer{false, "the " + other + " director cannot take over: " + why});
+  } else {
+    actions_.push_back(Answer{false, "this director is " + std::string(name(state_)) + " (" +
+                                         reason_names(reasons_) +
+                                         ") and there is nothing to switch now"});
+  }
+}
+
+void Director::on(const Stop&, TimePoint now) {
+  if (state_ == State::stopped) {
+    return;
+  }
+  log(Level::notice, "stop");
+  if (state_ == State::handing_over) {
+    handover_->why = Why::stop;
+  } else if (state_ == State::active && can_hand_over(now)) {
+    begin_handover(Why::stop, now);
+  } else {
+    finish_stop("stop", now);
+  }
+}
+
+void Director::on(const Reconfigured& event, TimePoint now) {
+  Settings next = event.settings;
+  next.node = settings_.node;
+  next.cluster_id = settings_.cluster_id;
+  next.alone = settings_.alone;
+  next.paths = settings_.paths;
+  settings_ = std::move(next);
+  if (!holds()) {
+    return;
+  }
+  const auto is_in = [](const std::vector<FloatingAddress>& list, const FloatingAddress& a) {
+    return std::find(list.begin(), list.end(), a) != list.end();
+  };
+  std::vector<FloatingAddress> stay;
+  for (const FloatingAddress& address : held_) {
+    if (is_in(settings_.addresses, address)) {
+      stay.push_back(address);
+    } else {
+      missing_.erase(address.address);
+      actions_.push_back(RemoveAddress{address});
+    }
+  }
+  held_ = std::move(stay);
+  renew_addresses(now);
+  for (const FloatingAddress& address : settings_.addresses) {
+    if (state_ != State::adopting && !is_in(held_, address)) {
+      add(address);
+      actions_.push_back(Announce{address});
+    }
+  }
+  announcements_.start_again(now);
+}
+
+}  // namespace lvs::pulse

@@ -1,0 +1,329 @@
+// Moves: the changes of state, each with its actions in the order in which they must be performed,
+// and the work that falls due while a state lasts. Taking over: the core is armed before an address
+// attracts packets, addresses come before their announcement, commands of the administrator last.
+// Standing down: the addresses go first.
+#include <algorithm>
+
+#include "pulse/director.h"
+
+namespace lvs::pulse {
+namespace {
+
+constexpr Duration kHandoverLimit = std::chrono::seconds{1};
+constexpr Duration kHandoverPause = std::chrono::seconds{5};
+constexpr Duration kRivalLogPause = std::chrono::seconds{10};
+constexpr int kGoodbyes = 2;  // UDP may lose one; the second saves the peer a deadtime.
+
+const char* takeover_marker(const std::string& reason, bool is_primary) {
+  if (reason == "peer-silent") {
+    return "partner dead: activating lvs";
+  }
+  if (reason == "alone" || reason == "handover") {
+    return "";
+  }
+  return is_primary ? "backup inactive: activating lvs" : "primary inactive: activating lvs";
+}
+
+Role role_of(State state) {
+  switch (state) {
+    case State::adopting:
+      return Role::adopting;
+    case State::active:
+      return Role::active;
+    case State::handing_over:
+      return Role::handing_over;
+    case State::listening:
+    case State::standby:
+    case State::preparing:
+    case State::stopped:
+      return Role::passive;
+  }
+  return Role::passive;
+}
+
+}  // namespace
+
+void Director::enter(State state, const char* reason, TimePoint now) {
+  state_ = state;
+  state_since_ = now;
+  state_reason_ = reason;
+  if (state != State::handing_over) {
+    handover_.reset();
+  }
+  if (state != State::preparing) {
+    prepare_until_.reset();
+  }
+}
+
+void Director::take_over(const char* reason, TimePoint now) {
+  const std::string from = name(state_);
+  const auto silent = peer_.silent_since();
+  if (state_ != State::preparing) {
+    actions_.push_back(ArmCore{});
+  }
+  kept_.term = std::max(kept_.term, peer_.last().term) + 1;
+  held_.clear();
+  if (!settings_.alone) {
+    lease_.start(now, Lease::length(settings_.deadtime));
+  }
+  for (const FloatingAddress& address : settings_.addresses) {
+    add(address);
+  }
+  enter(State::active, reason, now);
+  announcements_.start(now);
+  announce_addresses(now);
+  rival_seen_ = false;
+  failback_held_ = false;
+  ++counters_.takeovers;
+  send_heartbeat(now);
+  keep();
+  if (!settings_.active_cmd.empty()) {
+    actions_.push_back(RunCommand{settings_.active_cmd});
+  }
+  log(Level::notice, "takeover", takeover_marker(reason, is_primary()),
+      {{"from", from},
+       {"to", "active"},
+       {"reason", reason},
+       {"term", std::to_string(kept_.term)},
+       {"silent_ms", std::to_string(to_ms(now - silent).count())}});
+}
+
+// Adopting has turned out to be right. The world has seen no change, so no command runs.
+void Director::confirm(const char* reason, TimePoint now) {
+  enter(State::active, reason, now);
+  renew_addresses(now);
+  for (const FloatingAddress& address : settings_.addresses) {
+    const bool is_held = std::any_of(held_.begin(), held_.end(), [&](const FloatingAddress& a) {
+      return a.address == address.address;
+    });
+    if (!is_held) {
+      add(address);
+    }
+  }
+  announcements_.start(now);
+  announce_addresses(now);
+  send_heartbeat(now);
+  keep();
+  log(Level::notice, "adopted", "",
+      {{"from", "adopting"},
+       {"to", "active"},
+       {"reason", reason},
+       {"term", std::to_string(kept_.term)}});
+}
+
+void Director::prepare(TimePoint now) {
+  enter(State::preparing, "peer-hands-over", now);
+  prepare_until_ = now + kHandoverLimit;
+  actions_.push_back(ArmCore{});
+  log(Level::notice, "prepare", "", {{"from", "standby"}, {"to", "preparing"}});
+}
+
+void Director::begin_handover(Why why, TimePoint now) {
+  const char* reason = why == Why::stop ? "stop" : why == Why::unable ? "not-able" : "asked";
+  enter(State::handing_over, reason, now);
+  handover_ = Handover{why, now + kHandoverLimit};
+  failback_held_ = why == Why::asked;
+  send_heartbeat(now);
+  log(Level::notice, "handover", "",
+      {{"from", "active"}, {"to", "handing-over"}, {"reason", reason}});
+}
+
+void Director::resume_active(const char* reason, TimePoint now) {
+  enter(State::active, reason, now);
+  handover_pause_until_ = now + kHandoverPause;
+  send_heartbeat(now);
+  log(Level::warning, "handover-failed", "",
+      {{"from", "handing-over"}, {"to", "active"}, {"reason", reason}});
+}
+
+void Director::stand_down(const char* reason, TimePoint now) {
+  const std::string from = name(state_);
+  let_go_of_addresses();
+  actions_.push_back(DisarmCore{});
+  enter(State::standby, reason, now);
+  if (!ability_.has_service_link(settings_)) {
+    peer_.listen_from(now);
+  }
+  refresh_ability(now);
+  ++counters_.standdowns;
+  send_heartbeat(now);
+  if (!settings_.inactive_cmd.empty()) {
+    actions_.push_back(RunCommand{settings_.inactive_cmd});
+  }
+  log(Level::notice, "standdown",
+      std::string_view(reason) == "peer-active" ? "partner active: deactivating LVS" : "",
+      {{"from", from}, {"to", "standby"}, {"reason", reason}});
+}
+
+// We were away for longer than our addresses were ours: the peer may hold them, and what it said
+// before tells nothing any more.
+void Director::lose_lease(TimePoint now) {
+  ++counters_.leases_lost;
+  stand_down("lease-lost", now);
+  peer_.listen_from(now);
+  distrust_until_ = now + settings_.keepalive;
+}
+
+void Director::finish_stop(const char* reason, TimePoint now) {
+  const bool held = holds();
+  let_go_of_addresses();
+  actions_.push_back(DisarmCore{});
+  enter(State::stopped, reason, now);
+  for (int i = 0; i < kGoodbyes; ++i) {
+    send_heartbeat(now);
+  }
+  if (held && !settings_.inactive_cmd.empty()) {
+    actions_.push_back(RunCommand{settings_.inactive_cmd});
+  }
+  log(Level::notice, "stopped");
+  actions_.push_back(Exit{});
+}
+
+void Director::let_go_of_addresses() {
+  for (const FloatingAddress& address : held_) {
+    actions_.push_back(RemoveAddress{address});
+  }
+  held_.clear();
+  missing_.clear();
+  failed_.clear();
+  restore_at_.reset();
+  lease_.drop();
+  announcements_.stop();
+}
+
+// With a whole lease: those held already must be renewed in the same step, one end for all.
+void Director::add(const FloatingAddress& address) {
+  held_.push_back(address);
+  AddAddress action{address, {}, {}};
+  if (!settings_.alone) {
+    action.lifetime = Lease::length(settings_.deadtime);
+    action.perform_before = lease_.end();
+  }
+  actions_.push_back(action);
+}
+
+void Director::do_due_work(TimePoint now) {
+  if (holds() && lease_.is_renewal_due(now)) {
+    renew_addresses(now);
+  }
+  if (holds() && restore_at_ && now >= *restore_at_) {
+    restore_addresses(now);
+  }
+  if (announcements_.next() && now >= *announcements_.next()) {
+    announce_addresses(now);
+  }
+  if (settings_.alone) {
+    return;
+  }
+  probe(now);
+  if (beat_at_ && now >= *beat_at_) {
+    send_heartbeat(now);
+  }
+}
+
+void Director::renew_addresses(TimePoint now) {
+  if (settings_.alone) {
+    return;
+  }
+  const auto length = Lease::length(settings_.deadtime);
+  const auto old_end = lease_.end();
+  lease_.start(now, length);
+  for (const FloatingAddress& address : held_) {
+    actions_.push_back(RenewAddress{address, length, old_end});
+  }
+  failed_.clear();
+}
+
+void Director::restore_addresses(TimePoint now) {
+  const std::set<Address> missing = std::move(missing_);
+  missing_.clear();
+  restore_at_.reset();
+  restored_at_ = now;
+  renew_addresses(now);
+  std::vector<FloatingAddress> held = std::move(held_);
+  held_.clear();
+  for (const FloatingAddress& address : held) {
+    if (missing.contains(address.address)) {
+      add(address);
+      if (state_ != State::adopting) {
+        actions_.push_back(Announce{address});
+      }
+    } else {
+      held_.push_back(address);
+    }
+  }
+}
+
+void Director::announce_addresses(TimePoint now) {
+  for (const FloatingAddress& address : held_) {
+    actions_.push_back(Announce{address});
+  }
+  if (announcements_.sent(now)) {
+    log(Level::info, "announced", "gratuitous lvs arps finished");
+  }
+}
+
+void Director::see_rival(const std::string& who, TimePoint now) {
+  ++counters_.rivals_seen;
+  if (state_ != State::adopting) {
+    announcements_.start_again(now);
+  }
+  if (!rival_logged_at_ || now >= *rival_logged_at_ + kRivalLogPause) {
+    rival_logged_at_ = now;
+    log(Level::warning, "rival", "partner active: resending arps", {{"seen_by", who}});
+  }
+}
+
+void Director::probe(TimePoint now) {
+  if (holds() || !is_able() || !settings_.split_guard || peer_.said_goodbye() ||
+      now < split_guard_.next_probe(peer_.silent_since(), settings_.deadtime)) {
+    return;
+  }
+  split_guard_.probed(now);
+  const size_t count = std::min(settings_.addresses.size(), kProbedAddressesMax);
+  for (size_t i = 0; i < count; ++i) {
+    actions_.push_back(ProbeAddress{settings_.addresses[i]});
+  }
+}
+
+Heartbeat Director::heartbeat() {
+  Heartbeat h;
+  h.node = settings_.node;
+  h.role = role_of(state_);
+  h.goodbye = state_ == State::stopped;
+  h.asking = is_asking_;
+  h.cluster_id = settings_.cluster_id;
+  h.my_incarnation = incarnation_;
+  h.your_incarnation = echo_ != 0 ? echo_ : peer_.incarnation();
+  h.sequence = ++sequence_;
+  h.term = kept_.term;
+  h.reasons = reasons_;
+  const bool stopping = handover_ && handover_->why == Why::stop;
+  if (state_ == State::stopped || stopping) {
+    h.reasons |= kStopping;
+  }
+  h.config_serial = settings_.config_serial;
+  h.config_digest = settings_.config_digest;
+  h.macs = settings_.macs;
+  return h;
+}
+
+void Director::send_heartbeat(TimePoint now) {
+  if (settings_.alone) {
+    return;
+  }
+  ++counters_.beats_sent;
+  beat_at_ = now + settings_.keepalive;
+  actions_.push_back(SendHeartbeat{heartbeat(), {}});
+}
+
+void Director::keep() {
+  actions_.push_back(Keep{kept_});
+}
+
+void Director::log(Level level, const char* event, const char* marker,
+                   std::vector<std::pair<std::string, std::string>> fields) {
+  actions_.push_back(LogEvent{level, event, marker, std::move(fields)});
+}
+
+}  // namespace lvs::pulse

@@ -1,0 +1,272 @@
+// Rules: what follows from the state, from what is known of the peer and of ourselves, and from the
+// time. They are looked at after every event, so no event can be missed for having come too early.
+#include <algorithm>
+
+#include "pulse/director.h"
+
+namespace lvs::pulse {
+
+void Director::apply_rules(TimePoint now) {
+  refresh_ability(now);
+  refresh_asking(now);
+  for (const size_t path : peer_.refresh_paths(now, settings_.deadtime)) {
+    const bool alive = peer_.paths()[path].alive;
+    log(alive ? Level::info : Level::warning, alive ? "path-alive" : "path-dead", "",
+        {{"path", settings_.paths[path]}});
+  }
+  switch (state_) {
+    case State::listening:
+    case State::standby:
+      rule_passive(now);
+      break;
+    case State::preparing:
+      rule_preparing(now);
+      break;
+    case State::adopting:
+      rule_adopting(now);
+      break;
+    case State::active:
+      rule_active(now);
+      break;
+    case State::handing_over:
+      rule_handing_over(now);
+      break;
+    case State::stopped:
+      break;
+  }
+}
+
+void Director::refresh_ability(TimePoint now) {
+  const uint32_t before = reasons_;
+  reasons_ = ability_.reasons(settings_, now);
+  if (is_able() && !able_since_) {
+    able_since_ = now;
+  } else if (!is_able()) {
+    able_since_.reset();
+  }
+  if (reasons_ == before) {
+    return;
+  }
+  constexpr uint32_t kLinks = kLinkDown | kNoServiceLink;
+  const char* marker = "";
+  if ((reasons_ & kLinks) != 0 && (before & kLinks) == 0) {
+    marker = "Local NIC link failure: Pulse disabled";
+  } else if ((reasons_ & kLinks) == 0 && (before & kLinks) != 0) {
+    marker = "Local NIC link(s) restored: Pulse enabled";
+    // We were deaf: silence until now says nothing about the peer.
+    if (!holds()) {
+      peer_.listen_from(now);
+    }
+  }
+  log(Level::notice, "ability", marker,
+      {{"from", reason_names(before)}, {"to", reason_names(reasons_)}});
+  beat_at_ = now;
+}
+
+void Director::refresh_asking(TimePoint now) {
+  if (asking_until_ && (now >= *asking_until_ || state_ != State::standby)) {
+    asking_until_.reset();
+  }
+  const bool asking = asking_until_.has_value() || wants_failback(now);
+  if (asking != is_asking_) {
+    is_asking_ = asking;
+    beat_at_ = now;
+  }
+}
+
+bool Director::wants_failback(TimePoint now) const {
+  return settings_.failback.enabled && is_primary() && !failback_held_ &&
+         state_ == State::standby && able_since_ &&
+         now >= *able_since_ + settings_.failback.able_for && is_peer_alive(now) &&
+         peer_.last().role == Role::active;
+}
+
+bool Director::is_silent(TimePoint now) const {
+  return now >= peer_.silent_since() + settings_.deadtime;
+}
+
+// A pair that boots together: the backup gives the primary's lvsd time to become ready.
+bool Director::is_peer_starting(TimePoint now) const {
+  return !is_primary() && peer_.last().reasons == kLvsdStarting &&
+         now < peer_.listening_since() + settings_.deadtime;
+}
+
+// Why an able director that holds nothing should hold the addresses now; nothing: it should not.
+const char* Director::reason_to_take_over(TimePoint now) const {
+  if (distrust_until_ && now < *distrust_until_) {
+    return nullptr;
+  }
+  if (peer_.said_goodbye()) {
+    return "peer-goodbye";
+  }
+  if (is_silent(now)) {
+    return "peer-silent";
+  }
+  if (!is_peer_alive(now) || peer_.last().role != Role::passive) {
+    return nullptr;
+  }
+  if (!peer_.last().able()) {
+    return is_peer_starting(now) ? nullptr : "peer-not-able";
+  }
+  return is_primary() ? "peer-passive" : nullptr;
+}
+
+void Director::rule_passive(TimePoint now) {
+  if (state_ == State::listening && is_peer_alive(now)) {
+    enter(State::standby, "peer-heard", now);
+  }
+  if (!is_able()) {
+    return;
+  }
+  if (is_peer_alive(now) && peer_.last().role == Role::handing_over) {
+    if (!prepare_pause_until_ || now >= *prepare_pause_until_) {
+      prepare(now);
+    }
+    return;
+  }
+  const char* reason = reason_to_take_over(now);
+  if (reason == nullptr) {
+    veto_logged_ = veto_logged_ && is_silent(now);
+    return;
+  }
+  const auto veto = split_guard_.veto_until(settings_.deadtime);
+  if (settings_.split_guard && is_silent(now) && !peer_.said_goodbye() && veto && now < *veto) {
+    if (!veto_logged_) {
+      veto_logged_ = true;
+      ++counters_.vetoes;
+      log(Level::error, "split-guard", "",
+          {{"reason", "peer-holds-address"}, {"action", "stay-passive"}});
+    }
+    return;
+  }
+  take_over(reason, now);
+}
+
+void Director::rule_preparing(TimePoint now) {
+  const bool abandoned = is_peer_alive(now) &&
+                         (peer_.last().role == Role::active || peer_.last().role == Role::adopting);
+  if (!is_able() || abandoned || now >= *prepare_until_) {
+    prepare_pause_until_ = *prepare_until_;
+    actions_.push_back(DisarmCore{});
+    enter(State::standby,
+          !is_able()  ? "not-able"
+          : abandoned ? "peer-active"
+                      : "core-not-armed",
+          now);
+    return;
+  }
+  if (const char* reason = reason_to_take_over(now)) {
+    take_over(reason, now);
+  }
+}
+
+void Director::rule_adopting(TimePoint now) {
+  if (!ability_.has_service_link(settings_)) {
+    stand_down("no-carrier", now);
+    return;
+  }
+  if (distrust_until_ && now < *distrust_until_) {
+    return;
+  }
+  if (is_silent(now) || peer_.said_goodbye()) {
+    confirm(peer_.said_goodbye() ? "peer-goodbye" : "peer-silent", now);
+    return;
+  }
+  if (!is_peer_alive(now)) {
+    return;
+  }
+  const Heartbeat& last = peer_.last();
+  if (last.role == Role::passive) {
+    confirm("peer-passive", now);
+  } else if (last.term > kept_.term) {
+    stand_down("peer-active-with-higher-term", now);
+  } else if (is_primary() || (last.role == Role::adopting && last.term < kept_.term)) {
+    confirm("peer-yields", now);
+  } else {
+    stand_down("peer-active", now);
+  }
+}
+
+// A rival that is heard is dealt with where it is heard, in on_news().
+void Director::rule_active(TimePoint now) {
+  if (settings_.alone) {
+    return;
+  }
+  if (!ability_.has_service_link(settings_)) {
+    stand_down("no-carrier", now);
+    return;
+  }
+  if (!can_hand_over(now) || (handover_pause_until_ && now < *handover_pause_until_)) {
+    return;
+  }
+  if (!is_able()) {
+    begin_handover(Why::unable, now);
+  } else if (peer_.last().asking) {
+    begin_handover(Why::asked, now);
+  }
+}
+
+bool Director::can_hand_over(TimePoint now) const {
+  return is_peer_alive(now) && peer_.last().role == Role::passive && peer_.last().able();
+}
+
+void Director::rule_handing_over(TimePoint now) {
+  const bool stopping = handover_->why == Why::stop;
+  if (!ability_.has_service_link(settings_)) {
+    stand_down("no-carrier", now);
+  } else if (is_peer_alive(now) && holds_addresses(peer_.last().role)) {
+    stand_down("handed-over", now);
+  } else if (now < handover_->until && can_hand_over(now)) {
+    return;
+  } else if (!stopping) {
+    resume_active("peer-did-not-take-over", now);
+    return;
+  }
+  if (stopping) {
+    finish_stop("stop", now);
+  }
+}
+
+std::optional<TimePoint> Director::next_deadline(TimePoint now) const {
+  std::optional<TimePoint> next;
+  const auto consider = [&](const std::optional<TimePoint>& at) {
+    if (at && *at > now && (!next || *at < *next)) {
+      next = at;
+    }
+  };
+  if (!started_ || state_ == State::stopped) {
+    return std::nullopt;
+  }
+  consider(beat_at_);
+  consider(lease_.renew_at());
+  consider(lease_.end());
+  consider(restore_at_);
+  consider(announcements_.next());
+  consider(ability_.next_change(settings_, now));
+  if (settings_.alone) {
+    return next;
+  }
+  consider(distrust_until_);
+  consider(asking_until_);
+  consider(prepare_until_);
+  consider(prepare_pause_until_);
+  consider(handover_pause_until_);
+  if (handover_) {
+    consider(handover_->until);
+  }
+  if (settings_.failback.enabled && able_since_) {
+    consider(*able_since_ + settings_.failback.able_for);
+  }
+  if (state_ != State::active) {
+    const TimePoint deadline = peer_.silent_since() + settings_.deadtime;
+    consider(deadline);
+    consider(peer_.listening_since() + settings_.deadtime);
+    consider(split_guard_.veto_until(settings_.deadtime));
+    if (!holds() && is_able() && settings_.split_guard) {
+      consider(split_guard_.next_probe(peer_.silent_since(), settings_.deadtime));
+    }
+  }
+  return next;
+}
+
+}  // namespace lvs::pulse
