@@ -1,0 +1,101 @@
+"""The lab's address plan, and the lvs.cf that both directors share.
+
+    public   198.51.100.0/24   clients, both directors, the two virtual addresses
+    inside   10.11.12.0/24     real servers; their default gateway is the floating NAT router address
+    private  10.99.0.0/24      second heartbeat path, between the directors only
+"""
+import dataclasses
+
+VIP_WEB = "198.51.100.80"    # HTTP and HTTPS by firewall mark 80, persistent
+VIP_PLAIN = "198.51.100.81"  # port 80 alone, every connection scheduled: load and prober
+NAT_ROUTER = "10.11.12.10"
+FLOATING = (VIP_WEB, VIP_PLAIN, NAT_ROUTER)
+FIREWALL_MARK = 80
+
+CLIENT = "198.51.100.10"
+# Fifty clients as far as a director can see; all live in the namespace `client`.
+VISITORS = [f"198.51.100.{n}" for n in range(101, 151)]
+
+
+@dataclasses.dataclass(frozen=True)
+class RealServer:
+    name: str
+    address: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Director:
+    name: str
+    letter: str
+    public: str
+    inside: str
+    private: str
+
+    def mac(self, card):
+        """A network card keeps its address through a power loss."""
+        return f"02:00:5e:00:{ord(self.letter):02x}:{card:02x}"
+
+
+REAL_SERVERS = [RealServer(f"rs{n}", f"10.11.12.{20 + n}") for n in range(1, 5)]
+DIRECTORS = [Director("director-a", "a", "198.51.100.2", "10.11.12.2", "10.99.0.1"),
+             Director("director-b", "b", "198.51.100.3", "10.11.12.3", "10.99.0.2")]
+
+
+def _servers():
+    return "\n".join(f"""\
+     server {server.name} {{
+         address = {server.address}
+         active = 1
+         weight = 1
+     }}""" for server in REAL_SERVERS)
+
+
+def lvs_cf(mark_ports=True, persistent=True):
+    """`mark_ports` and `persistent` are left out by the sabotages of the same names."""
+    primary, backup = DIRECTORS
+    marks = "     mark_ports = tcp/80,443\n" if mark_ports else ""
+    persistence = "     persistent = 10\n" if persistent else ""
+    return f"""\
+serial_no = 1
+primary = {primary.public}
+primary_private = {primary.private}
+service = lvs
+backup_active = 1
+backup = {backup.public}
+backup_private = {backup.private}
+heartbeat = 1
+heartbeat_port = 539
+keepalive = 100ms
+deadtime = 300ms
+network = nat
+nat_router = {NAT_ROUTER} eth1:1
+nat_nmask = 255.255.255.0
+monitor_links = 1
+virtual web {{
+     active = 1
+     address = {VIP_WEB} eth0:1
+     vip_nmask = 255.255.255.0
+     fwmark = {FIREWALL_MARK}
+{marks}     port = 80
+{persistence}     scheduler = wlc
+     protocol = tcp
+     check = http
+     interval = 1s
+     timeout = 500ms
+     reentry = 1
+{_servers()}
+}}
+virtual plain {{
+     active = 1
+     address = {VIP_PLAIN} eth0:2
+     vip_nmask = 255.255.255.0
+     port = 80
+     scheduler = rr
+     protocol = tcp
+     check = tcp
+     interval = 1s
+     timeout = 500ms
+     reentry = 1
+{_servers()}
+}}
+"""

@@ -1,0 +1,411 @@
+"""The story that a drill tells: what is done to the pair, and what its clients may notice.
+
+A scene knows only roles. Whoever holds the virtual addresses when it begins is the active director, the other one the
+standby, so scenes can be played in any selection (--only). Each returns nothing and leaves its findings with the
+judge; it begins and ends with a pair of which one is active and the other able to take over.
+"""
+import collections
+import datetime
+import json
+import re
+import shlex
+import signal
+import subprocess
+import threading
+import time
+
+import config
+import lab as labs
+import observe
+
+READY_TIMEOUT_S = 15
+TAKEOVER_TIMEOUT_S = 4
+LET_GO_TIMEOUT_S = 5
+LVSD_AWAY_S = 5
+KILL_PAUSE_S = 0.01
+# What a changed table may need to be seen by an attempt that was under way.
+IN_FLIGHT_NS = 60 * observe.NS_PER_MS
+TCP_STATES_SHORT_S = 2
+
+AddressEvent = collections.namedtuple("AddressEvent", "at director added address")
+MONITOR_LINE = re.compile(r"^\[([^]]+)\] (Deleted )?.*\binet (\d+\.\d+\.\d+\.\d+)/")
+
+
+class AddressWatch:
+    """Follows which floating addresses a director holds, with the kernel's own notifications."""
+
+    def __init__(self, lab, director, tell):
+        self.director = director
+        self.held = set()
+        self.events = []
+        self._tell = tell
+        self._monitor = lab.spawn(director.name, "ip", "-o", "-ts", "monitor", "address",
+                                  stdout=subprocess.PIPE, text=True)
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._thread.start()
+
+    def _follow(self):
+        for line in self._monitor.stdout:
+            found = MONITOR_LINE.match(line)
+            if not found or found[3] not in config.FLOATING:
+                continue
+            added = found[2] is None
+            if added == (found[3] in self.held):  # A renewed lease is no news.
+                continue
+            (self.held.add if added else self.held.discard)(found[3])
+            ago = time.time() - datetime.datetime.fromisoformat(found[1]).timestamp()
+            at = observe.boottime_ns() - int(ago * 1e9)
+            self.events.append(AddressEvent(at, self.director.name, added, found[3]))
+            self._tell(at, f"{self.director.name} {'holds' if added else 'lets go of'} {found[3]}")
+
+    def holds_all(self):
+        return self.held == set(config.FLOATING)
+
+    def first_added_after(self, since):
+        return min((e.at for e in self.events if e.added and e.at >= since and e.address == config.VIP_PLAIN),
+                   default=None)
+
+
+class Clients:
+    """client.py running in the client's namespace."""
+
+    def __init__(self, lab):
+        self._process = lab.spawn("client", "/usr/bin/python3", "-B", labs.HERE / "client.py",
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, do, **order):
+        self._process.stdin.write(json.dumps({"do": do, **order}) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+    def visit(self, source, port=80):
+        return self.ask("visit", source=source, target=config.VIP_WEB, port=port)
+
+
+class Story:
+    def __init__(self, lab, judge, timeline, prober, sabotage=None):
+        self.lab = lab
+        self.judge = judge
+        self.timeline = timeline
+        self.sabotage = sabotage
+        self._prober_program = prober
+        self._log = lab.folder / "attempts.log"
+        self._prober = None
+        self._load = None
+        self._watches = {}
+
+    # ---- what every scene needs
+
+    def say(self, text):
+        self.timeline.tell(observe.boottime_ns(), text)
+
+    def start_director(self, director):
+        self._watches[director] = AddressWatch(self.lab, director, self.timeline.tell)
+        self.lab.service(director, "start")
+        self.say(f"{director.name}: service pulse start")
+
+    def start_traffic(self):
+        self._log.touch()
+        self._prober = self.lab.spawn("client", "chrt", "--fifo", "1", self._prober_program, "--target",
+                                      f"{config.VIP_PLAIN}:80", "--source", config.CLIENT, "--log", self._log)
+        self._load = self.lab.spawn("client", "wrk", "-t1", "-c4", "-d600s", "-s", labs.HERE / "pace.lua",
+                                    f"http://{config.VIP_PLAIN}/", stdout=subprocess.PIPE, text=True)
+        self.say("load (wrk, 4 connections) and prober (a new connection every 5 ms) run")
+
+    def stop_traffic(self):
+        """Ends both; what is left of wrk's connections is reset, or each would stay in the table for two minutes."""
+        if self._prober is None:
+            return
+        self._prober.send_signal(signal.SIGTERM)
+        self._prober.wait()
+        self._load.send_signal(signal.SIGINT)
+        self.lab.on("client", "ss", "--kill", "--tcp", "dst", config.VIP_PLAIN)
+        out, _ = self._load.communicate(timeout=READY_TIMEOUT_S)
+        requests = re.search(r"(\d+) requests in", out)
+        errors = re.search(r"Socket errors:.*", out)
+        self.say(f"load: {requests[1] if requests else 'no'} requests. {errors[0] if errors else 'No errors.'}")
+        self._prober = self._load = None
+
+    def window(self, begin, end):
+        return observe.window(observe.load(self._log), begin, end)
+
+    def roles(self):
+        """(active, standby), once one holds everything, the other nothing, and both have their tables."""
+        first, second = config.DIRECTORS
+
+        def settled():
+            for active, standby in ((first, second), (second, first)):
+                if self._watches[active].holds_all() and not self._watches[standby].held:
+                    return (active, standby) if all(self.table_is_full(d) for d in (active, standby)) else None
+            return None
+        return labs.wait_until("one director active, the other ready", settled, READY_TIMEOUT_S)
+
+    def table(self, director):
+        """{service: {real server's address: weight}}, as `lvsadm -S -n` prints it."""
+        services = {}
+        for line in self.lab.on(director, "lvsadm", "-S", "-n", check=False).stdout.splitlines():
+            words = shlex.split(line)
+            if words[:1] == ["-A"]:
+                services[words[2]] = {}
+            elif words[:1] == ["-a"]:
+                server = words[words.index("-r") + 1].split(":")[0]
+                services.setdefault(words[2], {})[server] = int(words[words.index("-w") + 1])
+        return services
+
+    def serving(self, director, server):
+        """In how many services the real server gets connections."""
+        return sum(servers.get(server.address, 0) > 0 for servers in self.table(director).values())
+
+    def table_is_full(self, director):
+        table = self.table(director)
+        wanted = {s.address for s in config.REAL_SERVERS}
+        return len(table) == 2 and all({a for a, weight in servers.items() if weight > 0} == wanted
+                                       for servers in table.values())
+
+    def counts(self, director):
+        """(sum of ActiveConn and InActConn, lines of the connection list without persistence templates)."""
+        active_and_inactive = 0
+        for line in self.lab.on(director, "lvsadm", "-L", "-n").stdout.splitlines():
+            words = line.split()
+            if words[:1] == ["->"] and words[-1].isdigit():
+                active_and_inactive += int(words[-1]) + int(words[-2])
+        entries = 0
+        for line in self.lab.on(director, "lvsadm", "-L", "-c", "-n").stdout.splitlines():
+            words = line.split()
+            if words[:1] in (["TCP"], ["UDP"]) and not words[3].endswith(":0"):
+                entries += 1
+        return active_and_inactive, entries
+
+    def summary(self, scene, begin, end):
+        seen = self.window(begin, end)
+        self.timeline.scene(scene, seen)
+        return seen
+
+    # ---- the scenes
+
+    def steady(self):
+        active, _ = self.roles()
+        self.say(f"lvsadm -L -n on {active.name}:")
+        self.timeline.quote(self.lab.on(active, "lvsadm", "-L", "-n").stdout)
+        if self.sabotage == "drop-1%":
+            self.lab.on("client", "iptables", "-A", "INPUT", "-m", "statistic", "--mode", "random",
+                        "--probability", "0.01", "-j", "DROP")
+        begin = observe.boottime_ns()
+        time.sleep(3)
+        seen = self.summary("steady", begin, observe.boottime_ns() - IN_FLIGHT_NS)
+        self.judge.share("steady.failed", "with nothing wrong nothing fails", len(seen.failed), len(seen.attempts))
+        self.judge.at_most("steady.silence", "and nothing pauses", seen.silence_ms)
+        self.judge.true("steady.all-servers", "all real servers serve",
+                        seen.servers == [s.name for s in config.REAL_SERVERS], " ".join(seen.servers))
+
+    def marks(self):
+        active, _ = self.roles()
+        begin = observe.boottime_ns()
+        clients = Clients(self.lab)
+        self._use_saved_rules(active)
+        answers = {source: (clients.visit(source, 80), clients.visit(source, 443)) for source in config.VISITORS}
+        unanswered = [s for s, pair in answers.items() if any("error" in a for a in pair)]
+        split = [s for s, (http, https) in answers.items() if http.get("server") != https.get("server")]
+        used = {http.get("server") for http, _ in answers.values()}
+        self.say(f"{len(config.VISITORS)} clients asked over ports 80 and 443: {len(unanswered)} without an answer, "
+                 f"{len(split)} with two servers")
+        self.judge.at_most("marks.unanswered", "clients without an answer", len(unanswered))
+        if not unanswered:
+            self.judge.at_most("marks.split", "clients whose two ports reach different servers", len(split))
+            self.judge.true("marks.shared", "the clients are spread over the servers",
+                            len(used) == len(config.REAL_SERVERS), f"{len(used)} servers")
+            self._block_one_client(active, clients)
+        self.summary("marks", begin, observe.boottime_ns() - IN_FLIGHT_NS)
+
+    def _use_saved_rules(self, active):
+        """The marks must be those of the file that the distribution restores at boot."""
+        file = "/etc/iptables/rules.v4"
+        saved = self.lab.on(active, "cat", file, check=False).stdout
+        self.lab.on(active, "iptables", "-t", "mangle", "-F")
+        self.lab.on(active, "iptables-restore", "--noflush", file, check=False)
+        rules = self.lab.on(active, "iptables-save", "-t", "mangle").stdout
+        self.say(f"mark rules of {active.name} flushed and restored from {file}")
+        self.judge.true("marks.saved", "the mark rules are saved, and restored from the file",
+                        "--set-xmark 0x50" in saved and "--set-xmark 0x50" in rules)
+
+    def _block_one_client(self, active, clients):
+        source, other = config.VISITORS[-1], config.VISITORS[0]
+        clients.ask("open", source=source, target=config.VIP_WEB)
+        rule = ["INPUT", "-s", source, "-j", "DROP"]
+        self.lab.on(active, "iptables", "-A", *rule)
+        self.say(f"{active.name}: iptables -A {' '.join(rule)}")
+        self.judge.true("marks.dropped", "INPUT DROP keeps that client's new connections out",
+                        "error" in clients.visit(source))
+        self.judge.true("marks.dropped-one", "and no other client's", "server" in clients.visit(other))
+        self.judge.true("marks.living", "its living connection goes on", "server" in clients.ask("ask"))
+        self.lab.on(active, "lvsadm", "--kill", f"{source}/32")
+        self.say(f"{active.name}: lvsadm --kill {source}/32")
+        self.judge.true("marks.killed", "until lvsadm --kill cuts it", "error" in clients.ask("ask"))
+        clients.ask("close")
+        self.lab.on(active, "iptables", "-D", *rule)
+        self.judge.true("marks.admitted", "without the rule the client is served again",
+                        "server" in clients.visit(source))
+
+    def server(self):
+        active, _ = self.roles()
+        victim = config.REAL_SERVERS[1]
+        begin = observe.boottime_ns()
+        self.lab.unplug(victim.name)
+        self.say(f"{victim.name} dies")
+        labs.wait_until(f"{victim.name} is taken out", lambda: self.serving(active, victim) == 0, READY_TIMEOUT_S)
+        noticed = observe.boottime_ns()
+        self.say(f"{active.name} has taken {victim.name} out")
+        time.sleep(1)
+        self.lab.plug_in(victim.name)
+        returned = observe.boottime_ns()
+        self.say(f"{victim.name} is back")
+        labs.wait_until(f"{victim.name} is used again", lambda: self.serving(active, victim) == 2, READY_TIMEOUT_S)
+        used = observe.boottime_ns()
+        self.say(f"{active.name} uses {victim.name} again")
+        time.sleep(1)
+        seen = self.summary("server", begin, observe.boottime_ns() - IN_FLIGHT_NS)
+        after = self.window(noticed + IN_FLIGHT_NS, seen.end)
+        self.judge.at_most("server.noticed", "the dead server is noticed after", (noticed - begin) / 1e6)
+        self.judge.share("server.failed-after-notice", "then nothing fails any more", len(after.failed),
+                         len(after.attempts))
+        self.judge.at_most("server.silence", "and the others serve all the time", seen.silence_ms)
+        self.judge.at_most("server.back", "a returning server is used after", (used - returned) / 1e6)
+        self.judge.true("server.serves", "and serves", victim.name in self.window(used, seen.end).servers)
+
+    def link(self):
+        active, standby = self.roles()
+        if self.sabotage == "no-takeover":
+            self.lab.kill(standby, "pulse", signal.SIGSTOP)
+        begin = observe.boottime_ns()
+        self.lab.cut(active)
+        self.say(f"all links of {active.name} are cut")
+        if not self._takeover("link", standby, begin):
+            return
+        let_go = self._waited(lambda: not self._watches[active].held, LET_GO_TIMEOUT_S)
+        self.judge.true("link.let-go", f"the cut-off {active.name} lets go of the addresses", let_go)
+        time.sleep(0.5)
+        self.lab.mend(active)
+        mended = observe.boottime_ns()
+        self.say(f"the links of {active.name} are mended")
+        self._stays_passive("link", active, mended, "link.failed-after-mending")
+        self.summary("link", begin, observe.boottime_ns() - IN_FLIGHT_NS)
+
+    def power(self):
+        active, standby = self.roles()
+        begin = observe.boottime_ns()
+        self.lab.power_off(active)
+        self.say(f"{active.name} loses power")
+        if not self._takeover("power", standby, begin):
+            return
+        time.sleep(1)
+        self.lab.power_on(active)
+        self.say(f"{active.name} boots")
+        returned = observe.boottime_ns()
+        self.start_director(active)
+        self._stays_passive("power", active, returned, "power.failed-after-return")
+        self.summary("power", begin, observe.boottime_ns() - IN_FLIGHT_NS)
+
+    def stop(self):
+        active, standby = self.roles()
+        time.sleep(0.5)
+        begin = observe.boottime_ns()
+        self.say(f"{active.name}: service pulse stop")
+        self.lab.service(active, "stop")
+        self.say(f"{active.name} has stopped")
+        if not self._takeover("stop", standby, begin):
+            return
+        handover = self._watches[standby].first_added_after(begin)
+        time.sleep(1)
+        after = self.window(handover, observe.boottime_ns() - IN_FLIGHT_NS)
+        self.judge.share("stop.failed-after-handover", "no connection opened after the handover fails",
+                         len(after.failed), len(after.attempts))
+        self._nothing_left(active)
+        self.start_director(active)
+        self._stays_passive("stop", active, observe.boottime_ns(), None)
+        self.summary("stop", begin, observe.boottime_ns() - IN_FLIGHT_NS)
+
+    def lvsd(self):
+        active, standby = self.roles()
+        before = self.lab.on(active, "lvsadm", "-S", "-n").stdout
+        begin = observe.boottime_ns()
+        self.say(f"{active.name}: lvsd is killed, and every lvsd that follows, for {LVSD_AWAY_S} s")
+        deadline = time.monotonic() + LVSD_AWAY_S
+        killed = 0
+        while time.monotonic() < deadline:
+            dead = self.lab.kill(active, "lvsd")
+            if dead and killed == 0 and self.sabotage == "no-adopt":
+                self.lab.on(active, "lvsd", "--core", "--remove", check=False)
+            killed += dead
+            time.sleep(KILL_PAUSE_S)
+        left_alone = observe.boottime_ns()
+        self.say(f"{killed} processes killed")
+        back = self._waited(lambda: self.lab.pids(active, "lvsd"), READY_TIMEOUT_S)
+        time.sleep(3)
+        seen = self.summary("lvsd", begin, observe.boottime_ns() - IN_FLIGHT_NS)
+        self.judge.share("lvsd.failed", "without lvsd nothing fails", len(seen.failed), len(seen.attempts))
+        self.judge.at_most("lvsd.silence", "and nothing pauses", seen.silence_ms)
+        self.judge.true("lvsd.returns", "lvsd is started again", back)
+        self.judge.true("lvsd.stays-active", f"{active.name} is still the active director",
+                        self._watches[active].holds_all() and not self._watches[standby].held)
+        after = self.lab.on(active, "lvsadm", "-S", "-n", check=False).stdout
+        self.judge.true("lvsd.table", "the table is unchanged", before and after == before)
+        if after != before:
+            self.timeline.quote(f"before:\n{before}after:\n{after}")
+        del left_alone
+
+    def expiry(self):
+        active, _ = self.roles()
+        self.lab.on(active, "lvsadm", "--set", *[str(TCP_STATES_SHORT_S)] * 3)
+        time.sleep(0.2)
+        self.stop_traffic()
+        # Entries expire between the two questions: ask until an answer was not disturbed.
+        counts = [self.counts(active) for _ in range(5)]
+        sums, entries = min(counts, key=lambda pair: abs(pair[0] - pair[1]))
+        self.judge.true("expiry.counted", "ActiveConn + InActConn equal the connections listed", sums == entries,
+                        f"{sums} counted, {entries} listed")
+        begin = time.monotonic()
+        self._waited(lambda: self.counts(active) == (0, 0), 40)
+        took = time.monotonic() - begin
+        left = self.counts(active)
+        self.judge.true("expiry.zero", "all expire", left == (0, 0), f"{left[0]} counted, {left[1]} listed")
+        self.judge.at_most("expiry.seconds", "within", took)
+
+    # ---- steps that scenes share
+
+    def _waited(self, holds, timeout):
+        try:
+            return bool(labs.wait_until("", holds, timeout))
+        except labs.LabError:
+            return False
+
+    def _takeover(self, scene, standby, begin):
+        took = self._waited(self._watches[standby].holds_all, TAKEOVER_TIMEOUT_S)
+        time.sleep(0.5)
+        seen = self.window(begin, observe.boottime_ns() - IN_FLIGHT_NS)
+        self.judge.true(f"{scene}.takeover", f"{standby.name} takes over", took)
+        self.judge.at_most(f"{scene}.silence", "the longest silence is", seen.silence_ms)
+        return took
+
+    def _stays_passive(self, scene, director, since, failed_bound):
+        """The pair is whole again; the returning director must leave the addresses where they are."""
+        active, _ = self.roles()
+        time.sleep(2)
+        self.judge.true(f"{scene}.stays-passive", f"the returning {director.name} stays passive",
+                        active is not director and self._watches[director].first_added_after(since) is None)
+        if failed_bound:
+            after = self.window(since, observe.boottime_ns() - IN_FLIGHT_NS)
+            self.judge.share(failed_bound, "its return costs nothing", len(after.failed), len(after.attempts))
+
+    def _nothing_left(self, director):
+        links = self.lab.on(director, "ip", "-o", "link").stdout
+        addresses = self.lab.on(director, "ip", "-o", "-4", "addr").stdout
+        rules = self.lab.on(director, "nft", "list", "ruleset").stdout
+        left = [name for name, there in (
+            ("ipvs0", "ipvs0" in links), ("addresses", any(f"{a}/" in addresses for a in config.FLOATING)),
+            ("table ip lvs", "table ip lvs" in rules),
+            ("processes", any(self.lab.pids(director, p) for p in ("pulse", "lvsd", "nanny")))) if there]
+        self.judge.true("stop.removed", f"the stopped {director.name} has removed what it made", not left,
+                        f"left: {', '.join(left)}" if left else "nothing left")
+
+
+SCENES = ("steady", "marks", "server", "link", "power", "stop", "lvsd", "expiry")
