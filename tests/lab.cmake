@@ -1,1 +1,19 @@
-# The lab: judge, prober, and the drill itself (with the programs of this very build, generous bounds).
+# The judge on recorded logs; then the drill itself with the programs of this very build and generous bounds, and the
+# proof that it can fail: each sabotage must be noticed by the expectation meant for it (exit status 1, see drill.py).
+add_test(NAME unit.lab.judging COMMAND lab/unit/judging.py WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+set_tests_properties(unit.lab.judging PROPERTIES LABELS unit TIMEOUT 30)
+
+if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT CARIBE_SANITIZE)
+  cmake_path(GET PROJECT_BINARY_DIR FILENAME preset)
+  set(drill lab/drill --no-build --preset ${preset} --lab drilltest)
+  add_test(NAME lab.drill COMMAND ${drill} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+  set(tests lab.drill)
+  foreach(sabotage no-takeover no-adopt no-mark no-persistence drop-1%)
+    list(JOIN drill " " command)
+    add_test(NAME lab.sabotage.${sabotage}
+      COMMAND sh -c "${command} --sabotage ${sabotage}; test $? -eq 1"
+      WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+    list(APPEND tests lab.sabotage.${sabotage})
+  endforeach()
+  set_tests_properties(${tests} PROPERTIES LABELS lab TIMEOUT 240 RUN_SERIAL TRUE RESOURCE_LOCK lab)
+endif()

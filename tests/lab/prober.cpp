@@ -168,12 +168,14 @@ class Prober {
     write_line(attempt->due_ns, attempt->started_ns, boottime_ns(), server.empty() ? "fail" : "ok",
                detail, local);
     boost::system::error_code ignored;
-    attempt->socket.set_option(asio::socket_base::linger(true, 0), ignored);
     attempt->socket.close(ignored);
   }
 
   void open(Attempt& attempt, boost::system::error_code& error) const {
     attempt.socket.open(options_.target.protocol(), error);
+    if (!error) {
+      attempt.socket.set_option(asio::socket_base::linger(true, 0), error);
+    }
     if (!error && !options_.source.is_unspecified()) {
       attempt.socket.bind(tcp::endpoint(options_.source, 0), error);
     }
