@@ -110,7 +110,7 @@ def parse(argv):
 
 def install_from(preset):
     def install(folder):
-        done = subprocess.run(["cmake", "--install", f"build/{preset}", "--prefix", "/usr"], cwd=ROOT,
+        done = subprocess.run(["cmake", "--install", f"build/{preset}"], cwd=ROOT,
                               env={**os.environ, "DESTDIR": str(folder)}, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise labs.LabError(f"installing build/{preset}: {done.stderr.strip()}")
