@@ -1,0 +1,128 @@
+#include "lvsd/io/plane.h"
+
+#include <boost/json/array.hpp>
+
+#include "common/io/log_sink.h"
+#include "common/ipvs/client.h"
+#include "common/ipvs/io/netlink_transport.h"
+#include "common/ipvs/io/server.h"
+#include "lvsd/core/io/core.h"
+
+namespace lvs::lvsd::io {
+namespace {
+
+namespace json = boost::json;
+
+class EmbeddedPlane : public Plane {
+ public:
+  explicit EmbeddedPlane(std::unique_ptr<core::Core> core) : core_(std::move(core)) {}
+
+  Result<Ok> serve(boost::asio::io_context& io) {
+    auto server = ipvs::io::Server::listen(
+        io, [this](const ipvs::Request& request) { return core_->handle(request); });
+    if (!server) {
+      return server.error();
+    }
+    server_ = *std::move(server);
+    return Ok{};
+  }
+
+  Result<ipvs::Reply> call(const ipvs::Request& request) override { return core_->handle(request); }
+  bool armed() const override { return core_->armed(); }
+  Result<Ok> set_armed(bool armed) override { return core_->set_armed(armed); }
+  Result<Ok> set_interfaces(const std::vector<std::string>& interfaces) override {
+    return core_->set_interfaces(interfaces);
+  }
+  json::object describe() const override {
+    const core::CoreStatus status = core_->status();
+    return {{"kind", "embedded"},
+            {"adopted", status.adopted},
+            {"interfaces", json::array(status.interfaces.begin(), status.interfaces.end())},
+            {"connections", status.connections},
+            {"templates", status.templates},
+            {"connections_max", status.connections_max},
+            {"repairs", status.repairs}};
+  }
+
+ private:
+  std::unique_ptr<core::Core> core_;
+  std::unique_ptr<ipvs::io::Server> server_;  // Goes before the core that it asks.
+};
+
+// ip_vs schedules whatever its table holds: there is nothing to arm, and it attaches to no device.
+class KernelPlane : public Plane {
+ public:
+  explicit KernelPlane(std::unique_ptr<ipvs::Transport> transport)
+      : client_(std::move(transport)) {}
+
+  Result<ipvs::Reply> call(const ipvs::Request& request) override { return client_.call(request); }
+  bool armed() const override { return true; }
+  Result<Ok> set_armed(bool) override { return Ok{}; }
+  Result<Ok> set_interfaces(const std::vector<std::string>&) override { return Ok{}; }
+  json::object describe() const override { return {{"kind", "kernel"}}; }
+
+ private:
+  ipvs::Client client_;
+};
+
+Result<std::unique_ptr<Plane>> open_kernel() {
+  auto transport = ipvs::io::connect_kernel();
+  if (!transport) {
+    return transport.error();
+  }
+  return std::unique_ptr<Plane>(std::make_unique<KernelPlane>(*std::move(transport)));
+}
+
+Result<std::unique_ptr<Plane>> open_embedded(boost::asio::io_context& io,
+                                             const config::Config& config) {
+  core::CoreOptions options;
+  options.interfaces = config.interfaces;
+  auto core = core::Core::open(io, std::move(options), lvs::io::log);
+  if (!core) {
+    return core.error().in("embedded core");
+  }
+  auto plane = std::make_unique<EmbeddedPlane>(*std::move(core));
+  if (auto served = plane->serve(io); !served) {
+    return served.error();
+  }
+  return std::unique_ptr<Plane>(std::move(plane));
+}
+
+// What a core reports beside the configuration must not look like a difference.
+ipvs::Service as_configured(ipvs::Service service) {
+  service.flags &= ~ipvs::kHashed;
+  if ((service.flags & ipvs::kPersistent) == 0) {
+    service.timeout = 0;
+  }
+  return service;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Plane>> open_plane(boost::asio::io_context& io,
+                                          const config::Config& config) {
+  return config.core == config::CoreKind::kernel ? open_kernel() : open_embedded(io, config);
+}
+
+Result<Snapshot> read_snapshot(const ipvs::Handler& core) {
+  const auto services = core(ipvs::GetServices{});
+  if (!services) {
+    return services.error().in("read the services");
+  }
+  Snapshot snapshot;
+  for (const auto& service : std::get<std::vector<ipvs::ServiceStatus>>(*services)) {
+    ipvs::Entry& entry = snapshot.table[service.key];
+    entry.service = as_configured(service.service);
+    const auto dests = core(ipvs::GetDests{service.key});
+    if (!dests) {
+      return dests.error().in("read the servers of " + ipvs::to_string(service.key));
+    }
+    for (const auto& dest : std::get<std::vector<ipvs::DestStatus>>(*dests)) {
+      entry.dests[dest.key] = dest.dest;
+      snapshot.connections[{service.key, dest.key}] = dest.active + dest.inactive;
+    }
+  }
+  return snapshot;
+}
+
+}  // namespace lvs::lvsd::io
