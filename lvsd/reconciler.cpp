@@ -266,11 +266,11 @@ void Reconciler::note_drift(const ipvs::Table& read) {
                 {"first", ipvs::to_string(repair.front())}}));
 }
 
-Verdicts Reconciler::verdicts() const {
+Verdicts Reconciler::verdicts(const MonitorSet& monitors) const {
   Verdicts by_server;
   for (const auto& [id, heard] : verdicts_) {
-    const auto servers = monitors_.servers_of.find(id);
-    if (servers == monitors_.servers_of.end()) {
+    const auto servers = monitors.servers_of.find(id);
+    if (servers == monitors.servers_of.end()) {
       continue;
     }
     for (const auto& server : servers->second) {
@@ -302,6 +302,14 @@ std::vector<ipvs::Request> Reconciler::pending() const {
   return ops;
 }
 
+std::vector<ipvs::Request> Reconciler::plan_for(const config::Config& config) const {
+  if (!actual_) {
+    return {};
+  }
+  const Desired wanted = desired(config, verdicts(monitors_for(config, monitors_)), *actual_);
+  return plan(*actual_, wanted.table, owned_);
+}
+
 void Reconciler::settle() {
   if (!actual_ || applying_ || reading_) {
     return;  // The answer to the read or to the operations under way comes back here.
@@ -311,7 +319,7 @@ void Reconciler::settle() {
   for (const auto& [id, until] : draining_) {
     draining.insert(id);
   }
-  Desired next = desired(config_, verdicts(), *actual_, draining);
+  Desired next = desired(config_, verdicts(monitors_), *actual_, draining);
   if (next.skipped != desired_.skipped) {
     for (const auto& skipped : next.skipped) {
       log(event_of(Level::warning, "service-skipped", {{"why", skipped}}));

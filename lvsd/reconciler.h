@@ -163,6 +163,8 @@ class Reconciler {
   const Retries& retries() const { return retries_; }
   const HeardVerdict* verdict_of(const ServerId& id) const;
   std::vector<ipvs::Request> pending() const;  // What would be applied now.
+  std::vector<ipvs::Request> plan_for(
+      const config::Config& config) const;  // What a reload would do.
   bool is_ready(TimePoint now) const;
   bool armed() const { return armed_; }
   std::optional<bool> role() const { return role_; }
@@ -201,7 +203,7 @@ class Reconciler {
   bool wants_nanny() const;
   void keep_nanny();
   void announce_monitors(const MonitorSet& before);
-  Verdicts verdicts() const;
+  Verdicts verdicts(const MonitorSet& monitors) const;
   void request_read();
   void mark_due();
   void log(LogEvent event);

@@ -11,6 +11,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 #include <deque>
+#include <optional>
 #include <variant>
 
 #include "common/time.h"

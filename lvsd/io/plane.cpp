@@ -23,7 +23,7 @@ class EmbeddedPlane : public Plane {
     if (!server) {
       return server.error();
     }
-    server_ = *std::move(server);
+    server_ = std::move(*server);
     return Ok{};
   }
 
@@ -70,7 +70,7 @@ Result<std::unique_ptr<Plane>> open_kernel() {
   if (!transport) {
     return transport.error();
   }
-  return std::unique_ptr<Plane>(std::make_unique<KernelPlane>(*std::move(transport)));
+  return std::unique_ptr<Plane>(std::make_unique<KernelPlane>(std::move(*transport)));
 }
 
 Result<std::unique_ptr<Plane>> open_embedded(boost::asio::io_context& io,
@@ -81,7 +81,7 @@ Result<std::unique_ptr<Plane>> open_embedded(boost::asio::io_context& io,
   if (!core) {
     return core.error().in("embedded core");
   }
-  auto plane = std::make_unique<EmbeddedPlane>(*std::move(core));
+  auto plane = std::make_unique<EmbeddedPlane>(std::move(*core));
   if (auto served = plane->serve(io); !served) {
     return served.error();
   }

@@ -11,9 +11,12 @@ using Servers = std::map<ServerId, ipvs::DestStatus>;
 
 std::string to_word(Health health) {
   switch (health) {
-    case Health::unknown: return "unknown";
-    case Health::up: return "up";
-    case Health::down: return "down";
+    case Health::unknown:
+      return "unknown";
+    case Health::up:
+      return "up";
+    case Health::down:
+      return "down";
   }
   return "unknown";
 }
@@ -39,8 +42,8 @@ Servers read_servers(Plane& plane, const ipvs::Table& wanted) {
   return servers;
 }
 
-json::object server_json(const Reconciler& reconciler, const ServerId& id, const Placement& placement,
-                         const Servers& servers, TimePoint now) {
+json::object server_json(const Reconciler& reconciler, const ServerId& id,
+                         const Placement& placement, const Servers& servers, TimePoint now) {
   json::object server{{"name", placement.server_name},
                       {"address", ipvs::to_string(id.server)},
                       {"standing", to_string(placement.standing)},
@@ -116,7 +119,8 @@ json::object status_of(const Reconciler& reconciler, Plane& plane, TimePoint now
           {"reload_error", reconciler.reload_error()},
           {"marks_error", reconciler.marks_error()},
           {"failing", failures_json(reconciler)},
-          {"skipped", json::array(reconciler.wanted().skipped.begin(), reconciler.wanted().skipped.end())},
+          {"skipped",
+           json::array(reconciler.wanted().skipped.begin(), reconciler.wanted().skipped.end())},
           {"services", services_json(reconciler, plane, now)}};
 }
 

@@ -1,0 +1,245 @@
+#include "lvsd/io/daemon.h"
+
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/json/array.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <utility>
+
+#include "common/io/control_socket.h"
+#include "common/io/daemon.h"
+#include "common/io/log_sink.h"
+#include "lvsd/io/load_config.h"
+#include "lvsd/io/run_dir.h"
+#include "lvsd/io/shell.h"
+#include "lvsd/io/status.h"
+#include "lvsd/io/sysctls.h"
+
+namespace lvs::lvsd::io {
+namespace {
+
+namespace json = boost::json;
+
+constexpr const char* kPidFile = "/run/lvs.pid";  // Piranha's name for it.
+
+void say(const std::string& text) {
+  std::fprintf(stderr, "lvsd: %s\n", text.c_str());
+}
+
+void log_remarks(const LoadedConfig& loaded) {
+  for (const auto& remark : loaded.remarks) {
+    lvs::io::log({Level::warning, "configuration", "", {{"remark", config::to_string(remark)}}});
+  }
+}
+
+// The running daemon: answers control requests and signals until it is told to stop.
+class Lvsd {
+ public:
+  Lvsd(boost::asio::io_context& io, Plane& plane, const std::string& run_dir,
+       std::string config_file)
+      : io_(io),
+        plane_(plane),
+        config_file_(std::move(config_file)),
+        shell_(io, plane, run_dir),
+        driver_(io, reconciler_, shell_) {
+    shell_.drive_with(driver_);
+  }
+
+  void start(const LoadedConfig& loaded, std::set<ipvs::ServiceKey> owned) {
+    remember(loaded);
+    driver_.feed(Started{loaded.config, std::move(owned), plane_.armed()});
+  }
+
+  void take_role(bool active) { driver_.feed(RoleSaid{active}); }
+
+  // The running configuration stays when the file has an error.
+  void reload() {
+    const auto loaded = load_config(config_file_);
+    if (!loaded) {
+      driver_.feed(ReloadFailed{loaded.error().what});
+      return;
+    }
+    if (loaded->config.core != reconciler_.config().core) {
+      driver_.feed(ReloadFailed{config_file_ + ": core: another core needs a restart of lvsd"});
+      return;
+    }
+    remember(*loaded);
+    driver_.feed(Configured{loaded->config});
+  }
+
+  json::object answer(const json::object& request) {
+    const json::value* word = request.if_contains("do");
+    const std::string what =
+        word != nullptr && word->is_string() ? std::string(word->get_string()) : "";
+    if (what == "status") {
+      return status();
+    }
+    if (what == "role") {
+      return role(request);
+    }
+    if (what == "plan") {
+      return plan();
+    }
+    if (what == "reload") {
+      reload();
+      const std::string& error = reconciler_.reload_error();
+      return error.empty() ? json::object{} : lvs::io::control_error(error);
+    }
+    return lvs::io::control_error("unknown request: expected status, role, plan or reload");
+  }
+
+ private:
+  void remember(const LoadedConfig& loaded) {
+    log_remarks(loaded);
+    remarks_ = json::array();
+    for (const auto& remark : loaded.remarks) {
+      remarks_.push_back(json::string(config::to_string(remark)));
+    }
+  }
+
+  json::object status() {
+    json::object status = status_of(reconciler_, plane_, Clock::now());
+    status["pid"] = ::getpid();
+    status["version"] = lvs::io::version_line("lvsd");
+    status["config_file"] = config_file_;
+    status["remarks"] = remarks_;
+    return status;
+  }
+
+  json::object role(const json::object& request) {
+    const json::value* active = request.if_contains("active");
+    if (active == nullptr || !active->is_bool()) {
+      return lvs::io::control_error("role: expected \"active\": true or false");
+    }
+    take_role(active->get_bool());
+    return {{"ready", reconciler_.is_ready(Clock::now())}, {"armed", reconciler_.armed()}};
+  }
+
+  // What a reload of the file, as it is now, would change.
+  json::object plan() {
+    const auto loaded = load_config(config_file_);
+    if (!loaded) {
+      return lvs::io::control_error(loaded.error().what);
+    }
+    json::array operations;
+    for (const auto& op : reconciler_.plan_for(loaded->config)) {
+      operations.push_back(json::string(ipvs::to_string(op)));
+    }
+    return {{"operations", std::move(operations)}};
+  }
+
+  boost::asio::io_context& io_;
+  Plane& plane_;
+  std::string config_file_;
+  json::array remarks_;
+  Reconciler reconciler_;
+  Shell shell_;
+  Shell::Driver driver_;
+};
+
+Result<int> serve(const Options& options, const LoadedConfig& loaded,
+                  lvs::io::Background& background) {
+  boost::asio::io_context io;
+  Lvsd* running = nullptr;
+  // First of all: the name is the lock. A second lvsd in this network namespace must not touch
+  // anything.
+  auto control = lvs::io::ControlServer::listen(io, kControlName, [&](const json::object& request) {
+    return running != nullptr ? running->answer(request) : lvs::io::control_error("starting");
+  });
+  if (!control) {
+    return control.error().code == EADDRINUSE
+               ? Error{EADDRINUSE, "lvsd runs in this network namespace already"}
+               : control.error();
+  }
+  const auto dir = run_dir();
+  if (!dir) {
+    return dir.error();
+  }
+  auto plane = open_plane(io, loaded.config);
+  if (!plane) {
+    return plane.error();
+  }
+  const auto pid_file = lvs::io::PidFile::create(kPidFile);
+  Lvsd lvsd(io, **plane, *dir, options.config_file);
+  running = &lvsd;
+  lvsd.start(loaded, load_owned(*dir));
+  if (!options.standby) {
+    lvsd.take_role(true);
+  }
+  const lvs::io::Signals signals(
+      io,
+      [&](int signal) {
+        lvs::io::log({Level::notice,
+                      "stop",
+                      "shutting down due to signal " + std::to_string(signal),
+                      {{"forwarding", "stays"}}});
+        io.stop();
+      },
+      [&] { lvsd.reload(); });
+  background.ready();
+  io.run();
+  return EXIT_SUCCESS;
+}
+
+}  // namespace
+
+int run_daemon(const Options& options) {
+  auto absolute = options;
+  std::error_code ignored;
+  absolute.config_file = std::filesystem::absolute(options.config_file, ignored).string();
+  const auto loaded = load_config(absolute.config_file);
+  if (!loaded) {
+    say(loaded.error().what);
+    return EXIT_FAILURE;
+  }
+  lvs::io::Background background;
+  if (!options.foreground) {
+    auto entered = lvs::io::Background::enter();
+    if (!entered) {
+      say(entered.error().what);
+      return EXIT_FAILURE;
+    }
+    background = std::move(*entered);
+  }
+  lvs::io::open_log(
+      "lvsd",
+      options.log_to_stderr ? lvs::io::LogTarget::standard_error : lvs::io::LogTarget::syslog,
+      options.verbose ? Level::debug : Level::info);
+  const auto served = serve(absolute, *loaded, background);
+  if (!served) {
+    lvs::io::log({Level::error, "start-failed", "", {{"error", served.error().what}}});
+    say(served.error().what);
+    return EXIT_FAILURE;
+  }
+  return *served;
+}
+
+int run_check(const Options& options) {
+  const auto loaded = load_config(options.config_file);
+  if (!loaded) {
+    std::fprintf(stderr, "%s\n", loaded.error().what.c_str());
+    return EXIT_FAILURE;
+  }
+  for (const auto& remark : loaded->remarks) {
+    std::fprintf(stderr, "%s\n", config::to_string(remark).c_str());
+  }
+  return EXIT_SUCCESS;
+}
+
+int run_remove() {
+  const auto dir = run_dir();
+  if (!dir) {
+    say(dir.error().what);
+    return EXIT_FAILURE;
+  }
+  forget_owned(*dir);
+  if (auto restored = restore_sysctls(*dir); !restored) {
+    say(restored.error().what);
+    return EXIT_FAILURE;
+  }
+  return EXIT_SUCCESS;
+}
+
+}  // namespace lvs::lvsd::io

@@ -1,0 +1,15 @@
+// lvsd as it runs: parts put together, control requests answered, signals turned into events.
+#pragma once
+
+#include "lvsd/io/options.h"
+
+namespace lvs::lvsd::io {
+
+constexpr const char* kControlName = "@lvs/lvsd";
+
+int run_daemon(const Options& options);  // Each returns the exit status.
+int run_check(const Options& options);
+int run_plan(const Options& options);
+int run_remove();
+
+}  // namespace lvs::lvsd::io

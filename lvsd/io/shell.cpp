@@ -1,0 +1,93 @@
+#include "lvsd/io/shell.h"
+
+#include "common/io/log_sink.h"
+#include "lvsd/io/run_dir.h"
+#include "lvsd/io/sysctls.h"
+
+namespace lvs::lvsd::io {
+namespace {
+
+void report(const std::string& event, const Result<Ok>& result) {
+  if (!result) {
+    lvs::io::log({Level::error, event, "", {{"error", result.error().what}}});
+  }
+}
+
+}  // namespace
+
+ipvs::Handler Shell::core() {
+  return [this](const ipvs::Request& request) { return plane_.call(request); };
+}
+
+void Shell::perform(const ReadTable&) {
+  driver_->feed(TableRead{read_snapshot(core())});
+}
+
+void Shell::perform(const ApplyOps& action) {
+  OpsDone done;
+  for (const auto& op : action.ops) {
+    const auto reply = plane_.call(op);
+    done.results.push_back({op, reply ? std::optional<Error>{} : reply.error()});
+  }
+  driver_->feed(std::move(done));
+}
+
+void Shell::perform(const SaveOwned& action) {
+  report("record-failed", save_owned(run_dir_, action.owned));
+}
+
+void Shell::perform(const SetInterfaces& action) {
+  report("interfaces-failed", plane_.set_interfaces(action.interfaces));
+}
+
+void Shell::perform(const SetSysctls& action) {
+  std::vector<Sysctl> wanted;
+  if (action.forward_v4) {
+    wanted.push_back({"net/ipv4/ip_forward", "1"});
+  }
+  if (action.forward_v6) {
+    wanted.push_back({"net/ipv6/conf/all/forwarding", "1"});
+  }
+  report("sysctls-failed", set_sysctls(run_dir_, wanted));
+}
+
+void Shell::perform(const ApplyMarks&) {
+  driver_->feed(MarksDone{Ok{}});
+}
+
+void Shell::perform(const ArmCore& action) {
+  const auto set = plane_.set_armed(action.armed);
+  driver_->feed(ArmDone{set ? Result<bool>(plane_.armed()) : Result<bool>(set.error())});
+}
+
+void Shell::perform(const StartNanny& action) {
+  NannyChild::Callbacks call;
+  call.on_verdict = [this](const Verdict& verdict) { driver_->feed(VerdictHeard{verdict}); };
+  call.on_gone = [this](const std::string& reason) {
+    nanny_.reset();
+    driver_->feed(NannyGone{reason});
+  };
+  auto child = NannyChild::start(io_, action.client_monitor, std::move(call));
+  if (!child) {
+    driver_->feed(NannyGone{child.error().what});
+    return;
+  }
+  nanny_ = std::move(*child);
+  driver_->feed(NannyUp{nanny_->pid()});
+}
+
+void Shell::perform(const StopNanny&) {
+  nanny_.reset();
+}
+
+void Shell::perform(const SendMonitorOrders& action) {
+  if (nanny_) {
+    nanny_->send(action.orders);
+  }
+}
+
+void Shell::perform(const Log& action) {
+  lvs::io::log(action.event);
+}
+
+}  // namespace lvs::lvsd::io

@@ -1,0 +1,45 @@
+// Performs what the reconciler decides: one overload an action, no decisions here.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <string>
+
+#include "common/io/driver.h"
+#include "lvsd/io/nanny_child.h"
+#include "lvsd/io/plane.h"
+#include "lvsd/reconciler.h"
+
+namespace lvs::lvsd::io {
+
+class Shell {
+ public:
+  using Driver = lvs::io::Driver<Reconciler, Shell, Event, Timer>;
+
+  Shell(boost::asio::io_context& io, Plane& plane, std::string run_dir)
+      : io_(io), plane_(plane), run_dir_(std::move(run_dir)) {}
+  void drive_with(Driver& driver) { driver_ = &driver; }
+
+  void perform(const ReadTable& action);
+  void perform(const ApplyOps& action);
+  void perform(const SaveOwned& action);
+  void perform(const SetInterfaces& action);
+  void perform(const SetSysctls& action);
+  void perform(const ApplyMarks& action);
+  void perform(const ArmCore& action);
+  void perform(const StartNanny& action);
+  void perform(const StopNanny& action);
+  void perform(const SendMonitorOrders& action);
+  void perform(const Log& action);
+
+ private:
+  ipvs::Handler core();
+
+  boost::asio::io_context& io_;
+  Plane& plane_;
+  std::string run_dir_;
+  Driver* driver_ = nullptr;
+  std::unique_ptr<NannyChild> nanny_;
+};
+
+}  // namespace lvs::lvsd::io
