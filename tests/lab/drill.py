@@ -67,7 +67,7 @@ class Timeline:
 
     def expectations(self, new):
         for e in new:
-            self._print(f"          {'held  ' if e.held else 'BROKEN'}  {e.name}: {e.what}: {e.figure} ({e.bound})")
+            self._print(f"          {e}")
 
 
 TITLES = {
@@ -171,7 +171,7 @@ def conclude(options, judge, timeline, seconds, logs):
         print(f"\n{len(judge.expectations) - len(judge.broken)} of {len(judge.expectations)} expectations held, "
               f"{seconds:.0f} s{', strict' if options.strict else ''}; logs: {logs}")
         for e in judge.broken:
-            print(f"BROKEN  {e.name}: {e.what}: {e.figure} ({e.bound})")
+            print(e)
         if options.sabotage:
             print(f"sabotage {options.sabotage}: " + (f"noticed by {expected}" if noticed else
                                                       f"NOT noticed by {expected}, which was meant to"))
@@ -207,11 +207,11 @@ def drill(options, lab):
                                                               persistent=options.sabotage != "no-persistence"))
         try:
             play(lab, options, timeline, judge)
-            kept = options.hold
         except labs.LabError as error:
             judge.true("start.ready", "the pair is up", False, str(error))
         finally:
             logs = keep_logs(lab, options.preset)
+        kept = options.hold
     finally:
         if not kept:
             # A second Ctrl-C must not leave half a lab behind.

@@ -46,6 +46,10 @@ class Expectation:
     bound: str
     held: bool
 
+    def __str__(self):
+        verdict = "held  " if self.held else "BROKEN"
+        return f"{verdict}  {self.name}: {self.what}: {self.figure}{f' ({self.bound})' if self.bound else ''}"
+
 
 class Judge:
     def __init__(self, strict):
@@ -72,7 +76,7 @@ class Judge:
         return self.at_most(name, f"{what} ({failed} of {attempts})", 100.0 * failed / attempts)
 
     def true(self, name, what, held, figure=None):
-        return self._add(name, what, figure if figure is not None else ("yes" if held else "no"), "yes", held)
+        return self._add(name, what, figure if figure is not None else ("yes" if held else "no"), "", held)
 
     @property
     def broken(self):
