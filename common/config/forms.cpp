@@ -1,0 +1,367 @@
+#include "common/config/forms.h"
+
+#include <net/if.h>
+
+#include <algorithm>
+#include <array>
+
+#include "common/config/text.h"
+
+namespace lvs::config {
+
+namespace {
+
+using List = std::vector<Word>;
+
+constexpr const char* kUnitIsNew = "durations with a unit are refused: only whole seconds";
+constexpr const char* kIpv6IsNew = "IPv6 addresses are refused";
+
+// Service names that stand in every /etc/services; reading that file is not this library's
+// business.
+constexpr std::array<std::pair<std::string_view, uint16_t>, 26> kServiceNames{{
+    {"ftp-data", 20},     {"ftp", 21},     {"ssh", 22},    {"telnet", 23}, {"smtp", 25},
+    {"domain", 53},       {"tftp", 69},    {"http", 80},   {"www", 80},    {"kerberos", 88},
+    {"pop3", 110},        {"sunrpc", 111}, {"nntp", 119},  {"ntp", 123},   {"imap2", 143},
+    {"imap", 143},        {"snmp", 161},   {"ldap", 389},  {"https", 443}, {"isakmp", 500},
+    {"rtsp", 554},        {"ldaps", 636},  {"imaps", 993}, {"pop3s", 995}, {"mysql", 3306},
+    {"postgresql", 5432},
+}};
+
+std::string list_text(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& word : words) {
+    text += (text.empty() ? "" : " ") + word;
+  }
+  return text;
+}
+
+template <typename T>
+Form<T> one_word(std::string type, std::string range,
+                 std::function<std::optional<T>(const Word&, const Notes&)> read,
+                 std::function<std::string(const T&)> print) {
+  return {std::move(type), std::move(range),
+          [read = std::move(read)](const List& words, const Notes& notes) -> std::optional<T> {
+            return words.size() == 1 ? read(words[0], notes) : std::nullopt;
+          },
+          std::move(print)};
+}
+
+void note_octal(std::string_view text, long long value, const Notes& notes) {
+  if (text.size() > 1 && text[0] == '0' && text[1] != 'x' && text[1] != 'X') {
+    notes.warn("a number that begins with 0 is octal: this is " + std::to_string(value));
+  }
+}
+
+std::optional<long long> read_integer(const Word& word, long long low, long long high,
+                                      const Notes& notes) {
+  const auto value = parse_integer(word.text);
+  if (!value || *value < low || *value > high) {
+    return std::nullopt;
+  }
+  note_octal(word.text, *value, notes);
+  return value;
+}
+
+std::optional<Duration> read_duration(const Word& word, Duration low, Duration high,
+                                      const Notes& notes) {
+  const auto value = parse_duration(word.text);
+  if (!value || *value < low || *value > high) {
+    return std::nullopt;
+  }
+  if (const auto plain = parse_integer(word.text)) {
+    note_octal(word.text, *plain, notes);
+  } else {
+    notes.strict(kUnitIsNew);
+  }
+  return value;
+}
+
+std::optional<Address> read_address(const Word& word, const Notes& notes) {
+  auto value = Address::parse(word.text);
+  if (!value && notes.resolve) {
+    value = notes.resolve(word.text);
+  }
+  if (value && !value->is_v4()) {
+    notes.strict(kIpv6IsNew);
+  }
+  return value;
+}
+
+bool is_device_name(std::string_view name) {
+  return !name.empty() && name.size() < IFNAMSIZ && name != "." && name != ".." &&
+         name.find_first_of(" \t/#\"'\\={}") == std::string_view::npos;
+}
+
+std::optional<FloatingAddress> read_floating(const List& words, const Notes& notes) {
+  if (words.size() != 2) {
+    return std::nullopt;
+  }
+  const auto address = read_address(words[0], notes);
+  const std::string& label = words[1].text;
+  const std::string device = label.substr(0, label.find(':'));
+  if (!address || !is_device_name(device) || !is_device_name(label)) {
+    return std::nullopt;
+  }
+  return FloatingAddress{*address, device, label, std::nullopt};
+}
+
+std::string floating_text(const FloatingAddress& floating) {
+  return to_string(floating.address) + " " + floating.label;
+}
+
+std::optional<unsigned> read_mask(const Word& word, const Notes& notes) {
+  if (const auto mask = Address::parse(word.text)) {
+    return prefix_of_netmask(*mask);
+  }
+  const auto length = read_integer(word, 1, 128, notes);
+  if (!length) {
+    return std::nullopt;
+  }
+  notes.strict("a prefix length is refused: write a dotted mask");
+  return static_cast<unsigned>(*length);
+}
+
+std::string human(Duration duration) {
+  using namespace std::chrono_literals;
+  if (duration >= 24h && duration % 24h == Duration{0}) {
+    return std::to_string(duration / 24h) + "d";
+  }
+  if (duration >= 1h && duration % 1h == Duration{0}) {
+    return std::to_string(duration / 1h) + "h";
+  }
+  const auto ms = to_ms(duration).count();
+  return ms % 1000 == 0 ? std::to_string(ms / 1000) + "s" : std::to_string(ms) + "ms";
+}
+
+}  // namespace
+
+Form<bool> boolean() {
+  return one_word<bool>(
+      "0 or 1", "",
+      [](const Word& word, const Notes& notes) -> std::optional<bool> {
+        const auto value = read_integer(word, 0, 1, notes);
+        return value ? std::optional<bool>(*value == 1) : std::nullopt;
+      },
+      [](const bool& value) { return std::string(value ? "1" : "0"); });
+}
+
+Form<long long> integer_between(long long low, long long high, std::string unit) {
+  return one_word<long long>(
+      "a number" + (unit.empty() ? "" : " of " + unit),
+      std::to_string(low) + " to " + std::to_string(high),
+      [low, high](const Word& word, const Notes& notes) {
+        return read_integer(word, low, high, notes);
+      },
+      [](const long long& value) { return std::to_string(value); });
+}
+
+Form<Duration> duration_between(Duration low, Duration high) {
+  return one_word<Duration>(
+      "a duration", human(low) + " to " + human(high),
+      [low, high](const Word& word, const Notes& notes) {
+        return read_duration(word, low, high, notes);
+      },
+      [](const Duration& value) { return duration_text(value); });
+}
+
+Form<Duration> whole_seconds(Duration high) {
+  Form<Duration> form = duration_between(Duration{0}, high);
+  form.type = "a duration in whole seconds";
+  form.read = [read = form.read](const List& words, const Notes& notes) -> std::optional<Duration> {
+    const auto value = read(words, notes);
+    return value && *value % std::chrono::seconds{1} == Duration{0} ? value : std::nullopt;
+  };
+  return form;
+}
+
+Form<Failback> failback() {
+  constexpr Duration kMost = std::chrono::hours{24 * 7};
+  return one_word<Failback>(
+      "0 (never), 1 (as soon as able) or a duration", "up to " + human(kMost),
+      [=](const Word& word, const Notes& notes) -> std::optional<Failback> {
+        if (word.text == "0" || word.text == "1") {
+          return Failback{word.text == "1", Duration{0}};
+        }
+        const auto able_for = read_duration(word, Duration{1}, kMost, notes);
+        return able_for ? std::optional<Failback>({true, *able_for}) : std::nullopt;
+      },
+      [](const Failback& value) -> std::string {
+        if (!value.enabled || value.able_for == Duration{0}) {
+          return value.enabled ? "1" : "0";
+        }
+        return value.able_for == std::chrono::seconds{1} ? "1s" : duration_text(value.able_for);
+      });
+}
+
+Form<uint16_t> port_number() {
+  return integer<uint16_t>(0, 65535);
+}
+
+Form<uint16_t> port() {
+  Form<uint16_t> form = port_number();
+  form.type = "a port number or a well-known service name";
+  form.read = [number = form.read](const List& words,
+                                   const Notes& notes) -> std::optional<uint16_t> {
+    for (const auto& [name, known] : kServiceNames) {
+      if (words.size() == 1 && words[0].text == name) {
+        return known;
+      }
+    }
+    return number(words, notes);
+  };
+  return form;
+}
+
+Form<Address> address() {
+  return one_word<Address>("an address", "", read_address,
+                           [](const Address& value) { return to_string(value); });
+}
+
+Form<std::vector<Address>> addresses() {
+  return {"addresses separated by blanks", "",
+          [](const List& words, const Notes& notes) -> std::optional<std::vector<Address>> {
+            std::vector<Address> list;
+            for (const auto& word : words) {
+              const auto one = read_address(word, notes);
+              if (!one || one->is_unspecified()) {
+                return std::nullopt;
+              }
+              list.push_back(*one);
+            }
+            return list;
+          },
+          [](const std::vector<Address>& list) {
+            std::vector<std::string> words;
+            for (const auto& one : list) {
+              words.push_back(to_string(one));
+            }
+            return list_text(words);
+          }};
+}
+
+Form<FloatingAddress> floating_address() {
+  return {"an address and its device (192.0.2.10 eth0:1)", "", read_floating, floating_text};
+}
+
+std::string netmask_text(unsigned prefix) {
+  if (prefix > 32) {
+    return std::to_string(prefix);
+  }
+  return to_string(Address::v4(0xffffffff).masked(prefix));
+}
+
+Form<unsigned> netmask() {
+  return one_word<unsigned>("a netmask (255.255.255.0)", "", read_mask, netmask_text);
+}
+
+Form<unsigned> persistence_mask() {
+  return one_word<unsigned>(
+      "a netmask (255.255.255.0)", "",
+      [](const Word& word, const Notes& notes) -> std::optional<unsigned> {
+        const auto prefix = read_mask(word, notes);
+        if (prefix && *prefix > 0) {
+          return prefix;
+        }
+        notes.warn("expected a netmask: ignored, as Piranha does");
+        return 32;
+      },
+      netmask_text);
+}
+
+Form<std::string> word_text() {
+  return one_word<std::string>(
+      "one word, or a text in quotes", "",
+      [](const Word& word, const Notes&) -> std::optional<std::string> {
+        const bool writable = unquoted(quoted_if_needed(word.text)) == word.text;
+        return writable ? std::optional(word.text) : std::nullopt;
+      },
+      [](const std::string& value) { return quoted_if_needed(value); });
+}
+
+Form<std::string> quoted_text() {
+  return one_word<std::string>(
+      "one word, or a text in quotes", "",
+      [](const Word& word, const Notes& notes) -> std::optional<std::string> {
+        constexpr size_t kMostInPiranha = 255;
+        if (word.text.size() > kMostInPiranha) {
+          notes.strict("texts over 255 bytes are refused");
+        }
+        if (word.raw.front() == '\'') {
+          notes.strict("single quotes would be sent as part of the text: use double quotes");
+        }
+        return word.raw.starts_with('#') ? quoted_if_needed(word.raw) : word.raw;
+      },
+      [](const std::string& value) { return value; });
+}
+
+Form<std::vector<std::string>> word_list(std::string type) {
+  return {std::move(type), "",
+          [](const List& words, const Notes&) -> std::optional<std::vector<std::string>> {
+            std::vector<std::string> list;
+            for (const auto& word : words) {
+              if (!is_device_name(word.text) || word.quoted) {
+                return std::nullopt;
+              }
+              list.push_back(word.text);
+            }
+            return list;
+          },
+          list_text};
+}
+
+Form<std::vector<std::string>> schedule_flags() {
+  static const std::vector<std::string> kFlags = {
+      "sh-fallback", "sh-port", "mh-fallback", "mh-port", "flag-1", "flag-2", "flag-3"};
+  Form<std::vector<std::string>> form = word_list("any of");
+  form.range = list_text(kFlags);
+  form.read = [read = form.read](const List& words,
+                                 const Notes& notes) -> std::optional<std::vector<std::string>> {
+    const auto list = read(words, notes);
+    const bool known = list && std::all_of(list->begin(), list->end(), [](const auto& flag) {
+                         return std::find(kFlags.begin(), kFlags.end(), flag) != kFlags.end();
+                       });
+    return known ? list : std::nullopt;
+  };
+  return form;
+}
+
+Form<std::string> one_of(std::vector<Choice<std::string>> choices) {
+  std::vector<std::string> names;
+  for (const auto& c : choices) {
+    names.push_back(c.word);
+  }
+  return one_word<std::string>(
+      "one of", list_text(names),
+      [choices = std::move(choices)](const Word& word,
+                                     const Notes& notes) -> std::optional<std::string> {
+        for (const auto& c : choices) {
+          if (c.word != word.text) {
+            continue;
+          }
+          if (c.since == Since::caribe) {
+            notes.strict(c.word + " is refused");
+          }
+          return c.value;
+        }
+        return std::nullopt;
+      },
+      [](const std::string& value) { return value; });
+}
+
+Form<std::optional<std::string>> path_or_none() {
+  return one_word<std::optional<std::string>>(
+      "an absolute path, or none", "",
+      [](const Word& word, const Notes&) -> std::optional<std::optional<std::string>> {
+        if (word.text == "none") {
+          return std::optional<std::string>();
+        }
+        const bool writable = unquoted(quoted_if_needed(word.text)) == word.text;
+        return word.text.starts_with('/') && writable ? std::optional(std::optional(word.text))
+                                                      : std::nullopt;
+      },
+      [](const std::optional<std::string>& value) {
+        return value ? quoted_if_needed(*value) : std::string("none");
+      });
+}
+
+}  // namespace lvs::config

@@ -1,0 +1,282 @@
+#include "common/config/lines.h"
+
+#include <ini.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "common/config/text.h"
+
+namespace lvs::config {
+
+namespace {
+
+constexpr size_t kMaxPiranhaTokens = 99;
+
+// inih's switches are globals of that library; this is the one place that sets them. Multi-line
+// off, or an indented line continues the key above; inline comments off, or ";" inside quotes cuts
+// the value; lines as long as ours.
+void set_inih_switches() {
+  ini_allow_multiline = false;
+  ini_allow_inline_comments = false;
+  ini_allow_bom = false;
+  ini_allow_no_value = false;
+  ini_stop_on_first_error = true;
+  ini_use_stack = false;
+  ini_allow_realloc = true;
+  ini_initial_alloc = 256;
+  ini_max_line = kMaxLineBytes + 3;  // inih counts CR, LF and NUL.
+}
+
+int keep_pair(void* user, const char*, const char* key, const char* value) {
+  *static_cast<std::optional<Assignment>*>(user) = Assignment{0, key, value};
+  return 1;
+}
+
+std::optional<Assignment> split_assignment(const std::string& statement) {
+  std::optional<Assignment> pair;
+  const int failed = ini_parse_string(statement.c_str(), keep_pair, &pair);
+  return failed == 0 ? pair : std::nullopt;
+}
+
+std::string_view trim(std::string_view text) {
+  const size_t first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) {
+    return {};
+  }
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+bool has_control_byte(std::string_view line) {
+  return std::any_of(line.begin(), line.end(),
+                     [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; });
+}
+
+// "key = ..." and "key=...", but not "virtual a=b {".
+bool is_assignment(std::string_view statement) {
+  const size_t equals = statement.find('=');
+  return equals != std::string_view::npos && equals > 0 &&
+         trim(statement.substr(0, equals)).find_first_of(" \t\"'{}") == std::string_view::npos;
+}
+
+class Reader {
+ public:
+  explicit Reader(std::string_view file) : file_(file) { open_.push_back({}); }
+
+  void take_line(std::string_view line) {
+    ++line_;
+    if (line.ends_with('\r')) {
+      line.remove_suffix(1);
+      note_once(crlf_noted_, "CR-LF line ends: after the first line everything would be skipped");
+    }
+    if (line.size() > kMaxLineBytes) {
+      return error("", "expected a line of at most " + std::to_string(kMaxLineBytes) + " bytes");
+    }
+    if (has_control_byte(line)) {
+      return error("", "expected text: the line holds a control byte");
+    }
+    const size_t comment = comment_start(line);
+    const std::string_view statement = trim(line.substr(0, comment));
+    if (statement.empty()) {
+      return;
+    }
+    if (comment != std::string_view::npos) {
+      strict("", "a comment behind a statement is refused: give it a line of its own");
+    }
+    take_statement(statement, line.substr(0, comment));
+  }
+
+  Lines finish() {
+    if (pending_) {
+      error(pending_->word, "expected { after " + described(*pending_));
+      open_pending();
+    }
+    while (open_.size() > 1) {
+      warning(open_.back().word, "the closing } of " + described(open_.back()) + " is missing");
+      close();
+    }
+    return {std::move(open_.front()), std::move(diagnostics_)};
+  }
+
+ private:
+  void take_statement(std::string_view statement, std::string_view line) {
+    if (pending_) {
+      const bool brace = statement == "{";
+      if (brace) {
+        strict(pending_->word, "the { must stand on the line that opens the block");
+      } else {
+        error(pending_->word, "expected { after " + described(*pending_));
+      }
+      open_pending();
+      if (brace) {
+        return;
+      }
+    }
+    if (statement.starts_with('}')) {
+      return take_closing(statement);
+    }
+    if (is_assignment(statement)) {
+      return take_assignment(statement, line);
+    }
+    take_opening(statement);
+  }
+
+  void take_closing(std::string_view statement) {
+    if (statement != "}") {
+      error("", "expected } alone on its line");
+    }
+    if (open_.size() == 1) {
+      return error("", "this } closes nothing");
+    }
+    close();
+  }
+
+  void take_assignment(std::string_view statement, std::string_view line) {
+    auto pair = split_assignment(std::string(statement));
+    const std::string key(trim(statement.substr(0, statement.find('='))));
+    if (!pair || pair->key != key) {
+      return error(key, "expected key = value");
+    }
+    if (pair->value.empty()) {
+      return error(key, "expected a value behind the =");
+    }
+    note_what_piranha_refuses(line, *pair);
+    pair->line = line_;
+    open_.back().assignments.push_back(*std::move(pair));
+  }
+
+  void take_opening(std::string_view statement) {
+    const bool brace = statement.ends_with('{');
+    const std::string_view header =
+        trim(brace ? statement.substr(0, statement.size() - 1) : statement);
+    const Words split = split_words(header);
+    if (!split.error.empty()) {
+      return error("", split.error);
+    }
+    const std::string word = split.words.empty() ? "" : split.words[0].raw;
+    const bool known = word == "virtual" || word == "failover" || word == "server";
+    if (!known && !brace) {
+      return error(word, statement.find('{') != std::string_view::npos
+                             ? "expected the block's contents on lines of their own"
+                             : "expected key = value");
+    }
+    if (!known) {
+      error(word, "expected a block: virtual, failover or server");
+    } else if (split.words.size() != 2) {
+      error(word, statement.substr(0, statement.size() - 1).find('{') != std::string_view::npos
+                      ? "expected the block's contents on lines of their own"
+                      : "expected one name and {");
+    }
+    if (brace && statement.size() > 1 && statement[statement.size() - 2] != ' ' &&
+        statement[statement.size() - 2] != '\t') {
+      strict(word, "expected a blank before the {");
+    }
+    pending_ = Block{word, split.words.size() > 1 ? split.words[1].text : "", line_, {}, {}};
+    if (brace) {
+      open_pending();
+    }
+  }
+
+  void open_pending() {
+    close_what_cannot_hold(pending_->word);
+    if (pending_->word == "server" && open_.size() == 1) {
+      error(pending_->word, "expected a server block inside a virtual block");
+    }
+    open_.push_back(*std::move(pending_));
+    pending_.reset();
+  }
+
+  // A virtual cannot stand in another block, a server not in a server: there a } was forgotten.
+  void close_what_cannot_hold(const std::string& word) {
+    const bool top_level = word == "virtual" || word == "failover";
+    while (open_.size() > 1 && (top_level || (word == "server" && open_.back().word == "server"))) {
+      error(word, "expected } before it: " + described(open_.back()) + " is still open");
+      close();
+    }
+  }
+
+  void close() {
+    Block done = std::move(open_.back());
+    open_.pop_back();
+    open_.back().children.push_back(std::move(done));
+  }
+
+  void note_what_piranha_refuses(std::string_view line, const Assignment& pair) {
+    const std::string_view tail = line.substr(line.find('=') + 1);
+    const size_t equals = line.find('=');
+    if (line[equals - 1] != ' ' && line[equals - 1] != '\t') {
+      strict(pair.key, "expected a blank before the =");
+    }
+    if (!tail.starts_with(' ') && !tail.starts_with('\t')) {
+      strict(pair.key, "expected a blank behind the =");
+    }
+    const Words split = split_words(pair.value);
+    if (split.words.size() + 2 > kMaxPiranhaTokens) {
+      strict(pair.key, "more than 99 words on a line are refused");
+    }
+    if (split.words.size() == 1 && pair.value.find_first_of("\"'") == 0) {
+      note_quote_traps(line, pair, split.words[0]);
+    }
+  }
+
+  void note_quote_traps(std::string_view line, const Assignment& pair, const Word& word) {
+    const size_t blank = word.raw.find_first_of(" \t");
+    const bool trailing = line.ends_with(' ') || line.ends_with('\t');
+    if (blank == std::string::npos && trailing) {
+      strict(pair.key, "blanks behind a quoted text without blanks are a quotation mismatch");
+    }
+    const size_t inner = word.raw.find(std::string("\\") + word.raw.front(), 1);
+    if (inner != std::string::npos && inner + 2 < word.raw.size() && blank < inner) {
+      strict(pair.key, "an escaped quote behind a blank ends the text");
+    }
+  }
+
+  static std::string described(const Block& block) {
+    return block.word + " " + block.name + " (line " + std::to_string(block.line) + ")";
+  }
+
+  void note_once(bool& noted, const char* text) {
+    if (!std::exchange(noted, true)) {
+      strict("", text);
+    }
+  }
+  void error(std::string_view key, std::string text) {
+    note(Severity::error, key, std::move(text));
+  }
+  void warning(std::string_view key, std::string text) {
+    note(Severity::warning, key, std::move(text));
+  }
+  void strict(std::string_view key, std::string text) {
+    note(Severity::strict, key, std::move(text));
+  }
+  void note(Severity severity, std::string_view key, std::string text) {
+    diagnostics_.push_back({severity, file_, line_, std::string(key), std::move(text)});
+  }
+
+  std::string file_;
+  int line_ = 0;
+  std::vector<Block> open_;       // The brace stack; the globals at the bottom.
+  std::optional<Block> pending_;  // Its { has not come yet.
+  Diagnostics diagnostics_;
+  bool crlf_noted_ = false;
+};
+
+}  // namespace
+
+Lines read_lines(std::string_view text, std::string_view file) {
+  set_inih_switches();
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (text.starts_with(kByteOrderMark)) {
+    text.remove_prefix(kByteOrderMark.size());
+  }
+  Reader reader(file);
+  while (!text.empty()) {
+    const size_t end = text.find('\n');
+    reader.take_line(text.substr(0, end));
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  return reader.finish();
+}
+
+}  // namespace lvs::config

@@ -1,0 +1,234 @@
+// The keys outside all blocks.
+#include <limits>
+
+#include "common/config/forms.h"
+#include "common/config/schema.h"
+
+namespace lvs::config {
+
+namespace {
+
+using namespace std::chrono_literals;
+using B = Config;
+
+constexpr auto kNew = Since::caribe;
+constexpr auto kAlways = Written::always;
+constexpr Duration kDay = 24h;
+constexpr int kAnyLow = std::numeric_limits<int>::min();
+constexpr int kAnyHigh = std::numeric_limits<int>::max();
+constexpr long long kMostSeconds = 31 * 24 * 3600;
+
+// The text when the member has this value.
+template <typename T>
+Later<B> later_if(T B::*member, T value, std::string text) {
+  return [=](const B& config) { return config.*member == value ? text : std::string(); };
+}
+template <typename T>
+Later<B> later_if_changed(T B::*member, std::string text) {
+  return [=](const B& config) { return config.*member != B{}.*member ? text : std::string(); };
+}
+
+std::string only_nat(const B& config) {
+  return config.network == ipvs::Forward::masq ? "" : "connections are forwarded by nat only";
+}
+
+const std::vector<Choice<ipvs::Forward>> kNetworks = {{"nat", ipvs::Forward::masq},
+                                                      {"direct", ipvs::Forward::direct},
+                                                      {"tunnel", ipvs::Forward::tunnel}};
+
+const char* const kNoSync = "connections are not synchronised";
+const char* const kNoSharedDisk = "shared disks are not reserved";
+
+// What Piranha's configuration tool writes, in its order.
+std::vector<Key<B>> piranha_keys() {
+  return {
+      key("serial_no", &B::serial_no, integer<int>(kAnyLow, kAnyHigh),
+          {"0", "Counts the edits of this file, for people and tools.", "1", {}, kAlways}),
+      key("primary", &B::primary, address(),
+          {"",
+           "The real public address of the primary director. A director that owns it is the "
+           "primary.",
+           "192.0.2.2"}),
+      key("primary_private", &B::primary_private, address(),
+          {"", "The primary's address on a second path for heartbeats.", "10.0.0.2"}),
+      key("primary_shared", &B::primary_shared, word_text(),
+          {"", "The shared disk as the primary sees it (failover services)."},
+          later_if_changed(&B::primary_shared, kNoSharedDisk)),
+      key("service", &B::service,
+          choice<ServiceMode>({{"lvs", ServiceMode::lvs}, {"fos", ServiceMode::fos}}),
+          {"lvs",
+           "Whether the virtual (lvs) or the failover (fos) blocks are served.",
+           "lvs",
+           {},
+           kAlways},
+          later_if(&B::service, ServiceMode::fos, "failover services are not run")),
+      key("rsh_command", &B::rsh_command, word_text(),
+          {"rsh", "The program that asks a server for its load when load_monitor is uptime."}),
+      key("backup_active", &B::backup_active, boolean(),
+          {"0", "Whether there is a backup director.", "1", {}, kAlways}),
+      key("backup", &B::backup, address(),
+          {"", "The real public address of the backup director; 0.0.0.0 for none.", "192.0.2.3"}),
+      key("backup_private", &B::backup_private, address(),
+          {"", "The backup's address on the second path. Ignored without primary_private.",
+           "10.0.0.3"}),
+      key("backup_shared", &B::backup_shared, word_text(),
+          {"", "The shared disk as the backup sees it (failover services)."},
+          later_if_changed(&B::backup_shared, kNoSharedDisk)),
+      key("heartbeat", &B::heartbeat, boolean(),
+          {"0", "Accepted and ignored: heartbeats are sent when backup_active is 1.", "1"}),
+      key("heartbeat_port", &B::heartbeat_port, port(),
+          {"539", "The UDP port of heartbeats.", "539", {}, kAlways}),
+      key("keepalive", &B::keepalive, duration_between(10ms, kDay),
+          {"2", "The interval between heartbeats.", "2", {}, kAlways}),
+      key("deadtime", &B::deadtime, duration_between(20ms, kDay),
+          {"5",
+           "The silence after which the peer counts as dead, and the time a starting director "
+           "listens first.",
+           "5",
+           {},
+           kAlways}),
+      key("network", &B::network, choice(kNetworks),
+          {"nat",
+           "How packets reach the servers of services that do not say it themselves.",
+           "nat",
+           {},
+           kAlways},
+          only_nat),
+      key("nat_router", &B::nat_router, floating_address(),
+          {"",
+           "The floating address that the servers use as their gateway, and its device (network = "
+           "nat).",
+           "10.0.0.1 eth1:1"}),
+      netmask_key("nat_nmask", &B::nat_router, {"", "The netmask of nat_router.", "255.255.255.0"}),
+      key("reservation_conflict_action", &B::reservation_conflict_action,
+          choice<ReservationAction>(
+              {{"nothing", ReservationAction::nothing}, {"preempt", ReservationAction::preempt}}),
+          {"nothing", "What to do when the other director holds the shared disk."},
+          later_if_changed(&B::reservation_conflict_action, kNoSharedDisk)),
+      key("debug_level", &B::debug_level, word_text(), {"NONE", "Accepted and ignored."}),
+      key("monitor_links", &B::monitor_links, integer<int>(kAnyLow, kAnyHigh),
+          {"0", "Other than 0: a director whose network links are down is not able to serve.",
+           "1"}),
+      key("syncdaemon", &B::syncdaemon, boolean(),
+          {"0", "Whether the active director tells the other about its connections."},
+          later_if(&B::syncdaemon, true, kNoSync)),
+      key("syncd_iface", &B::syncd_iface, word_text(),
+          {"eth0", "The device of the connection synchronisation."},
+          later_if_changed(&B::syncd_iface, kNoSync)),
+      key("syncd_id", &B::syncd_id, integer<int>(0, 255),
+          {"0", "The number that keeps several pairs on one network apart."},
+          later_if_changed(&B::syncd_id, kNoSync)),
+      key("tcp_timeout", &B::tcp_timeout, integer<uint32_t>(0, kMostSeconds, "seconds"),
+          {"0", "Life of an idle established TCP connection; 0: the core's own."}),
+      key("tcpfin_timeout", &B::tcpfin_timeout, integer<uint32_t>(0, kMostSeconds, "seconds"),
+          {"0", "Life of a TCP connection after a FIN; 0: the core's own."}),
+      key("udp_timeout", &B::udp_timeout, integer<uint32_t>(0, kMostSeconds, "seconds"),
+          {"0", "Life of an idle UDP flow; 0: the core's own."}),
+      key("hard_shutdown", &B::hard_shutdown, boolean(),
+          {"1", "Accepted and ignored: a monitor that dies is started again."}),
+      key("active_cmd", &B::active_cmd, word_text(),
+          {"",
+           "A program that is run when this director becomes active; split at blanks, no shell."}),
+      key("inactive_cmd", &B::inactive_cmd, word_text(),
+          {"", "A program that is run when this director stops being active, and once at start."}),
+      key("ipvsadm", &B::ipvsadm, word_text(), {"/sbin/ipvsadm", "Accepted and ignored."}),
+      key("sync", &B::sync, boolean(), {"0", "Accepted and ignored."}),
+  };
+}
+
+std::vector<Key<B>> new_keys() {
+  return {
+      key("core", &B::core,
+          choice<CoreKind>({{"embedded", CoreKind::embedded}, {"kernel", CoreKind::kernel}}),
+          {"embedded", "The data plane: the embedded eBPF core, or the kernel's ip_vs.", "", kNew},
+          later_if(&B::core, CoreKind::kernel, "the embedded core is used")),
+      key("first_packet", &B::first_packet,
+          choice<FirstPacket>({{"stack", FirstPacket::stack}, {"express", FirstPacket::express}}),
+          {"stack",
+           "How a new connection reaches the embedded core: behind the firewall's INPUT rules "
+           "(stack), or straight "
+           "from the device (express).",
+           "", kNew},
+          later_if(&B::first_packet, FirstPacket::express, "new connections take the stack")),
+      key("interfaces", &B::interfaces, word_list("device names separated by blanks"),
+          {"",
+           "The devices that the embedded core attaches to; by default those that hold a floating "
+           "address or "
+           "lead to a server.",
+           "", kNew}),
+      key("heartbeat_key", &B::heartbeat_key, path_or_none(),
+          {"/etc/sysconfig/ha/heartbeat.key",
+           "The file that holds the secret of both directors, mode 0600; none to run without.", "",
+           kNew}),
+      key("heartbeat_format", &B::heartbeat_format,
+          choice<HeartbeatFormat>(
+              {{"2", HeartbeatFormat::v2}, {"legacy", HeartbeatFormat::legacy}}),
+          {"2", "2, or legacy for Piranha's four bytes.", "", kNew},
+          later_if(&B::heartbeat_format, HeartbeatFormat::legacy,
+                   "heartbeats of format 2 are sent")),
+      key("failback", &B::failback, failback(),
+          {"0",
+           "Whether the primary takes the service back: never, as soon as it is able, or after it "
+           "has been able "
+           "that long.",
+           "", kNew}),
+      key("witness", &B::witness, addresses(),
+          {"", "Addresses to ping; a director that reaches none of them is not able to serve.", "",
+           kNew}),
+      key("lvsd_grace", &B::lvsd_grace, duration_between(0s, kDay),
+          {"10", "How long lvsd may be away before the director counts as not able.", "", kNew}),
+      key("manage_sysctls", &B::manage_sysctls, boolean(),
+          {"1",
+           "Whether kernel settings that the configuration needs (ip_forward) are set and "
+           "restored.",
+           "", kNew}),
+      key("standby_monitoring", &B::standby_monitoring, boolean(),
+          {"1", "Whether the standby checks the servers too.", "", kNew}),
+      key("split_guard", &B::split_guard, boolean(),
+          {"1",
+           "Whether a standby that hears no heartbeat first looks for its peer on the network of "
+           "the services.",
+           "", kNew}),
+  };
+}
+
+std::vector<Key<B>> all_keys() {
+  std::vector<Key<B>> keys = piranha_keys();
+  for (auto& each : new_keys()) {
+    keys.push_back(std::move(each));
+  }
+  return keys;
+}
+
+}  // namespace
+
+const std::vector<Key<Config>>& global_keys() {
+  static const std::vector<Key<Config>> keys = all_keys();
+  return keys;
+}
+
+const std::vector<Misplaced>& misplaced_keys() {
+  constexpr auto kError = Severity::error;
+  static const std::vector<Misplaced> words = {
+      {"", "debug", kError,
+       "no key of lvs.cf (Piranha's daemons stop here too): write debug_level"},
+      {"", "ipchains", kError, "no key of lvs.cf (Piranha's daemons stop here too): remove it"},
+      {"", "nmask", kError,
+       "no key of lvs.cf (Piranha's daemons stop here too): write nat_nmask, or vip_nmask in a "
+       "virtual block"},
+      {"virtual", "expect_program", kError,
+       "no key of lvs.cf (Piranha's daemons stop here too): write send_program and expect"},
+      {"virtual", "deadtime", kError,
+       "no key of a block (Piranha's daemons stop here too): deadtime is global"},
+      {"virtual", "heartbeat", kError,
+       "no key of a block (Piranha's daemons stop here too): heartbeat is global"},
+      {"virtual", "method", kError,
+       "no key of lvs.cf (Piranha's daemons stop here too): write forward, or network for all "
+       "services"},
+      {"server", "nmask", Severity::warning,
+       "ignored: old configuration tools wrote it, Piranha's daemons stop here"},
+  };
+  return words;
+}
+
+}  // namespace lvs::config

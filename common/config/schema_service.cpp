@@ -1,0 +1,270 @@
+// The keys of virtual, failover and server blocks.
+#include <algorithm>
+#include <array>
+
+#include "common/config/check_syntax.h"
+#include "common/config/forms.h"
+#include "common/config/schema.h"
+
+namespace lvs::config {
+
+namespace {
+
+using namespace std::chrono_literals;
+using V = VirtualService;
+
+constexpr auto kNew = Since::caribe;
+constexpr auto kAlways = Written::always;
+constexpr Duration kDay = 24h;
+constexpr Duration kMostPersistence = 24h * 365;
+constexpr long long kMostMark = 0xffffffff;
+constexpr long long kMostWeight = 65535;
+constexpr long long kMostConnections = 0xffffffff;
+constexpr long long kMostChecks = 1000;
+
+const std::array<std::string, 4> kSchedulersInEffect = {"rr", "wrr", "lc", "wlc"};
+const std::array<std::string, 4> kChecksInEffect = {"tcp", "http", "https", "script"};
+
+const std::vector<Choice<ipvs::Forward>> kForwards = {{"nat", ipvs::Forward::masq},
+                                                      {"direct", ipvs::Forward::direct},
+                                                      {"tunnel", ipvs::Forward::tunnel}};
+
+const std::vector<Choice<std::string>> kSchedulers = {
+    {"rr", "rr"},         {"wrr", "wrr"},     {"lc", "lc"},       {"wlc", "wlc"},
+    {"lblc", "lblc"},     {"lblcr", "lblcr"}, {"dh", "dh"},       {"sh", "sh"},
+    {"sed", "sed", kNew}, {"nq", "nq", kNew}, {"fo", "fo", kNew}, {"ovf", "ovf", kNew},
+    {"mh", "mh", kNew}};
+
+template <typename B>
+std::string only_nat(const B& block) {
+  const bool nat = block.forward.value_or(ipvs::Forward::masq) == ipvs::Forward::masq;
+  return nat ? "" : "connections are forwarded by nat only";
+}
+
+const char* const kOnlyIpv4 = "services over IPv6 are not forwarded";
+
+std::string ipv4_vip(const V& service) {
+  return !service.address || service.address->address.is_v4() ? "" : kOnlyIpv4;
+}
+
+std::string ipv4_server(const RealServer& server) {
+  return server.address.is_v4() ? "" : kOnlyIpv4;
+}
+
+std::string scheduler_known(const V& service) {
+  const auto& known = kSchedulersInEffect;
+  return std::find(known.begin(), known.end(), service.scheduler) != known.end()
+             ? ""
+             : "the schedulers are rr, wrr, lc and wlc";
+}
+
+std::string check_known(const V& service) {
+  const auto& known = kChecksInEffect;
+  return !service.check ||
+                 std::find(known.begin(), known.end(), kind_of(*service.check)) != known.end()
+             ? ""
+             : "the checks are tcp, http, https and script";
+}
+
+template <typename T>
+Later<V> later_if_changed(T V::*member, std::string text) {
+  return [=](const V& service) { return service.*member != V{}.*member ? text : std::string(); };
+}
+
+template <typename T>
+Later<RealServer> later_if_changed(T RealServer::*member, std::string text) {
+  return [=](const RealServer& server) {
+    return server.*member != RealServer{}.*member ? text : std::string();
+  };
+}
+
+std::vector<Key<V>> piranha_keys() {
+  return {
+      key("active", &V::active, boolean(),
+          {"0", "Whether the service is switched on.", "1", {}, kAlways}),
+      key("address", &V::address, floating_address(),
+          {"", "The floating address of the service, and its device or label.",
+           "192.0.2.10 eth0:1"},
+          ipv4_vip),
+      key("sorry_server", &V::sorry_server, address(),
+          {"", "The server that gets the connections while no other one works."}),
+      netmask_key("vip_nmask", &V::address,
+                  {"", "The netmask of address; 0.0.0.0 counts as not given.", "255.255.255.0"}),
+      key("fwmark", &V::fwmark, integer<uint32_t>(0, kMostMark),
+          {"0",
+           "Other than 0: the service consists of the packets that carry this firewall mark."}),
+      key("port", &V::port, port(),
+          {"80",
+           "The service's port, and that of servers that name none. 0 means any port and needs "
+           "persistent.",
+           "80",
+           {},
+           kAlways}),
+      key("persistent", &V::persistent, whole_seconds(kMostPersistence),
+          {"0",
+           "How long a client stays with its server after its last connection; 0: not at all."}),
+      key("pmask", &V::pmask_prefix, persistence_mask(),
+          {"255.255.255.255",
+           "Clients whose addresses agree under this mask count as one client for persistent."}),
+      key("send", &V::send, quoted_text(),
+          {"", "What a check sends. Knows the escapes of the section on checks.",
+           R"("GET / HTTP/1.0\r\n\r\n")"}),
+      key("expect", &V::expect, quoted_text(),
+          {"",
+           "How the answer must begin, * for any answer; with send_program, what the program must "
+           "print.",
+           R"("HTTP")"}),
+      key("use_regex", &V::use_regex, boolean(),
+          {"0",
+           "Whether expect is an extended regular expression that the answer must contain. Not for "
+           "send_program."}),
+      key("send_program", &V::send_program, quoted_text(),
+          {"",
+           "A program that checks a server instead of send; %h and %p become its address and "
+           "port."}),
+      key("load_monitor", &V::load_monitor, word_text(),
+          {"none", "none, or rup, ruptime, uptime or a command that tells a server's load."},
+          later_if_changed(&V::load_monitor, "weights do not follow the load")),
+      key("scheduler", &V::scheduler, one_of(kSchedulers),
+          {"wlc", "How a server is chosen for a new connection.", "wlc", {}, kAlways},
+          scheduler_known),
+      key("protocol", &V::protocol,
+          choice<ipvs::Protocol>({{"tcp", ipvs::Protocol::tcp},
+                                  {"udp", ipvs::Protocol::udp},
+                                  {"sctp", ipvs::Protocol::sctp, kNew}}),
+          {"tcp", "The service's protocol.", "tcp", {}, kAlways},
+          [](const V& service) {
+            return std::string(service.protocol == ipvs::Protocol::sctp ? "sctp is not forwarded"
+                                                                        : "");
+          }),
+      key("timeout", &V::timeout, duration_between(10ms, kDay),
+          {"10",
+           "The limit of each step of a check, and the pause between checks unless interval is "
+           "given.",
+           "6",
+           {},
+           kAlways}),
+      key("reentry", &V::reentry, duration_between(0s, kDay),
+          {"180",
+           "How long a failed server must pass its checks before it is used again.",
+           "15",
+           {},
+           kAlways}),
+      key("quiesce_server", &V::quiesce_server, boolean(),
+          {"0",
+           "Whether a failed server stays in the table with weight 0 instead of being removed.",
+           "0",
+           {},
+           kAlways}),
+      key("client_monitor", &V::client_monitor, word_text(),
+          {"", "Accepted and ignored: one nanny runs all checks."}),
+      key("start_cmd", &V::start_cmd, word_text(), {"", "Starts the service of a failover block."}),
+      key("stop_cmd", &V::stop_cmd, word_text(), {"", "Stops the service of a failover block."}),
+      ignored_key<V>("master", "an address", "Accepted and ignored."),
+      ignored_key<V>("dirs", "a list in brackets", "Accepted and ignored."),
+  };
+}
+
+std::vector<Key<V>> new_keys() {
+  return {
+      key("mark_ports", &V::mark_ports, mark_ports_form(),
+          {"",
+           "The protocols and ports at address whose packets get fwmark; the firewall rules are "
+           "made from it.",
+           "", kNew}),
+      key("sched_flags", &V::sched_flags, schedule_flags(),
+          {"", "Options of the scheduler.", "", kNew},
+          later_if_changed(&V::sched_flags, "the schedulers in effect have no options")),
+      key("forward", &V::forward, choice(kForwards),
+          {"", "How packets reach this service's servers; by default as network says.", "", kNew},
+          only_nat<V>),
+      key("check", &V::check, check_form(),
+          {"", "How a server is checked; by default what send, expect and send_program say.", "",
+           kNew},
+          check_known),
+      key("interval", &V::interval, duration_between(10ms, kDay),
+          {"", "The pause between two checks of a server; by default timeout.", "", kNew}),
+      key("rise", &V::rise, integer<int>(1, kMostChecks, "checks"),
+          {"",
+           "How many checks a failed server must pass; by default reentry divided by the pause.",
+           "", kNew}),
+      key("fall", &V::fall, integer<int>(1, kMostChecks, "checks"),
+          {"1", "How many checks a server must fail to be taken out.", "", kNew}),
+      key("quorum", &V::quorum, integer<int>(1, kMostChecks, "servers"),
+          {"1", "How many servers must work before sorry_server steps aside.", "", kNew},
+          later_if_changed(&V::quorum, "one working server is enough")),
+      key("drain", &V::drain, duration_between(0s, kDay),
+          {"0", "How long a removed server keeps its connections.", "", kNew},
+          later_if_changed(&V::drain, "a removed server loses its connections at once")),
+      key("script_legacy", &V::script_legacy, boolean(),
+          {"0",
+           "Whether a send_program that fails or takes too long counts as passed, as it did in "
+           "Piranha.",
+           "", kNew}),
+  };
+}
+
+std::vector<Key<V>> all_service_keys() {
+  std::vector<Key<V>> keys = piranha_keys();
+  for (auto& each : new_keys()) {
+    keys.push_back(std::move(each));
+  }
+  return keys;
+}
+
+Key<RealServer> server_port_key() {
+  auto made = key("port", &RealServer::port, port_number(),
+                  {"", "The server's port; by default the service's. Only nat can change it."});
+  made.read = [read = made.read](const std::vector<Word>& words, RealServer& server,
+                                 const Notes& notes) {
+    server.port_given = read(words, server, notes);
+    return server.port_given;
+  };
+  made.print = [](const RealServer& server) {
+    return server.port_given ? std::to_string(server.port) : std::string();
+  };
+  return made;
+}
+
+std::vector<Key<RealServer>> all_server_keys() {
+  using S = RealServer;
+  return {
+      key("address", &S::address, address(),
+          {"",
+           "The server's address; 127.0.0.1 is this director itself.",
+           "10.0.0.11",
+           {},
+           kAlways},
+          ipv4_server),
+      key("active", &S::active, boolean(),
+          {"0", "Whether the server is used and checked.", "1", {}, kAlways}),
+      server_port_key(),
+      key("weight", &S::weight, integer<int>(0, kMostWeight),
+          {"1", "Its share of the connections; 0: no new ones.", "1", {}, kAlways}),
+      key("forward", &S::forward, choice(kForwards),
+          {"", "How packets reach this server; by default as the service says.", "", kNew},
+          only_nat<S>),
+      key("u_threshold", &S::u_threshold, integer<uint32_t>(0, kMostConnections, "connections"),
+          {"0", "At this number of connections the server gets no new ones; 0: no limit.", "",
+           kNew},
+          later_if_changed(&S::u_threshold, "servers take any number of connections")),
+      key("l_threshold", &S::l_threshold, integer<uint32_t>(0, kMostConnections, "connections"),
+          {"0", "Below this number it gets new ones again; 0: three quarters of u_threshold.", "",
+           kNew},
+          later_if_changed(&S::l_threshold, "servers take any number of connections")),
+  };
+}
+
+}  // namespace
+
+const std::vector<Key<VirtualService>>& service_keys() {
+  static const std::vector<Key<VirtualService>> keys = all_service_keys();
+  return keys;
+}
+
+const std::vector<Key<RealServer>>& server_keys() {
+  static const std::vector<Key<RealServer>> keys = all_server_keys();
+  return keys;
+}
+
+}  // namespace lvs::config

@@ -1,0 +1,1 @@
+lvs_test(unit/config/parse lvs_config)
