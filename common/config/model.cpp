@@ -30,7 +30,7 @@ Check effective_check(const VirtualService& service) {
     return *service.check;
   }
   if (const std::string program = unquoted(service.send_program); !program.empty()) {
-    return ScriptCheck{program, as_sent(service.expect)};
+    return ScriptCheck{program, as_sent(service.expect), service.script_legacy};
   }
   const SendExpect exchange{as_sent(service.send), as_sent(service.expect), service.use_regex};
   if (!exchange.send.empty() || !exchange.expect.empty()) {

@@ -1,0 +1,83 @@
+#include "nanny/io/shell.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+
+#include "common/io/log_sink.h"
+#include "nanny/io/endpoint.h"
+#include "nanny/io/probe_script.h"
+#include "nanny/io/probe_tcp.h"
+#include "nanny/io/probe_udp.h"
+
+namespace lvs::nanny::io {
+namespace {
+
+// Starts the check of the monitor's kind.
+struct Starter {
+  boost::asio::io_context& io;
+  HttpClient& http;
+  const Monitor& monitor;
+  Tell tell;
+
+  std::unique_ptr<Probe> operator()(const config::TcpConnect&) {
+    return (*this)(config::SendExpect{});
+  }
+
+  std::unique_ptr<Probe> operator()(const config::SendExpect& check) {
+    switch (monitor.protocol) {
+      case ipvs::Protocol::tcp:
+        return probe_tcp(io, monitor.target, check, monitor.timeout, std::move(tell));
+      case ipvs::Protocol::udp:
+        return probe_udp(io, monitor.target, check, monitor.timeout, std::move(tell));
+      case ipvs::Protocol::sctp:
+        break;
+    }
+    return probe_that_ends(io, not_run("SCTP"), std::move(tell));
+  }
+
+  std::unique_ptr<Probe> operator()(const config::HttpCheck& check) {
+    return http.probe(monitor.target, check, monitor.timeout, std::move(tell));
+  }
+
+  std::unique_ptr<Probe> operator()(const config::ScriptCheck& check) {
+    return probe_script(io, monitor.target, check, monitor.timeout, std::move(tell));
+  }
+
+  std::unique_ptr<Probe> operator()(const config::NamedCheck& check) {
+    return probe_that_ends(io, not_run(check.kind), std::move(tell));
+  }
+
+  // Undecided: lvsd keeps what it has, and the log says why there is no verdict.
+  static ProbeResult not_run(const std::string& kind) {
+    return {Outcome::undecided, "this nanny has no check of kind " + kind, ""};
+  }
+};
+
+}  // namespace
+
+size_t raise_descriptor_limit() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  const size_t descriptors =
+      std::max<size_t>(limit.rlim_cur, kDescriptorsKept + kDescriptorsAProbe);
+  return std::min(kProbesMax, (descriptors - kDescriptorsKept) / kDescriptorsAProbe);
+}
+
+void Shell::perform(const StartProbe& start) {
+  const ProbeId probe = start.probe;
+  Tell tell = [this, probe](ProbeResult result) {
+    probes_.erase(probe);
+    on_done_({probe, std::move(result)});
+  };
+  probes_[probe] =
+      std::visit(Starter{io_, http_, *start.monitor, std::move(tell)}, start.monitor->check);
+}
+
+void Shell::perform(const LogEvent& event) {
+  lvs::io::log(event);
+}
+
+}  // namespace lvs::nanny::io

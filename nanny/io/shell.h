@@ -1,0 +1,45 @@
+// Performs what the monitors decide: starts and cancels checks, writes the log, hands verdicts on.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+
+#include "nanny/io/probe.h"
+#include "nanny/io/probe_http.h"
+#include "nanny/monitors.h"
+
+namespace lvs::nanny::io {
+
+constexpr size_t kProbesMax =
+    4000;  // At most so many checks at once, fewer if descriptors are scarce.
+constexpr size_t kDescriptorsKept = 64;   // For the log, lvsd, the loop.
+constexpr size_t kDescriptorsAProbe = 3;  // A script's pidfd and pipe, and one in passing.
+
+// Raises the soft limit of open files to the hard one; how many checks at once that allows.
+size_t raise_descriptor_limit();
+
+class Shell {
+ public:
+  using OnDone = std::function<void(const ProbeDone&)>;
+  using OnVerdict = std::function<void(const Verdict&)>;
+
+  Shell(boost::asio::io_context& io, HttpClient& http) : io_(io), http_(http) {}
+  void on_done(OnDone on_done) { on_done_ = std::move(on_done); }
+  void on_verdict(OnVerdict on_verdict) { on_verdict_ = std::move(on_verdict); }
+
+  void perform(const StartProbe& start);
+  void perform(const CancelProbe& cancel) { probes_.erase(cancel.probe); }
+  void perform(const Report& report) { on_verdict_(report.verdict); }
+  void perform(const LogEvent& event);
+
+ private:
+  boost::asio::io_context& io_;
+  HttpClient& http_;
+  OnDone on_done_;
+  OnVerdict on_verdict_;
+  std::map<ProbeId, std::unique_ptr<Probe>> probes_;
+};
+
+}  // namespace lvs::nanny::io
