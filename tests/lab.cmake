@@ -1,7 +1,10 @@
 # The judge on recorded logs; then the drill itself with the programs of this very build and generous bounds, and the
 # proof that it can fail: each sabotage must be noticed by the expectation meant for it (exit status 1, see drill.py).
 add_test(NAME unit.lab.judging COMMAND lab/unit/judging.py WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+add_test(NAME io.lab.prober COMMAND lab/unit/probing.py $<TARGET_FILE:prober>
+  WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
 set_tests_properties(unit.lab.judging PROPERTIES LABELS unit TIMEOUT 30)
+set_tests_properties(io.lab.prober PROPERTIES LABELS io TIMEOUT 60)
 
 if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT CARIBE_SANITIZE)
   cmake_path(GET PROJECT_BINARY_DIR FILENAME preset)
