@@ -109,7 +109,7 @@ Ops plan(const ipvs::Table& actual, const ipvs::Table& desired,
   return ops;
 }
 
-bool apply(const ipvs::Request& request, ipvs::Table& table) {
+bool apply_op(const ipvs::Request& request, ipvs::Table& table) {
   return std::visit(Applier{table}, request);
 }
 

@@ -20,6 +20,6 @@ std::vector<ipvs::Request> plan(const ipvs::Table& actual, const ipvs::Table& de
 
 // What a core's table looks like once it has done `request`; false when the core would refuse it
 // (and the table stays as it is). Requests that do not change the table are true.
-bool apply(const ipvs::Request& request, ipvs::Table& table);
+bool apply_op(const ipvs::Request& request, ipvs::Table& table);
 
 }  // namespace lvs::lvsd

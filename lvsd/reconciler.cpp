@@ -368,7 +368,7 @@ void Reconciler::on(const OpsDone& event) {
       ++failed;
       continue;
     }
-    apply(result.request, *actual_);
+    apply_op(result.request, *actual_);
     if (const auto* timeouts = std::get_if<ipvs::SetConfig>(&result.request)) {
       timeouts_set_ = timeouts->timeouts;
     }
