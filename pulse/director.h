@@ -228,7 +228,7 @@ class Director {
   void on(const Switchover&, TimePoint now);
   void on(const Stop&, TimePoint now);
   void on(const Reconfigured& event, TimePoint now);
-  void on_news(const Heartbeat& before, TimePoint now);
+  void on_news(const Heartbeat& before, bool was_silent, TimePoint now);
   void note_lateness(TimePoint now);
 
   // What follows from the state, what is known and the time (director_rules.cpp).
@@ -261,6 +261,7 @@ class Director {
   void renew_addresses(TimePoint now);
   void restore_addresses(TimePoint now);
   void announce_addresses(TimePoint now);
+  std::optional<TimePoint> next_announcement(TimePoint now) const;
   void see_rival(const std::string& who, TimePoint now);
   void probe(TimePoint now);
   void add(const FloatingAddress& address);

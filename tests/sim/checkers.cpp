@@ -17,6 +17,9 @@ bool is_passive(pulse::State state) {
 }  // namespace
 
 void Checkers::after_step(const StepReport& report) {
+  if (!report.machine.has_started) {
+    return;
+  }
   if (report.was_accepted) {
     const auto& heard = std::get<pulse::Heard>(report.event);
     after_delivery(report.machine.node, std::get<pulse::Heartbeat>(heard.decoded));

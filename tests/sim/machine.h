@@ -36,6 +36,7 @@ struct Machine {
   std::deque<pulse::Event> inbox;  // What came while it was frozen.
   std::optional<TimePoint> wake_at;
   uint64_t wake_serial = 0;
+  bool has_started = false;
   bool exited = false;  // Ended by itself after Stop.
   std::optional<bool> last_answer;
 

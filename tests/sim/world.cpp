@@ -88,6 +88,7 @@ void World::start_arbiter(Node node) {
   }
   ++m.life;
   m.exited = false;
+  m.has_started = false;
   m.is_frozen = false;
   m.inbox.clear();
   m.director.emplace(settings(node), rng_.next() | 1);
@@ -194,6 +195,7 @@ void World::step(Machine& m, const pulse::Event& event, bool lease_was_over) {
   for (const pulse::Action& action : step.actions) {
     std::visit([&](const auto& a) { perform(m, a); }, action);
   }
+  m.has_started = m.has_started || std::holds_alternative<pulse::Started>(event);
   checkers_->after_step({m, event, before, after, step, was_accepted, lease_was_over});
   if (m.exited) {
     end_process(m);
@@ -391,7 +393,7 @@ void World::set_lvsd(Node node, bool ready, int failed_restarts) {
   }
   say(std::string(name(node)) + (ready ? " lvsd ready" : " lvsd away"));
   m.lvsd_ready = ready;
-  feed(m, pulse::LvsdChanged{ready, failed_restarts});
+  feed(m, pulse::LvsdChanged{ready, ready ? 0 : failed_restarts});
   if (ready && m.core_wanted) {
     arm_core(m);
   }
