@@ -30,6 +30,10 @@ LogEvent child_died(const ChildExited& event, Duration ran, Duration delay) {
            {"restart_in_ms", std::to_string(to_ms(delay).count())}}};
 }
 
+bool ended_by_itself(const ChildExited& event) {
+  return !event.by_signal || (event.code != SIGKILL && event.code != SIGTERM);
+}
+
 }  // namespace
 
 const char* name_of(Child child) {
@@ -134,6 +138,9 @@ void Children::plan_restart(const ChildExited& event, TimePoint now) {
   dead.deaths_in_a_row = ran >= kStableAfter ? 1 : dead.deaths_in_a_row + 1;
   const Duration delay = restart_delay(dead.deaths_in_a_row);
   actions_.push_back(child_died(event, ran, delay));
+  if (event.child == Child::lvsd && ended_by_itself(event)) {
+    actions_.push_back(ReportLvsdFailure{});
+  }
   if (delay == Duration{0}) {
     ++dead.restarts;
     spawn(event.child, now);

@@ -54,6 +54,11 @@ struct SignalChild {
   int signal;
   bool operator==(const SignalChild&) const = default;
 };
+// lvsd ended by itself (KILL and TERM come from somebody else): the arbiter counts these towards
+// "not able".
+struct ReportLvsdFailure {
+  bool operator==(const ReportLvsdFailure&) const = default;
+};
 struct TellReady {
   bool operator==(const TellReady&) const = default;
 };
@@ -64,7 +69,8 @@ struct End {
   int status;
   bool operator==(const End&) const = default;
 };
-using Action = std::variant<SpawnChild, SignalChild, TellReady, TellStopping, End, LogEvent>;
+using Action = std::variant<SpawnChild, SignalChild, ReportLvsdFailure, TellReady, TellStopping,
+                            End, LogEvent>;
 
 struct Step {
   std::vector<Action> actions;

@@ -119,7 +119,6 @@ void Director::on(const Heard& event, TimePoint now) {
     return;
   }
   const Heartbeat before = peer_.last();
-  const bool was_silent = !is_peer_alive(now);
   const Peer::Judgement judgement = peer_.judge(event.path, *heard, now);
   if (judgement.refusal) {
     ++counters_.refused[static_cast<size_t>(*judgement.refusal)];
@@ -137,12 +136,12 @@ void Director::on(const Heard& event, TimePoint now) {
     send_heartbeat(now);  // So that it learns us without waiting for our next beat.
   }
   if (judgement.is_news) {
-    on_news(before, was_silent, now);
+    on_news(before, now);
   }
 }
 
 // peer_.last() is new; `before` is what it replaced.
-void Director::on_news(const Heartbeat& before, bool was_silent, TimePoint now) {
+void Director::on_news(const Heartbeat& before, TimePoint now) {
   const Heartbeat& last = peer_.last();
   if (last.macs != kept_.peer_macs) {
     kept_.peer_macs = last.macs;
@@ -168,8 +167,7 @@ void Director::on_news(const Heartbeat& before, bool was_silent, TimePoint now) 
     } else {
       stand_down("peer-active", now);
     }
-  } else if (last.role == Role::passive && (rival_seen_ || was_silent)) {
-    // It may have announced itself last, where we could not hear it.
+  } else if (last.role == Role::passive && rival_seen_) {
     rival_seen_ = false;
     announcements_.start(now);
   }
@@ -256,6 +254,13 @@ void Director::on(const Switchover&, TimePoint now) {
     actions_.push_back(Answer{false, "this director is " + std::string(name(state_)) + " (" +
                                          reason_names(reasons_) +
                                          ") and there is nothing to switch now"});
+  }
+}
+
+void Director::on(const ForceActive&, TimePoint now) {
+  if (!holds() && ability_.has_service_link(settings_)) {
+    log(Level::notice, "forced", "Forced active on startup");
+    take_over("forced", now);
   }
 }
 

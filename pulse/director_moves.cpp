@@ -209,8 +209,7 @@ void Director::do_due_work(TimePoint now) {
   if (holds() && restore_at_ && now >= *restore_at_) {
     restore_addresses(now);
   }
-  const auto announce_at = next_announcement(now);
-  if (announce_at && now >= *announce_at) {
+  if (announcements_.next() && now >= *announcements_.next()) {
     announce_addresses(now);
   }
   if (settings_.alone) {
@@ -262,13 +261,6 @@ void Director::announce_addresses(TimePoint now) {
   if (announcements_.sent(now)) {
     log(Level::info, "announced", "gratuitous lvs arps finished");
   }
-}
-
-std::optional<TimePoint> Director::next_announcement(TimePoint now) const {
-  if (announcements_.next() || settings_.alone || is_peer_alive(now)) {
-    return announcements_.next();
-  }
-  return announcements_.refresh_at();
 }
 
 void Director::see_rival(const std::string& who, TimePoint now) {

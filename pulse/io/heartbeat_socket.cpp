@@ -50,38 +50,38 @@ void set(int fd, int level, int option, int value) {
 }  // namespace
 
 Result<std::unique_ptr<HeartbeatSocket>> HeartbeatSocket::open(boost::asio::io_context& io,
-                                                               const HeartbeatPath& path,
+                                                               const HeartbeatRoute& route,
                                                                OnDatagram on_datagram) {
   const std::string doing =
-      path.name + " heartbeat socket " + to_string(Endpoint{path.own, path.port});
-  io::UniqueFd fd{::socket(path.own.af(), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP)};
+      route.name + " heartbeat socket " + to_string(Endpoint{route.own, route.port});
+  io::UniqueFd fd{::socket(route.own.af(), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP)};
   if (!fd) {
     return os_error(errno, doing);
   }
-  const bool is_v4 = path.own.is_v4();
+  const bool is_v4 = route.own.is_v4();
   set(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
   set(fd.get(), SOL_SOCKET, SO_PRIORITY, TC_PRIO_CONTROL);
   set(fd.get(), is_v4 ? IPPROTO_IP : IPPROTO_IPV6, is_v4 ? IP_TOS : IPV6_TCLASS,
       kInternetworkControl);
   set(fd.get(), is_v4 ? IPPROTO_IP : IPPROTO_IPV6, is_v4 ? IP_FREEBIND : IPV6_FREEBIND, 1);
   sockaddr_storage own;
-  const socklen_t size = fill(own, path.own, path.port);
+  const socklen_t size = fill(own, route.own, route.port);
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), size) != 0) {
     return os_error(errno, doing);
   }
   return std::unique_ptr<HeartbeatSocket>(
-      new HeartbeatSocket(io, fd.release(), path, std::move(on_datagram)));
+      new HeartbeatSocket(io, fd.release(), route, std::move(on_datagram)));
 }
 
-HeartbeatSocket::HeartbeatSocket(boost::asio::io_context& io, int fd, HeartbeatPath path,
+HeartbeatSocket::HeartbeatSocket(boost::asio::io_context& io, int fd, HeartbeatRoute route,
                                  OnDatagram on_datagram)
-    : socket_(io, fd), path_(std::move(path)), on_datagram_(std::move(on_datagram)) {
+    : socket_(io, fd), route_(std::move(route)), on_datagram_(std::move(on_datagram)) {
   wait();
 }
 
 void HeartbeatSocket::send(std::span<const uint8_t> datagram) {
   sockaddr_storage peer;
-  const socklen_t size = fill(peer, path_.peer, path_.port);
+  const socklen_t size = fill(peer, route_.peer, route_.port);
   const ssize_t sent = ::sendto(socket_.native_handle(), datagram.data(), datagram.size(),
                                 MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&peer), size);
   counters_.last_error = sent < 0 ? errno : 0;
@@ -107,7 +107,7 @@ void HeartbeatSocket::receive() {
     if (size < 0) {
       return;
     }
-    if (!comes_from(from, path_.peer)) {
+    if (!comes_from(from, route_.peer)) {
       ++counters_.foreign;
       continue;
     }

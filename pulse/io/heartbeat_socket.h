@@ -15,12 +15,12 @@
 
 namespace lvs::pulse {
 
-struct HeartbeatPath {
+struct HeartbeatRoute {
   std::string name;  // "public", "private"
   Address own;
   Address peer;
   uint16_t port = 0;
-  bool operator==(const HeartbeatPath&) const = default;
+  bool operator==(const HeartbeatRoute&) const = default;
 };
 
 class HeartbeatSocket {
@@ -36,19 +36,20 @@ class HeartbeatSocket {
   };
 
   static Result<std::unique_ptr<HeartbeatSocket>> open(boost::asio::io_context& io,
-                                                       const HeartbeatPath& path,
+                                                       const HeartbeatRoute& route,
                                                        OnDatagram on_datagram);
   void send(std::span<const uint8_t> datagram);
-  const HeartbeatPath& path() const { return path_; }
+  const HeartbeatRoute& route() const { return route_; }
   const Counters& counters() const { return counters_; }
 
  private:
-  HeartbeatSocket(boost::asio::io_context& io, int fd, HeartbeatPath path, OnDatagram on_datagram);
+  HeartbeatSocket(boost::asio::io_context& io, int fd, HeartbeatRoute route,
+                  OnDatagram on_datagram);
   void wait();
   void receive();
 
   boost::asio::posix::stream_descriptor socket_;
-  HeartbeatPath path_;
+  HeartbeatRoute route_;
   OnDatagram on_datagram_;
   Counters counters_;
 };

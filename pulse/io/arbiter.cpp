@@ -1,0 +1,341 @@
+#include "pulse/io/arbiter.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/json/array.hpp>
+#include <csignal>
+#include <cstdio>
+#include <thread>
+
+#include "common/io/control_socket.h"
+#include "common/io/daemon.h"
+#include "common/io/log_sink.h"
+#include "common/io/run_dir.h"
+#include "pulse/io/command.h"
+#include "pulse/io/kept_file.h"
+#include "pulse/io/realtime.h"
+#include "pulse/io/shell.h"
+#include "pulse/io/status_json.h"
+
+namespace lvs::pulse {
+namespace {
+
+namespace json = boost::json;
+
+constexpr const char* kControlName = "@lvs/pulse";
+// A killed predecessor's name is free at once; one that is only told to die needs a moment.
+constexpr int kLockTries = 50;
+constexpr auto kLockPause = std::chrono::milliseconds{20};
+
+uint64_t random_incarnation() {
+  uint64_t value = 0;
+  while (value == 0) {
+    [[maybe_unused]] const ssize_t n = ::getrandom(&value, sizeof value, 0);
+  }
+  return value;
+}
+
+// To the operator who started us, while standard error is still his, and to the log.
+void say(const ArbiterOptions& options, const std::string& text, Level level) {
+  std::fprintf(stderr, "pulse: %s\n", text.c_str());
+  if (!options.foreground) {
+    io::log({level, "start", text, {}});
+  }
+}
+
+Result<std::unique_ptr<io::ControlServer>> take_name(boost::asio::io_context& io,
+                                                     const io::ControlServer::Handler& handler) {
+  for (int tries = 1;; ++tries) {
+    auto server = io::ControlServer::listen(io, kControlName, handler);
+    if (server || server.error().code != EADDRINUSE) {
+      return server;
+    }
+    if (tries == kLockTries) {
+      return Error{
+          EADDRINUSE,
+          "another pulse runs in this network namespace (it answers to @lvs/pulse); stop it first"};
+    }
+    std::this_thread::sleep_for(kLockPause);
+  }
+}
+
+class Arbiter {
+ public:
+  explicit Arbiter(const ArbiterOptions& options) : options_(options), keeper_(io_) {}
+
+  Result<Ok> start();
+  int run();
+
+ private:
+  Result<Ok> open_links();
+  Result<Ok> read_setup();
+  void feed_present();
+  void listen_to_keeper();
+  void tell_keeper();
+  void reload();
+  json::object answer(const json::object& request);
+  json::object status();
+  json::object switchover();
+
+  ArbiterOptions options_;
+  boost::asio::io_context io_;
+  boost::asio::posix::stream_descriptor keeper_;
+  std::unique_ptr<io::Signals> signals_;
+  std::unique_ptr<io::ControlServer> control_;
+  std::unique_ptr<Links> links_;
+  std::optional<Setup> first_setup_;
+  std::unique_ptr<Shell> shell_;
+  std::unique_ptr<Director> director_;
+  std::unique_ptr<Shell::DirectorDriver> driver_;
+  bool running_ = false;
+  std::vector<std::string> not_granted_;    // Real-time privileges.
+  std::vector<std::string> reload_errors_;  // Of the last reload; empty when it was accepted.
+  std::array<char, 64> from_keeper_{};
+};
+
+Result<Ok> Arbiter::start() {
+  if (auto opened = open_links(); !opened) {
+    return opened;
+  }
+  if (auto read = read_setup(); !read) {
+    return read;
+  }
+  auto control = take_name(io_, [this](const json::object& request) { return answer(request); });
+  if (!control) {
+    return control.error();
+  }
+  control_ = std::move(control).value();
+  const auto run_dir = io::run_dir();
+  if (!run_dir) {
+    return run_dir.error();
+  }
+  auto addresses = Addresses::open();
+  if (!addresses) {
+    return addresses.error();
+  }
+  shell_ =
+      std::make_unique<Shell>(io_, *first_setup_, *links_, std::move(addresses).value(), *run_dir);
+  if (auto opened = shell_->open(); !opened) {
+    return opened;
+  }
+  not_granted_ = ask_for_realtime();
+  reap_commands_unseen();
+  director_ = std::make_unique<Director>(first_setup_->settings, random_incarnation());
+  driver_ = std::make_unique<Shell::DirectorDriver>(io_, *director_, *shell_);
+  shell_->drive_with(*driver_);
+  auto found = shell_->adopt();
+  if (!found) {
+    return found.error();
+  }
+  running_ = true;
+  driver_->feed(Started{std::move(found).value(), load_kept(*run_dir)});
+  feed_present();
+  return Ok{};
+}
+
+Result<Ok> Arbiter::open_links() {
+  auto links = Links::open(io_, {[this](const Link& link) {
+                                   if (running_) {
+                                     shell_->link_changed(link);
+                                   }
+                                 },
+                                 [this](const Address& address, unsigned device) {
+                                   if (running_) {
+                                     shell_->address_gone(address, device);
+                                   }
+                                 },
+                                 [this] {
+                                   if (running_) {
+                                     shell_->look_again();
+                                   }
+                                 }});
+  if (!links) {
+    return links.error();
+  }
+  links_ = std::move(links).value();
+  return Ok{};
+}
+
+Result<Ok> Arbiter::read_setup() {
+  auto loaded = load_setup(options_.config_file, *links_);
+  if (!loaded.setup) {
+    const std::string last = loaded.complaints.back();
+    loaded.complaints.pop_back();
+    for (const std::string& complaint : loaded.complaints) {
+      say(options_, complaint, Level::error);
+    }
+    return Error{EINVAL, last};
+  }
+  for (const std::string& complaint : loaded.complaints) {
+    say(options_, complaint, Level::warning);
+  }
+  first_setup_ = *std::move(loaded.setup);
+  return Ok{};
+}
+
+void Arbiter::feed_present() {
+  for (const FloatingAddress& address : first_setup_->settings.addresses) {
+    const Link* link = links_->find(address.device);
+    driver_->feed(LinkChanged{address.device, link != nullptr && link->up});
+  }
+  for (const std::string& device : first_setup_->settings.monitored_devices) {
+    const Link* link = links_->find(device);
+    driver_->feed(LinkChanged{device, link != nullptr && link->up});
+  }
+  if (options_.force_active) {
+    driver_->feed(ForceActive{});
+  }
+}
+
+int Arbiter::run() {
+  signals_ = std::make_unique<io::Signals>(
+      io_, [this](int) { driver_->feed(Stop{}); }, [this] { reload(); });
+  keeper_.assign(options_.keeper_fd);
+  listen_to_keeper();
+  tell_keeper();
+  for (const std::string& missing : not_granted_) {
+    io::log({Level::warning, "not-granted", "", {{"what", missing}}});
+  }
+  io_.run();
+  return 0;
+}
+
+void Arbiter::listen_to_keeper() {
+  keeper_.async_read_some(boost::asio::buffer(from_keeper_), [this](auto error, size_t size) {
+    if (error) {
+      // Without a keeper nobody would restart us. The addresses stay: for the next arbiter to
+      // adopt, or to expire.
+      ::_exit(1);
+    }
+    for (size_t i = 0; i < size; ++i) {
+      if (from_keeper_[i] == kLvsdFailed) {
+        shell_->lvsd_failed();
+      }
+    }
+    listen_to_keeper();
+  });
+}
+
+void Arbiter::tell_keeper() {
+  [[maybe_unused]] const ssize_t n = ::write(options_.keeper_fd, &kArbiterReady, 1);
+  if (options_.foreground) {
+    return;
+  }
+  const io::UniqueFd null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+  for (int fd = 0; fd <= 2; ++fd) {
+    ::dup2(null.get(), fd);
+  }
+}
+
+// The running configuration stays when the new one has an error.
+void Arbiter::reload() {
+  auto loaded = load_setup(options_.config_file, *links_, shell_->setup().settings.node);
+  for (const std::string& complaint : loaded.complaints) {
+    io::log(
+        {loaded.setup ? Level::warning : Level::error, "configuration", "", {{"text", complaint}}});
+  }
+  if (!loaded.setup) {
+    reload_errors_ = std::move(loaded.complaints);
+    io::log({Level::error,
+             "reload-refused",
+             "",
+             {{"running_serial", std::to_string(shell_->setup().config.serial_no)}}});
+    return;
+  }
+  reload_errors_.clear();
+  const Setup& next = *loaded.setup;
+  if (next.routes != shell_->setup().routes || next.key != shell_->setup().key) {
+    io::log({Level::warning, "restart-needed", "", {{"for", "heartbeat addresses, port or key"}}});
+  }
+  shell_->change_setup(next);
+  driver_->feed(Reconfigured{next.settings});
+  io::log({Level::notice,
+           "reloaded",
+           "rereading configuration file",
+           {{"serial", std::to_string(next.config.serial_no)}}});
+}
+
+json::object Arbiter::answer(const json::object& request) {
+  const json::value* word = request.if_contains("do");
+  const std::string what =
+      word != nullptr && word->is_string() ? std::string(word->get_string()) : "";
+  if (!running_) {
+    return io::control_error("starting");
+  }
+  if (what == "status") {
+    return status();
+  }
+  if (what == "switchover") {
+    return switchover();
+  }
+  return io::control_error("unknown request: expected status or switchover");
+}
+
+json::object Arbiter::status() {
+  json::object status = to_json(director_->status(Clock::now()));
+  json::array sockets;
+  for (const auto& socket : shell_->sockets()) {
+    const auto& counters = socket->counters();
+    sockets.push_back(json::object{{"name", socket->route().name},
+                                   {"own", to_string(socket->route().own)},
+                                   {"peer", to_string(socket->route().peer)},
+                                   {"sent", counters.sent},
+                                   {"send_failed", counters.send_failed},
+                                   {"last_error", counters.last_error},
+                                   {"received", counters.received},
+                                   {"foreign", counters.foreign}});
+  }
+  json::array errors;
+  for (const std::string& error : reload_errors_) {
+    errors.emplace_back(error);
+  }
+  const auto& counters = shell_->counters();
+  status["pid"] = ::getpid();
+  status["version"] = io::version_line("pulse");
+  status["config_file"] = options_.config_file;
+  status["config_serial"] = shell_->setup().config.serial_no;
+  status["reload_errors"] = std::move(errors);
+  status["sockets"] = std::move(sockets);
+  status["lvsd"] = json::object{{"connected", shell_->lvsd().connected()},
+                                {"ready", shell_->lvsd().ready()},
+                                {"armed", shell_->lvsd().armed()},
+                                {"failed_restarts", shell_->lvsd_failures()}};
+  status["shell"] = json::object{{"address_failures", counters.address_failures},
+                                 {"announce_failures", counters.announce_failures},
+                                 {"too_late", counters.too_late}};
+  return status;
+}
+
+json::object Arbiter::switchover() {
+  driver_->feed(Switchover{});
+  const auto answer = shell_->take_answer();
+  if (!answer) {
+    return io::control_error("no answer");
+  }
+  return answer->ok ? json::object{{"text", answer->text}} : io::control_error(answer->text);
+}
+
+}  // namespace
+
+int run_arbiter(const ArbiterOptions& options) {
+  // An arbiter without a keeper would never be restarted, nor make room for the next one.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  io::open_log("pulse", options.foreground ? io::LogTarget::standard_error : io::LogTarget::syslog,
+               options.verbose ? Level::debug : Level::info);
+  try {
+    Arbiter arbiter(options);
+    if (const auto started = arbiter.start(); !started) {
+      say(options, started.error().what, Level::error);
+      return 1;
+    }
+    return arbiter.run();
+  } catch (const std::exception& failure) {
+    say(options, failure.what(), Level::error);
+    return 1;
+  }
+}
+
+}  // namespace lvs::pulse

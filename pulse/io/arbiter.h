@@ -1,0 +1,24 @@
+// The arbiter process: the director's core joined to its shell, the configuration, the control
+// socket "@lvs/pulse" and the keeper. The name of the control socket is the lock: one arbiter in a
+// network namespace, and nothing is touched before it is ours.
+#pragma once
+
+#include <string>
+
+namespace lvs::pulse {
+
+struct ArbiterOptions {
+  std::string config_file;
+  bool foreground = false;
+  bool verbose = false;
+  bool force_active = false;
+  int keeper_fd = -1;  // To the keeper: kArbiterReady. From it: kLvsdFailed. Closed: the keeper is
+                       // gone, and so are we.
+};
+
+inline constexpr char kArbiterReady = 'r';
+inline constexpr char kLvsdFailed = 'f';
+
+int run_arbiter(const ArbiterOptions& options);
+
+}  // namespace lvs::pulse

@@ -1,0 +1,274 @@
+#include "pulse/io/keeper.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <climits>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+
+#include "common/io/daemon.h"
+#include "common/io/driver.h"
+#include "common/io/log_sink.h"
+#include "pulse/children.h"
+#include "pulse/io/arbiter.h"
+
+namespace lvs::pulse {
+namespace {
+
+using keeper::Child;
+
+constexpr const char* kPidFile = "/run/pulse.pid";
+constexpr int kArbiterFd = 3;  // The arbiter's end of its line to the keeper.
+
+Result<std::string> own_path() {
+  char path[PATH_MAX];
+  const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path);
+  if (size < 0) {
+    return os_error(errno, "/proc/self/exe");
+  }
+  return std::string(path, static_cast<size_t>(size));
+}
+
+// In the child. A HUP that comes before it has its own handler must not kill it.
+[[noreturn]] void become(const std::vector<std::string>& command, int line, int death_signal) {
+  ::prctl(PR_SET_PDEATHSIG, death_signal);
+  ::signal(SIGHUP, SIG_IGN);
+  ::signal(SIGPIPE, SIG_DFL);
+  for (const int number : {SIGTERM, SIGINT, SIGCHLD}) {
+    ::signal(number, SIG_DFL);
+  }
+  if (line == kArbiterFd) {
+    ::fcntl(line, F_SETFD, 0);
+  } else if (line >= 0) {
+    ::dup2(line, kArbiterFd);
+  }
+  std::vector<char*> words;
+  for (const std::string& word : command) {
+    words.push_back(const_cast<char*>(word.c_str()));
+  }
+  words.push_back(nullptr);
+  ::execv(words[0], words.data());
+  std::fprintf(stderr, "pulse: %s: %s\n", words[0], std::strerror(errno));
+  ::_exit(127);
+}
+
+class Keeper {
+ public:
+  using Driver = io::Driver<keeper::Children, Keeper, keeper::Event, keeper::TimerFired>;
+
+  Keeper(const Options& options, std::string pulse, std::string lvsd, io::Background background)
+      : options_(options),
+        pulse_(std::move(pulse)),
+        lvsd_(std::move(lvsd)),
+        background_(std::move(background)),
+        child_signals_(io_, SIGCHLD),
+        arbiter_line_(io_),
+        driver_(io_, children_, *this) {}
+
+  int run() {
+    io::Signals signals(
+        io_, [this](int number) { driver_.feed(keeper::StopAsked{number}); },
+        [this] { driver_.feed(keeper::ReloadAsked{}); });
+    wait_for_children();
+    driver_.feed(keeper::Started{});
+    io_.run();
+    return status_;
+  }
+
+  void perform(const keeper::SpawnChild& action);
+  void perform(const keeper::SignalChild& action);
+  void perform(const keeper::ReportLvsdFailure&);
+  void perform(const keeper::TellReady&);
+  void perform(const keeper::TellStopping&) { io::notify_init("STOPPING=1"); }
+  void perform(const keeper::End& action);
+  void perform(const LogEvent& action) { io::log(action); }
+
+ private:
+  std::vector<std::string> command_of(Child child);
+  void spawn(Child child, int line);
+  void wait_for_children();
+  void reap();
+  void listen_to_arbiter();
+
+  Options options_;
+  std::string pulse_;
+  std::string lvsd_;
+  io::Background background_;
+  boost::asio::io_context io_;
+  boost::asio::signal_set child_signals_;
+  boost::asio::posix::stream_descriptor arbiter_line_;
+  keeper::Children children_;
+  Driver driver_;
+  std::array<pid_t, 2> pids_{};
+  char byte_ = 0;
+  bool force_active_once_ = true;
+  int status_ = 0;
+};
+
+std::vector<std::string> Keeper::command_of(Child child) {
+  if (child == Child::lvsd) {
+    std::vector<std::string> command = {lvsd_, options_.foreground ? "-n" : "--nofork", "--standby",
+                                        "-c", options_.config_file};
+    if (options_.verbose) {
+      command.push_back("-v");
+    }
+    return command;
+  }
+  std::vector<std::string> command = {
+      pulse_, "--arbiter", "--keeper-fd", std::to_string(kArbiterFd), "-c", options_.config_file};
+  if (options_.foreground) {
+    command.push_back("-n");
+  }
+  if (options_.verbose) {
+    command.push_back("-v");
+  }
+  // Forced once, by the operator who started us; an arbiter that is started again adopts what it
+  // finds.
+  if (options_.force_active && std::exchange(force_active_once_, false)) {
+    command.push_back("--forceactive");
+  }
+  return command;
+}
+
+void Keeper::perform(const keeper::SpawnChild& action) {
+  if (action.child == Child::lvsd) {
+    return spawn(action.child, -1);
+  }
+  int line[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line) != 0) {
+    io::log({Level::error, "spawn-failed", "", {{"error", std::strerror(errno)}}});
+    return;
+  }
+  const io::UniqueFd theirs{line[1]};
+  boost::system::error_code ignored;
+  arbiter_line_.close(ignored);
+  arbiter_line_.assign(line[0]);
+  spawn(action.child, theirs.get());
+  listen_to_arbiter();
+}
+
+void Keeper::spawn(Child child, int line) {
+  const auto command = command_of(child);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    become(command, line, child == Child::arbiter ? SIGKILL : SIGTERM);
+  }
+  if (pid < 0) {
+    // As if it had died at once: the policy tries again.
+    const int code = errno;
+    boost::asio::post(io_, [this, child, code] {
+      driver_.feed(keeper::ChildExited{child, false, code});
+    });
+    return;
+  }
+  pids_[static_cast<size_t>(child)] = pid;
+}
+
+void Keeper::perform(const keeper::SignalChild& action) {
+  const pid_t pid = pids_[static_cast<size_t>(action.child)];
+  if (pid > 0) {
+    ::kill(pid, action.signal);
+  }
+}
+
+void Keeper::perform(const keeper::ReportLvsdFailure&) {
+  boost::system::error_code ignored;
+  arbiter_line_.write_some(boost::asio::buffer(&kLvsdFailed, 1), ignored);
+}
+
+void Keeper::perform(const keeper::TellReady&) {
+  if (!options_.foreground) {
+    io::open_log("pulse", io::LogTarget::syslog, options_.verbose ? Level::debug : Level::info);
+  }
+  background_.ready();
+}
+
+void Keeper::perform(const keeper::End& action) {
+  status_ = action.status;
+  io_.stop();
+}
+
+void Keeper::wait_for_children() {
+  child_signals_.async_wait([this](auto error, int) {
+    if (!error) {
+      reap();
+      wait_for_children();
+    }
+  });
+}
+
+void Keeper::reap() {
+  int status = 0;
+  for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0;
+       pid = ::waitpid(-1, &status, WNOHANG)) {
+    for (const Child child : {Child::arbiter, Child::lvsd}) {
+      if (pids_[static_cast<size_t>(child)] == pid) {
+        pids_[static_cast<size_t>(child)] = 0;
+        const bool by_signal = WIFSIGNALED(status);
+        driver_.feed(keeper::ChildExited{child, by_signal,
+                                         by_signal ? WTERMSIG(status) : WEXITSTATUS(status)});
+      }
+    }
+  }
+}
+
+void Keeper::listen_to_arbiter() {
+  arbiter_line_.async_read_some(boost::asio::buffer(&byte_, 1), [this](auto error, size_t) {
+    if (error) {
+      return;  // It died: SIGCHLD tells.
+    }
+    if (byte_ == kArbiterReady) {
+      driver_.feed(keeper::ChildReady{Child::arbiter});
+    }
+    listen_to_arbiter();
+  });
+}
+
+int fail(const Error& error) {
+  std::fprintf(stderr, "pulse: %s\n", error.what.c_str());
+  return 1;
+}
+
+}  // namespace
+
+int run_keeper(const Options& given) {
+  Options options = given;
+  options.config_file =
+      std::filesystem::absolute(given.config_file);  // The background works in "/".
+  const auto pulse = own_path();
+  if (!pulse) {
+    return fail(pulse.error());
+  }
+  const std::string lvsd =
+      options.lvsd.empty() ? pulse->substr(0, pulse->rfind('/')) + "/lvsd" : options.lvsd;
+  if (::access(lvsd.c_str(), X_OK) != 0) {
+    return fail({errno, lvsd + ": " + std::strerror(errno) + "; say --lvsd PATH"});
+  }
+  if (::geteuid() != 0) {
+    return fail({EPERM, "must be run as root"});
+  }
+  io::open_log("pulse", io::LogTarget::standard_error,
+               options.verbose ? Level::debug : Level::info);
+  io::Background background;
+  if (!options.foreground) {
+    auto entered = io::Background::enter();
+    if (!entered) {
+      return fail(entered.error());
+    }
+    background = std::move(entered).value();
+  }
+  const auto pid_file = io::PidFile::create(kPidFile);
+  if (!pid_file) {
+    return fail(pid_file.error());
+  }
+  Keeper keeper(options, *pulse, lvsd, std::move(background));
+  return keeper.run();
+}
+
+}  // namespace lvs::pulse

@@ -1,0 +1,95 @@
+#include "pulse/io/lvsd_link.h"
+
+#include <boost/asio/post.hpp>
+
+namespace lvs::pulse {
+namespace {
+
+bool is_true(const boost::json::object& reply, const char* field) {
+  const boost::json::value* value = reply.if_contains(field);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+}  // namespace
+
+LvsdLink::LvsdLink(boost::asio::io_context& io, Notices notices)
+    : io_(io), notices_(std::move(notices)), timer_(io) {
+  boost::asio::post(io_, [this] { tick(); });
+}
+
+void LvsdLink::set_role(bool active) {
+  active_ = active;
+  armed_ = false;
+  stale_questions_ = questions_;
+  if (client_) {
+    ask();
+  }
+}
+
+void LvsdLink::tick() {
+  if (!client_) {
+    auto client = io::ControlClient::connect(
+        io_, "@lvs/lvsd", [this](const boost::json::object& reply) { take(reply); },
+        // The client must not die inside its own callback.
+        [this] { boost::asio::post(io_, [this] { lost(); }); });
+    if (client) {
+      client_ = std::move(client).value();
+    }
+  }
+  if (client_) {
+    const bool silent =
+        unanswered_since_ && Clock::now() - *unanswered_since_ >= kLvsdAnswerPatience;
+    if (silent) {
+      set_ready(false);
+    } else {
+      ask();
+    }
+  }
+  timer_.expires_after(client_ ? kLvsdAskPause : kLvsdReconnectPause);
+  timer_.async_wait([this](auto error) {
+    if (!error) {
+      tick();
+    }
+  });
+}
+
+void LvsdLink::ask() {
+  if (!unanswered_since_) {
+    unanswered_since_ = Clock::now();
+  }
+  ++questions_;
+  client_->send({{"do", "role"}, {"active", active_}});
+}
+
+void LvsdLink::take(const boost::json::object& reply) {
+  --questions_;
+  unanswered_since_ = questions_ > 0 ? std::optional(Clock::now()) : std::nullopt;
+  set_ready(is_true(reply, "ready"));
+  if (stale_questions_ > 0) {
+    --stale_questions_;
+    return;
+  }
+  armed_ = is_true(reply, "armed");
+  if (active_ && armed_) {
+    notices_.armed();
+  }
+}
+
+void LvsdLink::lost() {
+  client_.reset();
+  unanswered_since_.reset();
+  questions_ = 0;
+  stale_questions_ = 0;
+  armed_ = false;
+  set_ready(false);
+  tick();
+}
+
+void LvsdLink::set_ready(bool ready) {
+  if (ready_ != ready) {
+    ready_ = ready;
+    notices_.ready_changed(ready);
+  }
+}
+
+}  // namespace lvs::pulse

@@ -1,0 +1,54 @@
+// The arbiter's line to lvsd: says which role this director has, on change and once a second, and
+// hears whether lvsd is ready and its core armed. The line is opened again every 100 ms while lvsd
+// is away. An lvsd that took the question but does not answer (stopped, or lost in a system call)
+// counts as away too. Nothing here ever waits.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "common/io/control_socket.h"
+#include "common/time.h"
+
+namespace lvs::pulse {
+
+constexpr Duration kLvsdReconnectPause = std::chrono::milliseconds{100};
+constexpr Duration kLvsdAskPause = std::chrono::seconds{1};
+constexpr Duration kLvsdAnswerPatience = std::chrono::seconds{3};
+
+class LvsdLink {
+ public:
+  struct Notices {
+    std::function<void(bool ready)> ready_changed;
+    std::function<void()> armed;  // Each time that lvsd confirms while this director is active.
+  };
+
+  LvsdLink(boost::asio::io_context& io, Notices notices);
+  void set_role(bool active);
+  bool connected() const { return client_ != nullptr; }
+  bool ready() const { return ready_; }
+  bool armed() const { return armed_; }
+
+ private:
+  void tick();
+  void ask();
+  void take(const boost::json::object& reply);
+  void lost();
+  void set_ready(bool ready);
+
+  boost::asio::io_context& io_;
+  Notices notices_;
+  boost::asio::steady_timer timer_;
+  std::unique_ptr<io::ControlClient> client_;
+  std::optional<TimePoint> unanswered_since_;
+  bool active_ = false;
+  bool ready_ = false;
+  bool armed_ = false;
+  unsigned questions_ = 0;        // Under way on this connection.
+  unsigned stale_questions_ = 0;  // Of those, asked before the role last changed.
+};
+
+}  // namespace lvs::pulse

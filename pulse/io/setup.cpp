@@ -1,0 +1,216 @@
+#include "pulse/io/setup.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "common/config/not_in_effect.h"
+#include "common/config/parse.h"
+#include "common/io/read_file.h"
+#include "common/io/unique_fd.h"
+
+namespace lvs::pulse {
+namespace {
+
+using config::Config;
+using OwnAddresses = std::multimap<Address, std::string>;
+
+std::optional<Config> parse_file(const std::string& file, std::string& text,
+                                 std::vector<std::string>& complaints) {
+  auto content = io::read_file(file, config::kMaxFileBytes);
+  if (!content) {
+    complaints.push_back(content.error().what);
+    return std::nullopt;
+  }
+  text = std::move(content).value();
+  auto parsed = config::parse(text, file);
+  if (parsed.config) {
+    const auto later = config::not_in_effect(*parsed.config, file);
+    parsed.diagnostics.insert(parsed.diagnostics.end(), later.begin(), later.end());
+  }
+  for (const auto& diagnostic : parsed.diagnostics) {
+    if (diagnostic.severity != config::Severity::strict) {
+      complaints.push_back(to_string(diagnostic));
+    }
+  }
+  return parsed.config;
+}
+
+Result<Ok> check_for_pulse(const Config& config, const std::string& file) {
+  const auto is_active = [](const config::VirtualService& service) { return service.active; };
+  if (config.service == config::ServiceMode::fos) {
+    return Error{
+        ENOTSUP,
+        file + ": service = fos: failover services are not supported yet; use `service = lvs`"};
+  }
+  if (std::ranges::none_of(config.virtuals, is_active)) {
+    return Error{ENOENT,
+                 file + ": no active lvs services defined; set `active = 1` in a virtual block"};
+  }
+  if (!config.primary) {
+    return Error{EINVAL, file + ": primary: expected the primary director's address"};
+  }
+  return Ok{};
+}
+
+Result<Node> node_of_this_machine(const Config& config, const OwnAddresses& own) {
+  const bool is_primary = own.contains(*config.primary);
+  const bool is_backup = config.backup && own.contains(*config.backup);
+  if (is_primary && is_backup) {
+    return Error{EINVAL, "this machine has both the primary's address " +
+                             to_string(*config.primary) + " and the backup's " +
+                             to_string(*config.backup)};
+  }
+  if (is_primary) {
+    return Node::primary;
+  }
+  if (is_backup) {
+    return Node::backup;
+  }
+  return Error{EADDRNOTAVAIL,
+               "this machine is neither director: no device has the primary's address " +
+                   to_string(*config.primary) +
+                   (config.backup ? " or the backup's " + to_string(*config.backup) : "")};
+}
+
+std::vector<HeartbeatRoute> heartbeat_routes(const Config& config, Node node) {
+  std::vector<HeartbeatRoute> routes;
+  for (const HeartbeatPath& path : heartbeat_paths(config)) {
+    const bool is_primary = node == Node::primary;
+    routes.push_back({path.name, is_primary ? path.primary : path.backup,
+                      is_primary ? path.backup : path.primary, config.heartbeat_port});
+  }
+  return routes;
+}
+
+Machine describe_machine(const Config& config, Node node, const std::vector<HeartbeatRoute>& routes,
+                         const OwnAddresses& own, const Links& links) {
+  Machine machine{node, {}, {}};
+  for (const HeartbeatRoute& route : routes) {
+    const auto [from, to] = own.equal_range(route.own);
+    for (auto each = from; each != to; ++each) {
+      machine.heartbeat_devices.insert(each->second);
+    }
+  }
+  for (const auto& address : config::floating_addresses(config)) {
+    const Link* link = links.find(address.device);
+    if (link != nullptr && link->is_ethernet && !std::ranges::count(machine.macs, link->mac)) {
+      machine.macs.push_back(link->mac);
+    }
+  }
+  return machine;
+}
+
+std::string how_to_make_key(const std::string& file) {
+  return "; make it once with `(umask 077; openssl rand -out " + file +
+         " 32)` and copy it to the other director, or write `heartbeat_key = none` in lvs.cf to "
+         "run "
+         "without";
+}
+
+Result<Key> read_key(const std::string& file) {
+  const std::string what = "heartbeat key " + file;
+  const io::UniqueFd fd{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!fd) {
+    return Error{errno, what + ": " + std::strerror(errno) + how_to_make_key(file)};
+  }
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
+    return Error{EINVAL, what + ": not a plain file" + how_to_make_key(file)};
+  }
+  if (status.st_uid != 0 || (status.st_mode & 077) != 0) {
+    return Error{EPERM,
+                 what + ": must belong to root alone: chown root " + file + "; chmod 600 " + file};
+  }
+  Key key(kKeySizeMax + 1);
+  const ssize_t size = ::read(fd.get(), key.data(), key.size());
+  if (size < static_cast<ssize_t>(kKeySizeMin) || size > static_cast<ssize_t>(kKeySizeMax)) {
+    return Error{EINVAL, what + ": expected " + std::to_string(kKeySizeMin) + " to " +
+                             std::to_string(kKeySizeMax) + " bytes" + how_to_make_key(file)};
+  }
+  key.resize(static_cast<size_t>(size));
+  return key;
+}
+
+// A device that is missing now may come later (a bond, a VLAN): said, but no reason to refuse.
+void warn_of_missing_devices(const Config& config, const Links& links,
+                             std::vector<std::string>& complaints) {
+  for (const auto& address : config::floating_addresses(config)) {
+    if (links.find(address.device) == nullptr) {
+      complaints.push_back("warning: " + to_string(address.address) +
+                           ": this machine has no device " + address.device);
+    }
+  }
+}
+
+Result<Setup> resolve(const Config& config, const std::string& text, const std::string& file,
+                      Links& links, std::optional<Node> known_node) {
+  if (auto fit = check_for_pulse(config, file); !fit) {
+    return fit.error();
+  }
+  const auto own = links.addresses();
+  if (!own) {
+    return own.error();
+  }
+  const auto node = known_node ? Result<Node>(*known_node) : node_of_this_machine(config, *own);
+  if (!node) {
+    return node.error();
+  }
+  Setup setup;
+  setup.config = config;
+  setup.routes = heartbeat_routes(config, *node);
+  if (!setup.routes.empty() && config.heartbeat_format == config::HeartbeatFormat::legacy) {
+    return Error{
+        ENOTSUP,
+        file + ": heartbeat_format = legacy: not supported yet; both directors need format 2"};
+  }
+  auto settings =
+      settings_of(config, text, describe_machine(config, *node, setup.routes, *own, links));
+  if (!settings) {
+    return settings.error();
+  }
+  setup.settings = std::move(settings).value();
+  if (!setup.routes.empty() && config.heartbeat_key) {
+    auto key = read_key(*config.heartbeat_key);
+    if (!key) {
+      return key.error();
+    }
+    setup.key = std::move(key).value();
+  }
+  return setup;
+}
+
+}  // namespace
+
+SetupResult load_setup(const std::string& file, Links& links, std::optional<Node> node) {
+  SetupResult result;
+  std::string text;
+  const auto config = parse_file(file, text, result.complaints);
+  if (!config) {
+    return result;
+  }
+  auto setup = resolve(*config, text, file, links, node);
+  if (!setup) {
+    result.complaints.push_back(setup.error().what);
+    return result;
+  }
+  warn_of_missing_devices(*config, links, result.complaints);
+  result.setup = std::move(setup).value();
+  return result;
+}
+
+bool check_configuration(const std::string& file, std::vector<std::string>& complaints) {
+  std::string text;
+  const auto config = parse_file(file, text, complaints);
+  if (!config) {
+    return false;
+  }
+  if (auto fit = check_for_pulse(*config, file); !fit) {
+    complaints.push_back(fit.error().what);
+    return false;
+  }
+  return true;
+}
+
+}  // namespace lvs::pulse

@@ -1,0 +1,41 @@
+// What an arbiter starts from: the configuration, which of the two directors this machine is, the
+// heartbeat paths and the shared key. Read at start and on reload; everything that is wrong is said
+// at once, and nothing is touched before all of it is right.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/config/diagnostic.h"
+#include "common/config/model.h"
+#include "common/result.h"
+#include "pulse/io/heartbeat_socket.h"
+#include "pulse/io/links.h"
+#include "pulse/settings.h"
+#include "pulse/wire.h"
+
+namespace lvs::pulse {
+
+constexpr size_t kKeySizeMin = 16;
+constexpr size_t kKeySizeMax = 4096;
+
+struct Setup {
+  config::Config config;
+  Settings settings;
+  std::vector<HeartbeatRoute> routes;  // In the order of Settings::paths; none when alone.
+  Key key;
+};
+
+struct SetupResult {
+  std::vector<std::string> complaints;  // Warnings too; one line each.
+  std::optional<Setup> setup;
+};
+
+// `node`: known from an earlier setup; nothing: found from the machine's addresses.
+SetupResult load_setup(const std::string& file, Links& links, std::optional<Node> node = {});
+
+// For --check: the file alone, whatever machine this is.
+bool check_configuration(const std::string& file, std::vector<std::string>& complaints);
+
+}  // namespace lvs::pulse

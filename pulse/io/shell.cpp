@@ -1,0 +1,233 @@
+#include "pulse/io/shell.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+
+#include "common/io/log_sink.h"
+#include "pulse/io/command.h"
+#include "pulse/io/kept_file.h"
+
+namespace lvs::pulse {
+namespace {
+
+void complain(const char* event, const Error& error) {
+  io::log({Level::warning, event, "", {{"error", error.what}}});
+}
+
+const FloatingAddress* find_address(const std::vector<FloatingAddress>& all,
+                                    const Address& address) {
+  const auto found = std::ranges::find(all, address, &FloatingAddress::address);
+  return found == all.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+Shell::Shell(boost::asio::io_context& io, Setup setup, Links& links, Addresses addresses,
+             std::string run_dir)
+    : io_(io),
+      setup_(std::move(setup)),
+      links_(links),
+      addresses_(std::move(addresses)),
+      run_dir_(std::move(run_dir)) {
+}
+
+Result<Ok> Shell::open() {
+  auto announcer = Announcer::open(io_, [this](const Neighbour& neighbour, unsigned device) {
+    const auto* address = find_address(setup_.settings.addresses, neighbour.address);
+    const Link* link = links_.find(device);
+    if (address != nullptr && link != nullptr && link->mac != neighbour.mac) {
+      driver_->feed(AddressClaimed{neighbour.address, neighbour.mac});
+    }
+  });
+  if (!announcer) {
+    return announcer.error();
+  }
+  announcer_ = std::move(announcer).value();
+  for (PathId path = 0; path < setup_.routes.size(); ++path) {
+    auto socket = HeartbeatSocket::open(io_, setup_.routes[path],
+                                        [this, path](std::span<const uint8_t> datagram) {
+                                          driver_->feed(Heard{path, decode(datagram, setup_.key)});
+                                        });
+    if (!socket) {
+      return socket.error();
+    }
+    sockets_.push_back(std::move(socket).value());
+  }
+  return Ok{};
+}
+
+void Shell::drive_with(DirectorDriver& driver) {
+  driver_ = &driver;
+  lvsd_ =
+      std::make_unique<LvsdLink>(io_, LvsdLink::Notices{[this](bool ready) { report_lvsd(ready); },
+                                                        [this] { driver_->feed(CoreArmed{}); }});
+}
+
+// The time is taken before the kernel is asked: what it tells may be older than it looks, never
+// younger.
+Result<std::vector<FoundAddress>> Shell::adopt() {
+  const TimePoint asked_at = Clock::now();
+  const auto ours = addresses_.ours();
+  if (!ours) {
+    return ours.error();
+  }
+  std::vector<FoundAddress> found;
+  for (const OurAddress& our : *ours) {
+    const auto* wanted = find_address(setup_.settings.addresses, our.address);
+    const bool same_label = wanted != nullptr && (our.label.empty() || our.label == wanted->label);
+    if (wanted == nullptr || wanted->device != our.device || !same_label) {
+      perform(RemoveAddress{{our.address, our.device, our.label, std::nullopt}});
+      continue;
+    }
+    found.push_back(
+        {our.address, our.lease_left ? std::optional(asked_at + *our.lease_left) : std::nullopt});
+  }
+  return found;
+}
+
+void Shell::change_setup(const Setup& setup) {
+  setup_.config = setup.config;
+  setup_.settings = setup.settings;
+}
+
+void Shell::link_changed(const Link& link) {
+  driver_->feed(LinkChanged{link.name, link.up});
+}
+
+void Shell::address_gone(const Address& address, unsigned device) {
+  const auto* floating = find_address(setup_.settings.addresses, address);
+  const Link* link = links_.find(device);
+  if (floating != nullptr && (link == nullptr || link->name == floating->device)) {
+    driver_->feed(AddressGone{address});
+  }
+}
+
+void Shell::look_again() {
+  const auto ours = addresses_.ours();
+  if (!ours) {
+    return complain("address-list-failed", ours.error());
+  }
+  for (const FloatingAddress& address : setup_.settings.addresses) {
+    if (std::ranges::find(*ours, address.address, &OurAddress::address) == ours->end()) {
+      driver_->feed(AddressGone{address.address});
+    }
+  }
+}
+
+void Shell::lvsd_failed() {
+  ++lvsd_failures_;
+  driver_->feed(LvsdChanged{lvsd_->ready(), lvsd_failures_});
+}
+
+void Shell::report_lvsd(bool ready) {
+  if (ready) {
+    lvsd_failures_ = 0;
+  }
+  driver_->feed(LvsdChanged{ready, lvsd_failures_});
+}
+
+void Shell::perform(const SendHeartbeat& action) {
+  const auto datagram = encode(action.heartbeat, setup_.key);
+  for (PathId path = 0; path < sockets_.size(); ++path) {
+    if (!action.only || *action.only == path) {
+      sockets_[path]->send(datagram);
+    }
+  }
+}
+
+void Shell::perform(const ArmCore&) {
+  lvsd_->set_role(true);
+}
+
+void Shell::perform(const DisarmCore&) {
+  lvsd_->set_role(false);
+}
+
+void Shell::perform(const AddAddress& action) {
+  hold(action, &Addresses::add);
+}
+
+void Shell::perform(const RenewAddress& action) {
+  hold(action, &Addresses::renew);
+}
+
+// The process may be stopped between any two instructions. Before: too late is not done. After:
+// what was done too late is undone, before anything else happens.
+template <typename Action>
+void Shell::hold(const Action& action,
+                 Result<Ok> (Addresses::*how)(const FloatingAddress&, std::optional<Duration>)) {
+  const auto is_too_late = [&] {
+    return action.perform_before && Clock::now() >= *action.perform_before;
+  };
+  const auto give_up = [&] {
+    ++counters_.too_late;
+    driver_->feed(AddressFailed{action.address.address,
+                                Error{ETIME, "the lease was over before it was renewed"}});
+  };
+  if (is_too_late()) {
+    return give_up();
+  }
+  const auto held = (addresses_.*how)(action.address, action.lifetime);
+  if (!held) {
+    ++counters_.address_failures;
+    driver_->feed(AddressFailed{action.address.address, held.error()});
+    return;
+  }
+  if (is_too_late()) {
+    perform(RemoveAddress{action.address});
+    give_up();
+  }
+}
+
+void Shell::perform(const RemoveAddress& action) {
+  if (const auto removed = addresses_.remove(action.address); !removed) {
+    ++counters_.address_failures;
+    complain("address-remove-failed", removed.error());
+  }
+}
+
+void Shell::perform(const Announce& action) {
+  const Link* link = links_.find(action.address.device);
+  if (link == nullptr || !link->up) {
+    ++counters_.announce_failures;
+    return;
+  }
+  if (const auto announced = announcer_->announce(action.address.address, *link); !announced) {
+    ++counters_.announce_failures;
+    complain("announce-failed", announced.error());
+  }
+}
+
+void Shell::perform(const ProbeAddress& action) {
+  const Link* link = links_.find(action.address.device);
+  if (link == nullptr || !link->up || !announcer_->probe(action.address.address, *link)) {
+    ++counters_.announce_failures;
+  }
+}
+
+void Shell::perform(const RunCommand& action) {
+  if (const auto started = start_command(action.command); !started) {
+    complain("command-failed", started.error());
+  }
+}
+
+void Shell::perform(const Keep& action) {
+  if (const auto saved = save_kept(run_dir_, action.kept); !saved) {
+    complain("keep-failed", saved.error());
+  }
+}
+
+void Shell::perform(const Answer& action) {
+  answer_ = action;
+}
+
+// What was handed to a socket before goes out first.
+void Shell::perform(const Exit&) {
+  boost::asio::post(io_, [this] { io_.stop(); });
+}
+
+void Shell::perform(const LogEvent& action) {
+  io::log(action);
+}
+
+}  // namespace lvs::pulse

@@ -1,0 +1,87 @@
+// The arbiter's hands: performs the director's actions, one overload each, and hands on what the
+// kernel, the peer and lvsd say as events. Decides nothing.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/io/driver.h"
+#include "pulse/director.h"
+#include "pulse/io/addresses.h"
+#include "pulse/io/announce.h"
+#include "pulse/io/heartbeat_socket.h"
+#include "pulse/io/links.h"
+#include "pulse/io/lvsd_link.h"
+#include "pulse/io/setup.h"
+
+namespace lvs::pulse {
+
+class Shell {
+ public:
+  using DirectorDriver = io::Driver<Director, Shell, Event, TimerFired>;
+
+  struct Counters {
+    uint64_t address_failures = 0;
+    uint64_t announce_failures = 0;
+    uint64_t too_late = 0;  // Address actions dropped because their time was over.
+  };
+
+  Shell(boost::asio::io_context& io, Setup setup, Links& links, Addresses addresses,
+        std::string run_dir);
+  // Opens what needs the network's consent: heartbeat and packet sockets.
+  Result<Ok> open();
+  void drive_with(DirectorDriver& driver);
+
+  // What was ours before this process; addresses of an older configuration are removed.
+  Result<std::vector<FoundAddress>> adopt();
+  void change_setup(const Setup& setup);
+  void link_changed(const Link& link);
+  void address_gone(const Address& address, unsigned device);
+  void look_again();  // Notices of the kernel were lost.
+  void lvsd_failed();
+
+  const Setup& setup() const { return setup_; }
+  const Counters& counters() const { return counters_; }
+  const LvsdLink& lvsd() const { return *lvsd_; }
+  int lvsd_failures() const { return lvsd_failures_; }
+  const std::vector<std::unique_ptr<HeartbeatSocket>>& sockets() const { return sockets_; }
+  std::optional<Answer> take_answer() { return std::exchange(answer_, std::nullopt); }
+
+  void perform(const SendHeartbeat& action);
+  void perform(const ArmCore& action);
+  void perform(const DisarmCore& action);
+  void perform(const AddAddress& action);
+  void perform(const RenewAddress& action);
+  void perform(const RemoveAddress& action);
+  void perform(const Announce& action);
+  void perform(const ProbeAddress& action);
+  void perform(const RunCommand& action);
+  void perform(const Keep& action);
+  void perform(const Answer& action);
+  void perform(const Exit& action);
+  void perform(const LogEvent& action);
+
+ private:
+  template <typename Action>
+  void hold(const Action& action,
+            Result<Ok> (Addresses::*how)(const FloatingAddress&, std::optional<Duration>));
+  void report_lvsd(bool ready);
+
+  boost::asio::io_context& io_;
+  Setup setup_;
+  Links& links_;
+  Addresses addresses_;
+  std::string run_dir_;
+  DirectorDriver* driver_ = nullptr;
+  std::unique_ptr<Announcer> announcer_;
+  std::vector<std::unique_ptr<HeartbeatSocket>> sockets_;
+  std::unique_ptr<LvsdLink> lvsd_;
+  int lvsd_failures_ = 0;
+  std::optional<Answer> answer_;
+  Counters counters_;
+};
+
+}  // namespace lvs::pulse

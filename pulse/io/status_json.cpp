@@ -1,0 +1,80 @@
+#include "pulse/io/status_json.h"
+
+#include <boost/json/array.hpp>
+
+namespace lvs::pulse {
+namespace {
+
+namespace json = boost::json;
+
+int64_t ms(Duration duration) {
+  return to_ms(duration).count();
+}
+
+json::value ms(const std::optional<Duration>& duration) {
+  return duration ? json::value(ms(*duration)) : json::value(nullptr);
+}
+
+json::object peer_json(const PeerStatus& peer) {
+  json::array macs;
+  for (const Mac& mac : peer.macs) {
+    macs.emplace_back(to_string(mac));
+  }
+  return {{"alive", peer.alive},
+          {"silent_ms", ms(peer.silent)},
+          {"role", name(peer.role)},
+          {"able", peer.reasons == 0},
+          {"reasons", reason_names(peer.reasons)},
+          {"term", peer.term},
+          {"config_serial", peer.config_serial},
+          {"same_config", peer.same_config},
+          {"macs", std::move(macs)}};
+}
+
+json::object counters_json(const Counters& counters) {
+  json::object refused;
+  for (size_t kind = 0; kind < kRefusalKinds; ++kind) {
+    refused[name(static_cast<Refusal>(kind))] = counters.refused[kind];
+  }
+  return {{"beats_sent", counters.beats_sent},
+          {"beats_accepted", counters.beats_accepted},
+          {"refused", std::move(refused)},
+          {"takeovers", counters.takeovers},
+          {"standdowns", counters.standdowns},
+          {"leases_lost", counters.leases_lost},
+          {"addresses_restored", counters.addresses_restored},
+          {"rivals_seen", counters.rivals_seen},
+          {"vetoes", counters.vetoes}};
+}
+
+}  // namespace
+
+json::object to_json(const Status& status) {
+  json::array addresses;
+  for (const Address& address : status.addresses) {
+    addresses.emplace_back(to_string(address));
+  }
+  json::array paths;
+  for (const PathStatus& path : status.paths) {
+    paths.push_back(
+        json::object{{"name", path.name}, {"alive", path.alive}, {"silent_ms", ms(path.silent)}});
+  }
+  return {{"node", name(status.node)},
+          {"alone", status.alone},
+          {"state", name(status.state)},
+          {"in_state_ms", ms(status.in_state)},
+          {"reason", status.reason},
+          {"term", status.term},
+          {"able", status.reasons == 0},
+          {"reasons", reason_names(status.reasons)},
+          {"holding", status.holding},
+          {"addresses", std::move(addresses)},
+          {"lease_left_ms", ms(status.lease_left)},
+          {"peer", peer_json(status.peer)},
+          {"paths", std::move(paths)},
+          {"counters", counters_json(status.counters)},
+          {"late_ms", ms(status.late)},
+          {"late_max_ms", ms(status.late_max)}};
+}
+
+}  // namespace lvs::pulse
