@@ -1,5 +1,5 @@
-// Asks a core and waits for its answer. Which core is the transport's matter: the kernel's ip_vs behind netlink, the
-// embedded one behind a unix socket, or one in this process.
+// Asks a core and waits for its answer. Which core is the transport's matter: the kernel's ip_vs
+// behind netlink, the embedded one behind a unix socket, or one in this process.
 #pragma once
 
 #include <deque>

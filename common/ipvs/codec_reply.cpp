@@ -8,7 +8,8 @@
 namespace lvs::ipvs {
 namespace {
 
-constexpr size_t kRoom = 1024;  // The longest object: a service with both kinds of counters, about 500 bytes.
+constexpr size_t kRoom =
+    1024;  // The longest object: a service with both kinds of counters, about 500 bytes.
 constexpr size_t kErrorTextBytesMax = 200;
 constexpr size_t kHeaders = NLMSG_HDRLEN + GENL_HDRLEN;
 
@@ -102,13 +103,14 @@ struct Encoder {
   }
 };
 
-// As the kernel: an error carries the whole request back, an acknowledgement its header only. The text travels as
-// the kernel's extended acknowledgements do.
+// As the kernel: an error carries the whole request back, an acknowledgement its header only. The
+// text travels as the kernel's extended acknowledgements do.
 Bytes encode_error(const nlmsghdr& request, ByteView request_message, const Error& error) {
   const int code = error.code == 0 ? -EIO : -error.code;
   const uint16_t flags = error.what.empty() ? 0 : NLM_F_ACK_TLVS;
-  Message m({.type = NLMSG_ERROR, .flags = flags, .seq = request.nlmsg_seq, .port = request.nlmsg_pid},
-            sizeof code + request_message.size() + kErrorTextBytesMax + 64);
+  Message m(
+      {.type = NLMSG_ERROR, .flags = flags, .seq = request.nlmsg_seq, .port = request.nlmsg_pid},
+      sizeof code + request_message.size() + kErrorTextBytesMax + 64);
   Bytes payload(sizeof code);
   std::memcpy(payload.data(), &code, sizeof code);
   payload.insert(payload.end(), request_message.begin(), request_message.end());
@@ -120,7 +122,10 @@ Bytes encode_error(const nlmsghdr& request, ByteView request_message, const Erro
 }
 
 Bytes encode_ack(const nlmsghdr& request) {
-  Message m({.type = NLMSG_ERROR, .flags = NLM_F_CAPPED, .seq = request.nlmsg_seq, .port = request.nlmsg_pid},
+  Message m({.type = NLMSG_ERROR,
+             .flags = NLM_F_CAPPED,
+             .seq = request.nlmsg_seq,
+             .port = request.nlmsg_pid},
             sizeof(int) + sizeof request);
   nlmsgerr ack{.error = 0, .msg = request};
   m.append(&ack, sizeof ack);
@@ -128,7 +133,10 @@ Bytes encode_ack(const nlmsghdr& request) {
 }
 
 Bytes encode_done(const nlmsghdr& request) {
-  Message m({.type = NLMSG_DONE, .flags = NLM_F_MULTI, .seq = request.nlmsg_seq, .port = request.nlmsg_pid},
+  Message m({.type = NLMSG_DONE,
+             .flags = NLM_F_MULTI,
+             .seq = request.nlmsg_seq,
+             .port = request.nlmsg_pid},
             sizeof(int));
   const int status = 0;
   m.append(&status, sizeof status);
@@ -163,7 +171,7 @@ Result<Ok> append(std::vector<T>& objects, Result<T> object) {
   if (!object) {
     return Error{EBADMSG, object.error().what};
   }
-  objects.push_back(*std::move(object));
+  objects.push_back(std::move(object).value());
   return Ok{};
 }
 
@@ -344,8 +352,8 @@ Result<bool> ReplyDecoder::add_message(ByteView message) {
     return Error{EBADMSG, "malformed or endless answer"};
   }
   const uint8_t command = message[NLMSG_HDRLEN];
-  const auto top = Attributes::parse(message.data() + kHeaders, message.size() - kHeaders,
-                                     policy_of(reply_));
+  const auto top =
+      Attributes::parse(message.data() + kHeaders, message.size() - kHeaders, policy_of(reply_));
   if (!top) {
     return Error{EBADMSG, "attribute of a wrong size in an answer"};
   }

@@ -8,7 +8,8 @@
 namespace lvs::ipvs {
 namespace {
 
-constexpr size_t kRoom = 2048;  // The longest request: a service and a server with names of 255 bytes.
+constexpr size_t kRoom =
+    2048;  // The longest request: a service and a server with names of 255 bytes.
 constexpr uint16_t kDo = NLM_F_REQUEST | NLM_F_ACK;
 constexpr uint16_t kDump = NLM_F_REQUEST | NLM_F_DUMP;
 
@@ -121,7 +122,7 @@ Result<Request> with_service_key(const Attributes& top) {
   if (!key) {
     return key.error();
   }
-  return Request{R{*std::move(key)}};
+  return Request{R{std::move(key).value()}};
 }
 
 Result<Request> new_service(const Attributes& top) {
@@ -186,7 +187,7 @@ Result<Request> new_daemon(const Attributes& top) {
   if (!given) {
     return given.error();
   }
-  return Request{NewDaemon{*std::move(given)}};
+  return Request{NewDaemon{std::move(given).value()}};
 }
 
 Result<Request> del_daemon(const Attributes& top) {
@@ -228,9 +229,9 @@ Result<Request> decode_do(uint8_t command, const Attributes& top) {
     case IPVS_CMD_DEL_DAEMON:
       return del_daemon(top);
     case IPVS_CMD_SET_CONFIG:
-      return Request{SetConfig{{top.u32(IPVS_CMD_ATTR_TIMEOUT_TCP),
-                                top.u32(IPVS_CMD_ATTR_TIMEOUT_TCP_FIN),
-                                top.u32(IPVS_CMD_ATTR_TIMEOUT_UDP)}}};
+      return Request{
+          SetConfig{{top.u32(IPVS_CMD_ATTR_TIMEOUT_TCP), top.u32(IPVS_CMD_ATTR_TIMEOUT_TCP_FIN),
+                     top.u32(IPVS_CMD_ATTR_TIMEOUT_UDP)}}};
     case IPVS_CMD_GET_CONFIG:
       return Request{GetConfig{}};
     case IPVS_CMD_GET_INFO:
@@ -246,7 +247,8 @@ Result<Request> decode_do(uint8_t command, const Attributes& top) {
   }
 }
 
-// A GET_DEST dump of a malformed service is empty in the kernel; here it is refused, which helps more.
+// A GET_DEST dump of a malformed service is empty in the kernel; here it is refused, which helps
+// more.
 Result<Request> decode_dump(uint8_t command, const Attributes& top) {
   switch (command) {
     case IPVS_CMD_GET_SERVICE:

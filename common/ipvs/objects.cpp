@@ -212,7 +212,7 @@ Result<Attributes> service_attributes(const Attributes& top) {
   if (!top.has(IPVS_CMD_ATTR_SERVICE) || !service) {
     return invalid("SERVICE missing or malformed");
   }
-  return *std::move(service);
+  return std::move(service).value();
 }
 
 Result<Attributes> dest_attributes(const Attributes& top) {
@@ -220,7 +220,7 @@ Result<Attributes> dest_attributes(const Attributes& top) {
   if (!top.has(IPVS_CMD_ATTR_DEST) || !dest) {
     return invalid("DEST missing or malformed");
   }
-  return *std::move(dest);
+  return std::move(dest).value();
 }
 
 Result<Attributes> daemon_attributes(const Attributes& top) {
@@ -228,7 +228,7 @@ Result<Attributes> daemon_attributes(const Attributes& top) {
   if (!top.has(IPVS_CMD_ATTR_DAEMON) || !daemon) {
     return invalid("DAEMON missing or malformed");
   }
-  return *std::move(daemon);
+  return std::move(daemon).value();
 }
 
 Result<Service> service_of(const Attributes& service, Family family, Side side) {
@@ -363,8 +363,7 @@ Result<ServiceKey> service_key(const Attributes& top) {
     return service.error();
   }
   const bool has_address = service->has(IPVS_SVC_ATTR_PORT) &&
-                           service->has(IPVS_SVC_ATTR_PROTOCOL) &&
-                           service->has(IPVS_SVC_ATTR_ADDR);
+                           service->has(IPVS_SVC_ATTR_PROTOCOL) && service->has(IPVS_SVC_ATTR_ADDR);
   if (!service->has(IPVS_SVC_ATTR_AF) || !(service->has(IPVS_SVC_ATTR_FWMARK) || has_address)) {
     return invalid("SERVICE without AF, or with neither FWMARK nor PROTOCOL, ADDR and PORT");
   }
@@ -407,7 +406,7 @@ Result<ServiceUpdate> service_update(const Attributes& top, Family family) {
   const auto raw = service->bytes(IPVS_SVC_ATTR_FLAGS);
   std::memcpy(&flags, raw.data(), raw.size());
   given->flags = flags.flags & ~kHashed;
-  return ServiceUpdate{*std::move(given), flags.mask};
+  return ServiceUpdate{std::move(given).value(), flags.mask};
 }
 
 Result<ServiceStatus> service_status(const Attributes& top) {
@@ -425,7 +424,7 @@ Result<ServiceStatus> service_status(const Attributes& top) {
   if (!stats) {
     return stats.error();
   }
-  return ServiceStatus{*key, *std::move(given), *stats};
+  return ServiceStatus{*key, std::move(given).value(), *stats};
 }
 
 Result<DestKey> dest_key(const Attributes& top, Family service_family) {
@@ -478,16 +477,15 @@ Result<Dest> dest(const Attributes& top) {
 }
 
 Result<DestStatus> dest_status(const Attributes& top) {
-  // A reply says the family, but for kernels before 3.18, whose servers are of their service's: then IPv4
-  // is guessed from the zeros behind the first four bytes.
+  // A reply says the family, but for kernels before 3.18, whose servers are of their service's:
+  // then IPv4 is guessed from the zeros behind the first four bytes.
   const auto attributes = dest_attributes(top);
   if (!attributes) {
     return attributes.error();
   }
   const auto raw = attributes->bytes(IPVS_DEST_ATTR_ADDR);
-  const bool short_address =
-      std::all_of(raw.begin() + std::min<ptrdiff_t>(4, raw.size()), raw.end(),
-                  [](uint8_t byte) { return byte == 0; });
+  const bool short_address = std::all_of(raw.begin() + std::min<ptrdiff_t>(4, raw.size()),
+                                         raw.end(), [](uint8_t byte) { return byte == 0; });
   const auto key = dest_key(top, short_address ? Family::v4 : Family::v6);
   if (!key) {
     return key.error();
@@ -541,8 +539,8 @@ Result<SyncDaemon> daemon(const Attributes& top) {
   } else if (given->has(IPVS_DAEMON_ATTR_MCAST_GROUP6)) {
     d.group = address_of(given->bytes(IPVS_DAEMON_ATTR_MCAST_GROUP6), Family::v6);
   }
-  const bool is_multicast =
-      !d.group || (d.group->is_v4() ? d.group->bytes()[0] >> 4 == 0xe : d.group->bytes()[0] == 0xff);
+  const bool is_multicast = !d.group || (d.group->is_v4() ? d.group->bytes()[0] >> 4 == 0xe
+                                                          : d.group->bytes()[0] == 0xff);
   if (!is_multicast) {
     return invalid("MCAST_GROUP " + to_string(*d.group) + " is not multicast");
   }

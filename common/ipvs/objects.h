@@ -1,5 +1,6 @@
-// What travels inside IPVS messages: services, servers, counters, sync daemons and, for the embedded core alone,
-// connections. One pair of functions an object; the numbers are those of linux/ip_vs.h.
+// What travels inside IPVS messages: services, servers, counters, sync daemons and, for the
+// embedded core alone, connections. One pair of functions an object; the numbers are those of
+// linux/ip_vs.h.
 #pragma once
 
 #include "common/ipvs/message.h"
@@ -39,7 +40,8 @@ struct ServiceUpdate {
 enum class Side : uint8_t { request, reply };
 
 void put_service_key(Message& message, const ServiceKey& key);
-void put_service(Message& message, const Service& service, uint32_t flags, uint32_t flags_mask, Family family);
+void put_service(Message& message, const Service& service, uint32_t flags, uint32_t flags_mask,
+                 Family family);
 void put_dest_key(Message& message, const DestKey& key, Side side);
 void put_dest(Message& message, const Dest& dest);
 void put_service_status(Message& message, const ServiceStatus& status);

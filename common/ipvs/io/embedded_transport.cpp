@@ -59,9 +59,8 @@ Result<std::unique_ptr<Transport>> connect_embedded() {
   const auto* address = reinterpret_cast<const sockaddr*>(&core.address);
   if (::connect(fd.get(), address, core.size) < 0) {
     if (errno == ECONNREFUSED) {
-      return Error{ECONNREFUSED,
-                   "no embedded core listens in this network namespace (@" + kSocketName +
-                       "): is lvsd running?"};
+      return Error{ECONNREFUSED, "no embedded core listens in this network namespace (@" +
+                                     kSocketName + "): is lvsd running?"};
     }
     return os_error(errno, "connect to the embedded core");
   }

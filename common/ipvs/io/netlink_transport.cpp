@@ -65,8 +65,7 @@ Result<std::unique_ptr<Transport>> connect_kernel() {
     return os_error(ENOMEM, "make a netlink socket");
   }
   if (const int error = genl_connect(socket.get()); error < 0) {
-    return Error{EPROTONOSUPPORT,
-                 std::string("connect to generic netlink: ") + nl_geterror(error)};
+    return Error{EPROTONOSUPPORT, std::string("connect to generic netlink: ") + nl_geterror(error)};
   }
   const int family = genl_ctrl_resolve(socket.get(), "IPVS");
   if (family < 0) {

@@ -1,4 +1,5 @@
-// The way to the kernel's ip_vs of this network namespace: a generic-netlink socket and the family "IPVS".
+// The way to the kernel's ip_vs of this network namespace: a generic-netlink socket and the family
+// "IPVS".
 #pragma once
 
 #include "common/ipvs/client.h"

@@ -150,7 +150,8 @@ Result<std::unique_ptr<Server>> Server::listen(asio::io_context& io, Handler han
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 
-Server::Server(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::Server(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {
+}
 
 Server::~Server() {
   impl_->close();

@@ -1,0 +1,146 @@
+#include "tools/lvsadm/run.h"
+
+#include "tools/lvsadm/json.h"
+#include "tools/lvsadm/save_restore.h"
+#include "tools/lvsadm/texts.h"
+
+namespace lvs::lvsadm {
+namespace {
+
+using namespace ipvs;
+
+template <typename T>
+Result<T> ask(const Handler& core, const Request& request) {
+  auto reply = core(request);
+  if (!reply) {
+    return Error{reply.error().code, error_text(request, reply.error())};
+  }
+  if (auto* answer = std::get_if<T>(&*reply)) {
+    return std::move(*answer);
+  }
+  return Error{EBADMSG, to_string(request) + ": the core answered something else"};
+}
+
+Outcome failed(int status, const Error& error) {
+  return {status, "", error.what + "\n"};
+}
+
+Result<std::vector<ListedService>> read_table(const Handler& core, const List& how) {
+  const Request request = how.only ? Request{GetService{*how.only}} : Request{GetServices{}};
+  auto services = ask<std::vector<ServiceStatus>>(core, request);
+  if (!services) {
+    return services.error();
+  }
+  std::vector<ListedService> table;
+  for (ServiceStatus& service : *services) {
+    auto dests = ask<std::vector<DestStatus>>(core, GetDests{service.key});
+    if (!dests) {
+      return dests.error();
+    }
+    table.push_back({std::move(service), std::move(dests).value()});
+  }
+  if (how.sorted) {
+    sort(table);
+  }
+  return table;
+}
+
+struct Runner {
+  const World& world;
+
+  Names names(bool numeric) const { return numeric ? Names{} : world.names; }
+
+  Outcome operator()(const Change& change) const {
+    const auto done = ask<Ack>(world.core, change.request);
+    return done ? Outcome{} : failed(kRefused, done.error());
+  }
+
+  Outcome operator()(const List& how) const {
+    switch (how.show) {
+      case Show::table:
+        return table(how);
+      case Show::connections:
+        return listed<std::vector<Connection>>(GetConnections{}, how.json, [&](const auto& all) {
+          return print_connections(all, how, names(how.numeric));
+        });
+      case Show::timeouts:
+        return listed<Timeouts>(GetConfig{}, how.json, print_timeouts);
+      case Show::daemons:
+        return listed<std::vector<SyncDaemon>>(GetDaemons{}, how.json, print_daemons);
+    }
+    return {};
+  }
+
+  Outcome operator()(const Drops& drops) const {
+    return listed<std::vector<DropCounter>>(GetDrops{}, drops.json, print_drops);
+  }
+
+  Outcome operator()(const Kill& kill) const {
+    return listed<Killed>(kill.prefix, false,
+                          [&](const Killed& killed) { return print_killed(kill.prefix, killed); });
+  }
+
+  Outcome operator()(const Save& how) const {
+    const auto table = read_table(world.core, List{});
+    return table ? Outcome{0, save(*table, names(how.numeric)), ""}
+                 : failed(kNoSuchThing, table.error());
+  }
+
+  // Nothing is applied when a line cannot be read; a line that the core refuses does not stop the
+  // others.
+  Outcome operator()(const Restore&) const {
+    const RestorePlan plan = read_restore(world.input, world.resolver);
+    Outcome outcome;
+    for (const RestoreError& error : plan.errors) {
+      outcome.err += "line " + std::to_string(error.number) + ": " + error.text + "\n";
+    }
+    if (!plan.errors.empty()) {
+      outcome.err += "nothing restored\n";
+      outcome.status = kWrongUsage;
+      return outcome;
+    }
+    for (const RestoreLine& line : plan.lines) {
+      if (const auto done = ask<Ack>(world.core, line.request); !done) {
+        outcome.err += "line " + std::to_string(line.number) + ": " + done.error().what + "\n";
+        outcome.status = kRefused;
+      }
+    }
+    return outcome;
+  }
+
+  Outcome operator()(const Help&) const { return {0, help_text(), ""}; }
+  Outcome operator()(const Version&) const { return {}; }
+
+  template <typename T, typename Print>
+  Outcome listed(const Request& request, bool as_json, Print print) const {
+    const auto answer = ask<T>(world.core, request);
+    if (!answer) {
+      return failed(kNoSuchThing, answer.error());
+    }
+    return {0, as_json ? json_text(*answer) : print(*answer), ""};
+  }
+
+  Outcome table(const List& how) const {
+    const auto info = ask<Info>(world.core, GetInfo{});
+    if (!info) {
+      return failed(kNoSuchThing, info.error());
+    }
+    const auto services = read_table(world.core, how);
+    if (!services) {
+      return failed(kNoSuchThing, services.error());
+    }
+    if (how.json) {
+      return {0, json_text(*info, *services), ""};
+    }
+    const std::string heading = how.only ? "" : print_heading(*info);
+    return {0, heading + print_table(*services, how, names(how.numeric)), ""};
+  }
+};
+
+}  // namespace
+
+Outcome run(const Command& command, const World& world) {
+  return std::visit(Runner{world}, command.what);
+}
+
+}  // namespace lvs::lvsadm

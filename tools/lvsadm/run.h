@@ -1,0 +1,32 @@
+// Performs one command against a core and says what to print where. Whichever core it is, it is a
+// function.
+#pragma once
+
+#include <string>
+
+#include "common/ipvs/codec.h"
+#include "tools/lvsadm/options.h"
+#include "tools/lvsadm/print.h"
+
+namespace lvs::lvsadm {
+
+struct Outcome {
+  int status = 0;
+  std::string out;
+  std::string err;
+};
+
+constexpr int kRefused = 255;    // By the core; ipvsadm's status.
+constexpr int kNoSuchThing = 1;  // A listing of a service that is not there.
+
+struct World {
+  ipvs::Handler core;
+  Names names;        // Used when -n is not given.
+  Resolver resolver;  // For the lines of -R.
+  std::string input;  // Standard input, for -R.
+};
+
+// Help and Version need no core and are not for here.
+Outcome run(const Command& command, const World& world);
+
+}  // namespace lvs::lvsadm

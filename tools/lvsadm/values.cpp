@@ -1,0 +1,124 @@
+#include "tools/lvsadm/values.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace lvs::lvsadm {
+namespace {
+
+struct FlagName {
+  const char* name;
+  uint32_t bit;
+  const char* scheduler;  // Empty: any.
+};
+constexpr std::array kFlagNames = {
+    FlagName{"sh-fallback", ipvs::kSched1, "sh"}, FlagName{"sh-port", ipvs::kSched2, "sh"},
+    FlagName{"mh-fallback", ipvs::kSched1, "mh"}, FlagName{"mh-port", ipvs::kSched2, "mh"},
+    FlagName{"flag-1", ipvs::kSched1, ""},        FlagName{"flag-2", ipvs::kSched2, ""},
+    FlagName{"flag-3", ipvs::kSched3, ""},
+};
+
+std::optional<Address> address_or_name(const std::string& text, const Resolver& resolver) {
+  if (text.empty()) {
+    return std::nullopt;
+  }
+  const auto address = Address::parse(text);
+  return address ? address : resolver.host(text);
+}
+
+std::optional<uint16_t> port_or_name(const std::string& text, ipvs::Protocol protocol,
+                                     const Resolver& resolver) {
+  if (text.empty()) {
+    return std::nullopt;
+  }
+  if (const auto port = number(text, 0, 65535)) {
+    return static_cast<uint16_t>(*port);
+  }
+  const bool is_name = text.find_first_not_of("0123456789") != std::string::npos;
+  return is_name ? resolver.port(text, protocol) : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<uint32_t> number(const std::string& text, uint32_t min, uint32_t max) {
+  uint32_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (text.empty() || error != std::errc() || stop != end || value < min || value > max) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+std::optional<HostPort> host_port(const std::string& text, ipvs::Protocol protocol,
+                                  const Resolver& resolver) {
+  if (const auto whole = Address::parse(text)) {
+    return HostPort{*whole, std::nullopt};
+  }
+  const size_t colon = text.rfind(':');
+  const std::string host = text.substr(0, colon);
+  const bool is_v6 = host.find(':') != std::string::npos;
+  if (is_v6 && !(host.starts_with('[') && host.ends_with(']'))) {
+    return std::nullopt;
+  }
+  const auto address = address_or_name(host, resolver);
+  if (!address) {
+    return std::nullopt;
+  }
+  if (colon == std::string::npos) {
+    return HostPort{*address, std::nullopt};
+  }
+  const auto port = port_or_name(text.substr(colon + 1), protocol, resolver);
+  return port ? std::optional(HostPort{*address, port}) : std::nullopt;
+}
+
+std::optional<ipvs::KillConnections> prefix(const std::string& text) {
+  const size_t slash = text.find('/');
+  const auto address = Address::parse(text.substr(0, slash));
+  if (!address) {
+    return std::nullopt;
+  }
+  const auto bits = static_cast<uint32_t>(address->size() * 8);
+  if (slash == std::string::npos) {
+    return ipvs::KillConnections{*address, bits};
+  }
+  const auto length = number(text.substr(slash + 1), 0, bits);
+  return length ? std::optional(ipvs::KillConnections{address->masked(*length), *length})
+                : std::nullopt;
+}
+
+std::variant<uint32_t, std::string> scheduler_flags(const std::string& words,
+                                                    const std::string& scheduler) {
+  uint32_t flags = 0;
+  for (size_t start = 0; start <= words.size();) {
+    const size_t end = std::min(words.find(',', start), words.size());
+    const std::string word = words.substr(start, end - start);
+    const auto* known = std::find_if(kFlagNames.begin(), kFlagNames.end(),
+                                     [&](const FlagName& flag) { return word == flag.name; });
+    if (known == kFlagNames.end()) {
+      return "invalid scheduler flag `" + word + "'";
+    }
+    if (*known->scheduler != '\0' && known->scheduler != scheduler) {
+      return "incompatible scheduler flag `" + word + "'";
+    }
+    flags |= known->bit;
+    start = end + 1;
+  }
+  return flags;
+}
+
+std::string scheduler_flag_names(uint32_t flags, const std::string& scheduler) {
+  const bool has_own = scheduler == "sh" || scheduler == "mh";
+  std::string names;
+  for (const FlagName& flag : kFlagNames) {
+    const bool is_own = has_own && flag.bit != ipvs::kSched3;
+    const bool speaks_for = is_own ? flag.scheduler == scheduler : *flag.scheduler == '\0';
+    if ((flags & flag.bit) != 0 && speaks_for) {
+      names += (names.empty() ? "" : ",") + std::string(flag.name);
+    }
+  }
+  return names;
+}
+
+}  // namespace lvs::lvsadm
