@@ -14,6 +14,11 @@ void Ability::set_lvsd(bool ready, int failed_restarts, TimePoint now) {
   }
 }
 
+void Ability::adopt_lvsd(TimePoint now) {
+  lvsd_was_ready_ = true;
+  lvsd_away_since_ = now;
+}
+
 bool Ability::is_up(const std::string& device) const {
   const auto found = links_.find(device);
   return found == links_.end() || found->second;

@@ -75,6 +75,9 @@ void Director::on(const Started& event, TimePoint now) {
   state_since_ = now;
   kept_ = event.kept;
   peer_.listen_from(now);
+  if (!event.found.empty()) {
+    ability_.adopt_lvsd(now);
+  }
   refresh_ability(now);
   log(Level::notice, "start",
       is_primary() ? "STARTING PULSE AS MASTER" : "STARTING PULSE AS BACKUP",

@@ -1,2 +1,3 @@
 lvs_test(unit/pulse/children lvs_pulse)
 lvs_test(unit/pulse/frames lvs_pulse)
+lvs_test(unit/pulse/adoption lvs_pulse)
