@@ -15,8 +15,8 @@ const char* const kHelp =
     R"(usage: nanny --lvsd [-n] [-v]
        nanny -h ADDRESS -V ADDRESS [-p PORT] [-r PORT] [options]
 
-With --lvsd, watches what lvsd orders over descriptor 3. Otherwise watches one real server and keeps its
-entry in the IPVS table: added when it answers, deleted (or weight 0, with -q) when it does not.
+With --lvsd, watches what lvsd orders over descriptor 3. Otherwise watches one real server and keeps
+its entry in the IPVS table: added when it answers, deleted (or weight 0, with -q) when it does not.
 
   -h, --server ADDRESS        real server to watch (required)
   -V, --virtaddress ADDRESS   address of the virtual service (required unless -f, --fos or --norun)
@@ -45,7 +45,8 @@ entry in the IPVS table: added when it answers, deleted (or weight 0, with -q) w
                               read and not used: the table is set directly, the weight stays as given
       --help, --version
 
-USR1 holds the server down, USR2 holds it up, HUP lets checks decide again, TERM removes the entry and ends.
+USR1 holds the server down, USR2 holds it up, HUP lets checks decide again, TERM removes the entry and
+ends.
 Exit status: 0 stopped, 1 wrong options or the entry could not be removed.
 )";
 

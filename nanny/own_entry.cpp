@@ -43,7 +43,8 @@ bool OwnEntry::refused(int code) {
     held_ = kUnknownWeight;
     return true;
   }
-  if (code == ENOENT && held_) {
+  const bool service_is_gone = code == ESRCH && !wanted_;
+  if ((code == ENOENT || service_is_gone) && held_) {
     held_ = std::nullopt;
     return true;
   }
