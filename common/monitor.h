@@ -21,8 +21,8 @@ struct Monitor {
   Endpoint target;
   ipvs::Protocol protocol = ipvs::Protocol::tcp;
   config::Check check;
-  Duration interval;  // Pause between the end of one check and the start of the next.
-  Duration timeout;   // Of each step of a check.
+  Duration interval{0};  // Pause between the end of one check and the start of the next.
+  Duration timeout{0};   // Of each step of a check.
   int rise = 1;  // Consecutive successes before up; the first verdict after start needs one only.
   int fall = 1;  // Consecutive failures before down.
   bool operator==(const Monitor&) const = default;
