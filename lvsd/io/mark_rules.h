@@ -1,0 +1,41 @@
+// Makes the running mark rules and the distribution's saved file what the configuration asks for.
+// What to write is decided by lvsd/marks; here iptables-save and iptables-restore are run and the
+// file is exchanged, its old content kept beside it as FILE.lvs-old. Nothing is done, and nothing
+// said, where nothing is to change.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/config/model.h"
+#include "common/log.h"
+#include "common/result.h"
+
+namespace lvs::lvsd::io {
+
+// Where the rules are saved for the next boot.
+struct MarkFiles {
+  std::string ipv4;
+  std::string ipv6;
+};
+// /etc/iptables/rules.v4 on Debian and its kin, /etc/sysconfig/iptables elsewhere.
+MarkFiles distribution_mark_files();
+
+class MarkRules {
+ public:
+  MarkRules(boost::asio::io_context& io, MarkFiles files, std::function<void(const LogEvent&)> log);
+  ~MarkRules();
+
+  // Calls `done` once, later. A call during another waits for it; of several waiting ones the last
+  // configuration counts, and all get its result.
+  void apply(const config::Config& config, std::function<void(Result<Ok>)> done);
+
+  struct Shared;
+
+ private:
+  std::shared_ptr<Shared> shared_;
+};
+
+}  // namespace lvs::lvsd::io
