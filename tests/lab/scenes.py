@@ -368,7 +368,8 @@ class Story:
         # Entries expire between the two questions: ask until an answer was not disturbed.
         counts = [self.counts(active) for _ in range(5)]
         sums, entries = min(counts, key=lambda pair: abs(pair[0] - pair[1]))
-        self.judge.true("expiry.counted", "ActiveConn + InActConn equal the connections listed", sums == entries,
+        self.judge.true("expiry.counted", "ActiveConn + InActConn equal the connections listed",
+                        sums == entries > 0,
                         f"{sums} counted, {entries} listed")
         begin = time.monotonic()
         self._waited(lambda: self.counts(active) == (0, 0), EXPIRY_TIMEOUT_S)
