@@ -199,6 +199,9 @@ void Director::on(const AddressClaimed& event, TimePoint now) {
   if (settings_.alone || std::find(own.begin(), own.end(), event.mac) != own.end()) {
     return;
   }
+  if (state_ == State::handing_over) {
+    return;  // The successor announces before its heartbeat comes: answering would undo the handover.
+  }
   if (holds()) {
     see_rival(to_string(event.mac), now);
     return;

@@ -122,6 +122,7 @@ void Director::begin_handover(Why why, TimePoint now) {
   const char* reason = why == Why::stop ? "stop" : why == Why::unable ? "not-able" : "asked";
   enter(State::handing_over, reason, now);
   handover_ = Handover{why, now + kHandoverLimit};
+  announcements_.stop();
   failback_held_ = why == Why::asked;
   send_heartbeat(now);
   log(Level::notice, "handover", "",
@@ -131,6 +132,7 @@ void Director::begin_handover(Why why, TimePoint now) {
 void Director::resume_active(const char* reason, TimePoint now) {
   enter(State::active, reason, now);
   handover_pause_until_ = now + kHandoverPause;
+  announcements_.start(now);  // The peer may have begun to take over.
   send_heartbeat(now);
   log(Level::warning, "handover-failed", "",
       {{"from", "handing-over"}, {"to", "active"}, {"reason", reason}});

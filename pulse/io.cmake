@@ -21,4 +21,3 @@ target_link_libraries(lvs_pulse_io PUBLIC lvs_pulse lvs_config lvs_io PkgConfig:
 
 add_executable(pulse main.cpp)
 target_link_libraries(pulse PRIVATE lvs_pulse_io)
-install(TARGETS pulse RUNTIME DESTINATION sbin)

@@ -1,0 +1,77 @@
+// Who speaks last on the segment gets the packets: a predecessor that lets go must not answer its
+// successor.
+#include <gmock/gmock.h>
+
+#include "pulse/director.h"
+
+namespace lvs::pulse {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Contains;
+using testing::Not;
+using testing::VariantWith;
+
+constexpr TimePoint t0{1000s};
+constexpr Mac kPeerMac = {2, 0, 0, 0, 0, 2};
+const Address kVip = *Address::parse("192.0.2.10");
+
+Settings primary() {
+  Settings s;
+  s.cluster_id = 7;
+  s.keepalive = 100ms;
+  s.deadtime = 300ms;
+  s.addresses = {{kVip, "eth0", "eth0:1", 24}};
+  s.macs = {{2, 0, 0, 0, 0, 1}};
+  return s;
+}
+
+Heard able_standby(uint64_t sequence) {
+  Heartbeat beat;
+  beat.node = Node::backup;
+  beat.cluster_id = 7;
+  beat.my_incarnation = 99;
+  beat.your_incarnation = 42;
+  beat.sequence = sequence;
+  beat.term = 1;
+  beat.macs = {kPeerMac};
+  return {0, beat};
+}
+
+// Active since t0, its peer an able standby, asked to stop: hands over, still holding.
+Director handing_over_director() {
+  Director director(primary(), 42);
+  director.step(Started{{{kVip, t0 + 2s}}, {.term = 1}}, t0);
+  director.step(able_standby(1), t0);
+  director.step(able_standby(2), t0 + 1ms);
+  director.step(Stop{}, t0 + 2ms);
+  return director;
+}
+
+TEST(Handover, ThePredecessorKeepsSilentWhenItsSuccessorAnnouncesFirst) {
+  Director director = handing_over_director();
+  ASSERT_EQ(director.status(t0 + 2ms).state, State::handing_over);
+  const Step step = director.step(AddressClaimed{kVip, kPeerMac}, t0 + 3ms);
+  EXPECT_THAT(step.actions, Not(Contains(VariantWith<Announce>(testing::_))));
+}
+
+TEST(Handover, ThePredecessorDoesNotFinishItsAnnouncements) {
+  Director director = handing_over_director();
+  for (auto later = 10ms; later < 500ms; later += 10ms) {
+    const Step step =
+        director.step(able_standby(100 + static_cast<uint64_t>(later.count())), t0 + later);
+    EXPECT_THAT(step.actions, Not(Contains(VariantWith<Announce>(testing::_)))) << later.count();
+  }
+}
+
+TEST(Handover, AnActiveDirectorAnswersAClaimOfItsAddress) {
+  Director director(primary(), 42);
+  director.step(Started{{{kVip, t0 + 2s}}, {.term = 1}}, t0);
+  director.step(able_standby(1), t0);
+  director.step(able_standby(2), t0 + 1ms);
+  const Step step = director.step(AddressClaimed{kVip, kPeerMac}, t0 + 300ms);
+  EXPECT_THAT(step.actions, Contains(VariantWith<Announce>(testing::_)));
+}
+
+}  // namespace
+}  // namespace lvs::pulse
