@@ -95,11 +95,7 @@ class Running : public std::enable_shared_from_this<Running> {
                       [self](const boost::system::error_code&, size_t) { self->input_.close(); });
     read(output_, out_text_, out_chunk_);
     read(errors_, err_text_, err_chunk_);
-    process_.async_wait(stream_descriptor::wait_read, [self](const boost::system::error_code& e) {
-      if (!e) {
-        self->reap();
-      }
-    });
+    wait_for_end();
     limit_.expires_after(limit);
     limit_.async_wait([self](const boost::system::error_code& e) {
       if (!e && !self->reaped_) {
@@ -130,9 +126,19 @@ class Running : public std::enable_shared_from_this<Running> {
     });
   }
 
+  void wait_for_end() {
+    process_.async_wait(
+        stream_descriptor::wait_read,
+        [self = shared_from_this()](const boost::system::error_code&) { self->reap(); });
+  }
+
+  // The wait also ends when there is no news: it says "look", not "it has ended".
   void reap() {
     siginfo_t info{};
-    ::waitid(P_PID, pid_, &info, WEXITED);
+    const int asked = ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG);
+    if (asked == 0 && info.si_pid == 0) {
+      return wait_for_end();
+    }
     status_ = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
     reaped_ = true;
     limit_.cancel();
