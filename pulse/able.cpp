@@ -5,7 +5,7 @@
 namespace lvs::pulse {
 
 void Ability::set_lvsd(bool ready, int failed_restarts, TimePoint now) {
-  failed_restarts_ = failed_restarts;
+  failed_restarts_ = ready ? 0 : failed_restarts;
   if (ready) {
     lvsd_was_ready_ = true;
     lvsd_away_since_.reset();

@@ -17,6 +17,9 @@ class AnnouncePlan {
       std::chrono::milliseconds{0},    std::chrono::milliseconds{50},
       std::chrono::milliseconds{200},  std::chrono::milliseconds{1000},
       std::chrono::milliseconds{2000}, std::chrono::milliseconds{5000}};
+  // While the peer is silent it may be serving, and announcing, behind a split that we cannot see:
+  // when that ends without a word between us, the caches there still point to it.
+  static constexpr Duration kRefreshPause = std::chrono::seconds{10};
   // A rival that never stops must not make us flood the segment.
   static constexpr Duration kRestartPause = std::chrono::milliseconds{200};
 
@@ -31,6 +34,13 @@ class AnnouncePlan {
   }
   void stop() { begun_at_.reset(); }
 
+  // When one more is due while the peer is silent.
+  std::optional<TimePoint> refresh_at() const {
+    return begun_at_ && next_ == kOffsets.size()
+               ? std::optional<TimePoint>{sent_at_ + kRefreshPause}
+               : std::nullopt;
+  }
+
   // When the next announcement is due; nothing: all done, or not begun.
   std::optional<TimePoint> next() const {
     if (!begun_at_ || next_ == kOffsets.size()) {
@@ -38,16 +48,19 @@ class AnnouncePlan {
     }
     return *begun_at_ + kOffsets[next_];
   }
-  // Counts one announcement as sent, together with those it overtook. True: that was the last one.
+  // Counts one announcement as sent, with those it overtook. True: the plan has just ended.
   bool sent(TimePoint now) {
+    const bool was_last = next_ == kOffsets.size();
+    sent_at_ = now;
     while (next_ < kOffsets.size() && now >= *begun_at_ + kOffsets[next_]) {
       ++next_;
     }
-    return next_ == kOffsets.size();
+    return !was_last && next_ == kOffsets.size();
   }
 
  private:
   std::optional<TimePoint> begun_at_;
+  TimePoint sent_at_{};
   size_t next_ = 0;
 };
 

@@ -122,6 +122,7 @@ void Director::on(const Heard& event, TimePoint now) {
     return;
   }
   const Heartbeat before = peer_.last();
+  const bool was_silent = !is_peer_alive(now);
   const Peer::Judgement judgement = peer_.judge(event.path, *heard, now);
   if (judgement.refusal) {
     ++counters_.refused[static_cast<size_t>(*judgement.refusal)];
@@ -139,12 +140,12 @@ void Director::on(const Heard& event, TimePoint now) {
     send_heartbeat(now);  // So that it learns us without waiting for our next beat.
   }
   if (judgement.is_news) {
-    on_news(before, now);
+    on_news(before, was_silent, now);
   }
 }
 
 // peer_.last() is new; `before` is what it replaced.
-void Director::on_news(const Heartbeat& before, TimePoint now) {
+void Director::on_news(const Heartbeat& before, bool was_silent, TimePoint now) {
   const Heartbeat& last = peer_.last();
   if (last.macs != kept_.peer_macs) {
     kept_.peer_macs = last.macs;
@@ -165,13 +166,15 @@ void Director::on_news(const Heartbeat& before, TimePoint now) {
   if (holds_addresses(last.role) && !is_predecessor) {
     if (is_primary()) {
       see_rival("heartbeat", now);
-      rival_seen_ = true;
       send_heartbeat(now);
     } else {
       stand_down("peer-active", now);
     }
-  } else if (last.role == Role::passive && rival_seen_) {
-    rival_seen_ = false;
+  }
+  // Whoever serves or served where we could not hear it may have announced itself after us.
+  caches_doubtful_ = caches_doubtful_ || was_silent || last.role != Role::passive;
+  if (state_ == State::active && last.role == Role::passive && caches_doubtful_) {
+    caches_doubtful_ = false;
     announcements_.start(now);
   }
 }
@@ -264,7 +267,7 @@ void Director::on(const Switchover&, TimePoint now) {
 }
 
 void Director::on(const ForceActive&, TimePoint now) {
-  if (!holds() && ability_.has_service_link(settings_)) {
+  if (state_ == State::listening && ability_.has_service_link(settings_)) {
     log(Level::notice, "forced", "Forced active on startup");
     take_over("forced", now);
   }

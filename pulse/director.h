@@ -2,14 +2,16 @@
 // value. It owns no timer, no socket and no clock; the shell (io/) and the simulator (tests/sim/)
 // feed it events and perform its actions in order. The rules are Piranha's decision table, made
 // deterministic, plus ability, terms, leases and a split guard (docs/heartbeat.md tells the story).
+// clang-format off
 //
 //   state         holds  means
 //   listening     no     just started: silence is no evidence yet
 //   standby       no     the peer serves, or nobody may
 //   preparing     no     the peer hands over: our core is being armed
-//   adopting      yes    found own addresses with a living lease at start: renews, announces
-//   nothing active        yes    serves handing-over  yes    serves until the peer is active, then
-//   lets go stopped       no     said goodbye
+//   adopting      yes    found own addresses with a living lease: renews, announces nothing
+//   active        yes    serves
+//   handing-over  yes    serves until the peer is active, then lets go
+//   stopped       no     said goodbye
 //
 //   event             listening, standby   adopting               active               handing-over
 //   peer active       standby              higher term: standby   primary: stay and    standby
@@ -31,10 +33,11 @@
 //   not able          stay                 -                      peer able:           stay
 //                                                                 handing-over
 //   peer asks for it  -                    -                      handing-over         stay
-//   stop              stopped              stopped                peer able: handing-  stopped when
-//                                                                 over, else stopped   peer is
-//                                                                 active
+//   stop              stopped              stopped                peer able:           stopped when
+//                                                                 handing-over         the peer is
+//                                                                 else stopped         active
 //
+// clang-format on
 // preparing: as standby, but what would lead to active does so at once; "core armed" does too; the
 // peer active again, inability or a second without an answer lead back to standby.
 // "able" is Ability (able.h); who may be believed is Peer's matter (peer.h); veto: split_guard.h.
@@ -63,50 +66,55 @@ namespace lvs::pulse {
 
 using PathId = size_t;  // Index into Settings::paths.
 
-// What must outlive the process (not the machine): a file under /run.
+// What must outlive the process, not the machine: a file under /run.
 struct Kept {
   uint64_t term = 0;
   std::vector<Mac> peer_macs;
   bool operator==(const Kept&) const = default;
 };
 
-// ---- Events
-// ---------------------------------------------------------------------------------------------------------
+// ---- Events ----
 
 // The first event, once. `found`: configured floating addresses that the machine already holds.
+// `valid_until`: the time *before* the kernel was asked plus the lifetime that it told; nothing:
+// permanent.
 struct FoundAddress {
   Address address;
-  std::optional<TimePoint> valid_until;  // Time *before* the kernel was asked + the lifetime it
-                                         // told; nothing: permanent.
+  std::optional<TimePoint> valid_until;
 };
 struct Started {
   std::vector<FoundAddress> found;
   Kept kept;
 };
 struct TimerFired {};
-struct Heard {  // A datagram came in on a path; the shell has called decode().
+// A datagram came in on a path; the shell has called decode().
+struct Heard {
   PathId path = 0;
   Decoded decoded;
 };
-struct LinkChanged {  // Up: administratively up and carrier. Devices never told about count as up.
+// Up: administratively up, with carrier. Devices never told about count as up.
+struct LinkChanged {
   std::string device;
   bool up = true;
 };
-struct LvsdChanged {  // Ready: its control socket answered "ready". Also when the count changes.
+// Ready: its control socket answered "ready". failed_restarts: in a row; 0 when ready.
+struct LvsdChanged {
   bool ready = false;
-  int failed_restarts = 0;  // In a row; 0 when ready.
+  int failed_restarts = 0;
 };
-struct CoreArmed {};     // lvsd answered ArmCore: its core is armed now.
-struct WitnessChanged {  // Whether at least one witness answers.
+// lvsd answered ArmCore: its core is armed now.
+struct CoreArmed {};
+// Whether at least one witness answers.
+struct WitnessChanged {
   bool answers = false;
 };
-struct AddressClaimed {  // Someone answered for, or announced, a floating address: an ARP/NA with
-                         // its own MAC.
+// Someone answered for, or announced, a floating address: an ARP or NA with its own MAC.
+struct AddressClaimed {
   Address address;
   Mac mac{};
 };
-struct AddressGone {  // A floating address vanished from the machine (RTM_DELADDR), also by our own
-                      // removal.
+// A floating address vanished from the machine (RTM_DELADDR), also by our own removal.
+struct AddressGone {
   Address address;
 };
 // AddAddress or RenewAddress did not succeed; code ETIME: dropped, perform_before was over.
@@ -114,10 +122,14 @@ struct AddressFailed {
   Address address;
   Error error;
 };
-struct Switchover {};   // The operator; answered by one Answer.
-struct ForceActive {};  // --forceactive, after Started: do not listen for the peer first.
-struct Stop {};         // SIGTERM; ends with Exit.
-struct Reconfigured {   // lvs.cf was reread. Node and cluster id keep their first values.
+// The operator's wish; answered by one Answer.
+struct Switchover {};
+// --forceactive, after Started: do not listen for the peer first.
+struct ForceActive {};
+// SIGTERM; ends with Exit.
+struct Stop {};
+// lvs.cf was reread. Node, cluster id, paths and `alone` keep their first values.
+struct Reconfigured {
   Settings settings;
 };
 
@@ -125,49 +137,58 @@ using Event = std::variant<Started, TimerFired, Heard, LinkChanged, LvsdChanged,
                            WitnessChanged, AddressClaimed, AddressGone, AddressFailed, Switchover,
                            ForceActive, Stop, Reconfigured>;
 
-// ---- Actions, to be performed in the order given
-// --------------------------------------------------------------------
+// ---- Actions, to be performed in the order given ----
 
-struct SendHeartbeat {  // encode() it once, send it on every path, or on the one named.
+// encode() it once, send it on every path, or on the one named.
+struct SendHeartbeat {
   Heartbeat heartbeat;
   std::optional<PathId> only;
 };
-struct ArmCore {};  // Tell lvsd "active" (and again whenever it comes back); answer with CoreArmed.
-struct DisarmCore {};  // Tell lvsd "not active".
-// With a lifetime: preferred and valid lifetime of the address, and the action must be dropped and
-// reported as AddressFailed with ETIME when Clock::now() >= *perform_before (the process was
-// stopped between decision and action). Without: permanent.
+// Tell lvsd "active", now and whenever it comes back; feed CoreArmed when it has answered.
+struct ArmCore {};
+// Tell lvsd "not active". Before the first of these two actions the shell says nothing to lvsd.
+struct DisarmCore {};
+// With a lifetime: preferred and valid lifetime of the address; and once the clock has reached
+// *perform_before (the process was stopped between decision and action) it must be dropped and
+// reported as AddressFailed with ETIME. Without: permanent. An address that is there is replaced.
 struct AddAddress {
   FloatingAddress address;
   std::optional<std::chrono::seconds> lifetime;
   std::optional<TimePoint> perform_before;
 };
-struct RenewAddress {  // The same with NLM_F_REPLACE: a new lifetime for an address that is there.
+// The same, for an address that should be there: a new lifetime.
+struct RenewAddress {
   FloatingAddress address;
   std::optional<std::chrono::seconds> lifetime;
   std::optional<TimePoint> perform_before;
 };
-struct RemoveAddress {  // An address that is not there is no error.
+// An address that is not there is no error.
+struct RemoveAddress {
   FloatingAddress address;
 };
-struct Announce {  // One gratuitous ARP / unsolicited NA; the core repeats.
+// One gratuitous ARP or unsolicited NA; the core repeats.
+struct Announce {
   FloatingAddress address;
 };
-struct ProbeAddress {  // One ARP request / NS for it from an own address; answers come as
-                       // AddressClaimed.
+// One ARP request or NS for it, from an own address; answers come as AddressClaimed.
+struct ProbeAddress {
   FloatingAddress address;
 };
-struct RunCommand {  // active_cmd, inactive_cmd: started, not waited for.
+// active_cmd, inactive_cmd: started, not waited for.
+struct RunCommand {
   std::string command;
 };
-struct Keep {  // Write to /run.
+// Write to /run.
+struct Keep {
   Kept kept;
 };
-struct Answer {  // To the operator's Switchover.
+// To the operator's Switchover.
+struct Answer {
   bool ok = false;
   std::string text;
 };
-struct Exit {};  // Stopped: nothing is held any more, the process may end.
+// Stopped: nothing is held any more, the process may end.
+struct Exit {};
 
 using Action =
     std::variant<SendHeartbeat, ArmCore, DisarmCore, AddAddress, RenewAddress, RemoveAddress,
@@ -185,6 +206,8 @@ class Director {
 
   Step step(const Event& event, TimePoint now);
   Status status(TimePoint now) const;
+  State state() const { return state_; }
+  const Counters& counters() const { return counters_; }
 
  private:
   enum class Why { stop, unable, asked };
@@ -208,7 +231,7 @@ class Director {
   void on(const ForceActive&, TimePoint now);
   void on(const Stop&, TimePoint now);
   void on(const Reconfigured& event, TimePoint now);
-  void on_news(const Heartbeat& before, TimePoint now);
+  void on_news(const Heartbeat& before, bool was_silent, TimePoint now);
   void note_lateness(TimePoint now);
 
   // What follows from the state, what is known and the time (director_rules.cpp).
@@ -241,6 +264,7 @@ class Director {
   void renew_addresses(TimePoint now);
   void restore_addresses(TimePoint now);
   void announce_addresses(TimePoint now);
+  std::optional<TimePoint> next_announcement(TimePoint now) const;
   void see_rival(const std::string& who, TimePoint now);
   void probe(TimePoint now);
   void add(const FloatingAddress& address);
@@ -285,8 +309,8 @@ class Director {
   std::optional<TimePoint> prepare_pause_until_;
   std::optional<TimePoint> asking_until_;
   bool is_asking_ = false;
-  bool failback_held_ = false;  // The operator moved the service away: do not fetch it back.
-  bool rival_seen_ = false;     // And not yet heard to be passive.
+  bool failback_held_ = false;    // The operator moved the service away: do not fetch it back.
+  bool caches_doubtful_ = false;  // The peer may have announced itself after us.
   std::optional<TimePoint> rival_logged_at_;
   std::optional<TimePoint> late_logged_at_;
   std::optional<TimePoint> distrust_until_;

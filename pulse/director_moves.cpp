@@ -18,7 +18,7 @@ const char* takeover_marker(const std::string& reason, bool is_primary) {
   if (reason == "peer-silent") {
     return "partner dead: activating lvs";
   }
-  if (reason == "alone" || reason == "handover") {
+  if (reason == "alone" || reason == "forced" || reason == "handover") {
     return "";
   }
   return is_primary ? "backup inactive: activating lvs" : "primary inactive: activating lvs";
@@ -72,7 +72,7 @@ void Director::take_over(const char* reason, TimePoint now) {
   enter(State::active, reason, now);
   announcements_.start(now);
   announce_addresses(now);
-  rival_seen_ = false;
+  caches_doubtful_ = false;
   failback_held_ = false;
   ++counters_.takeovers;
   send_heartbeat(now);
@@ -211,7 +211,8 @@ void Director::do_due_work(TimePoint now) {
   if (holds() && restore_at_ && now >= *restore_at_) {
     restore_addresses(now);
   }
-  if (announcements_.next() && now >= *announcements_.next()) {
+  const auto announce_at = next_announcement(now);
+  if (announce_at && now >= *announce_at) {
     announce_addresses(now);
   }
   if (settings_.alone) {
@@ -263,6 +264,13 @@ void Director::announce_addresses(TimePoint now) {
   if (announcements_.sent(now)) {
     log(Level::info, "announced", "gratuitous lvs arps finished");
   }
+}
+
+std::optional<TimePoint> Director::next_announcement(TimePoint now) const {
+  if (announcements_.next() || settings_.alone || is_peer_alive(now)) {
+    return announcements_.next();
+  }
+  return announcements_.refresh_at();
 }
 
 void Director::see_rival(const std::string& who, TimePoint now) {

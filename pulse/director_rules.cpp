@@ -241,7 +241,7 @@ std::optional<TimePoint> Director::next_deadline(TimePoint now) const {
   consider(lease_.renew_at());
   consider(lease_.end());
   consider(restore_at_);
-  consider(announcements_.next());
+  consider(next_announcement(now));
   consider(ability_.next_change(settings_, now));
   if (settings_.alone) {
     return next;

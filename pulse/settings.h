@@ -20,25 +20,26 @@ using config::FloatingAddress;
 struct Settings {
   Node node = Node::primary;
   uint64_t cluster_id = 0;
-  bool alone =
-      false;  // backup_active = 0: no heartbeats, no leases, active at once (docs/decisions/0002).
+  // backup_active = 0: no heartbeats, no leases, active at once (docs/decisions/0002).
+  bool alone = false;
   Duration keepalive = std::chrono::seconds{2};
   Duration deadtime = std::chrono::seconds{5};
   std::vector<FloatingAddress> addresses;
-  std::vector<std::string> paths = {
-      "public"};  // Names of the heartbeat paths; a PathId is an index here.
-  std::set<std::string>
-      monitored_devices;  // Those of the own heartbeat addresses; empty: monitor_links = 0.
-  std::vector<Mac> macs;  // Own hardware addresses of the devices with floating addresses.
-  bool witness = false;   // A witness is configured.
+  // Names of the heartbeat paths; a PathId is an index here.
+  std::vector<std::string> paths = {"public"};
+  // Devices of the own heartbeat addresses; empty: monitor_links = 0.
+  std::set<std::string> monitored_devices;
+  // Own hardware addresses of the devices with floating addresses.
+  std::vector<Mac> macs;
+  bool witness = false;  // One is configured.
   Duration lvsd_grace = std::chrono::seconds{10};
   config::Failback failback;
   bool split_guard = true;
   std::string active_cmd;
   std::string inactive_cmd;
   uint32_t config_serial = 0;
-  uint64_t config_digest =
-      0;  // Of the configuration file's text: both directors should have the same.
+  // Of the configuration file's text: both directors should have the same.
+  uint64_t config_digest = 0;
 
   bool operator==(const Settings&) const = default;
 };
@@ -58,8 +59,7 @@ struct HeartbeatPath {
 };
 std::vector<HeartbeatPath> heartbeat_paths(const config::Config& config);
 
-// `text` is the content of lvs.cf, for the digest. An error: pulse must not start with it, and says
-// so.
+// `text` is the content of lvs.cf, for the digest. An error: pulse must not start with this file.
 Result<Settings> settings_of(const config::Config& config, const std::string& text,
                              const Machine& machine);
 

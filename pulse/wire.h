@@ -3,22 +3,28 @@
 // (with `heartbeat_key = none` the key is empty and the tag is no more than a checksum), and
 // nothing in the packet depends on a clock: freshness comes from the two incarnations (see peer.h).
 // All integers in network byte order.
+// clang-format off
 //
 //   offset size  field
 //        0    4  magic "LVSH"
 //        4    1  version, 2
 //        5    1  node: 1 primary, 2 backup
 //        6    1  role: 0 passive, 1 adopting, 2 active, 3 handing over
-//        7    1  flags: 1 able, 2 goodbye, 4 asking (for a handover to the sender); others must be
-//        0 8    8  cluster id: two pairs on one segment with the same key do not mix
+//        7    1  flags: 1 able, 2 goodbye, 4 asking for a handover to the sender; others 0
+//        8    8  cluster id: two pairs on one segment with the same key do not mix
 //       16    8  my incarnation: random for each process, never 0
 //       24    8  your incarnation: the one of yours that I answer; 0: none heard yet
-//       32    8  sequence: from 1, larger in each datagram of an incarnation (the copies on other
-//       paths are equal) 40    8  term: counts takeovers of the pair 48    4  reasons for not being
-//       able, bits of Reason; 0 if and only if able 52    4  configuration serial (serial_no of
-//       lvs.cf) 56    8  configuration digest 64    1  number of hardware addresses, 0 to 8 65    3
-//       zero 68  6*n  own hardware addresses, those with which the sender answers ARP
+//       32    8  sequence: from 1, rising; the copies on other paths have the same
+//       40    8  term: counts takeovers of the pair
+//       48    4  reasons for not being able, bits of Reason; 0 if and only if able
+//       52    4  configuration serial (serial_no of lvs.cf)
+//       56    8  configuration digest
+//       64    1  number of hardware addresses, 0 to 8
+//       65    3  zero
+//       68  6*n  own hardware addresses, those with which the sender answers ARP
 //   68+6*n   32  HMAC-SHA256 of all bytes before it
+//
+// clang-format on
 #pragma once
 
 #include <array>

@@ -1,0 +1,156 @@
+#include "tests/sim/chaos.h"
+
+#include "tests/sim/checkers.h"
+
+namespace lvs::sim {
+namespace {
+
+constexpr int kMisfortunes = 10;
+constexpr Duration kAskingEnds = 2s;  // An operator's wish is forgotten after this.
+
+Timing random_timing(Rng& rng) {
+  static constexpr Timing kTimings[] = {
+      {.keepalive = 2s, .deadtime = 6s},
+      {.keepalive = 1s, .deadtime = 5s},
+      {.keepalive = 1s, .deadtime = 3s},
+      {.keepalive = 100ms, .deadtime = 300ms},
+  };
+  Timing timing = kTimings[rng.below(4)];
+  timing.split_guard = !rng.chance(0.2);
+  return timing;
+}
+
+Node any_node(Rng& rng) {
+  return rng.chance(0.5) ? Node::primary : Node::backup;
+}
+
+void break_machine(World& world, Node node) {
+  switch (world.rng().below(10)) {
+    case 0:
+      world.lose_power(node);
+      break;
+    case 1:
+      world.boot(node);
+      break;
+    case 2:
+      world.kill_arbiter(node);
+      break;
+    case 3:
+      world.start_arbiter(node);
+      break;
+    case 4:
+      world.freeze_arbiter(node);
+      break;
+    case 5:
+      world.thaw_arbiter(node);
+      break;
+    case 6:
+      world.set_carrier(node, world.rng().chance(0.6));
+      break;
+    case 7:
+      world.set_lvsd(node, world.rng().chance(0.6), static_cast<int>(world.rng().below(4)));
+      break;
+    case 8:
+      world.remove_address(node);
+      break;
+    case 9:
+      world.rng().chance(0.5) ? world.stop_pulse(node) : world.switchover(node);
+      break;
+  }
+}
+
+void break_network(World& world, Node node) {
+  const size_t path = world.rng().below(kPaths);
+  switch (world.rng().below(8)) {
+    case 0:
+      world.cut(node, path);
+      break;
+    case 1:
+      world.mend(node, path);
+      break;
+    case 2:
+      world.cut_paths();
+      break;
+    case 3:
+      world.split();
+      break;
+    case 4:
+      world.set_faults({.loss = 0.2, .duplication = 0.1, .delay_max = 20ms});
+      break;
+    case 5:
+      world.set_faults({.duplication = 0.3, .delay_max = 5ms});
+      break;
+    case 6:
+      world.replay_something(node);
+      break;
+    case 7:
+      world.forge_something(node);
+      break;
+  }
+}
+
+Duration up_to(Rng& rng, Duration limit) {
+  return Duration{static_cast<int64_t>(rng.below(static_cast<uint64_t>(limit.count())))};
+}
+
+// The holder loses power: the other one must serve exactly `deadtime` after it last heard it, and
+// the one that comes back must leave it at that.
+void demand_one_exact_takeover(World& world) {
+  const Node holder = world.holders().front();
+  const Node standby = holder == Node::primary ? Node::backup : Node::primary;
+  world.run_for(up_to(world.rng(), world.timing().keepalive));
+  const TimePoint heard = world.now() - *world.status(standby).peer.silent;
+  world.lose_power(holder);
+  // What was under way when the power failed may still arrive.
+  world.run_for(1ms);
+  const auto silent = world.status(standby).peer.silent;
+  const TimePoint deadline = (silent ? world.now() - *silent : heard) + world.timing().deadtime;
+  world.run_until(deadline - 1ns);
+  if (world.state(standby) == pulse::State::active) {
+    world.violated("no-takeover-before-the-deadline");
+  }
+  world.run_until(deadline);
+  if (world.state(standby) != pulse::State::active) {
+    world.violated("takeover-at-the-deadline");
+  }
+  world.boot(holder);
+  world.run_for(2 * world.timing().deadtime);
+  if (world.holders() != std::vector<Node>{standby}) {
+    world.violated("who-returns-stays-passive");
+  }
+}
+
+}  // namespace
+
+void cause_chaos(World& world, int misfortunes, Duration pause_max) {
+  for (int i = 0; i < misfortunes; ++i) {
+    const Node node = any_node(world.rng());
+    if (world.rng().chance(0.6)) {
+      break_machine(world, node);
+    } else {
+      break_network(world, node);
+    }
+    world.run_for(up_to(world.rng(), pause_max));
+  }
+}
+
+std::unique_ptr<World> live_through(uint64_t seed) {
+  Rng rng(seed);
+  const Timing timing = random_timing(rng);
+  auto world = std::make_unique<World>(rng.next(), timing);
+  world->boot(Node::primary);
+  world->run_for(up_to(world->rng(), timing.deadtime));
+  world->boot(Node::backup);
+  world->run_for(2 * timing.deadtime);
+  cause_chaos(*world, kMisfortunes, timing.deadtime);
+  world->run_for(kAskingEnds);
+  world->heal();
+  world->run_for(2 * timing.deadtime + timing.keepalive + 2s);
+  world->checkers().at_the_end();
+  if (world->violations().empty()) {
+    demand_one_exact_takeover(*world);
+  }
+  return world;
+}
+
+}  // namespace lvs::sim

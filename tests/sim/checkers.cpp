@@ -1,0 +1,125 @@
+#include "tests/sim/checkers.h"
+
+#include <algorithm>
+
+namespace lvs::sim {
+namespace {
+
+bool holds(pulse::State state) {
+  return state == pulse::State::adopting || state == pulse::State::active ||
+         state == pulse::State::handing_over;
+}
+
+bool is_passive(pulse::State state) {
+  return !holds(state);
+}
+
+}  // namespace
+
+void Checkers::after_step(const StepReport& report) {
+  if (!report.machine.has_started) {
+    return;
+  }
+  if (report.was_accepted) {
+    const auto& heard = std::get<pulse::Heard>(report.event);
+    after_delivery(report.machine.node, std::get<pulse::Heartbeat>(heard.decoded));
+  }
+  check_addresses(report);
+  if (is_passive(report.before) && report.after == pulse::State::active) {
+    check_takeover(report);
+  }
+  if (report.lease_was_over && holds(report.after)) {
+    world_.violated("a-frozen-arbiter-past-its-lease-lets-go");
+  }
+}
+
+// Kept apart from pulse::Peer on purpose: the newest heartbeat of the newest process.
+void Checkers::after_delivery(Node to, const pulse::Heartbeat& heartbeat) {
+  LastHeard& heard = heard_[index(to)];
+  if (heard.incarnation == heartbeat.my_incarnation && heartbeat.sequence <= heard.sequence) {
+    return;
+  }
+  heard = {world_.now(),   heartbeat.sequence, heartbeat.my_incarnation,
+           heartbeat.role, heartbeat.able(),   heartbeat.goodbye};
+}
+
+void Checkers::check_addresses(const StepReport& report) {
+  const Machine& m = report.machine;
+  if (is_passive(report.after) && !m.addresses.empty()) {
+    world_.violated("a-standby-holds-no-address");
+  }
+  const bool wanted = report.after == pulse::State::active;
+  if (wanted && report.before != report.after && m.addresses.size() != 2) {
+    world_.violated("an-active-director-holds-every-address");
+  }
+  if (wanted && report.before != report.after && m.lvsd_ready && !m.core_armed) {
+    world_.violated("an-active-director-has-its-core-armed");
+  }
+}
+
+void Checkers::check_takeover(const StepReport& report) {
+  const LastHeard& heard = heard_[index(report.machine.node)];
+  if (world_.timing().alone || !heard.at) {
+    return;
+  }
+  const bool is_fresh = world_.now() < *heard.at + world_.timing().deadtime;
+  const bool peer_serves = heard.role == pulse::Role::active || heard.role == pulse::Role::adopting;
+  if (is_fresh && peer_serves && !heard.goodbye) {
+    world_.violated("nobody-takes-over-from-a-peer-it-hears-active");
+  }
+  const bool able = world_.status(report.machine.node).reasons == 0;
+  if (!able) {
+    world_.violated("only-an-able-director-takes-over");
+  }
+}
+
+void Checkers::after_attack(Node, const pulse::Status& before, const pulse::Status& after) {
+  const auto refused = [](const pulse::Status& s) {
+    uint64_t sum = 0;
+    for (const uint64_t count : s.counters.refused) {
+      sum += count;
+    }
+    return sum;
+  };
+  const bool is_counted = refused(after) == refused(before) + 1 ||
+                          after.counters.beats_accepted == before.counters.beats_accepted + 1;
+  if (before.state != after.state || before.term != after.term ||
+      before.peer.silent != after.peer.silent || before.peer.role != after.peer.role ||
+      before.peer.macs != after.peer.macs || !is_counted) {
+    world_.violated("attacks-change-nothing-and-are-counted");
+  }
+}
+
+void Checkers::after_event() {
+  if (world_.holders().size() < 2 || !world_.is_healthy()) {
+    two_holders_since_.reset();
+    return;
+  }
+  if (!two_holders_since_) {
+    two_holders_since_ = world_.now();
+  }
+  const Duration limit = world_.timing().deadtime + world_.timing().keepalive;
+  if (world_.now() > *two_holders_since_ + limit) {
+    world_.violated("at-most-one-holder-in-health");
+    two_holders_since_.reset();
+  }
+}
+
+void Checkers::healed() {
+  const auto is_active = [this](Node node) {
+    return world_.machine(node).is_running() && world_.state(node) == pulse::State::active;
+  };
+  both_active_when_healed_ = is_active(Node::primary) && is_active(Node::backup);
+}
+
+void Checkers::at_the_end() {
+  if (world_.holders().size() != 1 || !world_.is_served()) {
+    world_.violated("one-holder-serves-in-the-end");
+    return;
+  }
+  if (both_active_when_healed_ && world_.holders().front() != Node::primary) {
+    world_.violated("the-primary-wins-after-a-split");
+  }
+}
+
+}  // namespace lvs::sim

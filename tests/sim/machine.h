@@ -1,0 +1,47 @@
+// One director machine of a world: its kernel (addresses whose leases run out by themselves,
+// carrier) and the processes on it. Losing power takes everything; killing the arbiter leaves the
+// kernel's part, /run and lvsd.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+
+#include "pulse/director.h"
+
+namespace lvs::sim {
+
+inline constexpr size_t kInboxMax = 64;  // What a socket holds while its reader is frozen.
+
+struct Machine {
+  pulse::Node node = pulse::Node::primary;
+  pulse::Mac mac{};
+
+  // Kernel and hardware.
+  bool has_power = false;
+  bool has_carrier = true;                                // Of the public device.
+  std::map<Address, std::optional<TimePoint>> addresses;  // With the end of the lease.
+  uint64_t address_changes = 0;                           // Distinguishes lease ends.
+  pulse::Kept kept;                                       // /run
+
+  // lvsd.
+  bool lvsd_ready = false;
+  bool core_armed = false;
+  bool core_wanted = false;  // What the arbiter told last; lvsd learns it when it comes back.
+
+  // The arbiter.
+  std::optional<pulse::Director> director;
+  uint64_t life = 0;  // Of the process: what was meant for an earlier one is dropped.
+  bool is_frozen = false;
+  std::deque<pulse::Event> inbox;  // What came while it was frozen.
+  std::optional<TimePoint> wake_at;
+  uint64_t wake_serial = 0;
+  bool has_started = false;
+  bool exited = false;  // Ended by itself after Stop.
+  std::optional<bool> last_answer;
+
+  bool holds() const { return has_power && !addresses.empty(); }
+  bool is_running() const { return director.has_value() && !is_frozen; }
+};
+
+}  // namespace lvs::sim

@@ -1,0 +1,572 @@
+#include "tests/sim/world.h"
+
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+
+#include "tests/sim/checkers.h"
+
+namespace lvs::sim {
+namespace {
+
+const pulse::Key kKey = {'s', 'e', 'c', 'r', 'e', 't'};
+constexpr uint64_t kClusterId = 42;
+constexpr size_t kRecordedMax = 32;
+constexpr Duration kNetlinkDelay = 100us;
+constexpr Duration kLvsdDelay = 1ms;
+constexpr Duration kLvsdStart = 20ms;
+const char* const kPublicDevice = "eth0";
+
+std::vector<config::FloatingAddress> floating_addresses() {
+  std::vector<config::FloatingAddress> addresses(2);
+  addresses[0] = {*Address::parse("192.0.2.80"), kPublicDevice, "eth0:1", {}};
+  addresses[1] = {*Address::parse("192.0.2.81"), kPublicDevice, "eth0:2", {}};
+  return addresses;
+}
+
+}  // namespace
+
+World::World(uint64_t seed, const Timing& timing)
+    : timing_(timing), rng_(seed), checkers_(std::make_unique<Checkers>(*this)) {
+  machines_[0].node = Node::primary;
+  machines_[0].mac = {2, 0, 0, 0, 0, 0xa};
+  machines_[1].node = Node::backup;
+  machines_[1].mac = {2, 0, 0, 0, 0, 0xb};
+}
+
+World::~World() = default;
+
+pulse::Settings World::settings(Node node) const {
+  pulse::Settings s;
+  s.node = node;
+  s.cluster_id = kClusterId;
+  s.alone = timing_.alone;
+  s.keepalive = timing_.keepalive;
+  s.deadtime = timing_.deadtime;
+  s.addresses = floating_addresses();
+  s.paths = {"public", "private"};
+  s.macs = {machine(node).mac};
+  s.failback = timing_.failback;
+  s.split_guard = timing_.split_guard;
+  return s;
+}
+
+// ---- Time ----
+
+void World::at(TimePoint when, std::function<void()> what) {
+  queue_.push({when, serial_++, std::move(what)});
+}
+
+void World::run_for(Duration duration) {
+  run_until(now_ + duration);
+}
+
+void World::run_until(TimePoint until) {
+  int in_this_instant = 0;
+  while (!queue_.empty() && queue_.top().at <= until) {
+    Item item = queue_.top();
+    queue_.pop();
+    in_this_instant = item.at == now_ ? in_this_instant + 1 : 0;
+    if (in_this_instant > kEventsPerInstantMax) {
+      violated("time-goes-on");
+      return;
+    }
+    now_ = item.at;
+    item.what();
+    checkers_->after_event();
+    watch_service();
+  }
+  now_ = until;
+}
+
+// ---- The arbiter's process ----
+
+void World::start_arbiter(Node node) {
+  Machine& m = machine(node);
+  if (!m.has_power || m.director) {
+    return;
+  }
+  ++m.life;
+  m.exited = false;
+  m.has_started = false;
+  m.is_frozen = false;
+  m.inbox.clear();
+  m.director.emplace(settings(node), rng_.next() | 1);
+  checkers_->process_started(node);
+  say(std::string(name(node)) + " arbiter started");
+  pulse::Started started{{}, m.kept};
+  for (const auto& [address, until] : m.addresses) {
+    // The kernel rounds what is left up to a second.
+    std::optional<TimePoint> told;
+    if (until) {
+      told = now_ + std::chrono::ceil<std::chrono::seconds>(*until - now_);
+    }
+    started.found.push_back({address, told});
+  }
+  if (!m.has_carrier) {
+    step(m, pulse::LinkChanged{kPublicDevice, false});
+  }
+  if (m.lvsd_ready) {
+    step(m, pulse::LvsdChanged{true, 0});
+  }
+  step(m, started);
+}
+
+void World::end_process(Machine& m) {
+  m.director.reset();
+  m.is_frozen = false;
+  m.inbox.clear();
+  ++m.life;
+  ++m.wake_serial;
+}
+
+void World::kill_arbiter(Node node) {
+  say(std::string(name(node)) + " arbiter killed");
+  end_process(machine(node));
+}
+
+void World::freeze_arbiter(Node node) {
+  Machine& m = machine(node);
+  if (m.is_running()) {
+    say(std::string(name(node)) + " arbiter frozen");
+    m.is_frozen = true;
+  }
+}
+
+void World::thaw_arbiter(Node node) {
+  Machine& m = machine(node);
+  if (!m.director || !m.is_frozen) {
+    return;
+  }
+  say(std::string(name(node)) + " arbiter thawed");
+  m.is_frozen = false;
+  bool lease_was_over = m.director->status(now_).lease_left.value_or(1s) <= Duration{0};
+  std::deque<pulse::Event> waiting = std::move(m.inbox);
+  m.inbox.clear();
+  // The loop may see the timer or the sockets first.
+  const bool timer_is_due = m.wake_at && *m.wake_at <= now_;
+  if (timer_is_due && rng_.chance(0.5)) {
+    waiting.push_front(pulse::TimerFired{});
+  } else if (timer_is_due) {
+    waiting.push_back(pulse::TimerFired{});
+  }
+  const uint64_t life = m.life;
+  for (const pulse::Event& event : waiting) {
+    if (m.director && m.life == life) {
+      step(m, event, lease_was_over);
+      lease_was_over = false;
+    }
+  }
+  if (m.director && m.life == life) {
+    arm_timer(m, m.wake_at);
+  }
+}
+
+void World::feed(Machine& m, const pulse::Event& event) {
+  if (!m.director) {
+    return;
+  }
+  if (!m.is_frozen) {
+    step(m, event);
+  } else if (m.inbox.size() < kInboxMax) {
+    m.inbox.push_back(event);
+  }
+}
+
+void World::feed_later(Machine& m, Duration delay, pulse::Event event) {
+  at(now_ + delay, [this, &m, life = m.life, event = std::move(event)] {
+    if (m.life == life) {
+      feed(m, event);
+    }
+  });
+}
+
+void World::step(Machine& m, const pulse::Event& event, bool lease_was_over) {
+  const pulse::State before = m.director->state();
+  const uint64_t accepted = m.director->counters().beats_accepted;
+  const pulse::Step step = m.director->step(event, now_);
+  if (step.wake_at && *step.wake_at <= now_) {
+    violated("wakes-in-the-future");
+    return;
+  }
+  arm_timer(m, step.wake_at);
+  const pulse::State after = m.director->state();
+  const bool was_accepted = m.director->counters().beats_accepted != accepted;
+  for (const pulse::Action& action : step.actions) {
+    std::visit([&](const auto& a) { perform(m, a); }, action);
+  }
+  m.has_started = m.has_started || std::holds_alternative<pulse::Started>(event);
+  checkers_->after_step({m, event, before, after, step, was_accepted, lease_was_over});
+  if (m.exited) {
+    end_process(m);
+  }
+}
+
+void World::arm_timer(Machine& m, std::optional<TimePoint> wake_at) {
+  m.wake_at = wake_at;
+  const uint64_t serial = ++m.wake_serial;
+  if (!wake_at) {
+    return;
+  }
+  at(std::max(*wake_at, now_), [this, &m, serial] {
+    if (m.wake_serial == serial && m.is_running()) {
+      step(m, pulse::TimerFired{});
+    }
+  });
+}
+
+// ---- Actions ----
+
+void World::perform(Machine& m, const pulse::SendHeartbeat& action) {
+  const std::vector<uint8_t> bytes = encode(action.heartbeat, kKey);
+  const Node to = other(m.node);
+  for (size_t path = 0; path < kPaths; ++path) {
+    const bool on_dead_device = path == 0 && !(m.has_carrier && machine(to).has_carrier);
+    if ((action.only && *action.only != path) || on_dead_device) {
+      continue;
+    }
+    for (const Duration delay : link(m.node, path).send(rng_)) {
+      at(now_ + delay, [this, to, path, bytes] { deliver(to, path, bytes); });
+    }
+  }
+}
+
+void World::deliver(Node to, size_t path, const std::vector<uint8_t>& bytes) {
+  Machine& m = machine(to);
+  if (!m.director) {
+    return;
+  }
+  if (recorded_.size() < kRecordedMax || rng_.chance(0.1)) {
+    const size_t slot =
+        recorded_.size() < kRecordedMax ? recorded_.size() : rng_.below(kRecordedMax);
+    recorded_.resize(std::max(recorded_.size(), slot + 1));
+    recorded_[slot] = {to, path, bytes};
+  }
+  mix(static_cast<uint64_t>(now_.time_since_epoch().count()) ^ bytes.back());
+  feed(m, pulse::Heard{path, pulse::decode(bytes, kKey)});
+}
+
+void World::perform(Machine& m, const pulse::ArmCore&) {
+  m.core_wanted = true;
+  arm_core(m);
+}
+
+void World::arm_core(Machine& m) {
+  if (!m.lvsd_ready) {
+    return;
+  }
+  m.core_armed = true;
+  feed_later(m, kLvsdDelay, pulse::CoreArmed{});
+}
+
+void World::perform(Machine& m, const pulse::DisarmCore&) {
+  m.core_wanted = false;
+  m.core_armed = m.core_armed && !m.lvsd_ready;
+}
+
+void World::hold(Machine& m, const pulse::FloatingAddress& address,
+                 std::optional<std::chrono::seconds> lifetime) {
+  std::optional<TimePoint> end;
+  if (lifetime) {
+    end = now_ + *lifetime;
+  }
+  m.addresses[address.address] = end;
+  ++m.address_changes;
+  if (!end) {
+    return;
+  }
+  at(*end, [this, &m, address = address.address, end] {
+    const auto found = m.addresses.find(address);
+    if (found != m.addresses.end() && found->second == end) {
+      drop_address(m, address);
+    }
+  });
+}
+
+void World::drop_address(Machine& m, const Address& address) {
+  if (m.addresses.erase(address) != 0) {
+    feed_later(m, kNetlinkDelay, pulse::AddressGone{address});
+  }
+}
+
+void World::perform(Machine& m, const pulse::AddAddress& action) {
+  hold(m, action.address, action.lifetime);
+}
+
+void World::perform(Machine& m, const pulse::RenewAddress& action) {
+  hold(m, action.address, action.lifetime);
+}
+
+void World::perform(Machine& m, const pulse::RemoveAddress& action) {
+  drop_address(m, action.address.address);
+}
+
+void World::perform(Machine& m, const pulse::Announce& action) {
+  if (!m.addresses.contains(action.address.address)) {
+    violated("announces-only-what-it-holds");
+  }
+  if (m.has_carrier) {
+    announced_ = m.node;
+  }
+}
+
+void World::perform(Machine& m, const pulse::ProbeAddress& action) {
+  Machine& o = machine(other(m.node));
+  const Address address = action.address.address;
+  if (is_segment_split_ || !m.has_carrier || !o.has_power || !o.has_carrier ||
+      !o.addresses.contains(address) || rng_.chance(faults_.loss)) {
+    return;
+  }
+  feed_later(m, kNetlinkDelay, pulse::AddressClaimed{address, o.mac});
+}
+
+void World::perform(Machine&, const pulse::RunCommand&) {
+}
+
+void World::perform(Machine& m, const pulse::Keep& action) {
+  m.kept = action.kept;
+}
+
+void World::perform(Machine& m, const pulse::Answer& action) {
+  m.last_answer = action.ok;
+  say(std::string(name(m.node)) + " answers: " + action.text);
+}
+
+void World::perform(Machine& m, const pulse::Exit&) {
+  m.exited = true;
+}
+
+void World::perform(Machine& m, const LogEvent& action) {
+  say(std::string(name(m.node)) + " " + to_line(action));
+}
+
+// ---- What happens to machines ----
+
+void World::boot(Node node) {
+  Machine& m = machine(node);
+  if (m.has_power) {
+    return;
+  }
+  say(std::string(name(node)) + " boots");
+  m.has_power = true;
+  start_arbiter(node);
+  at(now_ + kLvsdStart, [this, node, life = m.life] {
+    if (machine(node).life == life) {
+      set_lvsd(node, true);
+    }
+  });
+}
+
+void World::lose_power(Node node) {
+  Machine& m = machine(node);
+  say(std::string(name(node)) + " loses power");
+  end_process(m);
+  m.has_power = false;
+  m.addresses.clear();
+  m.kept = {};
+  m.lvsd_ready = m.core_armed = m.core_wanted = false;
+}
+
+void World::stop_pulse(Node node) {
+  say(std::string(name(node)) + " pulse stop");
+  feed(machine(node), pulse::Stop{});
+}
+
+void World::switchover(Node node) {
+  say(std::string(name(node)) + " switchover");
+  feed(machine(node), pulse::Switchover{});
+}
+
+void World::set_carrier(Node node, bool up) {
+  Machine& m = machine(node);
+  if (m.has_carrier != up) {
+    say(std::string(name(node)) + (up ? " link up" : " link down"));
+    m.has_carrier = up;
+    feed(m, pulse::LinkChanged{kPublicDevice, up});
+  }
+}
+
+void World::set_lvsd(Node node, bool ready, int failed_restarts) {
+  Machine& m = machine(node);
+  if (!m.has_power) {
+    return;
+  }
+  say(std::string(name(node)) + (ready ? " lvsd ready" : " lvsd away"));
+  m.lvsd_ready = ready;
+  feed(m, pulse::LvsdChanged{ready, ready ? 0 : failed_restarts});
+  if (ready && m.core_wanted) {
+    arm_core(m);
+  }
+}
+
+void World::remove_address(Node node) {
+  Machine& m = machine(node);
+  if (!m.addresses.empty()) {
+    say(std::string(name(node)) + " address removed by somebody");
+    drop_address(m, m.addresses.begin()->first);
+  }
+}
+
+// ---- What happens to the network ----
+
+void World::cut(Node from, size_t path) {
+  say("cut path " + std::to_string(path) + " from " + name(from));
+  link(from, path).cut();
+}
+
+void World::mend(Node from, size_t path) {
+  say("mend path " + std::to_string(path) + " from " + name(from));
+  link(from, path).mend();
+}
+
+void World::cut_paths() {
+  for (size_t path = 0; path < kPaths; ++path) {
+    cut(Node::primary, path);
+    cut(Node::backup, path);
+  }
+}
+
+void World::split() {
+  say("segment split");
+  is_segment_split_ = true;
+  cut_paths();
+}
+
+void World::set_faults(const Faults& faults) {
+  faults_ = faults;
+  for (auto& direction : links_) {
+    for (Link& l : direction) {
+      l.set_faults(faults);
+    }
+  }
+}
+
+void World::heal() {
+  say("heal");
+  set_faults({});
+  is_segment_split_ = false;
+  for (auto& direction : links_) {
+    for (Link& l : direction) {
+      l.mend();
+    }
+  }
+  for (const Node node : {Node::primary, Node::backup}) {
+    boot(node);
+    set_carrier(node, true);
+    thaw_arbiter(node);
+    start_arbiter(node);
+    if (!machine(node).lvsd_ready) {
+      set_lvsd(node, true);
+    }
+  }
+  checkers_->healed();
+}
+
+void World::replay_something(Node to) {
+  Machine& m = machine(to);
+  std::vector<size_t> candidates;
+  for (size_t i = 0; i < recorded_.size(); ++i) {
+    if (recorded_[i].to == to) {
+      candidates.push_back(i);
+    }
+  }
+  if (!m.is_running() || candidates.empty()) {
+    return;
+  }
+  const Recorded old = recorded_[candidates[rng_.below(candidates.size())]];
+  const pulse::Status before = m.director->status(now_);
+  deliver(to, old.path, old.bytes);
+  checkers_->after_attack(to, before, m.director->status(now_));
+}
+
+void World::forge_something(Node to) {
+  Machine& m = machine(to);
+  if (!m.is_running()) {
+    return;
+  }
+  pulse::Heartbeat forged;
+  forged.node = other(to);
+  forged.role = pulse::Role::active;
+  forged.goodbye = rng_.chance(0.5);
+  forged.cluster_id = kClusterId;
+  forged.my_incarnation = rng_.next() | 1;
+  forged.your_incarnation = rng_.next() | 1;
+  forged.sequence = rng_.next() | 1;
+  forged.term = rng_.next();
+  const pulse::Key wrong_key = {'g', 'u', 'e', 's', 's'};
+  const pulse::Status before = m.director->status(now_);
+  feed(m, pulse::Heard{rng_.below(kPaths), pulse::decode(encode(forged, wrong_key), kKey)});
+  checkers_->after_attack(to, before, m.director->status(now_));
+}
+
+// ---- Questions ----
+
+std::vector<Node> World::holders() const {
+  std::vector<Node> holders;
+  for (const Machine& m : machines_) {
+    if (m.holds()) {
+      holders.push_back(m.node);
+    }
+  }
+  return holders;
+}
+
+bool World::is_healthy() const {
+  const bool machines_are = std::all_of(machines_.begin(), machines_.end(), [](const Machine& m) {
+    return m.has_power && m.has_carrier && m.is_running() && m.lvsd_ready;
+  });
+  const bool links_are = std::none_of(links_.begin(), links_.end(), [](const auto& direction) {
+    return std::any_of(direction.begin(), direction.end(),
+                       [](const Link& l) { return l.is_cut(); });
+  });
+  return machines_are && links_are && !is_segment_split_ && faults_.loss == 0;
+}
+
+bool World::is_served() const {
+  if (!announced_) {
+    return false;
+  }
+  const Machine& m = machine(*announced_);
+  return m.holds() && m.has_carrier && m.core_armed;
+}
+
+void World::watch_service() {
+  if (is_served()) {
+    if (unserved_since_) {
+      longest_silence_ = std::max(longest_silence_, now_ - *unserved_since_);
+    }
+    unserved_since_.reset();
+  } else if (!unserved_since_) {
+    unserved_since_ = now_;
+  }
+}
+
+Duration World::longest_silence() const {
+  return unserved_since_ ? std::max(longest_silence_, now_ - *unserved_since_) : longest_silence_;
+}
+
+void World::forget_silence() {
+  longest_silence_ = Duration{0};
+  unserved_since_.reset();
+}
+
+void World::say(const std::string& line) {
+  char time[32];
+  std::snprintf(time, sizeof time, "%10.4f  ",
+                std::chrono::duration<double>(now_ - kBeginning).count());
+  transcript_ += time + line + "\n";
+  for (const char c : line) {
+    mix(static_cast<uint8_t>(c));
+  }
+}
+
+void World::mix(uint64_t value) {
+  hash_ = (hash_ ^ value) * 0x100000001b3;
+}
+
+void World::violated(const std::string& invariant) {
+  violations_.push_back(invariant);
+  say("VIOLATED " + invariant);
+}
+
+}  // namespace lvs::sim

@@ -1,0 +1,174 @@
+// Two directors in virtual time: a second shell for pulse's very own core. The world performs the
+// actions of pulse::Director on model machines and links, through the real encoding and HMAC, and
+// feeds it events in the order of a queue keyed by (time, serial). Everything random comes from one
+// seed, so a seed is a history. See docs/SIMULATION.md.
+//
+// Virtual time starts at hour 1000: a time point that someone forgot to set is then long ago, not
+// now.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <queue>
+#include <string>
+#include <vector>
+
+#include "common/rng.h"
+#include "tests/sim/link.h"
+#include "tests/sim/machine.h"
+
+namespace lvs::sim {
+
+using namespace std::chrono_literals;
+using pulse::Node;
+
+inline constexpr TimePoint kBeginning{std::chrono::hours{1000}};
+inline constexpr int kEventsPerInstantMax = 1000;
+inline constexpr size_t kPaths = 2;
+
+struct Timing {
+  Duration keepalive = 1s;
+  Duration deadtime = 5s;
+  config::Failback failback;
+  bool split_guard = true;
+  bool alone = false;
+};
+
+// What the checkers look at, after each step of a director.
+struct StepReport {
+  const Machine& machine;
+  const pulse::Event& event;
+  pulse::State before;
+  pulse::State after;
+  const pulse::Step& step;
+  bool was_accepted;    // The event was a heartbeat that acted.
+  bool lease_was_over;  // It held addresses before a freeze, and their time was over when it woke.
+};
+
+class Checkers;
+
+class World {
+ public:
+  World(uint64_t seed, const Timing& timing);
+  ~World();
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  // What happens to machines and processes.
+  void boot(Node node);  // Power on, lvsd ready soon, arbiter started.
+  void lose_power(Node node);
+  void start_arbiter(Node node);
+  void kill_arbiter(Node node);
+  void freeze_arbiter(Node node);
+  void thaw_arbiter(Node node);
+  void stop_pulse(Node node);
+  void switchover(Node node);
+  void set_carrier(Node node, bool up);
+  void set_lvsd(Node node, bool ready, int failed_restarts = 0);
+  void remove_address(Node node);  // Somebody else does.
+
+  // What happens to the network. A path's direction is named by its sender.
+  void cut(Node from, size_t path);
+  void mend(Node from, size_t path);
+  void cut_paths();  // All heartbeat paths, both directions.
+  void split();      // And the segment of the clients.
+  void set_faults(const Faults& faults);
+  void heal();  // Everything that the chaos broke works again.
+
+  // An attacker on the segment.
+  void replay_something(Node to);
+  void forge_something(Node to);
+
+  void run_for(Duration duration);
+  void run_until(TimePoint until);
+
+  // Questions.
+  TimePoint now() const { return now_; }
+  const Timing& timing() const { return timing_; }
+  Machine& machine(Node node) { return machines_[index(node)]; }
+  const Machine& machine(Node node) const { return machines_[index(node)]; }
+  pulse::Status status(Node node) const { return machine(node).director->status(now_); }
+  pulse::State state(Node node) const { return machine(node).director->state(); }
+  std::vector<Node> holders() const;
+  bool is_healthy() const;           // No fault is in effect.
+  bool is_served() const;            // The client's frames reach a director that answers.
+  Duration longest_silence() const;  // Of the service, since forget_silence().
+  void forget_silence();
+  Rng& rng() { return rng_; }
+  Checkers& checkers() { return *checkers_; }
+
+  void say(const std::string& line);  // A line of the transcript.
+  void violated(const std::string& invariant);
+  const std::string& transcript() const { return transcript_; }
+  uint64_t history_hash() const { return hash_; }  // Of the transcript and of every delivery.
+  const std::vector<std::string>& violations() const { return violations_; }
+
+ private:
+  struct Item {
+    TimePoint at;
+    uint64_t serial;
+    std::function<void()> what;
+    bool operator<(const Item& o) const {
+      return at != o.at ? at > o.at : serial > o.serial;  // The queue's top is the earliest.
+    }
+  };
+  struct Recorded {
+    Node to;
+    size_t path;
+    std::vector<uint8_t> bytes;
+  };
+
+  static size_t index(Node node) { return node == Node::primary ? 0 : 1; }
+  static Node other(Node node) { return node == Node::primary ? Node::backup : Node::primary; }
+  pulse::Settings settings(Node node) const;
+  Link& link(Node from, size_t path) { return links_[index(from)][path]; }
+
+  void at(TimePoint when, std::function<void()> what);
+  void feed(Machine& machine, const pulse::Event& event);
+  void feed_later(Machine& machine, Duration delay, pulse::Event event);
+  void step(Machine& machine, const pulse::Event& event, bool lease_was_over = false);
+  void arm_timer(Machine& machine, std::optional<TimePoint> wake_at);
+  void end_process(Machine& machine);
+  void deliver(Node to, size_t path, const std::vector<uint8_t>& bytes);
+  void arm_core(Machine& machine);
+  void hold(Machine& machine, const pulse::FloatingAddress& address,
+            std::optional<std::chrono::seconds> lifetime);
+  void drop_address(Machine& machine, const Address& address);
+  void mix(uint64_t value);
+  void watch_service();
+
+  void perform(Machine& machine, const pulse::SendHeartbeat& action);
+  void perform(Machine& machine, const pulse::ArmCore&);
+  void perform(Machine& machine, const pulse::DisarmCore&);
+  void perform(Machine& machine, const pulse::AddAddress& action);
+  void perform(Machine& machine, const pulse::RenewAddress& action);
+  void perform(Machine& machine, const pulse::RemoveAddress& action);
+  void perform(Machine& machine, const pulse::Announce& action);
+  void perform(Machine& machine, const pulse::ProbeAddress& action);
+  void perform(Machine& machine, const pulse::RunCommand& action);
+  void perform(Machine& machine, const pulse::Keep& action);
+  void perform(Machine& machine, const pulse::Answer& action);
+  void perform(Machine& machine, const pulse::Exit&);
+  void perform(Machine& machine, const LogEvent& action);
+
+  Timing timing_;
+  Rng rng_;
+  TimePoint now_ = kBeginning;
+  uint64_t serial_ = 0;
+  std::priority_queue<Item> queue_;
+  std::array<Machine, 2> machines_;
+  std::array<std::array<Link, kPaths>, 2> links_;
+  Faults faults_;
+  bool is_segment_split_ = false;
+  std::optional<Node> announced_;  // Where the clients' neighbour caches point.
+  std::vector<Recorded> recorded_;
+  std::optional<TimePoint> unserved_since_;
+  Duration longest_silence_{0};
+  std::string transcript_;
+  uint64_t hash_ = 0xcbf29ce484222325;
+  std::vector<std::string> violations_;
+  std::unique_ptr<Checkers> checkers_;
+};
+
+}  // namespace lvs::sim
