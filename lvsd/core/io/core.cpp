@@ -1,34 +1,506 @@
 #include "lvsd/core/io/core.h"
 
+#include <bpf/bpf.h>
+#include <net/if.h>
+
+#include <algorithm>
+#include <boost/asio/steady_timer.hpp>
+
+#include "common/time.h"
+#include "lvsd/bpf/tcp_states.h"
+#include "lvsd/core/chain.h"
+#include "lvsd/core/io/devices.h"
+#include "lvsd/core/io/nft.h"
+#include "lvsd/core/io/programs.h"
+#include "lvsd/core/io/state.h"
+#include "lvsd/core/io/watch.h"
+
 namespace lvs::core {
 
-class Core::Impl {};
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr uint32_t kConnectionsMin = 1024;
+constexpr uint32_t kConnectionsMax = 1 << 24;
+constexpr auto kTick = 1s;      // Sweep, trash, rates.
+constexpr auto kSettle = 10ms;  // A burst of link and filter events is looked at once.
+constexpr uint64_t kSecondNs = 1'000'000'000;
+
+template <typename... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+void initialise(lvs_config& config, uint32_t connections_max) {
+  config = {};
+  config.magic = LVS_LAYOUT_MAGIC;
+  config.version = LVS_LAYOUT_VERSION;
+  config.route_epoch = 1;
+  config.connections_max = connections_max;
+  for (size_t i = 0; i < LVS_TIMEOUTS; ++i) {
+    config.timeouts[i] = lvs_timeout_defaults[i] * kSecondNs;
+  }
+}
+
+LogEvent event(Level level, const std::string& name,
+               std::vector<std::pair<std::string, std::string>> fields = {}) {
+  return {level, name, "", std::move(fields)};
+}
+
+}  // namespace
+
+class Core::Impl {
+ public:
+  Impl(boost::asio::io_context& io, CoreOptions options, LogFn log, Programs programs,
+       bool is_adopted)
+      : io_(io),
+        options_(std::move(options)),
+        log_(std::move(log)),
+        programs_(std::move(programs)),
+        is_adopted_(is_adopted),
+        state_(programs_, Clock::now()),
+        tick_(io),
+        settle_(io) {}
+
+  Result<Ok> start() {
+    attach_where_found();
+    if (auto ok = put_in_place(); !ok) {
+      return ok;
+    }
+    const Watched on{.nft_table = [this] { repair_chain(); },
+                     .next_hops = [this] { forget_next_hops(); },
+                     .attachments = [this] { settle(); }};
+    if (auto ok = Watch::start(io_, on, watch_); !ok) {
+      return ok;
+    }
+    wait_tick();
+    return Ok{};
+  }
+
+  Result<ipvs::Reply> handle(const ipvs::Request& request) {
+    return std::visit([this](const auto& one) { return execute(one); }, request);
+  }
+
+  bool armed() { return programs_.config().armed != 0; }
+
+  Result<Ok> set_armed(bool is_armed) {
+    __atomic_store_n(&programs_.config().armed, is_armed ? 1U : 0U, __ATOMIC_RELEASE);
+    log_(event(Level::notice, "core-armed", {{"armed", is_armed ? "yes" : "no"}}));
+    return write_chain();
+  }
+
+  Result<Ok> set_interfaces(std::vector<std::string> interfaces) {
+    options_.interfaces = std::move(interfaces);
+    return put_in_place();
+  }
+
+  CoreStatus status() {
+    CoreStatus status;
+    status.armed = armed();
+    status.adopted = is_adopted_;
+    for (const auto& [name, index] : attached_) {
+      status.interfaces.push_back(name);
+    }
+    status.connections = state_.bound_connections();
+    status.templates = state_.templates();
+    status.connections_max = programs_.config().connections_max;
+    status.repairs = repairs_;
+    return status;
+  }
+
+  int program_fd(Hook hook) const { return programs_.program_fd(hook); }
+
+ private:
+  // --- commands ---
+
+  Result<ipvs::Reply> apply(Result<Changes> changes) {
+    if (!changes) {
+      return changes.error();
+    }
+    if (auto ok = state_.write(*changes, Clock::now()); !ok) {
+      return ok.error();
+    }
+    if (!changes->services.empty() || !changes->services_gone.empty()) {
+      if (auto ok = write_chain(); !ok) {
+        return ok.error();
+      }
+    }
+    settle();
+    return ipvs::Reply(ipvs::Ack{});
+  }
+
+  Result<ipvs::Reply> execute(const ipvs::NewService& request) {
+    return apply(state_.table().new_service(request.key, request.service));
+  }
+  Result<ipvs::Reply> execute(const ipvs::SetService& request) {
+    return apply(state_.table().set_service(request.key, request.service, request.flags_mask));
+  }
+  Result<ipvs::Reply> execute(const ipvs::DelService& request) {
+    return apply(state_.table().del_service(request.key, Clock::now()));
+  }
+  Result<ipvs::Reply> execute(const ipvs::NewDest& request) {
+    return apply(state_.table().new_dest(request.service, request.key, request.dest));
+  }
+  Result<ipvs::Reply> execute(const ipvs::SetDest& request) {
+    return apply(state_.table().set_dest(request.service, request.key, request.dest));
+  }
+  Result<ipvs::Reply> execute(const ipvs::DelDest& request) {
+    return apply(state_.table().del_dest(request.service, request.key, Clock::now()));
+  }
+  Result<ipvs::Reply> execute(const ipvs::Flush&) {
+    return apply(state_.table().flush(Clock::now()));
+  }
+
+  Result<ipvs::Reply> execute(const ipvs::GetService& request) {
+    const auto* entry = state_.table().find(request.key);
+    if (entry == nullptr) {
+      return Error{ESRCH, "no virtual service " + to_string(request.key)};
+    }
+    return ipvs::Reply(std::vector{state_.status_of(request.key, *entry)});
+  }
+  Result<ipvs::Reply> execute(const ipvs::GetServices&) {
+    std::vector<ipvs::ServiceStatus> all;
+    for (const auto& [key, entry] : state_.table().services()) {
+      all.push_back(state_.status_of(key, entry));
+    }
+    return ipvs::Reply(std::move(all));
+  }
+  Result<ipvs::Reply> execute(const ipvs::GetDests& request) {
+    const auto* entry = state_.table().find(request.service);
+    return ipvs::Reply(entry == nullptr ? std::vector<ipvs::DestStatus>{}
+                                        : state_.servers_of(*entry));
+  }
+
+  Result<ipvs::Reply> execute(const ipvs::NewDaemon&) {
+    return Error{EOPNOTSUPP, "the embedded core has no connection sync"};
+  }
+  Result<ipvs::Reply> execute(const ipvs::DelDaemon&) {
+    return Error{ESRCH, "no sync daemon is running"};
+  }
+  Result<ipvs::Reply> execute(const ipvs::GetDaemons&) {
+    return ipvs::Reply(std::vector<ipvs::SyncDaemon>{});
+  }
+
+  Result<ipvs::Reply> execute(const ipvs::SetConfig& request) {
+    if (auto ok = state_.set_timeouts(request.timeouts); !ok) {
+      return ok.error();
+    }
+    return ipvs::Reply(ipvs::Ack{});
+  }
+  Result<ipvs::Reply> execute(const ipvs::GetConfig&) { return ipvs::Reply(state_.timeouts()); }
+  Result<ipvs::Reply> execute(const ipvs::GetInfo&) {
+    ipvs::Info info;
+    info.connection_table_size = programs_.config().connections_max;
+    return ipvs::Reply(info);
+  }
+
+  Result<ipvs::Reply> execute(const ipvs::Zero& request) {
+    if (request.key) {
+      const auto* entry = state_.table().find(*request.key);
+      if (entry == nullptr) {
+        return Error{ESRCH, "no virtual service " + to_string(*request.key)};
+      }
+      state_.zero(*entry);
+      return ipvs::Reply(ipvs::Ack{});
+    }
+    for (const auto& [key, entry] : state_.table().services()) {
+      state_.zero(entry);
+    }
+    return ipvs::Reply(ipvs::Ack{});
+  }
+
+  Result<ipvs::Reply> execute(const ipvs::GetConnections&) {
+    return ipvs::Reply(state_.connections());
+  }
+  Result<ipvs::Reply> execute(const ipvs::GetDrops&) { return ipvs::Reply(state_.drops()); }
+  Result<ipvs::Reply> execute(const ipvs::KillConnections& request) {
+    if (!request.prefix.is_v4() || request.length > 32) {
+      return Error{EINVAL, "expected an IPv4 prefix"};
+    }
+    lvs_sweep ask{};
+    ask.kill = 1;
+    ask.prefix = request.prefix.masked(request.length).v4_network();
+    ask.mask = request.length == 0 ? 0 : htonl(~0U << (32 - request.length));
+    const auto swept = programs_.sweep(ask);
+    if (!swept) {
+      return swept.error();
+    }
+    return ipvs::Reply(ipvs::Killed{swept->killed});
+  }
+
+  // --- what stands in the namespace ---
+
+  Result<Ok> write_chain() {
+    std::vector<ipvs::ServiceKey> keys;
+    for (const auto& [key, entry] : state_.table().services()) {
+      keys.push_back(key);
+    }
+    auto ok = nft_.run(chain_script(keys, armed()));
+    if (!ok) {
+      log_(event(Level::error, "core-chain-failed", {{"error", ok.error().what}}));
+    }
+    return ok;
+  }
+
+  void repair_chain() {
+    if (write_chain()) {
+      ++repairs_;
+      log_(event(Level::warning, "core-repaired", {{"what", "nft table ip lvs"}}));
+    }
+  }
+
+  void forget_next_hops() {
+    __atomic_add_fetch(&programs_.config().route_epoch, 1, __ATOMIC_RELEASE);
+  }
+
+  std::set<std::string> wanted_interfaces() const {
+    if (!options_.interfaces.empty()) {
+      return {options_.interfaces.begin(), options_.interfaces.end()};
+    }
+    std::vector<Address> addresses;
+    bool has_marks = false;
+    for (const auto& [key, entry] : state_.table().services()) {
+      if (const auto* by_address = std::get_if<ipvs::AddressKey>(&key)) {
+        addresses.push_back(by_address->address);
+      } else {
+        has_marks = true;  // The mark does not tell where its packets come in.
+      }
+      for (const auto& server : entry.servers) {
+        addresses.push_back(server.key.address);
+      }
+    }
+    return devices_of(addresses, has_marks);
+  }
+
+  // Everything that forwarding stands on; puts back what is missing. The chain belongs to ipvs0:
+  // its rules hold the device's index.
+  Result<Ok> put_in_place() {
+    const auto pair = ensure_pair();
+    if (!pair) {
+      return pair.error();
+    }
+    const bool is_first = pair_index_ == 0;
+    if (pair->index != pair_index_) {
+      pair_index_ = pair->index;
+      if (auto ok = write_chain(); !ok) {
+        return ok;
+      }
+      if (!is_first) {
+        count_repair("device ipvs0");
+      }
+    }
+    if (auto ok = attach(kIpvs0, pair->index, Hook::ipvs0_egress, is_first || pair->made); !ok) {
+      return ok;
+    }
+    return attach_interfaces();
+  }
+
+  // An interface that lost its address may still carry flows: it is let go only when the
+  // administrator names others.
+  Result<Ok> attach_interfaces() {
+    auto wanted = wanted_interfaces();
+    for (const auto& [name, index] : attached_) {
+      if (options_.interfaces.empty()) {
+        wanted.insert(name);
+      } else if (!wanted.contains(name)) {
+        (void)detach(index, Hook::nic_ingress);
+      }
+    }
+    std::map<std::string, int> now;
+    std::optional<Error> first_error;
+    for (const auto& name : wanted) {
+      const auto index = static_cast<int>(::if_nametoindex(name.c_str()));
+      if (index == 0) {
+        continue;
+      }
+      const auto known = attached_.find(name);
+      const bool is_new = known == attached_.end() || known->second != index;
+      if (auto ok = attach(name, index, Hook::nic_ingress, is_new); !ok) {
+        log_(event(Level::error, "core-attach-failed", {{"error", ok.error().what}}));
+        first_error = ok.error();
+        continue;
+      }
+      now[name] = index;
+    }
+    attached_ = std::move(now);
+    return first_error ? Result<Ok>(*first_error) : Result<Ok>(Ok{});
+  }
+
+  // Devices on which an earlier process attached: theirs are replaced, not repaired.
+  void attach_where_found() {
+    for (const auto& device : devices()) {
+      bool made_clsact = false;
+      if (attached_program(device.index, Hook::nic_ingress) &&
+          programs_.attach(device.index, Hook::nic_ingress, made_clsact)) {
+        attached_[device.name] = device.index;
+      }
+    }
+  }
+
+  Result<Ok> attach(const std::string& name, int index, Hook hook, bool is_new) {
+    bool made_clsact = false;
+    const auto outcome = programs_.attach(index, hook, made_clsact);
+    if (!outcome) {
+      return outcome.error();
+    }
+    if (made_clsact) {
+      remember_clsact(static_cast<uint32_t>(index));
+    }
+    if (*outcome == AttachOutcome::attached && !is_new) {
+      count_repair("TC filter on " + name);
+    } else if (*outcome == AttachOutcome::attached) {
+      log_(event(Level::info, "core-attached", {{"device", name}}));
+    }
+    return Ok{};
+  }
+
+  void remember_clsact(uint32_t index) {
+    for (auto& slot : programs_.config().own_clsact) {
+      if (slot == 0 || slot == index) {
+        slot = index;
+        return;
+      }
+    }
+  }
+
+  void count_repair(const std::string& what) {
+    ++repairs_;
+    log_(event(Level::warning, "core-repaired", {{"what", what}}));
+  }
+
+  // --- time ---
+
+  void settle() {
+    if (is_settling_) {
+      return;
+    }
+    is_settling_ = true;
+    settle_.expires_after(kSettle);
+    settle_.async_wait([this](const boost::system::error_code& error) {
+      is_settling_ = false;
+      if (error) {
+        return;
+      }
+      if (auto ok = put_in_place(); !ok) {
+        log_(event(Level::error, "core-attach-failed", {{"error", ok.error().what}}));
+      }
+    });
+  }
+
+  void wait_tick() {
+    tick_.expires_after(kTick);
+    tick_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) {
+        tick();
+        wait_tick();
+      }
+    });
+  }
+
+  void tick() {
+    const auto now = Clock::now();
+    if (state_.bound_connections() != 0 || state_.templates() != 0) {
+      if (auto swept = programs_.sweep({}); !swept) {
+        log_(event(Level::error, "core-sweep-failed", {{"error", swept.error().what}}));
+      }
+    }
+    state_.collect(now);
+    state_.estimate(now);
+  }
+
+  boost::asio::io_context& io_;
+  CoreOptions options_;
+  LogFn log_;
+  Programs programs_;
+  bool is_adopted_;
+  State state_;
+  Nft nft_;
+  std::unique_ptr<Watch> watch_;
+  boost::asio::steady_timer tick_;
+  boost::asio::steady_timer settle_;
+  bool is_settling_ = false;
+  int pair_index_ = 0;
+  std::map<std::string, int> attached_;
+  uint64_t repairs_ = 0;
+};
+
+Result<std::unique_ptr<Core>> Core::open(boost::asio::io_context& io, CoreOptions options,
+                                         LogFn log) {
+  auto found = find_attached();
+  if (!found && found.error().code != ENOENT) {
+    log(event(Level::warning, "core-not-taken-over", {{"why", found.error().what}}));
+  }
+  const auto connections = std::clamp(options.connections_max, kConnectionsMin, kConnectionsMax);
+  auto programs = Programs::load(found ? &*found : nullptr, connections);
+  if (!programs) {
+    return programs.error();
+  }
+  if (!found) {
+    initialise(programs->config(), connections);
+  }
+  const bool is_adopted = static_cast<bool>(found);
+  auto impl = std::make_unique<Impl>(io, std::move(options), std::move(log), std::move(*programs),
+                                     is_adopted);
+  if (auto ok = impl->start(); !ok) {
+    return ok.error();
+  }
+  return std::unique_ptr<Core>(new Core(std::move(impl)));
+}
+
+Result<Ok> Core::remove() {
+  std::set<uint32_t> own_clsact;
+  if (auto found = find_attached()) {
+    const uint32_t zero = 0;
+    lvs_config config{};
+    bpf_map_lookup_elem((*found)[static_cast<size_t>(Map::config)].get(), &zero, &config);
+    own_clsact.insert(std::begin(config.own_clsact), std::end(config.own_clsact));
+  }
+  std::optional<Error> failed;
+  const auto note = [&](const Result<Ok>& done) {
+    if (!done && !failed) {
+      failed = done.error();
+    }
+  };
+  // The chain first: what it would still copy belongs to the stack from now on.
+  note(Nft().run(chain_removal()));
+  for (const auto& device : devices()) {
+    if (!attached_program(device.index, Hook::nic_ingress)) {
+      continue;
+    }
+    note(detach(device.index, Hook::nic_ingress));
+    if (own_clsact.contains(static_cast<uint32_t>(device.index))) {
+      remove_clsact(device.index);
+    }
+  }
+  note(remove_pair());
+  return failed ? Result<Ok>(*failed) : Result<Ok>(Ok{});
+}
 
 Core::Core(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {
 }
 Core::~Core() = default;
 
-Result<std::unique_ptr<Core>> Core::open(boost::asio::io_context&, CoreOptions, LogFn) {
-  return Error{ENOSYS, "the embedded core is not in this build"};
-}
-
-Result<Ok> Core::remove() {
-  return Ok{};
-}
-Result<ipvs::Reply> Core::handle(const ipvs::Request&) {
-  return Error{ENOSYS, "the embedded core is not in this build"};
+Result<ipvs::Reply> Core::handle(const ipvs::Request& request) {
+  return impl_->handle(request);
 }
 bool Core::armed() const {
-  return false;
+  return impl_->armed();
 }
-Result<Ok> Core::set_armed(bool) {
-  return Ok{};
+Result<Ok> Core::set_armed(bool is_armed) {
+  return impl_->set_armed(is_armed);
 }
-Result<Ok> Core::set_interfaces(std::vector<std::string>) {
-  return Ok{};
+Result<Ok> Core::set_interfaces(std::vector<std::string> interfaces) {
+  return impl_->set_interfaces(std::move(interfaces));
 }
 CoreStatus Core::status() const {
-  return {};
+  return impl_->status();
+}
+int Core::nic_ingress_fd() const {
+  return impl_->program_fd(Hook::nic_ingress);
+}
+int Core::ipvs0_egress_fd() const {
+  return impl_->program_fd(Hook::ipvs0_egress);
 }
 
 }  // namespace lvs::core

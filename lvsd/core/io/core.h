@@ -65,6 +65,10 @@ class Core {
 
   CoreStatus status() const;
 
+  // For measurements and packet tests: one frame through a program, without a device.
+  int nic_ingress_fd() const;
+  int ipvs0_egress_fd() const;
+
  private:
   class Impl;
   explicit Core(std::unique_ptr<Impl> impl);

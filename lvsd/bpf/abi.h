@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The layout that the programs in the kernel and lvsd in user space share: keys, entries and limits
+ * of the maps.
+ *
+ * It outlives both: a new lvsd takes over the maps of an old one when magic and version are equal,
+ * so whoever changes a struct here raises LVS_LAYOUT_VERSION. Addresses and ports are in network
+ * order (__be32, __be16), all else in host order. Times are nanoseconds of CLOCK_MONOTONIC_COARSE,
+ * as bpf_ktime_get_coarse_ns() gives them.
+ */
+#pragma once
+
+#include <linux/types.h>
+
+#ifdef __cplusplus
+#define LVS_ASSERT(condition) static_assert(condition)
+#define LVS_OFFSET(type, member) offsetof(type, member)
+#include <cstddef>
+#else
+#define LVS_ASSERT(condition) _Static_assert(condition, #condition)
+#define LVS_OFFSET(type, member) __builtin_offsetof(type, member)
+#endif
+
+#define LVS_LAYOUT_MAGIC 0x4c56534cU
+#define LVS_LAYOUT_VERSION 1U
+
+#define LVS_SERVICES_MAX 4096U
+#define LVS_DESTS_MAX 8192U /* Over all services, removed ones with connections included. */
+#define LVS_DESTS_PER_SERVICE_MAX 1024U
+#define LVS_SEQUENCE_MAX 16384U /* Turns of one rr or wrr cycle. */
+#define LVS_DEVICES_MAX 64U
+#define LVS_SLOTS_MAX 262144U /* Of all slices together. */
+
+/* The 5-tuple of a packet as it arrives: client to VIP, or real server to client. Templates use the
+ * same struct: masked client in saddr, VIP or firewall mark in daddr, client port 0. */
+struct lvs_key {
+  __be32 saddr;
+  __be32 daddr;
+  __be16 sport;
+  __be16 dport;
+  __u8 protocol;
+  __u8 zero[3];
+};
+LVS_ASSERT(sizeof(struct lvs_key) == 16);
+
+/* Next hop that a flow used last, good until its touch time and while the epoch is the
+ * configuration's. */
+struct lvs_route {
+  __u32 epoch;
+  __u32 ifindex; /* 0: nothing remembered. */
+  __u8 dmac[6];
+  __u8 smac[6];
+  __u16 mtu;
+  __u16 zero;
+};
+LVS_ASSERT(sizeof(struct lvs_route) == 24);
+
+enum lvs_direction { LVS_TO_SERVER = 0, LVS_TO_CLIENT = 1 };
+
+/* One direction of a connection. The entry of the packets to the server is the connection itself;
+ * that of the replies has what rewriting needs and the key of the first. The first 64 bytes are all
+ * that a packet in mid-flow touches. */
+struct lvs_flow {
+  __u64 word;     /* See LVS_WORD_*. Replies: only the generation. */
+  __u64 expires;  /* Of the connection; dead ones: time of death. */
+  __u64 touch;    /* When expires and route are to be renewed. */
+  __be32 address; /* What the packet's destination (replies: source) becomes. */
+  __be16 port;
+  __u8 direction;
+  __u8 zero;
+  __u32 dest;
+  __u32 zero2;
+  struct lvs_route route;
+  /* cold */
+  struct lvs_key other;        /* Key of the other direction's entry. */
+  struct lvs_key template_key; /* When controlled. */
+  __u32 template_generation;   /* 0: not controlled. */
+  __u32 service;
+  __u64 created;
+  __u64 zero3[2];
+};
+LVS_ASSERT(LVS_OFFSET(struct lvs_flow, other) == 64);
+LVS_ASSERT(sizeof(struct lvs_flow) == 128);
+
+/* The word of a connection changes by compare-and-swap alone. Whoever sets DEAD unbinds it from its
+ * real server and deletes both entries: exactly once. The generation tells an entry from another
+ * that took over its memory or key. */
+#define LVS_WORD_STATE 0xffULL
+#define LVS_WORD_ACTIVE 0x100ULL /* Counts in the real server's active connections. */
+#define LVS_WORD_DEAD 0x200ULL
+#define LVS_WORD_NOOUTPUT 0x400ULL /* No reply is ever seen (direct routing, tunnel). */
+#define LVS_WORD_GENERATION_SHIFT 32
+
+struct lvs_template {
+  __u64 word; /* See LVS_TEMPLATE_*. */
+  __u64 expires;
+  __u64 timeout;
+  __be16 port; /* As listed; 0 for mark and any-port services. */
+  __u16 zero;
+  __u32 dest;
+  __u64 zero2[3];
+};
+LVS_ASSERT(sizeof(struct lvs_template) == 56);
+
+#define LVS_TEMPLATE_CONTROLLED 0xffffffULL /* Number of living connections under it. */
+#define LVS_TEMPLATE_ASSURED 0x1000000ULL
+#define LVS_TEMPLATE_DEAD 0x2000000ULL
+#define LVS_TEMPLATE_GENERATION_SHIFT 32
+
+enum lvs_service_kind { LVS_BY_ADDRESS = 0, LVS_BY_MARK = 1 };
+
+struct lvs_service_key {
+  __be32 address; /* Or the mark, in host order. */
+  __be16 port;
+  __u8 protocol; /* 0 with a mark. */
+  __u8 kind;
+};
+LVS_ASSERT(sizeof(struct lvs_service_key) == 8);
+
+struct lvs_stats {
+  __u64 connections;
+  __u64 in_packets;
+  __u64 in_bytes;
+  __u64 out_packets;
+  __u64 out_bytes;
+};
+LVS_ASSERT(sizeof(struct lvs_stats) == 40);
+
+/* A service is one word: where its slice begins (high half) and the turn of its rr or wrr cycle
+ * (low half). lvsd prepares a new slice beside the old and switches with one store; the scheduler
+ * advances the turn by compare-and-swap, so a turn of the old slice never lands in the new one. */
+struct lvs_service {
+  __u64 current; /* Slice 0 is never used: 0 means no service. */
+  struct lvs_service_key key;
+  struct lvs_stats stats; /* Of real servers that were removed; lvsd's. */
+  __u64 zero;
+};
+LVS_ASSERT(sizeof(struct lvs_service) == 64);
+
+#define LVS_SERVICE_PERSISTENT 0x1U
+
+enum lvs_scheduler {
+  LVS_RR = 1,
+  LVS_WRR,
+  LVS_LC,
+  LVS_WLC,
+  LVS_SED,
+  LVS_NQ,
+  LVS_FO,
+  LVS_OVF,
+};
+
+/* A slice: header, then `dests` slots in the order of the table (newest first), then `sequence`
+ * slots, one a turn. */
+struct lvs_slot {
+  __u32 dest;
+  __s32 weight;
+};
+struct lvs_slice {
+  __u32 scheduler;
+  __u32 flags;
+  __u32 timeout; /* Persistence, seconds. */
+  __be32 netmask;
+  __u32 dests;
+  __u32 sequence;
+  __u32 zero[2];
+};
+#define LVS_SLICE_SLOTS 4U /* Header in slots. */
+LVS_ASSERT(sizeof(struct lvs_slot) == 8);
+LVS_ASSERT(sizeof(struct lvs_slice) == LVS_SLICE_SLOTS * sizeof(struct lvs_slot));
+
+enum lvs_dest_use { LVS_DEST_FREE = 0, LVS_DEST_AVAILABLE = 1, LVS_DEST_REMOVED = 2 };
+
+struct lvs_dest {
+  /* lvsd's */
+  __be32 address;
+  __be16 port;
+  __u8 forward;
+  __u8 use;
+  __s32 weight;
+  __u32 upper_threshold;
+  __u32 lower_threshold;
+  __u32 service;
+  struct lvs_service_key service_key; /* Whose it was: adding it again finds it here. */
+  __u32 tunnel[2];
+  __u64 zero[3];
+  /* the packet path's, and the sweeper's */
+  __u32 active;
+  __u32 total; /* Active and inactive. */
+  __u32 persistent;
+  __u32 overload;
+  __u64 zero2[6];
+};
+LVS_ASSERT(LVS_OFFSET(struct lvs_dest, active) == 64);
+LVS_ASSERT(sizeof(struct lvs_dest) == 128);
+
+#define LVS_TIMEOUT_UDP 15U /* Index behind the TCP states. */
+#define LVS_TIMEOUTS 16U
+
+struct lvs_config {
+  __u32 magic;
+  __u32 version;
+  __u32 armed;
+  __u32 route_epoch;
+  __u32 connections_max;
+  __u32 zero;
+  __u64 timeouts[LVS_TIMEOUTS];
+  __u64
+      reclaim_at; /* The packet path's: not before this time may a full table be searched again. */
+  __u32 own_clsact[LVS_DEVICES_MAX]; /* Devices whose clsact lvsd made, by index; 0: free. */
+  __u64 zero2[4];
+};
+LVS_ASSERT(sizeof(struct lvs_config) == 448);
+
+#define LVS_TOUCH_NS 250000000ULL /* A flow renews its expiry and next hop so often. */
+#define LVS_CONTROLLER_RETRY_NS 60000000000ULL
+#define LVS_DEAD_NS 1000000000ULL /* So long dead: whoever killed it failed to delete it. */
+
+/* Why a packet was dropped or left to the stack; lvsd/core/drops.h has the names. */
+enum lvs_drop {
+  LVS_DROP_MALFORMED = 0,
+  LVS_DROP_NOT_ARMED,
+  LVS_DROP_NO_SERVICE,
+  LVS_DROP_NOT_NEW,
+  LVS_DROP_ANY_PORT_NOT_PERSISTENT,
+  LVS_DROP_NO_DESTINATION,
+  LVS_DROP_DESTINATION_REMOVED,
+  LVS_DROP_TABLE_FULL,
+  LVS_DROP_RACE,
+  LVS_DROP_NO_ROUTE,
+  LVS_DROP_TOO_BIG,
+  LVS_DROP_TTL,
+  LVS_PASS_FRAGMENT,
+  LVS_PASS_REUSED_BY_SERVER,
+  LVS_DROPS,
+};
+
+/* What the sweep program is asked and answers. */
+struct lvs_sweep {
+  __be32 prefix; /* Kill: clients in prefix/mask. */
+  __be32 mask;
+  __u32 kill; /* 0: only what has expired. */
+  __u32 killed;
+  __u32 seen;
+  __u32 zero;
+};

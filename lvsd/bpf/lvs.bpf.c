@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The life of a packet in the embedded core, top to bottom.
+ *
+ * nic_ingress sees every frame of a device first. A packet of a known flow, from the client or from
+ * the real server, is translated and sent on from here and never meets the stack. Any other goes
+ * the ordinary way: raw, mangle (where iptables marks it), the INPUT filter. Behind them the nft
+ * chain of `table ip lvs` copies a packet of a service to device ipvs0, where ipvs0_egress does
+ * what ip_vs does at LOCAL_IN: connection, service, template, scheduler.
+ *
+ * sweep is run by lvsd once a second and takes out what has expired. */
+#include "lvsd/bpf/connect.h"
+#include "lvsd/bpf/transmit.h"
+
+/* nft has copied and thereby routed the packet: its TTL is one less already. */
+enum hook { AT_NIC, AT_IPVS0 };
+
+static __always_inline int is_reuse(const struct packet* packet, const struct lvs_flow* flow,
+                                    __u64 word) {
+  const __u8 state = word & LVS_WORD_STATE;
+  return (packet->tcp_flags & LVS_TCP_FLAG_SYN) && !flow->template_generation &&
+         (state == LVS_TCP_TIME_WAIT || state == LVS_TCP_CLOSE);
+}
+
+/* Client to server. */
+static __always_inline int forward(struct __sk_buff* skb, const struct packet* packet,
+                                   struct lvs_flow* flow, __u64 word,
+                                   const struct lvs_config* config, enum hook hook, __u64 now) {
+  const struct lvs_dest* dest = dest_of(flow->dest);
+  if (!dest || dest->use != LVS_DEST_AVAILABLE) {
+    return drop(LVS_DROP_DESTINATION_REMOVED);
+  }
+  const struct translation to = {.address = flow->address,
+                                 .port = flow->port,
+                                 .direction = LVS_TO_SERVER,
+                                 .keep_ttl = hook == AT_IPVS0};
+  const __u32 generation = generation_of(word);
+  const __u8 state = word & LVS_WORD_STATE;
+  const int is_due = now >= flow->touch || flow->route.epoch != config->route_epoch;
+  if (is_due || (packet->key.protocol == IPPROTO_TCP &&
+                 lvs_tcp_step(LVS_TCP_IN, state, packet->tcp_flags) != state)) {
+    const struct segment segment = {.generation = generation,
+                                    .protocol = packet->key.protocol,
+                                    .sender = LVS_TCP_IN,
+                                    .tcp_flags = packet->tcp_flags};
+    advance_flow(flow, &segment, now);
+  }
+  if (generation_of(*(volatile __u64*)&flow->word) != generation) {
+    return drop(LVS_DROP_RACE);
+  }
+  if (is_due) {
+    flow->touch = now + LVS_TOUCH_NS;
+  }
+  count_packet(flow->dest, LVS_TO_SERVER, packet->bytes);
+  return transmit(skb, packet, &to, &flow->route, !is_due && hook == AT_NIC);
+}
+
+#define RARE_FLAGS (LVS_TCP_FLAG_SYN | LVS_TCP_FLAG_FIN | LVS_TCP_FLAG_RST)
+
+/* False: the connection behind this reply is gone, or the reply is not its. A real server that
+ * answers SYN with SYN+ACK on a connection that has ended talks to a client that reached it
+ * directly from the same port. */
+VERIFIED_ALONE int advance_by_reply(struct lvs_flow* reply, __u8 protocol, __u8 tcp_flags,
+                                    __u64 now) {
+  if (!reply) {
+    return 0;
+  }
+  struct lvs_key key = reply->other;
+  struct lvs_flow* flow = bpf_map_lookup_elem(&lvs_flows, &key);
+  if (!flow) {
+    return 0;
+  }
+  const __u64 word = flow->word;
+  const __u32 generation = generation_of(reply->word);
+  if ((word & LVS_WORD_DEAD) || generation_of(word) != generation) {
+    return 0;
+  }
+  const __u8 state = word & LVS_WORD_STATE;
+  const int is_new_at_server = (tcp_flags & LVS_TCP_FLAG_SYN) && !lvs_tcp_is_active(state);
+  if (now >= flow->expires || is_new_at_server) {
+    kill_flow(&key, flow, now);
+    if (is_new_at_server) {
+      count_drop(LVS_PASS_REUSED_BY_SERVER);
+    }
+    return 0;
+  }
+  const struct segment segment = {.generation = generation,
+                                  .protocol = protocol,
+                                  .sender = LVS_TCP_OUT,
+                                  .tcp_flags = tcp_flags};
+  advance_flow(flow, &segment, now);
+  return 1;
+}
+
+/* Server to client. */
+static __always_inline int reply(struct __sk_buff* skb, const struct packet* packet,
+                                 struct lvs_flow* flow, const struct lvs_config* config,
+                                 __u64 now) {
+  const struct translation to = {
+      .address = flow->address, .port = flow->port, .direction = LVS_TO_CLIENT};
+  const int is_due = now >= flow->touch || flow->route.epoch != config->route_epoch;
+  if (is_due || (packet->tcp_flags & RARE_FLAGS)) {
+    if (!advance_by_reply(flow, packet->key.protocol, packet->tcp_flags, now)) {
+      return LVS_PASS;
+    }
+    flow->touch = now + LVS_TOUCH_NS;
+  }
+  count_packet(flow->dest, LVS_TO_CLIENT, packet->bytes);
+  return transmit(skb, packet, &to, &flow->route, !is_due);
+}
+
+SEC("tc")
+int nic_ingress(struct __sk_buff* skb) {
+  struct packet packet = {};
+  if (skb->pkt_type != PACKET_HOST) {
+    return LVS_PASS;
+  }
+  const enum parsed parsed = parse(skb, &packet);
+  if (parsed == PARSED_FRAGMENT) {
+    count_drop(LVS_PASS_FRAGMENT);
+  }
+  if (parsed != PARSED_OURS) {
+    return LVS_PASS;
+  }
+  struct lvs_flow* flow = bpf_map_lookup_elem(&lvs_flows, &packet.key);
+  const struct lvs_config* config = config_of_core();
+  if (!flow || !config) {
+    return LVS_PASS;
+  }
+  const __u64 now = bpf_ktime_get_coarse_ns();
+  if (flow->direction == LVS_TO_CLIENT) {
+    return reply(skb, &packet, flow, config, now);
+  }
+  const __u64 word = flow->word;
+  if ((word & LVS_WORD_DEAD) || is_reuse(&packet, flow, word)) {
+    return LVS_PASS;
+  }
+  if (now >= flow->expires) {
+    kill_flow(&packet.key, flow, now);
+    return LVS_PASS;
+  }
+  return forward(skb, &packet, flow, word, config, AT_NIC, now);
+}
+
+static __always_inline int may_schedule(const struct packet* packet) {
+  const __u8 flags = packet->tcp_flags & (LVS_TCP_FLAG_SYN | LVS_TCP_FLAG_RST);
+  return packet->key.protocol == IPPROTO_UDP || flags == LVS_TCP_FLAG_SYN;
+}
+
+SEC("tc")
+int ipvs0_egress(struct __sk_buff* skb) {
+  struct packet packet = {};
+  const struct lvs_config* config = config_of_core();
+  if (!config || parse(skb, &packet) != PARSED_OURS) {
+    return drop(LVS_DROP_MALFORMED);
+  }
+  const __u64 now = bpf_ktime_get_coarse_ns();
+  struct lvs_flow* flow = bpf_map_lookup_elem(&lvs_flows, &packet.key);
+  if (flow && flow->direction == LVS_TO_SERVER) {
+    const __u64 word = flow->word;
+    if (word & LVS_WORD_DEAD) {
+      return drop(LVS_DROP_RACE);
+    }
+    if (now < flow->expires && !is_reuse(&packet, flow, word)) {
+      return forward(skb, &packet, flow, word, config, AT_IPVS0, now);
+    }
+    kill_flow(&packet.key, flow, now);
+  }
+  if (!may_schedule(&packet)) {
+    return drop(LVS_DROP_NOT_NEW);
+  }
+  if (!config->armed) {
+    return drop(LVS_DROP_NOT_ARMED);
+  }
+  flow = connect(&packet, skb->mark, config, now);
+  if (!flow) {
+    return TC_ACT_SHOT;
+  }
+  return forward(skb, &packet, flow, flow->word, config, AT_IPVS0, now);
+}
+
+struct sweeping {
+  __u64 now;
+  __u32 killed;
+  __u32 seen;
+  __be32 prefix;
+  __be32 mask;
+  __u32 kill;
+};
+
+static __always_inline int is_to_go(const struct sweeping* work, const struct lvs_key* key,
+                                    __u64 expires) {
+  return work->now >= expires || (work->kill && (key->saddr & work->mask) == work->prefix);
+}
+
+static long sweep_flow(void* map, struct lvs_key* key, struct lvs_flow* flow,
+                       struct sweeping* work) {
+  struct lvs_key copy = *key;
+  if (flow->direction == LVS_TO_CLIENT) {
+    struct lvs_key other = flow->other;
+    const struct lvs_flow* owner = bpf_map_lookup_elem(&lvs_flows, &other);
+    const int is_orphan = !owner || generation_of(owner->word) != generation_of(flow->word);
+    if (is_orphan && work->now >= flow->created + LVS_DEAD_NS) {
+      bpf_map_delete_elem(&lvs_flows, &copy);
+    }
+    return 0;
+  }
+  work->seen += 1;
+  if (flow->word & LVS_WORD_DEAD) {
+    if (work->now >= flow->expires + LVS_DEAD_NS) {
+      bpf_map_delete_elem(&lvs_flows, &copy);
+    }
+  } else if (is_to_go(work, key, flow->expires)) {
+    work->killed += kill_flow(&copy, flow, work->now);
+  }
+  return 0;
+}
+
+static long sweep_template(void* map, struct lvs_key* key, struct lvs_template* template,
+                           struct sweeping* work) {
+  struct lvs_key copy = *key;
+  const __u64 word = template->word;
+  if (word & LVS_TEMPLATE_DEAD) {
+    if (work->now >= template->expires + LVS_DEAD_NS) {
+      bpf_map_delete_elem(&lvs_templates, &copy);
+    }
+    return 0;
+  }
+  const int is_killed = work->kill && (key->saddr & work->mask) == work->prefix;
+  if (!is_killed && work->now < template->expires) {
+    return 0;
+  }
+  if (!is_killed && (word & LVS_TEMPLATE_CONTROLLED)) {
+    template->expires = work->now + LVS_CONTROLLER_RETRY_NS;
+    return 0;
+  }
+  kill_template(&copy, template, work->now, is_killed);
+  return 0;
+}
+
+SEC("syscall")
+int sweep(struct lvs_sweep* ask) {
+  struct sweeping work = {
+      .now = bpf_ktime_get_ns(), .prefix = ask->prefix, .mask = ask->mask, .kill = ask->kill};
+  bpf_for_each_map_elem(&lvs_flows, sweep_flow, &work, 0);
+  bpf_for_each_map_elem(&lvs_templates, sweep_template, &work, 0);
+  ask->killed = work.killed;
+  ask->seen = work.seen;
+  return 0;
+}
+
+char _license[] SEC("license") = "GPL";

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The maps, by name: a later lvsd finds them by these names (at most 15 bytes) behind the attached
+ * programs. Hash maps of connections are never LRU: what counts in a real server may not vanish
+ * unseen. */
+#pragma once
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "lvsd/bpf/abi.h"
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct lvs_config);
+} lvs_config SEC(".maps");
+
+/* Both directions of every connection. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 524288);
+  __type(key, struct lvs_key);
+  __type(value, struct lvs_flow);
+} lvs_flows SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 131072);
+  __type(key, struct lvs_key);
+  __type(value, struct lvs_template);
+} lvs_templates SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, LVS_SERVICES_MAX);
+  __type(key, struct lvs_service_key);
+  __type(value, __u32);
+} lvs_service_ids SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, LVS_SERVICES_MAX);
+  __type(key, __u32);
+  __type(value, struct lvs_service);
+} lvs_services SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, LVS_SLOTS_MAX);
+  __type(key, __u32);
+  __type(value, struct lvs_slot);
+} lvs_slots SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, LVS_DESTS_MAX);
+  __type(key, __u32);
+  __type(value, struct lvs_dest);
+} lvs_dests SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, LVS_DESTS_MAX);
+  __type(key, __u32);
+  __type(value, struct lvs_stats);
+} lvs_dest_stats SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, LVS_DROPS);
+  __type(key, __u32);
+  __type(value, __u64);
+} lvs_drops SEC(".maps");
+
+/* Entries under construction: too big for the stack, and no two packets of a CPU are in here at
+ * once. */
+struct scratch {
+  struct lvs_flow flow;
+  struct lvs_flow reply;
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct scratch);
+} lvs_scratch SEC(".maps");
+
+static __always_inline struct lvs_config* config_of_core(void) {
+  const __u32 zero = 0;
+  return bpf_map_lookup_elem(&lvs_config, &zero);
+}
+
+static __always_inline struct lvs_dest* dest_of(__u32 id) {
+  return bpf_map_lookup_elem(&lvs_dests, &id);
+}

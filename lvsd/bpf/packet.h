@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a frame says: an IPv4 packet of TCP or UDP for this machine, unfragmented, as a key and a
+ * few fields. */
+#pragma once
+
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+
+#include <bpf/bpf_endian.h>
+
+#include "lvsd/bpf/drops.h"
+
+#define IP_MORE_FRAGMENTS 0x2000
+#define IP_FRAGMENT_OFFSET 0x1fff
+#define TCP_CHECK_OFFSET 16
+#define UDP_CHECK_OFFSET 6
+#define TCP_HEADER 20U
+#define UDP_HEADER 8U
+
+struct packet {
+  struct lvs_key key;
+  __u32 bytes; /* Of the IP packet; of the whole train when it is a GSO packet. */
+  __u16 l4;    /* Offset of the TCP or UDP header in the frame. */
+  __u8 ttl;
+  __u8 tcp_flags; /* 0 for UDP. */
+};
+
+enum parsed { PARSED_OURS, PARSED_OTHER, PARSED_FRAGMENT };
+
+/* Headers beyond the linear part are pulled into it once. */
+static __always_inline int have_bytes(struct __sk_buff* skb, __u32 bytes) {
+  if ((void*)(long)skb->data + bytes <= (void*)(long)skb->data_end) {
+    return 1;
+  }
+  if (bytes > skb->len || bpf_skb_pull_data(skb, bytes)) {
+    return 0;
+  }
+  return (void*)(long)skb->data + bytes <= (void*)(long)skb->data_end;
+}
+
+static __always_inline enum parsed parse(struct __sk_buff* skb, struct packet* packet) {
+  if (skb->protocol != bpf_htons(ETH_P_IP) || skb->vlan_present ||
+      !have_bytes(skb, ETH_HLEN + sizeof(struct iphdr) + UDP_HEADER)) {
+    return PARSED_OTHER;
+  }
+  void* data = (void*)(long)skb->data;
+  void* end = (void*)(long)skb->data_end;
+  struct iphdr* ip = data + ETH_HLEN;
+  if ((void*)(ip + 1) > end || ip->version != 4 || ip->ihl < 5) {
+    return PARSED_OTHER;
+  }
+  if (ip->protocol != IPPROTO_TCP && ip->protocol != IPPROTO_UDP) {
+    return PARSED_OTHER;
+  }
+  if (ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_FRAGMENT_OFFSET)) {
+    return PARSED_FRAGMENT;
+  }
+  packet->key.saddr = ip->saddr;
+  packet->key.daddr = ip->daddr;
+  packet->key.protocol = ip->protocol;
+  packet->key.zero[0] = packet->key.zero[1] = packet->key.zero[2] = 0;
+  packet->ttl = ip->ttl;
+  packet->bytes = skb->len - ETH_HLEN;
+  packet->tcp_flags = 0;
+  const __u32 l4 = ETH_HLEN + ip->ihl * 4;
+  const int is_tcp = ip->protocol == IPPROTO_TCP;
+  packet->l4 = l4;
+  if (!have_bytes(skb, l4 + (is_tcp ? TCP_HEADER : UDP_HEADER))) {
+    return PARSED_OTHER;
+  }
+  data = (void*)(long)skb->data;
+  end = (void*)(long)skb->data_end;
+  if (l4 > ETH_HLEN + 60) {
+    return PARSED_OTHER;
+  }
+  __u8* header = data + l4;
+  if ((void*)(header + UDP_HEADER) > end) {
+    return PARSED_OTHER;
+  }
+  packet->key.sport = *(__be16*)header;
+  packet->key.dport = *(__be16*)(header + 2);
+  if (is_tcp) {
+    if ((void*)(header + TCP_HEADER) > end) {
+      return PARSED_OTHER;
+    }
+    packet->tcp_flags = header[13];
+  }
+  return PARSED_OURS;
+}

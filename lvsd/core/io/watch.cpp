@@ -1,0 +1,161 @@
+#include "lvsd/core/io/watch.h"
+
+#include <arpa/inet.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <string_view>
+
+#include "common/io/unique_fd.h"
+
+namespace lvs::core {
+
+namespace {
+
+constexpr int kReceiveBuffer = 1 << 20;
+
+Result<io::UniqueFd> subscribe(int protocol, std::initializer_list<int> groups) {
+  io::UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
+  sockaddr_nl own{};
+  own.nl_family = AF_NETLINK;
+  if (!socket || ::bind(socket.get(), reinterpret_cast<sockaddr*>(&own), sizeof(own)) != 0) {
+    return os_error(errno, "open a netlink socket to watch");
+  }
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof(kReceiveBuffer));
+  for (const int group : groups) {
+    if (::setsockopt(socket.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) !=
+        0) {
+      return os_error(errno, "watch netlink group " + std::to_string(group));
+    }
+  }
+  return socket;
+}
+
+// Calls `each` for every message that waits; false when some were lost.
+template <typename Each>
+bool drain(int fd, Each each) {
+  alignas(nlmsghdr) std::array<char, 65536> buffer;
+  for (;;) {
+    const ssize_t got = ::recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got < 0) {
+      return errno != ENOBUFS;
+    }
+    auto left = static_cast<unsigned>(got);
+    for (auto* message = reinterpret_cast<const nlmsghdr*>(buffer.data()); NLMSG_OK(message, left);
+         message = NLMSG_NEXT(message, left)) {
+      each(*message);
+    }
+  }
+}
+
+// The first attribute of this type in an nftables message.
+const nlattr* attribute(const nlmsghdr& message, uint16_t type) {
+  const auto* at = reinterpret_cast<const char*>(&message) + NLMSG_HDRLEN + sizeof(nfgenmsg);
+  const auto* end = reinterpret_cast<const char*>(&message) + message.nlmsg_len;
+  while (at + sizeof(nlattr) <= end) {
+    const auto* found = reinterpret_cast<const nlattr*>(at);
+    if (found->nla_len < sizeof(nlattr) || at + found->nla_len > end) {
+      return nullptr;
+    }
+    if ((found->nla_type & NLA_TYPE_MASK) == type) {
+      return found;
+    }
+    at += NLA_ALIGN(found->nla_len);
+  }
+  return nullptr;
+}
+
+// The table's name is attribute 1 in messages about tables, chains, rules, sets and elements alike.
+bool is_about_our_table(const nlmsghdr& message) {
+  static_assert(NFTA_TABLE_NAME == 1 && NFTA_CHAIN_TABLE == 1 && NFTA_RULE_TABLE == 1 &&
+                NFTA_SET_TABLE == 1 && NFTA_SET_ELEM_LIST_TABLE == 1);
+  const auto* name = attribute(message, NFTA_TABLE_NAME);
+  return name != nullptr && name->nla_len >= sizeof(nlattr) + 4 &&
+         std::memcmp(name + 1, "lvs", 4) == 0;
+}
+
+uint32_t author(const nlmsghdr& message) {
+  const auto* pid = attribute(message, NFTA_GEN_PROC_PID);
+  uint32_t value = 0;
+  if (pid != nullptr && pid->nla_len >= sizeof(nlattr) + sizeof(value)) {
+    std::memcpy(&value, pid + 1, sizeof(value));
+  }
+  return ntohl(value);
+}
+
+}  // namespace
+
+Result<Ok> Watch::start(boost::asio::io_context& io, Watched on, std::unique_ptr<Watch>& to) {
+  auto nft = subscribe(NETLINK_NETFILTER, {NFNLGRP_NFTABLES});
+  if (!nft) {
+    return nft.error();
+  }
+  auto route = subscribe(NETLINK_ROUTE, {RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_TC,
+                                         RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE});
+  if (!route) {
+    return route.error();
+  }
+  to = std::make_unique<Watch>(io, std::move(on), nft->release(), route->release());
+  return Ok{};
+}
+
+Watch::Watch(boost::asio::io_context& io, Watched on, int nft_fd, int route_fd)
+    : on_(std::move(on)), nft_(io, nft_fd), route_(io, route_fd) {
+  wait_nft();
+  wait_route();
+}
+
+void Watch::wait_nft() {
+  nft_.async_wait(nft_.wait_read, [this](const boost::system::error_code& error) {
+    if (!error) {
+      read_nft();
+      wait_nft();
+    }
+  });
+}
+
+void Watch::wait_route() {
+  route_.async_wait(route_.wait_read, [this](const boost::system::error_code& error) {
+    if (!error) {
+      read_route();
+      wait_route();
+    }
+  });
+}
+
+// A transaction ends with NEWGEN, which names the process; what it did stands before.
+void Watch::read_nft() {
+  bool is_repair_due = false;
+  const bool is_whole = drain(nft_.native_handle(), [&](const nlmsghdr& message) {
+    switch (message.nlmsg_type & 0xff) {
+      case NFT_MSG_NEWGEN:
+        is_repair_due |= is_ours_touched_ && author(message) != static_cast<uint32_t>(::getpid());
+        is_ours_touched_ = false;
+        break;
+      default:
+        is_ours_touched_ |= is_about_our_table(message);
+    }
+  });
+  if (is_repair_due || !is_whole) {
+    on_.nft_table();
+  }
+}
+
+void Watch::read_route() {
+  bool is_attachment = false;
+  const bool is_whole = drain(route_.native_handle(), [&](const nlmsghdr& message) {
+    is_attachment |= message.nlmsg_type != RTM_NEWNEIGH && message.nlmsg_type != RTM_DELNEIGH;
+  });
+  on_.next_hops();
+  if (is_attachment || !is_whole) {
+    on_.attachments();
+  }
+}
+
+}  // namespace lvs::core

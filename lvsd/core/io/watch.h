@@ -1,0 +1,40 @@
+// Tells when somebody changes what the core stands on: our nft table, links, addresses, routes,
+// neighbours, TC filters. What the core did itself to the nft table is left out; of the rest it is
+// told too, and finds nothing to do.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <functional>
+#include <memory>
+
+#include "common/result.h"
+
+namespace lvs::core {
+
+struct Watched {
+  std::function<void()> nft_table;  // Another process took something out of `table ip lvs`.
+  std::function<void()>
+      next_hops;  // A route, neighbour, address or link: remembered next hops are void.
+  std::function<void()>
+      attachments;  // A link, address, route or TC filter: devices may have to be attached again.
+};
+
+class Watch {
+ public:
+  static Result<Ok> start(boost::asio::io_context& io, Watched on, std::unique_ptr<Watch>& to);
+  Watch(boost::asio::io_context& io, Watched on, int nft_fd, int route_fd);
+
+ private:
+  void wait_nft();
+  void wait_route();
+  void read_nft();
+  void read_route();
+
+  Watched on_;
+  boost::asio::posix::stream_descriptor nft_;
+  boost::asio::posix::stream_descriptor route_;
+  bool is_ours_touched_ = false;
+};
+
+}  // namespace lvs::core

@@ -1,0 +1,110 @@
+// What the embedded core stands through: the death of its process, flushed rules, deleted devices
+// and filters.
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "tests/netns/core/world.h"
+
+namespace lvs::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+const ipvs::ServiceKey kWeb = ipvs::AddressKey{ipvs::Protocol::tcp, *Address::parse(kVip), 80};
+
+struct CoreSurvives : ::testing::Test {
+  World world;
+
+  void SetUp() override {
+    world.start_core();
+    world.ask(ipvs::NewService{kWeb, {.scheduler = "rr"}});
+    for (int i = 1; i <= 2; ++i) {
+      world.ask(ipvs::NewDest{
+          kWeb, {*Address::parse("10.0." + std::to_string(i) + ".2"), 80}, {.weight = i}});
+    }
+    ASSERT_TRUE(eventually([this] { return attached("eth2"); }));
+  }
+
+  bool attached(const std::string& device) {
+    return world.director_succeeds("tc filter show dev " + device + " ingress | grep -q nic_ingr");
+  }
+
+  std::vector<ipvs::DestStatus> servers() {
+    return std::get<std::vector<ipvs::DestStatus>>(world.ask(ipvs::GetDests{kWeb}));
+  }
+};
+
+TEST_F(CoreSurvives, KillingItsProcessFailsNoConnectionAndTheNextOneTakesOver) {
+  const auto held = world.open(kVip, 80);
+  ASSERT_TRUE(held);
+  const auto table = world.ask(ipvs::GetServices{});
+  const auto before = servers();
+  std::atomic<bool> is_over{false};
+  std::atomic<uint32_t> made{0};
+  std::atomic<uint32_t> failed{0};
+  std::thread traffic([&] {
+    while (!is_over) {
+      (world.connect(kVip, 80, "", 100ms) != 0 ? made : failed) += 1;
+    }
+  });
+  for (int i = 0; i < 3; ++i) {
+    const auto seen = made.load();
+    EXPECT_TRUE(eventually([&] { return made > seen + 20; }));
+    world.kill_core();
+    const auto alone = made.load();
+    EXPECT_TRUE(eventually([&] { return made > alone + 20; })) << "with nobody there";
+    world.start_core();
+  }
+  is_over = true;
+  traffic.join();
+  EXPECT_EQ(failed, 0U);
+  EXPECT_EQ(std::get<std::vector<ipvs::ServiceStatus>>(world.ask(ipvs::GetServices{}))[0].service,
+            std::get<std::vector<ipvs::ServiceStatus>>(table)[0].service);
+  const auto after = servers();
+  ASSERT_EQ(after.size(), before.size());
+  uint32_t bound = 0;
+  for (size_t i = 0; i < after.size(); ++i) {
+    EXPECT_EQ(after[i].key, before[i].key);
+    EXPECT_EQ(after[i].dest, before[i].dest);
+    bound += after[i].active + after[i].inactive;
+  }
+  EXPECT_EQ(bound, made + 1);
+  const auto listed = std::get<std::vector<ipvs::Connection>>(world.ask(ipvs::GetConnections{}));
+  EXPECT_EQ(listed.size(), made + 1);
+}
+
+TEST_F(CoreSurvives, FlushedRulesAreBackWithinAHundredMilliseconds) {
+  world.director("nft flush ruleset");
+  EXPECT_TRUE(eventually([&] { return world.connect(kVip, 80, "", 20ms) != 0; }, 100ms));
+}
+
+TEST_F(CoreSurvives, DeletedIpvs0IsBackWithinAHundredMilliseconds) {
+  world.director("ip link del ipvs0");
+  EXPECT_TRUE(eventually([&] { return world.connect(kVip, 80, "", 20ms) != 0; }, 150ms));
+}
+
+TEST_F(CoreSurvives, DeletedFilterIsBackWithinAHundredMilliseconds) {
+  world.director("tc qdisc del dev eth0 clsact");
+  EXPECT_TRUE(eventually([&] { return attached("eth0"); }, 100ms));
+  EXPECT_NE(world.connect(kVip, 80), 0);
+}
+
+TEST_F(CoreSurvives, ForwardingOutlivesTermAndRemovalTakesEverythingAway) {
+  world.stop_core();
+  EXPECT_NE(world.connect(kVip, 80), 0);
+  world.director("nft add table ip others");
+  world.director(std::filesystem::read_symlink("/proc/self/exe").string() + " --remove");
+  EXPECT_EQ(world.connect(kVip, 80, "", 50ms), 0);
+  EXPECT_TRUE(world.director_succeeds("test \"$(nft list tables)\" = \"table ip others\""));
+  EXPECT_FALSE(world.director_succeeds("ip link show ipvs0"));
+  EXPECT_FALSE(attached("eth0"));
+}
+
+}  // namespace
+}  // namespace lvs::test
+
+int main(int argc, char** argv) {
+  return lvs::test::main_of_tests(argc, argv);
+}
