@@ -12,7 +12,8 @@ namespace {
 using Policy = Attributes::Policy;
 
 constexpr uint16_t kAddressBytes = 16;  // union nf_inet_addr
-constexpr uint16_t kNameBytes = 17;     // 16 and the NUL, as the kernel's policies say
+constexpr uint16_t kNameBytes = 16;     // With the NUL, as the kernel's policies say
+constexpr uint16_t kEngineNameBytes = 17;
 constexpr uint16_t kOwnNameBytes = kNameBytesMax + 1;
 constexpr uint16_t kFlagsBytes = sizeof(ip_vs_flags);
 constexpr nla_policy kU8{NLA_U8, 0, 0};
@@ -21,6 +22,7 @@ constexpr nla_policy kU32{NLA_U32, 0, 0};
 constexpr nla_policy kU64{NLA_U64, 0, 0};
 constexpr nla_policy kAddress{NLA_UNSPEC, 0, kAddressBytes};
 constexpr nla_policy kName{NLA_STRING, 1, kNameBytes};
+constexpr nla_policy kEngineName{NLA_STRING, 1, kEngineNameBytes};
 constexpr nla_policy kOwnName{NLA_STRING, 1, kOwnNameBytes};
 constexpr nla_policy kNested{NLA_NESTED, 0, 0};
 
@@ -29,7 +31,8 @@ Policy service_policy() {
   p[IPVS_SVC_ATTR_AF] = p[IPVS_SVC_ATTR_PROTOCOL] = p[IPVS_SVC_ATTR_PORT] = kU16;
   p[IPVS_SVC_ATTR_ADDR] = kAddress;
   p[IPVS_SVC_ATTR_FWMARK] = p[IPVS_SVC_ATTR_TIMEOUT] = p[IPVS_SVC_ATTR_NETMASK] = kU32;
-  p[IPVS_SVC_ATTR_SCHED_NAME] = p[IPVS_SVC_ATTR_PE_NAME] = kName;
+  p[IPVS_SVC_ATTR_SCHED_NAME] = kName;
+  p[IPVS_SVC_ATTR_PE_NAME] = kEngineName;
   p[IPVS_SVC_ATTR_FLAGS] = {NLA_UNSPEC, 0, kFlagsBytes};
   p[IPVS_SVC_ATTR_STATS] = p[IPVS_SVC_ATTR_STATS64] = kNested;
   return p;

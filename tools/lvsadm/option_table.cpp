@@ -360,8 +360,9 @@ std::variant<Given, UsageError> split(const std::vector<std::string>& arguments)
     }
   }
   if (!given.verb) {
-    const bool is_bare = arguments.empty() || given.has(core);
-    if (!is_bare) {
+    const auto given_options = std::count_if(given.options.begin(), given.options.end(),
+                                             [](const auto& text) { return text.has_value(); });
+    if (given_options > (given.has(core) ? 1 : 0)) {
       return try_help();
     }
     given.verb = Verb::list;

@@ -12,6 +12,9 @@ using namespace ipvs;
 
 constexpr uint32_t kTimeoutMax = 31 * 24 * 3600;  // Seconds; ipvsadm's bound.
 constexpr uint32_t kIntMax = INT_MAX;
+constexpr size_t kNameMax =
+    15;  // Of schedulers and persistence engines: no core knows longer ones.
+constexpr int kRefusedName = 255;  // The status that the core's refusal would have.
 
 // Turns texts into values; the first that is wrong decides what the user reads.
 class Builder {
@@ -139,6 +142,10 @@ class Builder {
     }
     s.prefix = netmask(family_of(key));
     s.persistence_engine = text(Option::pe);
+    if (s.scheduler.size() > kNameMax || s.persistence_engine.size() > kNameMax) {
+      error_ =
+          error_ ? error_ : UsageError{kRefusedName, "Scheduler or persistence engine not found"};
+    }
     if (has(Option::persistent)) {
       s.flags |= kPersistent;
       s.timeout = number_of(Option::persistent, 1, kTimeoutMax,
@@ -326,7 +333,8 @@ class Builder {
 
   DaemonRole daemon_role() {
     if (given_.verb_argument != "master" && given_.verb_argument != "backup") {
-      wrong(std::string("illegal ") + name_of(*given_.verb) + " specified");
+      wrong(given_.verb == Verb::start_daemon ? "illegal start_daemon specified"
+                                              : "illegal stop_daemon specified");
     }
     return given_.verb_argument == "master" ? DaemonRole::master : DaemonRole::backup;
   }

@@ -91,9 +91,9 @@ std::string service_details(const ServiceStatus& status) {
     } else if (!is_v4 && s.prefix != 128) {
       details += " mask " + std::to_string(s.prefix);
     }
-  }
-  if (!s.persistence_engine.empty()) {
-    details += " pe " + s.persistence_engine;
+    if (!s.persistence_engine.empty()) {
+      details += " pe " + s.persistence_engine;
+    }
   }
   return details + ((s.flags & kOnePacket) != 0 ? " ops" : "");
 }

@@ -109,11 +109,11 @@ std::variant<uint32_t, std::string> scheduler_flags(const std::string& words,
 }
 
 std::string scheduler_flag_names(uint32_t flags, const std::string& scheduler) {
+  // As ipvsadm: a scheduler that has names of its own shows nothing else.
   const bool has_own = scheduler == "sh" || scheduler == "mh";
   std::string names;
   for (const FlagName& flag : kFlagNames) {
-    const bool is_own = has_own && flag.bit != ipvs::kSched3;
-    const bool speaks_for = is_own ? flag.scheduler == scheduler : *flag.scheduler == '\0';
+    const bool speaks_for = has_own ? flag.scheduler == scheduler : *flag.scheduler == '\0';
     if ((flags & flag.bit) != 0 && speaks_for) {
       names += (names.empty() ? "" : ",") + std::string(flag.name);
     }

@@ -217,8 +217,8 @@ TEST(RequestRefusals, ShortNumbersAreErangeOnTheTopAndEinvalInside) {
   EXPECT_EQ(refusal(3, in_service(join({attribute(1, {2}), attribute(5, le32(80))}))), EINVAL);
 }
 
-TEST(RequestRefusals, NamesLongerThanSixteenBytesAreEinval) {
-  const Bytes name(17, 'x');
+TEST(RequestRefusals, SchedulerNamesLongerThanFifteenBytesAreEinval) {
+  const Bytes name(16, 'x');
   const Bytes rest =
       join({attribute(6, join({name, {0}})), attribute(7, join({le32(0), le32(~0U)})),
             attribute(8, le32(0)), attribute(9, {255, 255, 255, 255})});
