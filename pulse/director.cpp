@@ -203,7 +203,8 @@ void Director::on(const AddressClaimed& event, TimePoint now) {
     return;
   }
   if (state_ == State::handing_over) {
-    return;  // The successor announces before its heartbeat comes: answering would undo the handover.
+    return;  // The successor announces before its heartbeat comes: answering would undo the
+             // handover.
   }
   if (holds()) {
     see_rival(to_string(event.mac), now);

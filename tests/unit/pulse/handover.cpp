@@ -38,20 +38,25 @@ Heard able_standby(uint64_t sequence) {
   return {0, beat};
 }
 
+constexpr TimePoint kStopAt = t0 + 502ms;
+
 // Active since t0, its peer an able standby, asked to stop: hands over, still holding.
 Director handing_over_director() {
   Director director(primary(), 42);
   director.step(Started{{{kVip, t0 + 2s}}, {.term = 1}}, t0);
   director.step(able_standby(1), t0);
   director.step(able_standby(2), t0 + 1ms);
-  director.step(Stop{}, t0 + 2ms);
+  for (auto later = 100ms; later <= 500ms; later += 100ms) {
+    director.step(able_standby(static_cast<uint64_t>(later.count())), t0 + later);
+  }
+  director.step(Stop{}, kStopAt);
   return director;
 }
 
 TEST(Handover, ThePredecessorKeepsSilentWhenItsSuccessorAnnouncesFirst) {
   Director director = handing_over_director();
-  ASSERT_EQ(director.status(t0 + 2ms).state, State::handing_over);
-  const Step step = director.step(AddressClaimed{kVip, kPeerMac}, t0 + 3ms);
+  ASSERT_EQ(director.status(kStopAt).state, State::handing_over);
+  const Step step = director.step(AddressClaimed{kVip, kPeerMac}, kStopAt + 1ms);
   EXPECT_THAT(step.actions, Not(Contains(VariantWith<Announce>(testing::_))));
 }
 
@@ -59,7 +64,7 @@ TEST(Handover, ThePredecessorDoesNotFinishItsAnnouncements) {
   Director director = handing_over_director();
   for (auto later = 10ms; later < 500ms; later += 10ms) {
     const Step step =
-        director.step(able_standby(100 + static_cast<uint64_t>(later.count())), t0 + later);
+        director.step(able_standby(1000 + static_cast<uint64_t>(later.count())), kStopAt + later);
     EXPECT_THAT(step.actions, Not(Contains(VariantWith<Announce>(testing::_)))) << later.count();
   }
 }

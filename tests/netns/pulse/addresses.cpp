@@ -1,0 +1,185 @@
+// Floating addresses against the real kernel.
+#include "pulse/io/addresses.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/netns/pulse/network.h"
+
+namespace lvs::pulse {
+namespace {
+
+using namespace std::chrono_literals;
+using netns::becomes_true;
+using netns::must;
+using netns::output_of;
+using testing::HasSubstr;
+using testing::Not;
+
+config::FloatingAddress floating(const char* address, std::optional<unsigned> prefix = {}) {
+  return {*Address::parse(address), "eth0", "eth0:1", prefix};
+}
+
+std::string shown() {
+  return output_of("ip -o address show dev eth0");
+}
+
+class AddressesTest : public netns::OwnNetwork {
+ protected:
+  void SetUp() override {
+    OwnNetwork::SetUp();
+    if (IsSkipped()) {
+      return;
+    }
+    auto opened = Addresses::open();
+    ASSERT_TRUE(opened);
+    addresses_.emplace(std::move(opened).value());
+  }
+  Addresses& addresses() { return *addresses_; }
+  std::optional<Addresses> addresses_;
+};
+
+TEST_F(AddressesTest, AnAddressComesAsASlash32WithLabelAndLease) {
+  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 5s));
+  EXPECT_THAT(shown(), HasSubstr("192.0.2.10/32"));
+  EXPECT_THAT(shown(), HasSubstr("dynamic noprefixroute eth0:1"));
+  EXPECT_THAT(shown(), HasSubstr("valid_lft 5sec"));
+}
+
+TEST_F(AddressesTest, AnIpv6AddressIsUsableAtOnceAndNoSourceOfOurOwnConnections) {
+  ASSERT_TRUE(addresses().add(floating("2001:db8::10"), 5s));
+  EXPECT_THAT(shown(), HasSubstr("2001:db8::10/128"));
+  EXPECT_THAT(shown(), HasSubstr("deprecated"));
+  EXPECT_THAT(shown(), HasSubstr("valid_lft 5sec preferred_lft 0sec"));
+  EXPECT_THAT(output_of("ip -6 -o address show dev eth0 tentative to 2001:db8::10"),
+              testing::IsEmpty());
+}
+
+TEST_F(AddressesTest, WithoutALeaseItIsPermanent) {
+  ASSERT_TRUE(addresses().add(floating("192.0.2.10"), std::nullopt));
+  EXPECT_THAT(shown(), HasSubstr("valid_lft forever"));
+}
+
+TEST_F(AddressesTest, TheKernelTakesAwayWhatNobodyRenews) {
+  ASSERT_TRUE(addresses().add(floating("192.0.2.10"), 1s));
+  ASSERT_TRUE(addresses().add(floating("2001:db8::10"), 1s));
+  EXPECT_TRUE(becomes_true([] { return shown().find("/32") == std::string::npos; }, 3s));
+  EXPECT_TRUE(becomes_true([] { return shown().find("/128") == std::string::npos; }, 3s));
+}
+
+TEST_F(AddressesTest, ARenewedAddressOutlivesItsLease) {
+  for (const char* text : {"192.0.2.10", "2001:db8::10"}) {
+    ASSERT_TRUE(addresses().add(floating(text), 1s));
+  }
+  const TimePoint end = Clock::now() + 3s;
+  const bool gone = becomes_true(
+      [&] {
+        EXPECT_TRUE(addresses().renew(floating("192.0.2.10"), 1s));
+        EXPECT_TRUE(addresses().renew(floating("2001:db8::10"), 1s));
+        const std::string now = shown();
+        return now.find("192.0.2.10/32") == std::string::npos ||
+               now.find("2001:db8::10/128") == std::string::npos;
+      },
+      2500ms);
+  EXPECT_FALSE(gone);
+  EXPECT_LT(Clock::now(), end);
+}
+
+TEST_F(AddressesTest, RenewingKeepsOurMarkSoThatASuccessorFindsIt) {
+  ASSERT_TRUE(addresses().add(floating("192.0.2.10"), 5s));
+  ASSERT_TRUE(addresses().renew(floating("192.0.2.10"), 9s));
+  auto successor = Addresses::open();
+  ASSERT_TRUE(successor);
+  const auto found = successor->ours();
+  ASSERT_TRUE(found);
+  ASSERT_EQ(found->size(), 1u);
+  EXPECT_EQ(found->front().address, *Address::parse("192.0.2.10"));
+  EXPECT_EQ(found->front().device, "eth0");
+  EXPECT_EQ(found->front().label, "eth0:1");
+  EXPECT_EQ(found->front().lease_left, 9s);
+  EXPECT_TRUE(successor->remove(floating("192.0.2.10")));
+  EXPECT_THAT(shown(), Not(HasSubstr("192.0.2.10")));
+}
+
+TEST_F(AddressesTest, WhatTheAdministratorAddedIsNeverOurs) {
+  must("ip address add 192.0.2.10/32 dev eth0");
+  const auto added = addresses().add(floating("192.0.2.10"), 5s);
+  ASSERT_FALSE(added);
+  EXPECT_EQ(added.error().code, EEXIST);
+  EXPECT_THAT(added.error().what, HasSubstr("not from us"));
+  EXPECT_TRUE(addresses().remove(floating("192.0.2.10")));
+  EXPECT_THAT(shown(), HasSubstr("192.0.2.10/32"));
+  EXPECT_THAT(shown(), HasSubstr("valid_lft forever"));
+  EXPECT_TRUE(addresses().ours()->empty());
+}
+
+TEST_F(AddressesTest, AddingWhatWeHoldRenewsIt) {
+  ASSERT_TRUE(addresses().add(floating("192.0.2.10"), 3s));
+  EXPECT_TRUE(addresses().add(floating("192.0.2.10"), 7s));
+  EXPECT_THAT(shown(), HasSubstr("valid_lft 7sec"));
+}
+
+TEST_F(AddressesTest, RemovingWhatIsGoneIsNoError) {
+  ASSERT_TRUE(addresses().add(floating("192.0.2.10"), 5s));
+  must("ip address del 192.0.2.10/32 dev eth0");
+  EXPECT_TRUE(addresses().remove(floating("192.0.2.10")));
+}
+
+TEST_F(AddressesTest, TheEndOfOneAddressDoesNotTakeItsNeighboursAlong) {
+  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 5s));
+  ASSERT_TRUE(addresses().add(floating("192.0.2.11", 24), 5s));
+  ASSERT_TRUE(addresses().remove(floating("192.0.2.10", 24)));
+  EXPECT_THAT(shown(), HasSubstr("192.0.2.11/32"));
+}
+
+TEST_F(AddressesTest, TheImpliedNetworkIsReachableWhereTheDeviceHasNoOtherAddressOfIt) {
+  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 5s));
+  EXPECT_THAT(output_of("ip route"),
+              HasSubstr("192.0.2.0/24 dev eth0 proto 202 scope link src 192.0.2.10"));
+  ASSERT_TRUE(addresses().remove(floating("192.0.2.10", 24)));
+  EXPECT_THAT(output_of("ip route"), Not(HasSubstr("192.0.2.0/24")));
+}
+
+TEST_F(AddressesTest, TheImpliedNetworkPassesToTheNextAddressOfIt) {
+  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 5s));
+  ASSERT_TRUE(addresses().add(floating("192.0.2.11", 24), 5s));
+  ASSERT_TRUE(addresses().remove(floating("192.0.2.10", 24)));
+  EXPECT_THAT(output_of("ip route"),
+              HasSubstr("192.0.2.0/24 dev eth0 proto 202 scope link src 192.0.2.11"));
+  ASSERT_TRUE(addresses().remove(floating("192.0.2.11", 24)));
+  EXPECT_THAT(output_of("ip route"), Not(HasSubstr("192.0.2.0/24")));
+}
+
+TEST_F(AddressesTest, TheImpliedNetworkEndsWithTheLease) {
+  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 1s));
+  EXPECT_TRUE(becomes_true(
+      [] { return output_of("ip route").find("192.0.2.0/24") == std::string::npos; }, 3s));
+}
+
+TEST_F(AddressesTest, AnOwnAddressOfTheNetworkMakesItsRoute) {
+  must("ip address add 192.0.2.1/24 dev eth0");
+  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 5s));
+  EXPECT_THAT(output_of("ip route"), Not(HasSubstr("proto 202")));
+}
+
+TEST_F(AddressesTest, AMissingDeviceIsNamed) {
+  config::FloatingAddress address = floating("192.0.2.10");
+  address.device = "eth7";
+  const auto added = addresses().add(address, 5s);
+  ASSERT_FALSE(added);
+  EXPECT_THAT(added.error().what, HasSubstr("eth7"));
+}
+
+TEST_F(AddressesTest, AThousandAddressesAreHeldAndLeft) {
+  for (uint32_t i = 0; i < 1000; ++i) {
+    ASSERT_TRUE(addresses().add({Address::v4(0x0A000001 + i), "eth0", "eth0:1", 8}, 60s)) << i;
+  }
+  EXPECT_EQ(addresses().ours()->size(), 1000u);
+  for (uint32_t i = 0; i < 1000; ++i) {
+    ASSERT_TRUE(addresses().remove({Address::v4(0x0A000001 + i), "eth0", "eth0:1", 8})) << i;
+  }
+  EXPECT_TRUE(addresses().ours()->empty());
+  EXPECT_THAT(output_of("ip route"), Not(HasSubstr("proto 202")));
+}
+
+}  // namespace
+}  // namespace lvs::pulse
