@@ -185,6 +185,9 @@ class Parser {
     const std::string& word = block.word == "failover" ? "virtual" : block.word;
     for (const auto& known : misplaced_keys()) {
       if (known.block == word && known.key == assignment.key) {
+        if (known.severity == Severity::warning) {
+          note(Severity::strict, assignment.line, known.key, "unknown command");
+        }
         return note(known.severity, assignment.line, known.key, known.text);
       }
     }

@@ -225,8 +225,7 @@ const std::vector<Misplaced>& misplaced_keys() {
       {"virtual", "method", kError,
        "no key of lvs.cf (Piranha's daemons stop here too): write forward, or network for all "
        "services"},
-      {"server", "nmask", Severity::warning,
-       "ignored: old configuration tools wrote it, Piranha's daemons stop here"},
+      {"server", "nmask", Severity::warning, "ignored: old configuration tools wrote it"},
   };
   return words;
 }

@@ -1,0 +1,79 @@
+#include "tools/lvsctl/check.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+#include "common/config/not_in_effect.h"
+
+namespace lvs::lvsctl {
+
+namespace {
+
+namespace json = boost::json;
+using config::Diagnostic;
+using config::Severity;
+
+size_t count(const CheckReport& report, Severity severity) {
+  return std::count_if(report.diagnostics.begin(), report.diagnostics.end(),
+                       [&](const Diagnostic& d) { return d.severity == severity; });
+}
+
+std::string as_json(const CheckReport& report, std::string_view file) {
+  json::array list;
+  for (const auto& d : report.diagnostics) {
+    list.push_back(json::object{{"severity", to_string(d.severity)},
+                                {"file", d.file},
+                                {"line", d.line},
+                                {"key", d.key},
+                                {"text", d.text}});
+  }
+  return json::serialize(json::object{
+             {"file", file}, {"good", report.good}, {"diagnostics", std::move(list)}}) +
+         "\n";
+}
+
+std::string plural(size_t number, const std::string& noun) {
+  return std::to_string(number) + " " + noun + (number == 1 ? "" : "s");
+}
+
+}  // namespace
+
+CheckReport check(std::string_view text, std::string_view file, Strictness strictness,
+                  const config::Resolver& resolve) {
+  config::Parsed parsed = config::parse(text, file, resolve);
+  CheckReport report;
+  report.diagnostics = std::move(parsed.diagnostics);
+  if (parsed.config) {
+    for (auto& later : config::not_in_effect(*parsed.config, file)) {
+      report.diagnostics.push_back(std::move(later));
+    }
+  }
+  if (strictness == Strictness::liberal) {
+    std::erase_if(report.diagnostics,
+                  [](const Diagnostic& d) { return d.severity == Severity::strict; });
+  }
+  std::stable_sort(report.diagnostics.begin(), report.diagnostics.end(),
+                   [](const Diagnostic& a, const Diagnostic& b) { return a.line < b.line; });
+  report.good = parsed.config.has_value() && count(report, Severity::strict) == 0;
+  return report;
+}
+
+std::string to_text(const CheckReport& report, std::string_view file, Format format) {
+  if (format == Format::json) {
+    return as_json(report, file);
+  }
+  std::string text;
+  for (const auto& d : report.diagnostics) {
+    text += config::to_string(d) + "\n";
+  }
+  const size_t errors = count(report, Severity::error);
+  const size_t refusals = count(report, Severity::strict);
+  text += std::string(file) + ": " + (report.good ? "good" : "not good");
+  text += errors > 0 ? ", " + plural(errors, "error") : "";
+  text += refusals > 0 ? ", " + plural(refusals, "thing") + " that Piranha refuses" : "";
+  const size_t warnings = count(report, Severity::warning);
+  text += warnings > 0 ? ", " + plural(warnings, "warning") : "";
+  return text + "\n";
+}
+
+}  // namespace lvs::lvsctl

@@ -1,0 +1,24 @@
+// `lvsctl check`: everything there is to say about one lvs.cf, as a value and as text. Exit status
+// 0: it loads; 1: it does not, or with --strict Piranha's daemons would not have loaded it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "common/config/parse.h"
+
+namespace lvs::lvsctl {
+
+enum class Strictness { liberal, strict };
+enum class Format { text, json };
+
+struct CheckReport {
+  config::Diagnostics diagnostics;  // What is to be shown.
+  bool good = false;
+};
+
+CheckReport check(std::string_view text, std::string_view file, Strictness strictness,
+                  const config::Resolver& resolve = {});
+std::string to_text(const CheckReport& report, std::string_view file, Format format);
+
+}  // namespace lvs::lvsctl

@@ -1,0 +1,188 @@
+// lvsctl: the operator's command. Reads its options, asks the files and daemons, prints; what it
+// prints is decided in check and status.
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "common/io/control_socket.h"
+#include "common/io/daemon.h"
+#include "common/io/read_file.h"
+#include "common/io/resolve.h"
+#include "tools/lvsctl/check.h"
+#include "tools/lvsctl/status.h"
+
+namespace lvs::lvsctl {
+
+namespace {
+
+using namespace std::chrono_literals;
+namespace json = boost::json;
+
+constexpr const char* kPulse = "@lvs/pulse";
+constexpr const char* kLvsd = "@lvs/lvsd";
+constexpr const char* kConfigFile = "/etc/sysconfig/ha/lvs.cf";
+constexpr Duration kPatience = 10s;
+
+constexpr int kGood = 0;
+constexpr int kBad = 1;
+constexpr int kUsage = 2;
+constexpr int kNotRunning = 3;
+
+constexpr const char* kHelp =
+    "usage: lvsctl COMMAND [OPTIONS]\n"
+    "\n"
+    "  check [--strict] [--json] [FILE]  what is wrong with an lvs.cf (default "
+    "/etc/sysconfig/ha/lvs.cf)\n"
+    "  status [--json]                   role, peer, addresses, services and servers of this "
+    "director\n"
+    "  plan [--json]                     what reloading the configuration would change\n"
+    "  switchover                        hand the services over to the peer\n"
+    "\n"
+    "  --help, --version\n"
+    "\n"
+    "exit status: 0 good; 1 errors, degraded or refused; 2 wrong usage; 3 not running\n";
+
+struct Arguments {
+  std::string command;
+  std::vector<std::string> files;
+  bool strict = false;
+  bool json = false;
+};
+
+int complain(const std::string& what, int status) {
+  std::fprintf(stderr, "lvsctl: %s\n", what.c_str());
+  return status;
+}
+
+void print(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+bool means_not_running(const Error& error) {
+  return error.code == ECONNREFUSED || error.code == ENOENT;
+}
+
+Answer ask_status(const char* daemon) {
+  auto reply = lvs::io::control_call(daemon, {{"do", "status"}}, kPatience);
+  if (!reply) {
+    return {std::nullopt, reply.error().what};
+  }
+  return {std::move(reply).value(), ""};
+}
+
+int run_check(const Arguments& arguments) {
+  if (arguments.files.size() > 1) {
+    return complain("check: expected one file", kUsage);
+  }
+  const std::string file = arguments.files.empty() ? kConfigFile : arguments.files.front();
+  const auto text = lvs::io::read_file(file, config::kMaxFileBytes);
+  if (!text) {
+    return complain(text.error().what, kBad);
+  }
+  const auto report = check(
+      *text, file, arguments.strict ? Strictness::strict : Strictness::liberal, lvs::io::resolve);
+  print(to_text(report, file, arguments.json ? Format::json : Format::text));
+  return report.good ? kGood : kBad;
+}
+
+int run_status(const Arguments& arguments) {
+  const Answer pulse = ask_status(kPulse);
+  const Answer lvsd = ask_status(kLvsd);
+  const StatusPage page = status_page(pulse, lvsd);
+  print(arguments.json ? status_json(pulse, lvsd, page.condition) : page.text);
+  return static_cast<int>(page.condition);
+}
+
+int run_plan(const Arguments& arguments) {
+  const auto reply = lvs::io::control_call(kLvsd, {{"do", "plan"}}, kPatience);
+  if (!reply) {
+    return complain("plan: lvsd: " + reply.error().what,
+                    means_not_running(reply.error()) ? kNotRunning : kBad);
+  }
+  if (arguments.json) {
+    print(json::serialize(*reply) + "\n");
+    return kGood;
+  }
+  const json::value* operations = reply->if_contains("operations");
+  if (operations == nullptr || !operations->is_array() || operations->get_array().empty()) {
+    print("nothing to change\n");
+    return kGood;
+  }
+  for (const auto& operation : operations->get_array()) {
+    print(
+        (operation.is_string() ? std::string(operation.get_string()) : json::serialize(operation)) +
+        "\n");
+  }
+  return kGood;
+}
+
+int run_switchover(const Arguments&) {
+  const auto reply = lvs::io::control_call(kPulse, {{"do", "switchover"}}, kPatience);
+  if (!reply) {
+    return complain("switchover: pulse: " + reply.error().what,
+                    means_not_running(reply.error()) ? kNotRunning : kBad);
+  }
+  print("handing over to the peer\n");
+  return kGood;
+}
+
+struct Command {
+  const char* name;
+  bool takes_strict, takes_json, takes_files;
+  int (*run)(const Arguments&);
+};
+constexpr Command kCommands[] = {{"check", true, true, true, run_check},
+                                 {"status", false, true, false, run_status},
+                                 {"plan", false, true, false, run_plan},
+                                 {"switchover", false, false, false, run_switchover}};
+
+}  // namespace
+
+int run(const std::vector<std::string>& words) {
+  Arguments arguments;
+  std::string unknown;
+  for (const auto& word : words) {
+    if (word == "--help" || word == "-h") {
+      print(kHelp);
+      return kGood;
+    }
+    if (word == "--version") {
+      print(lvs::io::version_line("lvsctl") + "\n");
+      return kGood;
+    }
+    if (word == "--strict") {
+      arguments.strict = true;
+    } else if (word == "--json") {
+      arguments.json = true;
+    } else if (word.starts_with('-') && word.size() > 1) {
+      unknown = word;
+    } else if (arguments.command.empty()) {
+      arguments.command = word;
+    } else {
+      arguments.files.push_back(word);
+    }
+  }
+  const auto* command = std::find_if(std::begin(kCommands), std::end(kCommands),
+                                     [&](const Command& c) { return c.name == arguments.command; });
+  if (command == std::end(kCommands)) {
+    return complain("expected a command: check, status, plan or switchover (see --help)", kUsage);
+  }
+  if (!unknown.empty() || (arguments.strict && !command->takes_strict) ||
+      (arguments.json && !command->takes_json)) {
+    return complain(arguments.command + ": unknown option" +
+                        (unknown.empty() ? "" : " " + unknown) + " (see --help)",
+                    kUsage);
+  }
+  if (!arguments.files.empty() && !command->takes_files) {
+    return complain(arguments.command + ": unexpected " + arguments.files.front(), kUsage);
+  }
+  return command->run(arguments);
+}
+
+}  // namespace lvs::lvsctl
+
+int main(int argc, char** argv) {
+  return lvs::lvsctl::run(std::vector<std::string>(argv + 1, argv + argc));
+}

@@ -1,0 +1,279 @@
+#include "tools/lvsctl/status.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <vector>
+
+namespace lvs::lvsctl {
+
+namespace {
+
+namespace json = boost::json;
+
+std::string text_of(const json::value& value) {
+  return value.is_string() ? std::string(value.get_string()) : json::serialize(value);
+}
+
+std::string text_at(const json::object& object, const char* field) {
+  const json::value* value = object.if_contains(field);
+  return value == nullptr || value->is_null() ? "" : text_of(*value);
+}
+
+bool flag_at(const json::object& object, const char* field, bool fallback) {
+  const json::value* value = object.if_contains(field);
+  return value != nullptr && value->is_bool() ? value->get_bool() : fallback;
+}
+
+const json::object& object_at(const json::object& object, const char* field) {
+  static const json::object kNone;
+  const json::value* value = object.if_contains(field);
+  return value != nullptr && value->is_object() ? value->get_object() : kNone;
+}
+
+const json::array& array_at(const json::object& object, const char* field) {
+  static const json::array kNone;
+  const json::value* value = object.if_contains(field);
+  return value != nullptr && value->is_array() ? value->get_array() : kNone;
+}
+
+std::string joined(const json::array& list, const std::string& separator) {
+  std::string text;
+  for (const auto& item : list) {
+    text += (text.empty() ? "" : separator) + text_of(item);
+  }
+  return text;
+}
+
+// "1.5 s" of a field in milliseconds; empty when it is not there.
+std::string span_at(const json::object& object, const char* field) {
+  const json::value* value = object.if_contains(field);
+  if (value == nullptr || !value->is_number()) {
+    return "";
+  }
+  const auto ms = value->to_number<int64_t>();
+  if (ms < 1000) {
+    return std::to_string(ms) + " ms";
+  }
+  const int64_t seconds = ms / 1000;
+  if (seconds < 120) {
+    return std::to_string(seconds) + " s";
+  }
+  return seconds < 7200 ? std::to_string(seconds / 60) + " min"
+                        : std::to_string(seconds / 3600) + " h";
+}
+
+std::string when(bool condition, const std::string& text) {
+  return condition ? text : "";
+}
+std::string behind(const std::string& lead, const std::string& text) {
+  return text.empty() ? "" : lead + text;
+}
+
+using Row = std::vector<std::string>;
+
+std::string table_text(const std::vector<Row>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], row[i].size());
+    }
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      line += row[i] + std::string(widths[i] - row[i].size() + 2, ' ');
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+class Page {
+ public:
+  StatusPage make(const Answer& pulse, const Answer& lvsd) {
+    if (pulse.status) {
+      show_pulse(*pulse.status);
+    } else {
+      fact("pulse", "not running: " + pulse.error);
+      worry("pulse does not answer: this director takes no part in failover");
+    }
+    if (lvsd.status) {
+      show_lvsd(*lvsd.status);
+    } else {
+      fact("lvsd", "not running: " + lvsd.error);
+      worry("lvsd does not answer: the table is not kept; connections are forwarded as before");
+    }
+    std::string text = table_text(facts_);
+    text += services_.size() > 1 ? "\n" + table_text(services_) : "";
+    for (const auto& line : remarks_) {
+      text += "\n" + line;
+    }
+    text += when(!remarks_.empty(), "\n");
+    const bool none = !pulse.status && !lvsd.status;
+    return {none ? Condition::not_running : (degraded_ ? Condition::degraded : Condition::healthy),
+            text};
+  }
+
+ private:
+  void show_pulse(const json::object& pulse) {
+    fact("pulse", text_at(pulse, "state") + behind(" for ", span_at(pulse, "in_state_ms")) +
+                      behind(", ", text_at(pulse, "node")) +
+                      behind(", term ", text_at(pulse, "term")) +
+                      behind(", because ", text_at(pulse, "reason")));
+    if (!flag_at(pulse, "able", true)) {
+      worry("this director is not able to serve" +
+            behind(": ", joined(array_at(pulse, "reasons"), ", ")));
+    }
+    show_peer(pulse);
+    const std::string addresses = joined(array_at(pulse, "addresses"), " ");
+    fact("addresses", addresses.empty() ? "none"
+                                        : addresses + behind(", lease ends in ",
+                                                             span_at(pulse, "lease_left_ms")));
+    show_remarks(pulse);
+  }
+
+  void show_peer(const json::object& pulse) {
+    if (flag_at(pulse, "alone", false)) {
+      return fact("peer", "none configured");
+    }
+    const json::object& peer = object_at(pulse, "peer");
+    const bool alive = flag_at(peer, "alive", true);
+    const std::string silent = span_at(peer, "silent_ms");
+    fact("peer",
+         alive ? text_at(peer, "role") + behind(", heard ", silent) + when(!silent.empty(), " ago")
+               : (silent.empty() ? "never heard" : "silent for " + silent));
+    if (!alive) {
+      worry("the peer is not heard: nobody would take over");
+    } else if (!flag_at(peer, "able", true)) {
+      worry("the peer is not able to serve" +
+            behind(": ", joined(array_at(peer, "reasons"), ", ")));
+    }
+    if (!flag_at(peer, "same_config", true)) {
+      remark("the peer has another lvs.cf (serial " + text_at(peer, "config_serial") + ")");
+    }
+    std::string paths;
+    for (const auto& each : array_at(pulse, "paths")) {
+      if (!each.is_object()) {
+        continue;
+      }
+      const json::object& path = each.get_object();
+      const bool up = flag_at(path, "alive", true);
+      paths += when(!paths.empty(), ", ") + text_at(path, "name") + (up ? " alive" : " silent");
+      if (!up && alive) {
+        worry("the heartbeat path " + text_at(path, "name") + " is silent");
+      }
+    }
+    fact("paths", paths);
+  }
+
+  void show_lvsd(const json::object& lvsd) {
+    const bool ready = flag_at(lvsd, "ready", true);
+    const bool armed = flag_at(lvsd, "armed", false);
+    fact("lvsd", std::string(ready ? "ready" : "not ready") + ", " +
+                     (armed ? "armed" : "not armed") + behind(", ", text_at(lvsd, "role")) +
+                     behind(", serial ", text_at(lvsd, "serial")));
+    fact("core", text_at(lvsd, "core"));
+    if (!ready) {
+      worry("lvsd is not ready");
+    }
+    for (const char* field : {"core_error", "reload_error", "marks_error"}) {
+      const std::string error = text_at(lvsd, field);
+      if (!error.empty()) {
+        worry(error);
+      }
+    }
+    for (const auto& each : array_at(lvsd, "failing")) {
+      worry("cannot set " + (each.is_object() ? text_at(each.get_object(), "what") + ": " +
+                                                    text_at(each.get_object(), "error")
+                                              : text_of(each)));
+    }
+    for (const auto& each : array_at(lvsd, "skipped")) {
+      worry("not served: " + text_of(each));
+    }
+    services_.push_back(
+        {"SERVICE", "SERVER", "HEALTH", "WEIGHT", "FORWARD", "ACTIVE", "INACTIVE", "REASON"});
+    for (const auto& each : array_at(lvsd, "services")) {
+      if (each.is_object()) {
+        show_service(each.get_object());
+      }
+    }
+    show_remarks(lvsd);
+  }
+
+  void show_service(const json::object& service) {
+    std::string name = text_at(service, "name") + " (" + text_at(service, "service") + " " +
+                       text_at(service, "scheduler") + ")";
+    const json::array& servers = array_at(service, "servers");
+    if (servers.empty()) {
+      services_.push_back({name, "none"});
+    }
+    size_t down = 0;
+    for (const auto& each : servers) {
+      if (!each.is_object()) {
+        continue;
+      }
+      const json::object& server = each.get_object();
+      const std::string health = text_at(server, "health");
+      down += health == "down" ? 1 : 0;
+      services_.push_back({name, text_at(server, "name") + " " + text_at(server, "address"), health,
+                           text_at(server, "weight"), text_at(server, "forward"),
+                           text_at(server, "active"), text_at(server, "inactive"),
+                           text_at(server, "reason")});
+      name.clear();
+    }
+    if (down > 0) {
+      worry(std::to_string(down) + " of " + std::to_string(servers.size()) + " servers of " +
+            text_at(service, "name") + (down == 1 ? " is down" : " are down"));
+    }
+  }
+
+  void show_remarks(const json::object& daemon) {
+    for (const char* field : {"remarks", "warnings", "alarms"}) {
+      for (const auto& each : array_at(daemon, field)) {
+        remark(text_of(each));
+      }
+    }
+  }
+
+  void fact(const std::string& name, const std::string& text) {
+    if (!text.empty()) {
+      facts_.push_back({name, text});
+    }
+  }
+  void worry(const std::string& text) {
+    degraded_ = true;
+    remark(text);
+  }
+  void remark(const std::string& text) { remarks_.push_back("! " + text); }
+
+  std::vector<Row> facts_, services_;
+  std::vector<std::string> remarks_;
+  bool degraded_ = false;
+};
+
+json::value answer_json(const Answer& answer) {
+  if (answer.status) {
+    return *answer.status;
+  }
+  return json::object{{"ok", false}, {"error", answer.error}};
+}
+
+}  // namespace
+
+StatusPage status_page(const Answer& pulse, const Answer& lvsd) {
+  return Page().make(pulse, lvsd);
+}
+
+std::string status_json(const Answer& pulse, const Answer& lvsd, Condition condition) {
+  const char* word = condition == Condition::healthy    ? "healthy"
+                     : condition == Condition::degraded ? "degraded"
+                                                        : "not running";
+  return json::serialize(json::object{
+             {"condition", word}, {"pulse", answer_json(pulse)}, {"lvsd", answer_json(lvsd)}}) +
+         "\n";
+}
+
+}  // namespace lvs::lvsctl
