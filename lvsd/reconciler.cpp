@@ -65,6 +65,12 @@ bool has_virtual_of(const config::Config& config, Family family) {
   });
 }
 
+bool has_mark_rules(const config::Config& config) {
+  return std::any_of(config.virtuals.begin(), config.virtuals.end(), [](const auto& service) {
+    return service.active && !service.mark_ports.empty();
+  });
+}
+
 std::optional<TimePoint> earliest(std::initializer_list<std::optional<TimePoint>> times) {
   std::optional<TimePoint> first;
   for (const auto& time : times) {
@@ -85,8 +91,8 @@ Step Reconciler::step(const Event& event, TimePoint now) {
     return {std::move(actions_), std::nullopt};
   }
   keep_nanny();
-  if (marks_retry_at_ && *marks_retry_at_ <= now_) {
-    try_marks();
+  if (marks_at_ && *marks_at_ <= now_) {
+    apply_marks();
   }
   if (read_at_ <= now_) {
     request_read();
@@ -147,11 +153,11 @@ void Reconciler::set_up_host() {
         SetSysctls{has_virtual_of(config_, Family::v4), has_virtual_of(config_, Family::v6)});
   }
   marks_backoff_.reset();
-  try_marks();
+  apply_marks();
 }
 
-void Reconciler::try_marks() {
-  marks_retry_at_.reset();
+void Reconciler::apply_marks() {
+  marks_at_.reset();
   actions_.push_back(ApplyMarks{config_});
 }
 
@@ -392,13 +398,16 @@ void Reconciler::on(const MarksDone& event) {
   if (event.result) {
     marks_error_.clear();
     marks_backoff_.reset();
+    if (has_mark_rules(config_)) {
+      marks_at_ = now_ + kDriftCheck;
+    }
     return;
   }
   if (marks_error_ != event.result.error().what) {
     log(event_of(Level::error, "marks-failed", {{"error", event.result.error().what}}));
   }
   marks_error_ = event.result.error().what;
-  marks_retry_at_ = now_ + marks_backoff_.failed();
+  marks_at_ = now_ + marks_backoff_.failed();
 }
 
 void Reconciler::on(const RoleSaid& event) {
@@ -550,7 +559,7 @@ std::optional<TimePoint> Reconciler::wake_at() const {
   if (!waits_for_core) {
     read = read_at_;
   }
-  auto first = earliest({due_at_, read, nanny_restart_at_, marks_retry_at_, retries_.next_at()});
+  auto first = earliest({due_at_, read, nanny_restart_at_, marks_at_, retries_.next_at()});
   // What is due while the core is busy continues with its answer, not with a timer.
   if (first && *first <= now_) {
     first = waits_for_core ? std::optional<TimePoint>{} : now_ + kGather;

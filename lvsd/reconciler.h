@@ -192,7 +192,7 @@ class Reconciler {
 
   void take_configuration(const config::Config& config);
   void set_up_host();
-  void try_marks();
+  void apply_marks();
   void announce_services(const config::Config& before);
   void begin_draining(const config::Config& before);
   void end_draining(const Snapshot& snapshot);
@@ -243,7 +243,7 @@ class Reconciler {
   Backoff nanny_backoff_{kNannyRestartFirst, kNannyRestartMax};
   uint64_t nanny_restarts_ = 0;
 
-  std::optional<TimePoint> marks_retry_at_;
+  std::optional<TimePoint> marks_at_;  // The next look at the mark rules.
   Backoff marks_backoff_{kRetryFirst, kRetryMax};
 
   uint64_t drifts_ = 0;

@@ -3,3 +3,8 @@ lvs_test(unit/lvsd/desired lvs_lvsd)
 lvs_test(unit/lvsd/monitors lvs_lvsd)
 lvs_test(unit/lvsd/plan lvs_lvsd)
 lvs_test(unit/lvsd/reconciler lvs_lvsd)
+
+# Real packets, real web servers, in network namespaces of its own. 77: skipped, with the reason.
+add_test(NAME netns.lvsd COMMAND python3 netns/lvsd.py $<TARGET_FILE_DIR:lvsd>
+  WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+set_tests_properties(netns.lvsd PROPERTIES LABELS netns TIMEOUT 180 SKIP_RETURN_CODE 77)

@@ -37,12 +37,10 @@ void log_remarks(const LoadedConfig& loaded) {
 // The running daemon: answers control requests and signals until it is told to stop.
 class Lvsd {
  public:
-  Lvsd(boost::asio::io_context& io, Plane& plane, const std::string& run_dir,
-       std::string config_file)
-      : io_(io),
-        plane_(plane),
+  Lvsd(boost::asio::io_context& io, Plane& plane, Shell::Settings settings, std::string config_file)
+      : plane_(plane),
         config_file_(std::move(config_file)),
-        shell_(io, plane, run_dir),
+        shell_(io, plane, std::move(settings)),
         driver_(io, reconciler_, shell_) {
     shell_.drive_with(driver_);
   }
@@ -130,7 +128,6 @@ class Lvsd {
     return {{"operations", std::move(operations)}};
   }
 
-  boost::asio::io_context& io_;
   Plane& plane_;
   std::string config_file_;
   json::array remarks_;
@@ -153,7 +150,7 @@ Result<int> serve(const Options& options, const LoadedConfig& loaded,
                ? Error{EADDRINUSE, "lvsd runs in this network namespace already"}
                : control.error();
   }
-  const auto dir = run_dir();
+  const auto dir = make_run_dir();
   if (!dir) {
     return dir.error();
   }
@@ -162,7 +159,7 @@ Result<int> serve(const Options& options, const LoadedConfig& loaded,
     return plane.error();
   }
   const auto pid_file = lvs::io::PidFile::create(kPidFile);
-  Lvsd lvsd(io, **plane, *dir, options.config_file);
+  Lvsd lvsd(io, **plane, {*dir, options.log_to_stderr, options.verbose}, options.config_file);
   running = &lvsd;
   lvsd.start(loaded, load_owned(*dir));
   if (!options.standby) {

@@ -4,9 +4,9 @@
 #include <grp.h>
 #include <linux/close_range.h>
 #include <pwd.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,8 +61,8 @@ std::string choose_program(const std::string& client_monitor) {
 
 // Between fork and exec: only async-signal-safe calls. Changing the user drops all capabilities;
 // the parent-death signal is cleared by it, so it comes after.
-[[noreturn]] void become_nanny(const std::string& program, int socket, User user, pid_t parent) {
-  const char* argv[] = {"nanny", "--lvsd", nullptr};
+[[noreturn]] void become_nanny(const std::string& path, const char* const* argv, int socket,
+                               User user, pid_t parent) {
   if (socket == kSocketInChild) {
     ::fcntl(socket, F_SETFD, 0);
   } else {
@@ -78,7 +78,7 @@ std::string choose_program(const std::string& client_monitor) {
       ::setresuid(user.uid, user.uid, user.uid) == 0 &&
       ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_PDEATHSIG, SIGTERM) == 0;
   if (dropped && ::getppid() == parent) {
-    ::execv(program.c_str(), const_cast<char* const*>(argv));
+    ::execv(path.c_str(), const_cast<char* const*>(argv));
   }
   ::_exit(kExitNotExecuted);
 }
@@ -198,13 +198,20 @@ struct NannyChild::Process : std::enable_shared_from_this<Process> {
   std::array<char, kMonitorPacketMax> buffer{};
 };
 
-Result<std::unique_ptr<NannyChild>> NannyChild::start(asio::io_context& io,
-                                                      const std::string& client_monitor,
+Result<std::unique_ptr<NannyChild>> NannyChild::start(asio::io_context& io, const Program& program,
                                                       Callbacks call) {
-  const std::string program = choose_program(client_monitor);
-  if (::access(program.c_str(), X_OK) != 0) {
-    return os_error(errno, program);
+  const std::string path = choose_program(program.client_monitor);
+  if (::access(path.c_str(), X_OK) != 0) {
+    return os_error(errno, path);
   }
+  std::vector<const char*> argv{"nanny", "--lvsd"};
+  if (program.log_to_stderr) {
+    argv.push_back("-n");
+  }
+  if (program.verbose) {
+    argv.push_back("-v");
+  }
+  argv.push_back(nullptr);
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
     return os_error(errno, "socket pair for nanny");
@@ -222,9 +229,9 @@ Result<std::unique_ptr<NannyChild>> NannyChild::start(asio::io_context& io,
     return os_error(errno, "fork");
   }
   if (pid == 0) {
-    become_nanny(program, theirs.get(), user, parent);
+    become_nanny(path, argv.data(), theirs.get(), user, parent);
   }
-  UniqueFd ends{::pidfd_open(pid, 0)};
+  UniqueFd ends{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))};
   if (!ends) {
     const int error = errno;
     ::kill(pid, SIGKILL);

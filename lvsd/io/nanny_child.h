@@ -21,11 +21,14 @@ class NannyChild {
     std::function<void(const std::string& reason)> on_gone;  // Once; the object is dead then.
   };
 
-  // `client_monitor`: the configured path; when it is empty or no program, the nanny beside our own
-  // binary.
+  struct Program {
+    std::string client_monitor;  // As configured; empty or no program: the nanny beside our binary.
+    bool log_to_stderr = false;
+    bool verbose = false;
+  };
+
   static Result<std::unique_ptr<NannyChild>> start(boost::asio::io_context& io,
-                                                   const std::string& client_monitor,
-                                                   Callbacks call);
+                                                   const Program& program, Callbacks call);
   ~NannyChild();  // Ends it; no callback any more.
 
   int pid() const;

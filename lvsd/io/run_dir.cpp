@@ -85,8 +85,15 @@ Result<std::string> run_dir() {
   if (!cookie) {
     return cookie.error();
   }
-  const std::string dir = std::string(kBase) + "/" + std::to_string(*cookie);
-  for (const std::string& path : {std::string(kBase), dir}) {
+  return std::string(kBase) + "/" + std::to_string(*cookie);
+}
+
+Result<std::string> make_run_dir() {
+  auto dir = run_dir();
+  if (!dir) {
+    return dir;
+  }
+  for (const std::string& path : {std::string(kBase), *dir}) {
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
       return os_error(errno, path);
     }

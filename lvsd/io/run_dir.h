@@ -11,8 +11,8 @@
 
 namespace lvs::lvsd::io {
 
-// Made if it is not there, mode 0700.
 Result<std::string> run_dir();
+Result<std::string> make_run_dir();  // Mode 0700.
 
 // Which services are ours, as the reconciler had it saved: one a line, e.g. "tcp 192.0.2.1 80",
 // "mark 80 4". A record that is missing is empty; a line that cannot be read is left out (its

@@ -33,7 +33,7 @@ void Shell::perform(const ApplyOps& action) {
 }
 
 void Shell::perform(const SaveOwned& action) {
-  report("record-failed", save_owned(run_dir_, action.owned));
+  report("record-failed", save_owned(settings_.run_dir, action.owned));
 }
 
 void Shell::perform(const SetInterfaces& action) {
@@ -48,11 +48,11 @@ void Shell::perform(const SetSysctls& action) {
   if (action.forward_v6) {
     wanted.push_back({"net/ipv6/conf/all/forwarding", "1"});
   }
-  report("sysctls-failed", set_sysctls(run_dir_, wanted));
+  report("sysctls-failed", set_sysctls(settings_.run_dir, wanted));
 }
 
-void Shell::perform(const ApplyMarks&) {
-  driver_->feed(MarksDone{Ok{}});
+void Shell::perform(const ApplyMarks& action) {
+  marks_.apply(action.config, [this](Result<Ok> result) { driver_->feed(MarksDone{result}); });
 }
 
 void Shell::perform(const ArmCore& action) {
@@ -67,7 +67,8 @@ void Shell::perform(const StartNanny& action) {
     nanny_.reset();
     driver_->feed(NannyGone{reason});
   };
-  auto child = NannyChild::start(io_, action.client_monitor, std::move(call));
+  auto child = NannyChild::start(
+      io_, {action.client_monitor, settings_.log_to_stderr, settings_.verbose}, std::move(call));
   if (!child) {
     driver_->feed(NannyGone{child.error().what});
     return;

@@ -6,6 +6,8 @@
 #include <string>
 
 #include "common/io/driver.h"
+#include "common/io/log_sink.h"
+#include "lvsd/io/mark_rules.h"
 #include "lvsd/io/nanny_child.h"
 #include "lvsd/io/plane.h"
 #include "lvsd/reconciler.h"
@@ -16,8 +18,17 @@ class Shell {
  public:
   using Driver = lvs::io::Driver<Reconciler, Shell, Event, Timer>;
 
-  Shell(boost::asio::io_context& io, Plane& plane, std::string run_dir)
-      : io_(io), plane_(plane), run_dir_(std::move(run_dir)) {}
+  struct Settings {
+    std::string run_dir;
+    bool log_to_stderr = false;
+    bool verbose = false;
+  };
+
+  Shell(boost::asio::io_context& io, Plane& plane, Settings settings)
+      : io_(io),
+        plane_(plane),
+        settings_(std::move(settings)),
+        marks_(io, distribution_mark_files(), lvs::io::log) {}
   void drive_with(Driver& driver) { driver_ = &driver; }
 
   void perform(const ReadTable& action);
@@ -37,7 +48,8 @@ class Shell {
 
   boost::asio::io_context& io_;
   Plane& plane_;
-  std::string run_dir_;
+  Settings settings_;
+  MarkRules marks_;
   Driver* driver_ = nullptr;
   std::unique_ptr<NannyChild> nanny_;
 };

@@ -558,6 +558,21 @@ TEST(Reconciler, RetriesMarkRulesThatFail) {
   EXPECT_EQ(world.lvsd.marks_error(), "");
 }
 
+// `nft flush ruleset` takes the mark rules along.
+TEST(Reconciler, LooksAfterMarkRulesAsAfterTheTable) {
+  auto marked = web(1);
+  marked.fwmark = 80;
+  marked.mark_ports = {{"tcp", {{80, 80}}}};
+  World world;
+  world.start(with({marked}));
+  world.pass(1min);
+  EXPECT_GE(world.marks, 12);
+  World without;
+  without.start(with({web(1)}));
+  without.pass(1min);
+  EXPECT_EQ(without.marks, 1);
+}
+
 TEST(Reconciler, SetsTimeOutsOnceAndAgainWhenTheyChange) {
   auto config = with({web(1)});
   config.tcp_timeout = 900;

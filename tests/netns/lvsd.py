@@ -1,0 +1,443 @@
+#!/usr/bin/env python3
+"""lvsd, nanny and the embedded core on real packets: a client, a director and two web servers in network namespaces.
+
+Usage: lvsd.py BIN-FOLDER [STORY...]. Each story is a function; the director lives on from one to the next, as a real
+one does. Nothing outside these namespaces is touched: the director has its own /run and overlays of /etc.
+"""
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+PATIENCE_S = 15
+VIP = "192.0.2.1"
+PREFIX = f"lvsd-{os.getpid()}-"
+
+CONFIG = """
+serial_no = {serial}
+primary = 10.0.0.254
+service = lvs
+network = nat
+virtual web {{
+     active = 1
+     address = {vip} eth0:1
+     port = 80
+     scheduler = rr
+     timeout = 200ms
+     interval = 100ms
+     fall = 2
+     rise = 1
+     send = "GET / HTTP/1.0\\r\\n\\r\\n"
+     expect = "HTTP"
+{extra}
+     server one {{
+         address = 10.0.0.1
+         active = 1
+         weight = {weight}
+     }}
+     server two {{
+         address = 10.0.0.2
+         active = 1
+     }}
+}}
+{more}
+"""
+
+
+def run(*command, check=True, **options):
+    done = subprocess.run(command, text=True, capture_output=True, **options)
+    if check and done.returncode != 0:
+        raise AssertionError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+    return done
+
+
+def eventually(what, condition, patience=PATIENCE_S):
+    """Polls until the condition holds, and returns what it returned."""
+    end = time.monotonic() + patience
+    while True:
+        with contextlib.suppress(OSError, KeyError, ValueError):
+            value = condition()
+            if value:
+                return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {patience} s: {what}")
+        time.sleep(0.02)
+
+
+def expect(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+class Net:
+    """client 192.0.2.100 -- 192.0.2.254 director 10.0.0.254 -- bridge -- servers 10.0.0.1, 10.0.0.2"""
+
+    NODES = ("client", "director", "one", "two")
+
+    def __init__(self):
+        self.names = {node: PREFIX + node for node in self.NODES}
+
+    def inside(self, node, *command):
+        return ["ip", "netns", "exec", self.names[node], *command]
+
+    def build(self):
+        for node in self.NODES:
+            run("ip", "netns", "add", self.names[node])
+            run(*self.inside(node, "ip", "link", "set", "lo", "up"))
+        self.link("client", "eth0", "192.0.2.100/24", "director", "eth0", "192.0.2.254/24")
+        director = self.names["director"]
+        run("ip", "-n", director, "link", "add", "br0", "type", "bridge")
+        for port, node in (("eth1", "one"), ("eth2", "two")):
+            address = "10.0.0.1/24" if node == "one" else "10.0.0.2/24"
+            self.link(node, "eth0", address, "director", port, None)
+            run("ip", "-n", director, "link", "set", port, "master", "br0")
+            run("ip", "-n", self.names[node], "route", "add", "default", "via", "10.0.0.254")
+        run("ip", "-n", director, "addr", "add", "10.0.0.254/24", "dev", "br0")
+        run("ip", "-n", director, "link", "set", "br0", "up")
+        run("ip", "-n", director, "addr", "add", f"{VIP}/32", "dev", "eth0", "label", "eth0:1")
+
+    def link(self, a, a_device, a_address, b, b_device, b_address):
+        run("ip", "link", "add", a_device, "netns", self.names[a], "type", "veth", "peer", "name", b_device, "netns",
+            self.names[b])
+        for node, device, address in ((a, a_device, a_address), (b, b_device, b_address)):
+            if address:
+                run("ip", "-n", self.names[node], "addr", "add", address, "dev", device)
+            run("ip", "-n", self.names[node], "link", "set", device, "up")
+
+    def remove(self):
+        for name in self.names.values():
+            run("ip", "netns", "del", name, check=False)
+
+
+class Lab:
+    def __init__(self, binaries):
+        self.binaries = os.path.abspath(binaries)
+        self.net = Net()
+        self.folder = tempfile.mkdtemp(prefix="lvsd-test-", dir="/dev/shm")
+        self.children = {}
+        self.holder = None
+        self.serial = 0
+
+    # The director's own files: a mount namespace that lives as long as the test.
+    def enter_director(self, *command):
+        return ["nsenter", f"--target={self.holder.pid}", "--mount", "--net", "--", *command]
+
+    def up(self):
+        self.net.build()
+        script = (
+            f"mount -t tmpfs tmpfs /run && mkdir -p {self.folder}/up {self.folder}/work && "
+            f"mount -t overlay overlay -o lowerdir=/etc,upperdir={self.folder}/up,workdir={self.folder}/work /etc && "
+            "mkdir -p /etc/sysconfig/ha /etc/iptables && echo ready && exec sleep infinity"
+        )
+        self.holder = subprocess.Popen(self.net.inside("director", "unshare", "--mount", "sh", "-c", script),
+                                       stdout=subprocess.PIPE, text=True)
+        expect(self.holder.stdout.readline() == "ready\n", "the director has its own files")
+        for node in ("one", "two"):
+            self.start_server(node)
+        self.configure()
+
+    def down(self):
+        for child in [*self.children.values(), self.holder]:
+            if child and child.poll() is None:
+                child.kill()
+                child.wait()
+        self.net.remove()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start_server(self, node):
+        www = f"{self.folder}/www-{node}"
+        os.makedirs(www, exist_ok=True)
+        with open(f"{www}/index.html", "w", encoding="utf-8") as page:
+            page.write(node)
+        conf = f"{self.folder}/nginx-{node}.conf"
+        with open(conf, "w", encoding="utf-8") as file:
+            file.write(f"daemon off; master_process off; pid {self.folder}/{node}.pid; error_log /dev/null;\n"
+                       f"events {{}}\nhttp {{ access_log off; client_body_temp_path {www}/b; proxy_temp_path {www}/p;"
+                       f" fastcgi_temp_path {www}/f; uwsgi_temp_path {www}/u; scgi_temp_path {www}/s;\n"
+                       f"server {{ listen 80; listen 443; listen 8080; root {www}; }} }}\n")
+        self.children[node] = subprocess.Popen(self.net.inside(node, "nginx", "-c", conf), stderr=subprocess.DEVNULL)
+
+    def kill_server(self, node):
+        self.children[node].kill()
+        self.children[node].wait()
+
+    def configure(self, weight=1, extra="", more="", text=None):
+        self.serial += 1
+        text = text or CONFIG.format(serial=self.serial, vip=VIP, weight=weight, extra=extra, more=more)
+        path = f"{self.folder}/up/lvs.cf.new"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        run(*self.enter_director("cp", "/etc/lvs.cf.new", "/etc/sysconfig/ha/lvs.cf"))
+
+    def start_lvsd(self):
+        self.log = open(f"{self.folder}/lvsd.log", "a", encoding="utf-8")
+        self.children["lvsd"] = subprocess.Popen(self.enter_director(f"{self.binaries}/lvsd", "-n"), stderr=self.log)
+        eventually("lvsd answers", lambda: self.status()["ok"])
+
+    @property
+    def lvsd(self):
+        return self.children["lvsd"]
+
+    def log_text(self):
+        with open(f"{self.folder}/lvsd.log", encoding="utf-8") as file:
+            return file.read()
+
+    def hang_up(self):
+        os.kill(self.lvsd.pid, signal.SIGHUP)
+
+    def ask(self, **request):
+        """One question to the control socket, from inside the director's namespace."""
+        code = ("import json,socket,sys\ns=socket.socket(socket.AF_UNIX)\ns.settimeout(5)\n"
+                "s.connect('\\0lvs/lvsd')\ns.sendall(sys.argv[1].encode()+b'\\n')\n"
+                "print(s.makefile().readline())")
+        done = run(*self.enter_director(sys.executable, "-c", code, json.dumps(request)), check=False)
+        return json.loads(done.stdout) if done.stdout.strip() else {}
+
+    def status(self):
+        return self.ask(do="status")
+
+    def servers(self, service="TCP 192.0.2.1:80"):
+        for entry in self.status()["services"]:
+            if entry["service"] == service:
+                return {server["name"] or server["standing"]: server for server in entry["servers"]}
+        return {}
+
+    def in_table(self, service="TCP 192.0.2.1:80"):
+        return sorted(name for name, server in self.servers(service).items() if server["in_table"])
+
+    def lvsadm(self, *arguments, check=True):
+        return run(*self.enter_director(f"{self.binaries}/lvsadm", *arguments), check=check).stdout
+
+    def get(self, port=80, source="192.0.2.100"):
+        """The name of the server that answers a request to the VIP, or the word 'nothing'."""
+        done = run(*self.net.inside("client", "curl", "--silent", "--max-time", "2", "--interface", source,
+                                    f"http://{VIP}:{port}/"), check=False)
+        return done.stdout if done.returncode == 0 else "nothing"
+
+
+# Stories, in the order in which they happen.
+
+def table_appears_and_serves(lab):
+    lab.start_lvsd()
+    eventually("both servers in the table", lambda: lab.in_table() == ["one", "two"])
+    status = lab.status()
+    expect(status["ready"] and status["armed"] and status["core"]["kind"] == "embedded", f"ready and armed: {status}")
+    expect({lab.get() for _ in range(6)} == {"one", "two"}, "both servers answer through the VIP")
+    for words in ("starting virtual service web active: 80", "create_monitor for web/one running as pid",
+                  "[ active ] making 10.0.0.1:80 available"):
+        expect(words in lab.log_text(), f"the log says: {words}")
+
+
+def nanny_has_no_privileges(lab):
+    pid = lab.status()["nanny"]["pid"]
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        fields = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+    expect(fields["Uid"].split()[0] != "0", f"nanny is not root: {fields['Uid']}")
+    expect(int(fields["CapEff"], 16) == 0 and int(fields["CapPrm"], 16) == 0, "nanny has no capabilities")
+    expect(fields["NoNewPrivs"] == "1", "nanny cannot gain privileges")
+
+
+def dead_server_is_removed_and_comes_back(lab):
+    lab.kill_server("one")
+    begin = time.monotonic()
+    eventually("server one out of the table", lambda: lab.in_table() == ["two"])
+    expect(time.monotonic() - begin < 5, "removed within its fall checks")
+    expect({lab.get() for _ in range(4)} == {"two"}, "all requests reach the other")
+    expect(lab.servers()["one"]["reason"] != "", "status gives a reason")
+    lab.start_server("one")
+    eventually("server one back", lambda: lab.in_table() == ["one", "two"])
+    expect("[inactive] shutting down 10.0.0.1:80 due to connection failure" in lab.log_text(), "the log says so")
+
+
+def connections_of(lab):
+    return {name: server["connections"] for name, server in lab.servers().items()}
+
+
+def reload_changes_only_what_changed(lab):
+    for _ in range(4):
+        lab.get()
+    before = connections_of(lab)
+    lab.configure(weight=5)
+    lab.hang_up()
+    eventually("the new weight", lambda: lab.servers()["one"]["weight"] == 5)
+    expect(connections_of(lab) == before, "counters go on: nothing was taken away and put back")
+    expect("rereading configuration file" in lab.log_text(), "the log says so")
+
+
+def broken_reload_keeps_what_runs(lab):
+    before = lab.lvsadm("-S", "-n")
+    lab.configure(text="virtual web {\n  actve = 1\n}\n")
+    lab.hang_up()
+    error = eventually("the error in status", lambda: lab.status()["reload_error"])
+    expect(re.search(r"/etc/sysconfig/ha/lvs\.cf:2: actve: ", error), f"file and line: {error}")
+    expect(lab.lvsadm("-S", "-n") == before, "the table is as it was")
+    expect(lab.get() in ("one", "two"), "and serves")
+    lab.configure()
+    lab.hang_up()
+    eventually("error gone", lambda: lab.status()["reload_error"] == "" and lab.servers()["one"]["weight"] == 1)
+
+
+def killed_lvsd_adopts(lab):
+    before = lab.lvsadm("-S", "-n")
+    counted = connections_of(lab)
+    lab.lvsd.kill()
+    lab.lvsd.wait()
+    expect({lab.get() for _ in range(4)} == {"one", "two"}, "forwarding goes on without lvsd")
+    lab.start_lvsd()
+    expect(lab.status()["ready"], "ready at once: the table was complete")
+    eventually("all verdicts", lambda: all(s["health"] == "up" for s in lab.servers().values()))
+    expect(lab.lvsadm("-S", "-n") == before, "the table is as it was")
+    expect(lab.status()["drifts"] == 0, "no drift")
+    expect(all(connections_of(lab)[name] >= counted[name] for name in counted), "counters go on")
+    tail = lab.log_text().rsplit("starting virtual service", 1)[1]
+    expect("event=applied" not in tail, f"nothing was changed: {tail}")
+
+
+def killed_nanny_costs_nothing(lab):
+    pid = lab.status()["nanny"]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    eventually("another nanny", lambda: lab.status()["nanny"].get("pid", pid) != pid)
+    expect(lab.in_table() == ["one", "two"], "the servers stayed")
+    expect(lab.status()["drifts"] == 0 and lab.get() in ("one", "two"), "and serve")
+
+
+def foreign_service_is_left_alone(lab):
+    lab.lvsadm("-A", "-t", "192.0.2.1:8080", "-s", "rr")
+    lab.lvsadm("-a", "-t", "192.0.2.1:8080", "-r", "10.0.0.2:8080", "-m")
+    lab.configure(weight=2)
+    lab.hang_up()
+    eventually("reloaded", lambda: lab.servers()["one"]["weight"] == 2)
+    expect("192.0.2.1:8080" in lab.lvsadm("-L", "-n"), "the foreign service is there")
+    expect(lab.get(port=8080) == "two", "and serves")
+    lab.lvsadm("-D", "-t", "192.0.2.1:8080")
+
+
+def flushed_table_is_repaired(lab):
+    lab.lvsadm("-C")
+    eventually("the drift check", lambda: lab.status()["drifts"] >= 1)
+    eventually("the table again", lambda: lab.in_table() == ["one", "two"])
+    expect(lab.status()["repairs"] >= 3 and lab.get() in ("one", "two"), "counted, and serves")
+
+
+def sorry_server_serves_when_all_are_dead(lab):
+    lab.configure(extra="     sorry_server = 10.0.0.2\n")
+    lab.configure(text=CONFIG.format(serial=99, vip=VIP, weight=1, extra="     sorry_server = 10.0.0.2\n", more="")
+                  .replace("address = 10.0.0.2\n         active = 1", "address = 10.0.0.2\n         active = 0"))
+    lab.hang_up()
+    eventually("only server one", lambda: lab.in_table() == ["one"])
+    lab.kill_server("one")
+    eventually("the sorry server", lambda: lab.in_table() == ["sorry"])
+    expect(lab.get() == "two", "the sorry server answers")
+    lab.start_server("one")
+    eventually("it steps aside", lambda: lab.in_table() == ["one"])
+    lab.configure()
+    lab.hang_up()
+    eventually("both again", lambda: lab.in_table() == ["one", "two"])
+
+
+def marks_are_set_and_saved(lab):
+    marked = """
+virtual marked {
+     active = 1
+     address = 192.0.2.1 eth0:1
+     port = 80
+     fwmark = 80
+     mark_ports = tcp/80,443
+     persistent = 60
+     scheduler = rr
+     timeout = 200ms
+     interval = 100ms
+     server one {
+         address = 10.0.0.1
+         active = 1
+     }
+     server two {
+         address = 10.0.0.2
+         active = 1
+     }
+}
+"""
+    lab.configure(more=marked)
+    lab.hang_up()
+    eventually("both servers behind the mark", lambda: lab.in_table("FWM 80") == ["one", "two"])
+    rules = run(*lab.enter_director("iptables-save", "-t", "mangle")).stdout
+    expect("-A PREROUTING -j LVS" in rules and "80" in rules, f"rules are set: {rules}")
+    saved = run(*lab.enter_director("sh", "-c", "cat /etc/iptables/rules.v4 /etc/sysconfig/iptables"), check=False)
+    expect(":LVS " in saved.stdout, "and saved")
+    for last in range(101, 111):
+        source = f"192.0.2.{last}"
+        run("ip", "-n", lab.net.names["client"], "addr", "add", f"{source}/24", "dev", "eth0", check=False)
+        first = lab.get(80, source)
+        expect(first in ("one", "two") and lab.get(443, source) == first, f"{source}: one server for both ports")
+    lab.configure()
+    lab.hang_up()
+    eventually("mark service gone", lambda: not lab.servers("FWM 80"))
+
+
+def second_lvsd_refuses(lab):
+    second = run(*lab.enter_director(f"{lab.binaries}/lvsd", "-n"), check=False)
+    expect(second.returncode == 1 and "runs in this network namespace already" in second.stderr, second.stderr)
+    expect(lab.get() in ("one", "two"), "the first serves")
+
+
+def terminated_lvsd_leaves_forwarding(lab):
+    lab.lvsd.terminate()
+    expect(lab.lvsd.wait(PATIENCE_S) == 0, "exit status 0")
+    expect(lab.get() in ("one", "two"), "forwarding goes on")
+
+
+def remove_takes_everything_away(lab):
+    run(*lab.enter_director(f"{lab.binaries}/lvsd", "--core", "--remove"))
+    expect(lab.get() == "nothing", "no forwarding")
+    links = run(*lab.enter_director("ip", "-brief", "link")).stdout
+    expect("ipvs0" not in links, f"no device left: {links}")
+    forward = run(*lab.enter_director("cat", "/proc/sys/net/ipv4/ip_forward")).stdout.strip()
+    expect(forward == "0", "ip_forward as it was before")
+
+
+STORIES = [
+    table_appears_and_serves,
+    nanny_has_no_privileges,
+    dead_server_is_removed_and_comes_back,
+    reload_changes_only_what_changed,
+    broken_reload_keeps_what_runs,
+    killed_lvsd_adopts,
+    killed_nanny_costs_nothing,
+    foreign_service_is_left_alone,
+    flushed_table_is_repaired,
+    sorry_server_serves_when_all_are_dead,
+    marks_are_set_and_saved,
+    second_lvsd_refuses,
+    terminated_lvsd_leaves_forwarding,
+    remove_takes_everything_away,
+]
+
+
+def main(binaries):
+    if os.geteuid() != 0:
+        print("skipped: needs root for network namespaces")
+        return 77
+    lab = Lab(binaries)
+    try:
+        lab.up()
+        for story in STORIES:
+            begin = time.monotonic()
+            try:
+                story(lab)
+            except AssertionError as error:
+                print(f"FAILED {story.__name__}: {error}\n--- lvsd.log\n{lab.log_text()[-6000:]}")
+                return 1
+            print(f"ok {story.__name__} {time.monotonic() - begin:.1f} s", flush=True)
+    finally:
+        lab.down()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
