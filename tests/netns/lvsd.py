@@ -170,10 +170,10 @@ class Lab:
     def configure(self, weight=1, extra="", more="", text=None):
         self.serial += 1
         text = text or CONFIG.format(serial=self.serial, vip=VIP, weight=weight, extra=extra, more=more)
-        path = f"{self.folder}/up/lvs.cf.new"
+        path = f"{self.folder}/lvs.cf"
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
-        run(*self.enter_director("cp", "/etc/lvs.cf.new", "/etc/sysconfig/ha/lvs.cf"))
+        run(*self.enter_director("cp", path, "/etc/sysconfig/ha/lvs.cf"))
 
     def start_lvsd(self):
         self.log = open(f"{self.folder}/lvsd.log", "a", encoding="utf-8")
@@ -326,7 +326,6 @@ def flushed_table_is_repaired(lab):
 
 
 def sorry_server_serves_when_all_are_dead(lab):
-    lab.configure(extra="     sorry_server = 10.0.0.2\n")
     lab.configure(text=CONFIG.format(serial=99, vip=VIP, weight=1, extra="     sorry_server = 10.0.0.2\n", more="")
                   .replace("address = 10.0.0.2\n         active = 1", "address = 10.0.0.2\n         active = 0"))
     lab.hang_up()
