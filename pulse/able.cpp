@@ -15,8 +15,10 @@ void Ability::set_lvsd(bool ready, int failed_restarts, TimePoint now) {
 }
 
 void Ability::adopt_lvsd(TimePoint now) {
-  lvsd_was_ready_ = true;
-  lvsd_away_since_ = now;
+  if (!lvsd_was_ready_) {
+    lvsd_was_ready_ = true;
+    lvsd_away_since_ = now;
+  }
 }
 
 bool Ability::is_up(const std::string& device) const {

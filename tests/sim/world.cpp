@@ -106,10 +106,14 @@ void World::start_arbiter(Node node) {
   if (!m.has_carrier) {
     step(m, pulse::LinkChanged{kPublicDevice, false});
   }
-  if (m.lvsd_ready) {
+  const bool lvsd_answers_first = rng_.chance(0.5);
+  if (m.lvsd_ready && lvsd_answers_first) {
     step(m, pulse::LvsdChanged{true, 0});
   }
   step(m, started);
+  if (m.lvsd_ready && !lvsd_answers_first) {
+    feed_later(m, kLvsdDelay, pulse::LvsdChanged{true, 0});
+  }
 }
 
 void World::end_process(Machine& m) {
