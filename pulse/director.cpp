@@ -173,6 +173,11 @@ void Director::on_news(const Heartbeat& before, bool was_silent, TimePoint now) 
   }
   // Whoever serves or served where we could not hear it may have announced itself after us.
   caches_doubtful_ = caches_doubtful_ || was_silent || last.role != Role::passive;
+  if (state_ == State::active && last.term >= kept_.term) {
+    caches_doubtful_ = true;
+    kept_.term = last.term + 1;  // Ours is the claim that holds now.
+    keep();
+  }
   if (state_ == State::active && last.role == Role::passive && caches_doubtful_) {
     caches_doubtful_ = false;
     announcements_.start(now);

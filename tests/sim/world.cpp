@@ -172,7 +172,7 @@ void World::feed(Machine& m, const pulse::Event& event) {
   }
   if (!m.is_frozen) {
     step(m, event);
-  } else if (m.inbox.size() < kInboxMax) {
+  } else if (m.inbox.size() < kInboxMax || !std::holds_alternative<pulse::Heard>(event)) {
     m.inbox.push_back(event);
   }
 }
