@@ -16,7 +16,7 @@ lvs_test(unit/nanny/options lvs_nanny)
 lvs_test(unit/nanny/own_entry lvs_nanny)
 
 # The program as a whole.
-foreach(story for_lvsd)
+foreach(story by_hand for_lvsd)
   lvs_test(io/nanny/${story} lvs_nanny_io lvs_monitor)
   target_compile_definitions(io.nanny.${story} PRIVATE NANNY_BINARY="$<TARGET_FILE:nanny>")
   add_dependencies(io.nanny.${story} nanny)

@@ -38,6 +38,9 @@ class NannyProcess {
     const int program = ::open(NANNY_BINARY, O_PATH | O_CLOEXEC);
     pid_ = ::fork();
     if (pid_ == 0) {
+      // Asio's sockets are inherited: a server of the test that nanny also held would never be
+      // closed.
+      ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
       prepare();
       ::fexecve(program, argv.data(), environ);
       ::_exit(127);
