@@ -19,11 +19,11 @@
 
 namespace lvs {
 
-constexpr size_t kMonitorPacketMax = 64 * 1024;  // Bytes of one packet.
-constexpr size_t kMonitorTextMax = 4096;         // Bytes of one text, before escaping.
-constexpr size_t kMonitorListMax = 64;           // Status ranges; options of a named check.
-constexpr size_t kVerdictReasonMax = 200;        // Bytes; encode() cuts, decode refuses.
-constexpr int kMonitorCountMax = 1'000'000;      // rise, fall
+constexpr size_t kMonitorPacketMax = 256 * 1024;  // Bytes of one packet.
+constexpr size_t kMonitorTextMax = 10'000;        // Bytes of one text, before escaping.
+constexpr size_t kMonitorListMax = 64;            // Status ranges; options of a named check.
+constexpr size_t kVerdictReasonMax = 200;         // Bytes; encode() cuts, decode refuses.
+constexpr int kMonitorCountMax = 10'000'000;      // rise, fall: a day of the shortest pauses.
 constexpr Duration kMonitorTimeMin = std::chrono::milliseconds{1};
 constexpr Duration kMonitorTimeMax = std::chrono::hours{24};
 

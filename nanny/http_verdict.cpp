@@ -3,6 +3,19 @@
 #include <algorithm>
 
 namespace lvs::nanny {
+namespace {
+
+// "host:port": a host that is written with a port keeps it; "[2001:db8::1]" has colons but no port.
+std::string url_place(const std::string& host, const Endpoint& target) {
+  if (host.empty()) {
+    return to_string(target);
+  }
+  const size_t colon = host.rfind(':');
+  const bool has_port = colon != std::string::npos && host.find(']', colon) == std::string::npos;
+  return has_port ? host : host + ":" + std::to_string(target.port);
+}
+
+}  // namespace
 
 ProbeResult judge_http(const config::HttpCheck& check, const std::optional<Regex>& body_regex,
                        const Endpoint& target, int status, std::string_view body) {
@@ -23,9 +36,7 @@ ProbeResult judge_http(const config::HttpCheck& check, const std::optional<Regex
 std::string http_url(const config::HttpCheck& check, const Endpoint& target) {
   const std::string scheme = check.tls ? "https://" : "http://";
   const std::string path = check.path.starts_with('/') ? check.path : "/" + check.path;
-  const std::string place =
-      check.host.empty() ? to_string(target) : check.host + ":" + std::to_string(target.port);
-  return scheme + place + path;
+  return scheme + url_place(check.host, target) + path;
 }
 
 std::string http_connect_to(const Endpoint& target) {

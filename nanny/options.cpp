@@ -42,11 +42,11 @@ its entry in the IPVS table: added when it answers, deleted (or weight 0, with -
       --test-start, --norun   do not touch the IPVS table
   -v, --verbose               log more
   -I, --ipvsadm PATH; -U, --loadcmd COMMAND; -S, --scale N
-                              read and not used: the table is set directly, the weight stays as given
+                              read and not used: the table is set directly, the weight stays
       --help, --version
 
-USR1 holds the server down, USR2 holds it up, HUP lets checks decide again, TERM removes the entry and
-ends.
+USR1 holds the server down, USR2 holds it up, HUP lets checks decide again, TERM removes the entry
+and ends.
 Exit status: 0 stopped, 1 wrong options or the entry could not be removed.
 )";
 

@@ -14,6 +14,7 @@ lvs_test(io/nanny/probe_http lvs_nanny_io)
 lvs_test(io/nanny/probe_https lvs_nanny_io)
 lvs_test(unit/nanny/options lvs_nanny)
 lvs_test(unit/nanny/own_entry lvs_nanny)
+lvs_test(unit/nanny/named_check lvs_nanny)
 
 # The program as a whole.
 foreach(story by_hand for_lvsd)

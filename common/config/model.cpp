@@ -27,7 +27,11 @@ std::string as_sent(const std::string& written) {
 
 Check effective_check(const VirtualService& service) {
   if (service.check) {
-    return *service.check;
+    Check check = *service.check;
+    if (auto* script = std::get_if<ScriptCheck>(&check)) {
+      script->legacy = service.script_legacy;
+    }
+    return check;
   }
   if (const std::string program = unquoted(service.send_program); !program.empty()) {
     return ScriptCheck{program, as_sent(service.expect), service.script_legacy};

@@ -9,6 +9,7 @@
 #include "nanny/io/probe_script.h"
 #include "nanny/io/probe_tcp.h"
 #include "nanny/io/probe_udp.h"
+#include "nanny/named_check.h"
 
 namespace lvs::nanny::io {
 namespace {
@@ -25,15 +26,7 @@ struct Starter {
   }
 
   std::unique_ptr<Probe> operator()(const config::SendExpect& check) {
-    switch (monitor.protocol) {
-      case ipvs::Protocol::tcp:
-        return probe_tcp(io, monitor.target, check, monitor.timeout, std::move(tell));
-      case ipvs::Protocol::udp:
-        return probe_udp(io, monitor.target, check, monitor.timeout, std::move(tell));
-      case ipvs::Protocol::sctp:
-        break;
-    }
-    return probe_that_ends(io, not_run("SCTP"), std::move(tell));
+    return exchange(check, monitor.protocol);
   }
 
   std::unique_ptr<Probe> operator()(const config::HttpCheck& check) {
@@ -45,7 +38,22 @@ struct Starter {
   }
 
   std::unique_ptr<Probe> operator()(const config::NamedCheck& check) {
+    if (const std::optional<Runnable> run = runnable(check, monitor.protocol)) {
+      return exchange(run->check, run->protocol);
+    }
     return probe_that_ends(io, not_run(check.kind), std::move(tell));
+  }
+
+  std::unique_ptr<Probe> exchange(const config::SendExpect& check, ipvs::Protocol protocol) {
+    switch (protocol) {
+      case ipvs::Protocol::tcp:
+        return probe_tcp(io, monitor.target, check, monitor.timeout, std::move(tell));
+      case ipvs::Protocol::udp:
+        return probe_udp(io, monitor.target, check, monitor.timeout, std::move(tell));
+      case ipvs::Protocol::sctp:
+        break;
+    }
+    return probe_that_ends(io, not_run("SCTP"), std::move(tell));
   }
 
   // Undecided: lvsd keeps what it has, and the log says why there is no verdict.

@@ -1,9 +1,7 @@
 #include "nanny/io/table_keeper.h"
 
 #include "common/io/log_sink.h"
-#include "common/ipvs/client.h"
-#include "common/ipvs/io/embedded_transport.h"
-#include "common/ipvs/io/netlink_transport.h"
+#include "common/ipvs/io/cores.h"
 
 namespace lvs::nanny::io {
 namespace {
@@ -11,14 +9,11 @@ namespace {
 // A fresh connection each time: an entry changes seldom, and the core may have been restarted
 // meanwhile.
 Result<ipvs::Reply> ask_core(const ipvs::Request& request) {
-  auto transport = ipvs::io::connect_embedded();
-  if (!transport && transport.error().code == ECONNREFUSED) {
-    transport = ipvs::io::connect_kernel();
+  Result<ipvs::Handler> core = ipvs::io::embedded_core();
+  if (!core && core.error().code == ECONNREFUSED) {
+    core = ipvs::io::kernel_core();
   }
-  if (!transport) {
-    return transport.error().in(ipvs::to_string(request));
-  }
-  return ipvs::Client(std::move(transport).value()).call(request);
+  return core ? (*core)(request) : core.error().in(ipvs::to_string(request));
 }
 
 }  // namespace

@@ -96,7 +96,7 @@ TEST(MonitorCodec, NumbersOutOfRangeAreRefused) {
            {R"("port":80)", R"("port":65536)"},
            {R"("port":80)", R"("port":-1)"},
            {R"("rise":3)", R"("rise":0)"},
-           {R"("fall":2)", R"("fall":1000001)"},
+           {R"("fall":2)", R"("fall":10000001)"},
            {R"("fall":2)", R"("fall":1.5)"},
            {R"("fall":2)", R"("fall":"2")"},
            {R"("interval_ns":2000000000)", R"("interval_ns":999999)"},
@@ -112,11 +112,11 @@ TEST(MonitorCodec, TextsAndListsHaveLimits) {
         SetMonitor{1, monitor_with(config::SendExpect{std::string(bytes, 'x'), "", false})}));
   };
   EXPECT_EQ(sized(kMonitorTextMax), "accepted");
-  EXPECT_EQ(sized(kMonitorTextMax + 1), "check.send: longer than 4096 bytes");
+  EXPECT_EQ(sized(kMonitorTextMax + 1), "check.send: longer than 10000 bytes");
   config::HttpCheck http;
   http.status.assign(kMonitorListMax + 1, {200, 200});
   EXPECT_THAT(error_of(encode(SetMonitor{1, monitor_with(http)})), HasSubstr("list of at most 64"));
-  EXPECT_EQ(error_of(std::string(kMonitorPacketMax + 1, ' ')), "packet longer than 65536 bytes");
+  EXPECT_EQ(error_of(std::string(kMonitorPacketMax + 1, ' ')), "packet longer than 262144 bytes");
 }
 
 TEST(MonitorCodec, TextBeyondOneByteACharacterIsRefused) {

@@ -53,6 +53,10 @@ TEST(HttpVerdict, TheUrlNamesTheHostAndTheConnectionGoesToTheServer) {
   check.tls = true;
   check.host = "www.example.org";
   EXPECT_EQ(http_url(check, kTarget), "https://www.example.org:8080/alive?x=1");
+  check.host = "www.example.org:443";
+  EXPECT_EQ(http_url(check, kTarget), "https://www.example.org:443/alive?x=1");
+  check.host = "[2001:db8::1]";
+  EXPECT_EQ(http_url(check, kTarget), "https://[2001:db8::1]:8080/alive?x=1");
   EXPECT_EQ(http_connect_to(kTarget), "::10.0.0.2:8080");
   EXPECT_EQ(http_connect_to({*Address::parse("2001:db8::2"), 80}), "::[2001:db8::2]:80");
 }

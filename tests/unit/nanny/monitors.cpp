@@ -297,6 +297,18 @@ TEST(Monitors, TransitionsAreLoggedWithPiranhasWords) {
   EXPECT_EQ(world.log[2].marker, "[inactive] shutting down 10.0.0.2:80 due to connection failure");
 }
 
+TEST(Monitors, ACheckThatAnotherStandsInForIsSaidOnce) {
+  World world;
+  Monitor monitor;
+  monitor.target = {*Address::parse("10.0.0.2"), 25};
+  monitor.interval = 1s;
+  monitor.check = config::NamedCheck{"smtp", {}};
+  world.feed(SetMonitor{1, monitor});
+  world.feed(SetMonitor{1, monitor});
+  ASSERT_THAT(world.log, SizeIs(1));
+  EXPECT_EQ(world.log[0].event, "check-stands-in");
+}
+
 TEST(Monitors, ALastingTroubleIsLoggedOnceAndAgainWhenItChanges) {
   World world;
   world.set(80, 1, 9);
