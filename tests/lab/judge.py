@@ -26,6 +26,8 @@ BOUNDS = {
     "server.failed-after-notice": Bound(0, 1, PERCENT),
     "server.silence": Bound(250, 1500, MS),
     "server.back": Bound(3000, 10000, MS),
+    "uplink.silence": Bound(400, 2000, MS),
+    "uplink.failed-after-mending": Bound(0, 1, PERCENT),
     "link.silence": Bound(400, 2000, MS),
     "link.failed-after-mending": Bound(0, 1, PERCENT),
     "power.silence": Bound(400, 2000, MS),

@@ -184,16 +184,17 @@ class Lab:
                    lambda: ports.isdisjoint(self.switch_ports()), READY_TIMEOUT_S)
 
     def cut(self, director):
-        self._ip("switch", "".join(f"link set {director.letter}-{p} down\n" for p in PORTS))
+        """All its links in one step of the kernel: cut one by one, it could still say goodbye over the others."""
+        self._ip("switch", f"link set group {self._group(director.name)} down\n")
 
     def mend(self, director):
-        self._ip("switch", "".join(f"link set {director.letter}-{p} up\n" for p in PORTS))
+        self._ip("switch", f"link set group {self._group(director.name)} up\n")
 
-    def unplug(self, node):
-        self._ip("switch", f"link set {node} down\n")
+    def unplug(self, port):
+        self._ip("switch", f"link set {port} down\n")
 
-    def plug_in(self, node):
-        self._ip("switch", f"link set {node} up\n")
+    def plug_in(self, port):
+        self._ip("switch", f"link set {port} up\n")
 
     def switch_ports(self):
         lines = self.on("switch", "ip", "-o", "link").stdout.splitlines()
@@ -231,6 +232,10 @@ class Lab:
 
     # ---- pieces
 
+    def _group(self, node):
+        """The switch ports of one node are one device group; 0 is the kernel's default group."""
+        return 1 + [d.name for d in config.DIRECTORS].index(node) if node.startswith("director") else 10
+
     def _add_namespace(self, node):
         name = self.namespace(node)
         run("ip", "netns", "add", name)
@@ -243,7 +248,7 @@ class Lab:
         address = ["address", mac] if mac else []
         run("ip", "link", "add", card, *address, "netns", self.namespace(node), "type", "veth",
             "peer", "name", port, "netns", self.namespace("switch"))
-        self._ip("switch", f"link set {port} master {segment}\nlink set {port} up\n")
+        self._ip("switch", f"link set {port} master {segment} group {self._group(node)}\nlink set {port} up\n")
 
     def _kill_all_in(self, name):
         """Until nothing is left: a process may fork between the list and the signal."""

@@ -160,6 +160,7 @@ class Core::Impl {
     return ipvs::Reply(std::vector{state_.status_of(request.key, *entry)});
   }
   Result<ipvs::Reply> execute(const ipvs::GetServices&) {
+    sweep();
     std::vector<ipvs::ServiceStatus> all;
     for (const auto& [key, entry] : state_.table().services()) {
       all.push_back(state_.status_of(key, entry));
@@ -211,6 +212,7 @@ class Core::Impl {
   }
 
   Result<ipvs::Reply> execute(const ipvs::GetConnections&) {
+    sweep();
     return ipvs::Reply(state_.connections());
   }
   Result<ipvs::Reply> execute(const ipvs::GetDrops&) { return ipvs::Reply(state_.drops()); }
@@ -239,6 +241,8 @@ class Core::Impl {
     auto ok = nft_.run(chain_script(keys, armed()));
     if (!ok) {
       log_(event(Level::error, "core-chain-failed", {{"error", ok.error().what}}));
+    } else if (watch_) {
+      watch_->expect_own_transaction();
     }
     return ok;
   }
@@ -400,13 +404,19 @@ class Core::Impl {
 
   void tick() {
     const auto now = Clock::now();
-    if (state_.bound_connections() != 0 || state_.templates() != 0) {
-      if (auto swept = programs_.sweep({}); !swept) {
-        log_(event(Level::error, "core-sweep-failed", {{"error", swept.error().what}}));
-      }
-    }
+    sweep();
     state_.collect(now);
     state_.estimate(now);
+  }
+
+  // Also before a listing: what has expired is no longer shown, so it must not be counted either.
+  void sweep() {
+    if (state_.bound_connections() == 0 && state_.templates() == 0) {
+      return;
+    }
+    if (auto swept = programs_.sweep({}); !swept) {
+      log_(event(Level::error, "core-sweep-failed", {{"error", swept.error().what}}));
+    }
   }
 
   boost::asio::io_context& io_;

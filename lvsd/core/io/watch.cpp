@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <string_view>
@@ -80,15 +81,6 @@ bool is_about_our_table(const nlmsghdr& message) {
          std::memcmp(name + 1, "lvs", 4) == 0;
 }
 
-uint32_t author(const nlmsghdr& message) {
-  const auto* pid = attribute(message, NFTA_GEN_PROC_PID);
-  uint32_t value = 0;
-  if (pid != nullptr && pid->nla_len >= sizeof(nlattr) + sizeof(value)) {
-    std::memcpy(&value, pid + 1, sizeof(value));
-  }
-  return ntohl(value);
-}
-
 }  // namespace
 
 Result<Ok> Watch::start(boost::asio::io_context& io, Watched on, std::unique_ptr<Watch>& to) {
@@ -129,20 +121,25 @@ void Watch::wait_route() {
   });
 }
 
-// A transaction ends with NEWGEN, which names the process; what it did stands before.
+// A transaction ends with NEWGEN; what it did stands before. Of those that touched our table as
+// many are ours as we committed; whether it was just these does not matter, as long as none is left
+// over.
 void Watch::read_nft() {
-  bool is_repair_due = false;
+  unsigned foreign = 0;
   const bool is_whole = drain(nft_.native_handle(), [&](const nlmsghdr& message) {
     switch (message.nlmsg_type & 0xff) {
       case NFT_MSG_NEWGEN:
-        is_repair_due |= is_ours_touched_ && author(message) != static_cast<uint32_t>(::getpid());
+        foreign += is_ours_touched_ ? 1 : 0;
         is_ours_touched_ = false;
         break;
       default:
         is_ours_touched_ |= is_about_our_table(message);
     }
   });
-  if (is_repair_due || !is_whole) {
+  const unsigned own = std::min(foreign, own_transactions_);
+  foreign -= own;
+  own_transactions_ = is_whole ? own_transactions_ - own : 0;
+  if (foreign != 0 || !is_whole) {
     on_.nft_table();
   }
 }

@@ -24,6 +24,10 @@ class Watch {
  public:
   static Result<Ok> start(boost::asio::io_context& io, Watched on, std::unique_ptr<Watch>& to);
   Watch(boost::asio::io_context& io, Watched on, int nft_fd, int route_fd);
+  // The core has just committed a transaction on the nft table: one of the notices is its own.
+  // (They name the author's pid as the kernel's first PID namespace counts, which in a container is
+  // not the one that getpid() tells.)
+  void expect_own_transaction() { ++own_transactions_; }
 
  private:
   void wait_nft();
@@ -35,6 +39,7 @@ class Watch {
   boost::asio::posix::stream_descriptor nft_;
   boost::asio::posix::stream_descriptor route_;
   bool is_ours_touched_ = false;
+  unsigned own_transactions_ = 0;  // Committed, notice not read yet.
 };
 
 }  // namespace lvs::core
