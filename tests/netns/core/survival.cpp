@@ -46,7 +46,7 @@ TEST_F(CoreSurvives, KillingItsProcessFailsNoConnectionAndTheNextOneTakesOver) {
   std::atomic<uint32_t> failed{0};
   std::thread traffic([&] {
     while (!is_over) {
-      (world.connect(kVip, 80, "", 100ms) != 0 ? made : failed) += 1;
+      (world.connect(kVip, 80, "", 500ms) != 0 ? made : failed) += 1;
     }
   });
   for (int i = 0; i < 3; ++i) {

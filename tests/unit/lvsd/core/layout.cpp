@@ -1,0 +1,102 @@
+// Slices, slots, keys and the nft script: what is written can be read back.
+#include "lvsd/core/layout.h"
+
+#include <gmock/gmock.h>
+
+#include <cstring>
+
+#include "lvsd/core/chain.h"
+#include "lvsd/core/slots.h"
+
+namespace lvs::core {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const TimePoint t0{};
+const ipvs::ServiceKey kWeb =
+    ipvs::AddressKey{ipvs::Protocol::tcp, *Address::parse("192.0.2.100"), 80};
+const ipvs::ServiceKey kAnyPort =
+    ipvs::AddressKey{ipvs::Protocol::udp, *Address::parse("192.0.2.101"), 0};
+const ipvs::ServiceKey kMark = ipvs::MarkKey{0xfe000050, Family::v4};
+
+TEST(Layout, KeysComeBackAsTheyWere) {
+  for (const auto& key : {kWeb, kAnyPort, kMark}) {
+    EXPECT_EQ(from_map(to_map(key)), key);
+  }
+}
+
+TEST(Layout, ServersComeBackAsTheyWere) {
+  const Server server{5,
+                      {*Address::parse("10.0.0.7"), 8080},
+                      {.weight = 3, .upper_threshold = 100, .lower_threshold = 50}};
+  lvs_dest entry{};
+  entry.total = 42;
+  write_server(entry, kWeb, 9, server);
+  EXPECT_EQ(server_of(entry, 5), server);
+  EXPECT_EQ(entry.total, 42U) << "counters belong to the packet path";
+  EXPECT_EQ(from_map(entry.service_key), kWeb);
+}
+
+TEST(Layout, ASliceHoldsTheServiceItsServersAndOneCycle) {
+  ServiceEntry entry{.id = 1,
+                     .service = {.scheduler = "wrr", .flags = 1, .timeout = 300, .prefix = 24},
+                     .servers = {{4, {}, {.weight = 2}}, {6, {}, {.weight = 1}}}};
+  const auto slots = make_slice(entry);
+  lvs_slice header{};
+  std::memcpy(&header, slots.data(), sizeof(header));
+  EXPECT_EQ(slice_length(header), slots.size());
+  EXPECT_EQ(service_of(header), entry.service);
+  EXPECT_EQ(slots[4].dest, 4U);
+  EXPECT_EQ(slots[5].dest, 6U);
+  EXPECT_EQ(header.sequence, 3U);
+}
+
+TEST(Slots, AReplacedSliceIsNotReusedForASecond) {
+  SlotAllocator slots(101);
+  const auto first = slots.allocate(60, t0);
+  ASSERT_EQ(first, 1U) << "slot 0 means none";
+  slots.release(*first, 60, t0);
+  EXPECT_FALSE(slots.allocate(60, t0 + 999ms));
+  EXPECT_EQ(slots.allocate(60, t0 + 1s), 1U);
+}
+
+TEST(Slots, FreedNeighboursBecomeOneAgain) {
+  SlotAllocator slots(31);
+  for (const uint32_t expected : {1U, 11U, 21U}) {
+    ASSERT_EQ(slots.allocate(10, t0), expected);
+  }
+  slots.release(1, 10, t0);
+  slots.release(21, 10, t0);
+  slots.release(11, 10, t0);
+  EXPECT_EQ(slots.allocate(30, t0 + 1s), 1U);
+}
+
+TEST(Slots, WhatIsInUseCanBeReservedOnce) {
+  SlotAllocator slots(101);
+  EXPECT_TRUE(slots.reserve(40, 10));
+  EXPECT_FALSE(slots.reserve(45, 10));
+  EXPECT_FALSE(slots.reserve(95, 10));
+  EXPECT_EQ(slots.available(), 90U);
+  EXPECT_EQ(slots.allocate(50, t0), 50U) << "the only hole that is big enough";
+}
+
+TEST(Chain, CatchesServicesMarksAndAnyPortInOneTransaction) {
+  const auto script = chain_script({kWeb, kAnyPort, kMark}, true);
+  EXPECT_THAT(script, HasSubstr("add table ip lvs\ndelete table ip lvs\n"));
+  EXPECT_THAT(script, HasSubstr("elements = { 192.0.2.100 . tcp . 80 }"));
+  EXPECT_THAT(script, HasSubstr("elements = { 192.0.2.101 . udp }"));
+  EXPECT_THAT(script, HasSubstr("elements = { 4261412944 }"));
+  EXPECT_THAT(script, HasSubstr("dup to 192.0.2.254 device \"ipvs0\" drop"));
+}
+
+TEST(Chain, OfAnUnarmedCoreLeavesEverythingToTheStack) {
+  const auto script = chain_script({kWeb, kMark}, false);
+  EXPECT_THAT(script, HasSubstr("type filter hook input"));
+  EXPECT_THAT(script, Not(HasSubstr("dup to")));
+}
+
+}  // namespace
+}  // namespace lvs::core
