@@ -1,2 +1,8 @@
+lvs_test(unit/common/ipvs/client lvs_ipvs)
+lvs_test(unit/common/ipvs/codec_reply lvs_ipvs)
 lvs_test(unit/common/ipvs/codec_request lvs_ipvs)
+lvs_test(unit/common/ipvs/proc_connections lvs_ipvs)
+lvs_test(unit/common/ipvs/texts lvs_ipvs)
 lvs_test(netns/ipvs_socket lvs_ipvs_io)
+lvs_fuzz_replay(ipvs_request lvs_ipvs)
+lvs_fuzz_replay(ipvs_reply lvs_ipvs)
