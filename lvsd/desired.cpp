@@ -34,13 +34,6 @@ namespace {
 constexpr unsigned kWholeV6 = 128;
 constexpr int32_t kSorryWeight = 1;
 
-Family family_of(const config::VirtualService& service) {
-  if (service.address) {
-    return service.address->address.family();
-  }
-  return service.servers.empty() ? Family::v4 : service.servers.front().address.family();
-}
-
 bool serves_many_ports(const config::VirtualService& service) {
   if (service.fwmark == 0 || service.mark_ports.empty()) {
     return false;
@@ -222,6 +215,13 @@ void note_skipped(const config::Config& config, Desired& out) {
 
 }  // namespace
 
+Family family_of(const config::VirtualService& service) {
+  if (service.address) {
+    return service.address->address.family();
+  }
+  return service.servers.empty() ? Family::v4 : service.servers.front().address.family();
+}
+
 ipvs::ServiceKey service_key(const config::VirtualService& service) {
   if (service.fwmark != 0) {
     return ipvs::MarkKey{service.fwmark, family_of(service)};
@@ -256,6 +256,9 @@ ipvs::Service service_settings(const config::VirtualService& service) {
 std::map<ipvs::ServiceKey, const config::VirtualService*> active_services(
     const config::Config& config) {
   std::map<ipvs::ServiceKey, const config::VirtualService*> services;
+  if (config.service != config::ServiceMode::lvs) {
+    return services;  // fos: pulse moves the failover blocks; there is nothing to balance.
+  }
   for (const auto& service : config.virtuals) {
     if (service.active) {
       services.emplace(service_key(service), &service);

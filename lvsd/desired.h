@@ -63,12 +63,13 @@ struct Desired {
       skipped;  // "virtual web2 (line 40): TCP 192.0.2.1:80 is defined by web already"
 };
 
+Family family_of(const config::VirtualService& service);
 // What a `virtual` block is called in IPVS: by its mark, else by protocol, address and port.
 ipvs::ServiceKey service_key(const config::VirtualService& service);
 ipvs::DestKey server_key(const config::VirtualService& service, const config::RealServer& server);
 ipvs::Service service_settings(const config::VirtualService& service);
 
-// The active virtual of each key: of two with one key the first counts.
+// The active virtual of each key: of two with one key the first counts. None with `service = fos`.
 std::map<ipvs::ServiceKey, const config::VirtualService*> active_services(
     const config::Config& config);
 // The active servers of a service, the first of a key.

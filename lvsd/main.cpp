@@ -5,22 +5,12 @@
 #include <vector>
 
 #include "common/io/daemon.h"
-#include "lvsd/core_mode.h"
 #include "lvsd/io/daemon.h"
 #include "lvsd/io/options.h"
 
 namespace {
 
 constexpr int kExitUsage = 2;
-
-int run_core(const lvs::lvsd::io::Options& options, bool remove) {
-  lvs::core::CoreModeOptions core;
-  core.core.interfaces = options.interfaces;
-  core.remove = remove;
-  core.foreground = options.foreground;
-  const int status = lvs::core::run_core_mode(core);
-  return remove && status == 0 ? lvs::lvsd::io::run_remove() : status;
-}
 
 }  // namespace
 
@@ -43,9 +33,9 @@ int main(int argc, char** argv) {
     case Mode::plan:
       return run_plan(*options);
     case Mode::core:
-      return run_core(*options, false);
+      return run_core(*options);
     case Mode::core_remove:
-      return run_core(*options, true);
+      return run_core_remove(*options);
     case Mode::daemon:
       return run_daemon(*options);
   }

@@ -60,9 +60,9 @@ ipvs::Table restricted_to(const ipvs::Table& table, const std::set<ipvs::Service
 }
 
 bool has_virtual_of(const config::Config& config, Family family) {
-  return std::any_of(config.virtuals.begin(), config.virtuals.end(), [&](const auto& service) {
-    return service.active && service.address && service.address->address.family() == family;
-  });
+  const auto services = active_services(config);
+  return std::any_of(services.begin(), services.end(),
+                     [&](const auto& service) { return family_of(*service.second) == family; });
 }
 
 bool has_mark_rules(const config::Config& config) {

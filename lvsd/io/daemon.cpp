@@ -11,6 +11,7 @@
 #include "common/io/control_socket.h"
 #include "common/io/daemon.h"
 #include "common/io/log_sink.h"
+#include "lvsd/core_mode.h"
 #include "lvsd/io/load_config.h"
 #include "lvsd/io/run_dir.h"
 #include "lvsd/io/shell.h"
@@ -60,7 +61,9 @@ class Lvsd {
       return;
     }
     if (loaded->config.core != reconciler_.config().core) {
-      driver_.feed(ReloadFailed{config_file_ + ": core: another core needs a restart of lvsd"});
+      driver_.feed(ReloadFailed{config_file_ + ":" +
+                                std::to_string(loaded->config.lines.of("core")) +
+                                ": core: another core needs a restart of lvsd"});
       return;
     }
     remember(*loaded);
@@ -91,6 +94,7 @@ class Lvsd {
  private:
   void remember(const LoadedConfig& loaded) {
     log_remarks(loaded);
+    digest_ = loaded.digest;
     remarks_ = json::array();
     for (const auto& remark : loaded.remarks) {
       remarks_.push_back(json::string(config::to_string(remark)));
@@ -102,6 +106,7 @@ class Lvsd {
     status["pid"] = ::getpid();
     status["version"] = lvs::io::version_line("lvsd");
     status["config_file"] = config_file_;
+    status["digest"] = digest_;
     status["remarks"] = remarks_;
     return status;
   }
@@ -131,6 +136,7 @@ class Lvsd {
   Plane& plane_;
   std::string config_file_;
   json::array remarks_;
+  std::string digest_;
   Reconciler reconciler_;
   Shell shell_;
   Shell::Driver driver_;
@@ -225,10 +231,32 @@ int run_check(const Options& options) {
   return EXIT_SUCCESS;
 }
 
-int run_remove() {
+namespace {
+
+core::CoreModeOptions core_options(const Options& options) {
+  core::CoreModeOptions core;
+  core.core.interfaces = options.interfaces;
+  core.remove = options.mode == Mode::core_remove;
+  core.foreground = options.foreground;
+  return core;
+}
+
+}  // namespace
+
+int run_core(const Options& options) {
+  const auto dir = make_run_dir();
+  const auto set = dir ? set_sysctls(*dir, {{kForwardV4, "1"}}) : Result<Ok>(dir.error());
+  if (!set) {
+    say(set.error().what);
+    return EXIT_FAILURE;
+  }
+  return core::run_core_mode(core_options(options));
+}
+
+int run_core_remove(const Options& options) {
+  const int status = core::run_core_mode(core_options(options));
   const auto dir = run_dir();
-  if (!dir) {
-    say(dir.error().what);
+  if (status != EXIT_SUCCESS || !dir) {
     return EXIT_FAILURE;
   }
   forget_owned(*dir);

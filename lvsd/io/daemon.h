@@ -10,6 +10,7 @@ constexpr const char* kControlName = "@lvs/lvsd";
 int run_daemon(const Options& options);  // Each returns the exit status.
 int run_check(const Options& options);
 int run_plan(const Options& options);
-int run_remove();
+int run_core(const Options& options);
+int run_core_remove(const Options& options);
 
 }  // namespace lvs::lvsd::io

@@ -2,7 +2,9 @@
 
 #include <netdb.h>
 #include <netinet/in.h>
+#include <openssl/sha.h>
 
+#include <array>
 #include <memory>
 
 #include "common/config/not_in_effect.h"
@@ -10,6 +12,8 @@
 
 namespace lvs::lvsd::io {
 namespace {
+
+constexpr size_t kDigestBytes = 8;
 
 std::optional<Address> resolve(std::string_view name) {
   addrinfo hints{};
@@ -23,6 +27,17 @@ std::optional<Address> resolve(std::string_view name) {
     return Address::v4_bytes(&reinterpret_cast<const sockaddr_in*>(found->ai_addr)->sin_addr);
   }
   return Address::v6_bytes(&reinterpret_cast<const sockaddr_in6*>(found->ai_addr)->sin6_addr);
+}
+
+std::string digest_of(const std::string& text) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  std::string hex;
+  for (size_t i = 0; i < kDigestBytes; ++i) {
+    hex += "0123456789abcdef"[digest[i] >> 4];
+    hex += "0123456789abcdef"[digest[i] & 15];
+  }
+  return hex;
 }
 
 std::string all_errors(const config::Diagnostics& diagnostics) {
@@ -46,7 +61,7 @@ Result<LoadedConfig> load_config(const std::string& path) {
   if (!parsed.config) {
     return Error{EINVAL, all_errors(parsed.diagnostics)};
   }
-  LoadedConfig loaded{*std::move(parsed.config), {}};
+  LoadedConfig loaded{std::move(*parsed.config), digest_of(*text), {}};
   for (auto& diagnostic : parsed.diagnostics) {
     if (diagnostic.severity == config::Severity::warning) {
       loaded.remarks.push_back(std::move(diagnostic));

@@ -33,10 +33,10 @@ class EmbeddedPlane : public Plane {
   Result<Ok> set_interfaces(const std::vector<std::string>& interfaces) override {
     return core_->set_interfaces(interfaces);
   }
+  const char* kind() const override { return "embedded"; }
   json::object describe() const override {
     const core::CoreStatus status = core_->status();
-    return {{"kind", "embedded"},
-            {"adopted", status.adopted},
+    return {{"adopted", status.adopted},
             {"interfaces", json::array(status.interfaces.begin(), status.interfaces.end())},
             {"connections", status.connections},
             {"templates", status.templates},
@@ -59,7 +59,8 @@ class KernelPlane : public Plane {
   bool armed() const override { return true; }
   Result<Ok> set_armed(bool) override { return Ok{}; }
   Result<Ok> set_interfaces(const std::vector<std::string>&) override { return Ok{}; }
-  json::object describe() const override { return {{"kind", "kernel"}}; }
+  const char* kind() const override { return "kernel"; }
+  json::object describe() const override { return {}; }
 
  private:
   ipvs::Client client_;

@@ -20,7 +20,8 @@ class Plane {
   virtual bool armed() const = 0;
   virtual Result<Ok> set_armed(bool armed) = 0;
   virtual Result<Ok> set_interfaces(const std::vector<std::string>& interfaces) = 0;
-  virtual boost::json::object describe() const = 0;  // For status: kind, interfaces, sizes.
+  virtual const char* kind() const = 0;
+  virtual boost::json::object describe() const = 0;  // For status: interfaces, sizes.
 };
 
 // Takes over what an earlier lvsd left. The embedded core is also served on "@lvs/ipvs", for

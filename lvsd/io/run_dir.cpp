@@ -64,7 +64,8 @@ std::optional<ipvs::ServiceKey> from_record(const std::string& line) {
   if (kind == "mark") {
     uint32_t mark = 0;
     const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), mark);
-    if (error != std::errc{} || mark == 0 || (number != 4 && number != 6)) {
+    if (error != std::errc{} || end != name.data() + name.size() || mark == 0 ||
+        (number != 4 && number != 6)) {
       return std::nullopt;
     }
     return ipvs::MarkKey{mark, number == 4 ? Family::v4 : Family::v6};

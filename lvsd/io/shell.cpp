@@ -43,10 +43,10 @@ void Shell::perform(const SetInterfaces& action) {
 void Shell::perform(const SetSysctls& action) {
   std::vector<Sysctl> wanted;
   if (action.forward_v4) {
-    wanted.push_back({"net/ipv4/ip_forward", "1"});
+    wanted.push_back({kForwardV4, "1"});
   }
   if (action.forward_v6) {
-    wanted.push_back({"net/ipv6/conf/all/forwarding", "1"});
+    wanted.push_back({kForwardV6, "1"});
   }
   report("sysctls-failed", set_sysctls(settings_.run_dir, wanted));
 }

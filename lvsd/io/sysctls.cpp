@@ -6,6 +6,7 @@
 #include <map>
 #include <sstream>
 
+#include "common/io/log_sink.h"
 #include "common/io/read_file.h"
 #include "common/io/unique_fd.h"
 
@@ -81,6 +82,8 @@ Result<Ok> set_sysctls(const std::string& run_dir, const std::vector<Sysctl>& wa
     if (auto written = write_value(name, value); !written) {
       return written;
     }
+    lvs::io::log(
+        {Level::notice, "sysctl-set", "", {{"name", name}, {"value", value}, {"was", *before}}});
   }
   return Ok{};
 }

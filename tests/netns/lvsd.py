@@ -175,9 +175,10 @@ class Lab:
             file.write(text)
         run(*self.enter_director("cp", path, "/etc/sysconfig/ha/lvs.cf"))
 
-    def start_lvsd(self):
+    def start_lvsd(self, *options):
         self.log = open(f"{self.folder}/lvsd.log", "a", encoding="utf-8")
-        self.children["lvsd"] = subprocess.Popen(self.enter_director(f"{self.binaries}/lvsd", "-n"), stderr=self.log)
+        self.children["lvsd"] = subprocess.Popen(self.enter_director(f"{self.binaries}/lvsd", "-n", *options),
+                                                  stderr=self.log)
         eventually("lvsd answers", lambda: self.status()["ok"])
 
     @property
@@ -227,7 +228,7 @@ def table_appears_and_serves(lab):
     lab.start_lvsd()
     eventually("both servers in the table", lambda: lab.in_table() == ["one", "two"])
     status = lab.status()
-    expect(status["ready"] and status["armed"] and status["core"]["kind"] == "embedded", f"ready and armed: {status}")
+    expect(status["ready"] and status["armed"] and status["core"] == "embedded", f"ready and armed: {status}")
     expect({lab.get() for _ in range(6)} == {"one", "two"}, "both servers answer through the VIP")
     for words in ("starting virtual service web active: 80", "create_monitor for web/one running as pid",
                   "[ active ] making 10.0.0.1:80 available"):
@@ -297,6 +298,16 @@ def killed_lvsd_adopts(lab):
     expect(all(connections_of(lab)[name] >= counted[name] for name in counted), "counters go on")
     tail = lab.log_text().rsplit("starting virtual service", 1)[1]
     expect("event=applied" not in tail, f"nothing was changed: {tail}")
+
+
+def killed_again_and_again_serves(lab):
+    before = lab.lvsadm("-S", "-n")
+    for _ in range(5):
+        lab.lvsd.kill()
+        lab.lvsd.wait()
+        expect(lab.get() in ("one", "two"), "served without lvsd")
+        lab.start_lvsd()
+    expect(lab.lvsadm("-S", "-n") == before, "the table is as it was")
 
 
 def killed_nanny_costs_nothing(lab):
@@ -389,9 +400,37 @@ def terminated_lvsd_leaves_forwarding(lab):
     lab.lvsd.terminate()
     expect(lab.lvsd.wait(PATIENCE_S) == 0, "exit status 0")
     expect(lab.get() in ("one", "two"), "forwarding goes on")
+    lab.start_lvsd("--standby")
+    expect(lab.status()["armed"] and lab.get() in ("one", "two"), "a returning one leaves the core armed")
+
+
+def role_arms_and_disarms(lab):
+    answer = lab.ask(do="role", active=False)
+    expect(answer == {"ready": True, "armed": False, "ok": True}, f"standby: {answer}")
+    expect(lab.get() == "nothing", "a standby schedules nothing")
+    expect(lab.in_table() == ["one", "two"], "its table is warm")
+    answer = lab.ask(do="role", active=True)
+    expect(answer == {"ready": True, "armed": True, "ok": True}, f"active: {answer}")
+    expect(lab.get() in ("one", "two"), "and serves")
+    expect(not lab.ask(do="role")["ok"] and not lab.ask(do="nonsense")["ok"], "wrong requests are refused")
+
+
+def plan_tells_what_a_reload_would_do(lab):
+    expect(lab.ask(do="plan") == {"operations": [], "ok": True}, "nothing to do")
+    lab.configure(weight=3)
+    expect(len(lab.ask(do="plan")["operations"]) == 1, "one weight differs")
+    planned = run(*lab.enter_director(f"{lab.binaries}/lvsd", "--plan")).stdout
+    expect("10.0.0.1:80" in planned and len(planned.splitlines()) == 1, f"lvsd --plan says the same: {planned}")
+    expect(lab.servers()["one"]["weight"] == 1, "and nothing was changed")
+    lab.configure(text="virtual web {\n")
+    expect("lvs.cf" in lab.ask(do="reload")["error"], "reload by request tells the error")
+    lab.configure()
+    expect(lab.ask(do="reload")["ok"], "and works")
 
 
 def remove_takes_everything_away(lab):
+    lab.lvsd.terminate()
+    expect(lab.lvsd.wait(PATIENCE_S) == 0, "exit status 0")
     run(*lab.enter_director(f"{lab.binaries}/lvsd", "--core", "--remove"))
     expect(lab.get() == "nothing", "no forwarding")
     links = run(*lab.enter_director("ip", "-brief", "link")).stdout
@@ -407,13 +446,16 @@ STORIES = [
     reload_changes_only_what_changed,
     broken_reload_keeps_what_runs,
     killed_lvsd_adopts,
+    killed_again_and_again_serves,
     killed_nanny_costs_nothing,
     foreign_service_is_left_alone,
     flushed_table_is_repaired,
     sorry_server_serves_when_all_are_dead,
     marks_are_set_and_saved,
     second_lvsd_refuses,
+    plan_tells_what_a_reload_would_do,
     terminated_lvsd_leaves_forwarding,
+    role_arms_and_disarms,
     remove_takes_everything_away,
 ]
 

@@ -80,6 +80,12 @@ TEST(Desired, InactiveServicesAndServersAreAbsent) {
               ElementsAre(Pair(server_at(1), masq(1))));
 }
 
+TEST(Desired, FailoverServicesNeedNoTable) {
+  auto config = with({web(1)});
+  config.service = config::ServiceMode::fos;
+  EXPECT_THAT(desired(config, {}, {}).table, IsEmpty());
+}
+
 TEST(Desired, SorryServerServesWhenNoServerIsUp) {
   const auto config = web_with_sorry();
   const auto wanted = desired(config, all(config, Health::down), {});

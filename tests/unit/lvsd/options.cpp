@@ -1,0 +1,58 @@
+#include "lvsd/io/options.h"
+
+#include <gmock/gmock.h>
+
+namespace lvs::lvsd::io {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+Options parsed(const std::vector<std::string>& arguments) {
+  const auto options = parse_options(arguments);
+  EXPECT_TRUE(options) << (options ? "" : options.error().what);
+  return options ? *options : Options{};
+}
+
+TEST(Options, AreADaemonWithTheUsualFileByDefault) {
+  const Options options = parsed({});
+  EXPECT_EQ(options.mode, Mode::daemon);
+  EXPECT_EQ(options.config_file, "/etc/sysconfig/ha/lvs.cf");
+  EXPECT_FALSE(options.foreground);
+}
+
+TEST(Options, NameTheFileInEitherWay) {
+  EXPECT_EQ(parsed({"-c", "a.cf"}).config_file, "a.cf");
+  EXPECT_EQ(parsed({"--configfile=b.cf"}).config_file, "b.cf");
+  EXPECT_EQ(parsed({"--configfile", "c.cf"}).config_file, "c.cf");
+}
+
+TEST(Options, AsPulseGivesThem) {
+  const Options options = parsed({"--nofork", "--standby", "-c", "a.cf"});
+  EXPECT_TRUE(options.foreground && options.standby);
+  EXPECT_FALSE(options.log_to_stderr);
+  EXPECT_TRUE(parsed({"-n"}).log_to_stderr);
+}
+
+TEST(Options, OfTheCoreAlone) {
+  const Options options = parsed({"--core", "--interfaces", "eth0,eth1", "-n"});
+  EXPECT_EQ(options.mode, Mode::core);
+  EXPECT_THAT(options.interfaces, ElementsAre("eth0", "eth1"));
+  EXPECT_EQ(parsed({"--core", "--remove"}).mode, Mode::core_remove);
+  EXPECT_EQ(parsed({"--remove", "--core"}).mode, Mode::core_remove);
+}
+
+TEST(Options, RefuseWhatMakesNoSense) {
+  for (const std::vector<std::string>& wrong : {std::vector<std::string>{"--wrong"},
+                                                {"-c"},
+                                                {"--remove"},
+                                                {"--interfaces", "eth0"},
+                                                {"--check=yes"},
+                                                {"lvs.cf"}}) {
+    const auto options = parse_options(wrong);
+    EXPECT_FALSE(options) << wrong.front();
+  }
+}
+
+}  // namespace
+}  // namespace lvs::lvsd::io
