@@ -1,0 +1,516 @@
+#!/usr/bin/env python3
+"""Two real pulses with their real lvsd, on a public and a private segment, in network namespaces of their own.
+
+Usage: pair.py BIN-FOLDER [STORY...]. Each story is a function that gets a fresh pair, both daemons not yet started.
+Nothing outside these namespaces is touched: each director has its own /run and overlays of /etc, /var and /usr/sbin.
+"""
+import contextlib
+import ctypes
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+PREFIX = f"pulse-{os.getpid()}-"
+PATIENCE_S = 15
+VIP = "192.0.2.10"
+ROUTER = "10.0.0.10"
+PORT = 539
+
+CONFIG = """
+serial_no = {serial}
+primary = 192.0.2.1
+primary_private = 10.0.0.1
+backup = 192.0.2.2
+backup_private = 10.0.0.2
+backup_active = 1
+heartbeat = 1
+keepalive = {keepalive}
+deadtime = {deadtime}
+network = nat
+nat_router = {router} eth1:1
+nat_nmask = 255.255.255.0
+service = lvs
+active_cmd = "/usr/bin/touch '/run/became active'"
+virtual web {{
+     active = 1
+     address = {vip} eth0:1
+     vip_nmask = 255.255.255.0
+     port = 80
+     server one {{
+         address = 10.0.0.100
+         active = 1
+     }}
+}}
+{more}
+"""
+
+MORE = """
+virtual mail {
+     active = 1
+     address = 192.0.2.11 eth0:2
+     vip_nmask = 255.255.255.0
+     port = 25
+     server one {
+         address = 10.0.0.100
+         active = 1
+     }
+}
+"""
+
+
+def run(*command, check=True, **options):
+    done = subprocess.run(command, text=True, capture_output=True, check=False, **options)
+    if check and done.returncode != 0:
+        raise AssertionError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+    return done
+
+
+def eventually(what, condition, patience=PATIENCE_S):
+    """Polls until the condition holds, and returns what it returned."""
+    end = time.monotonic() + patience
+    while True:
+        with contextlib.suppress(OSError, KeyError, ValueError):
+            value = condition()
+            if value:
+                return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {patience} s: {what}")
+        time.sleep(0.01)
+
+
+def expect(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+@contextlib.contextmanager
+def inside_network(name):
+    """Sockets made in here belong to the namespace for good."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open("/proc/self/ns/net", "rb") as home, open(f"/run/netns/{name}", "rb") as there:
+        expect(libc.setns(there.fileno(), 0x40000000) == 0, f"enter {name}")
+        try:
+            yield
+        finally:
+            expect(libc.setns(home.fileno(), 0x40000000) == 0, "come back")
+
+
+class Director:
+    def __init__(self, name, number, pair):
+        self.name, self.number, self.pair = name, number, pair
+        self.namespace = PREFIX + name
+        self.folder = pathlib.Path(pair.folder, name)
+        self.control = None
+        self.logged = []
+
+    def up(self):
+        overlays = ""
+        for top in ("etc", "var", "usr/sbin"):
+            tag = top.replace("/", "-")
+            lower = f"{self.pair.binaries}:/{top}" if top == "usr/sbin" else f"/{top}"
+            for part in ("up", "work"):
+                (self.folder / tag / part).mkdir(parents=True)
+            overlays += (f"mount -t overlay overlay -o lowerdir={lower},upperdir={self.folder}/{tag}/up,"
+                         f"workdir={self.folder}/{tag}/work /{top} && ")
+        # A /dev of its own, for a /dev/log of its own.
+        script = (f"{overlays} mount -t tmpfs tmpfs /run && mkdir -p /etc/sysconfig/ha /etc/iptables /run/lock /run/dev && "
+                  "mount -t tmpfs tmpfs /run/dev && for d in null zero random urandom; do touch /run/dev/$d; "
+                  "mount --bind /dev/$d /run/dev/$d; done && mount --move /run/dev /dev && "
+                  f"cp {ROOT}/etc/init.d/pulse /etc/init.d/pulse && echo ready && exec sleep infinity")
+        self.holder = subprocess.Popen(["ip", "netns", "exec", self.namespace, "unshare", "--mount", "sh", "-c", script],
+                                       stdout=subprocess.PIPE, text=True)
+        expect(self.holder.stdout.readline() == "ready\n", f"{self.name} has its own files")
+        self.log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.log.bind(f"/proc/{self.holder.pid}/root/dev/log")
+        threading.Thread(target=self.collect, daemon=True).start()
+        self.write("/etc/sysconfig/ha/heartbeat.key", self.pair.key, 0o600)
+        self.configure(1)
+
+    def write(self, path, data, mode=0o644):
+        file = pathlib.Path(f"/proc/{self.holder.pid}/root{path}")
+        file.write_bytes(data if isinstance(data, bytes) else data.encode())
+        file.chmod(mode)
+
+    def configure(self, serial, more="", **other):
+        values = {"keepalive": "100ms", "deadtime": "500ms", "vip": VIP, "router": ROUTER, **other}
+        self.write("/etc/sysconfig/ha/lvs.cf", CONFIG.format(serial=serial, more=more, **values))
+
+    def inside(self, *command):
+        return ["nsenter", f"--target={self.holder.pid}", "--mount", "--net", "--", *command]
+
+    def run(self, *command, **options):
+        return run(*self.inside(*command), **options)
+
+    def service(self, verb, check=True):
+        return self.run("/etc/init.d/pulse", verb, check=check)
+
+    def ask(self, what):
+        """One question to @lvs/pulse, over a connection that is kept."""
+        for _ in range(2):
+            try:
+                if self.control is None:
+                    with inside_network(self.namespace):
+                        connection = socket.socket(socket.AF_UNIX)
+                        connection.settimeout(5)
+                        connection.connect("\0lvs/pulse")
+                    self.control = connection.makefile("rw")
+                self.control.write(json.dumps({"do": what}) + "\n")
+                self.control.flush()
+                return json.loads(self.control.readline())
+            except (OSError, ValueError):
+                self.control = None
+        raise OSError(f"{self.name}: pulse does not answer")
+
+    def state(self):
+        return self.ask("status")["state"]
+
+    def reaches(self, state, patience=PATIENCE_S):
+        eventually(f"{self.name} is {state}", lambda: self.state() == state, patience)
+
+    def addresses(self):
+        shown = json.loads(run("ip", "-n", self.namespace, "-j", "address", "show").stdout)
+        return {info["local"] for link in shown for info in link.get("addr_info", [])}
+
+    def holds(self, address=VIP):
+        return address in self.addresses()
+
+    def collect(self):
+        while True:
+            self.logged.append(self.log.recv(8192).decode(errors="replace"))
+
+    def keeper(self):
+        return int(self.run("cat", "/run/pulse.pid").stdout)
+
+    def arbiter(self):
+        """0: there is none now."""
+        children = run("pgrep", "--parent", str(self.keeper()), "--full", "pulse.*arbiter", check=False).stdout.split()
+        return int(children[0]) if children else 0
+
+    def signal_arbiter(self, number):
+        pid = self.arbiter()
+        expect(pid > 1, f"{self.name} has an arbiter")
+        os.kill(pid, number)
+        return pid
+
+    def down(self):
+        for pid in run("ip", "netns", "pids", self.namespace, check=False).stdout.split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        self.holder.wait()
+
+
+class Pair:
+    """primary 192.0.2.1 -- br0 -- 192.0.2.2 backup, and 10.0.0.1 -- br1 -- 10.0.0.2; the switch is 10.0.0.100, the real
+    server: it refuses connections at once, so lvsd knows its verdict at once."""
+
+    def __init__(self, binaries):
+        self.binaries = os.path.abspath(binaries)
+        self.folder = tempfile.mkdtemp(prefix="pulse-test-", dir="/dev/shm")
+        self.key = os.urandom(32)
+        self.switch = PREFIX + "switch"
+        self.primary, self.backup = Director("primary", 1, self), Director("backup", 2, self)
+        self.both = (self.primary, self.backup)
+
+    def __enter__(self):
+        run("ip", "netns", "add", self.switch)
+        for bridge in ("br0", "br1"):
+            run("ip", "-n", self.switch, "link", "add", bridge, "type", "bridge")
+            run("ip", "-n", self.switch, "link", "set", bridge, "up")
+        run("ip", "-n", self.switch, "address", "add", "10.0.0.100/24", "dev", "br1")
+        for director in self.both:
+            run("ip", "netns", "add", director.namespace)
+            run("ip", "-n", director.namespace, "link", "set", "lo", "up")
+            for device, bridge in (("eth0", "br0"), ("eth1", "br1")):
+                port = f"{director.name}-{bridge}"
+                run("ip", "link", "add", device, "netns", director.namespace, "type", "veth", "peer", "name", port,
+                    "netns", self.switch)
+                run("ip", "-n", self.switch, "link", "set", port, "master", bridge, "up")
+            for device, net in (("eth0", "192.0.2"), ("eth1", "10.0.0")):
+                run("ip", "-n", director.namespace, "address", "add", f"{net}.{director.number}/24", "dev", device)
+                run("ip", "-n", director.namespace, "link", "set", device, "up")
+            director.up()
+        return self
+
+    def __exit__(self, *_):
+        for director in self.both:
+            with contextlib.suppress(AttributeError):
+                director.down()
+            run("ip", "netns", "del", director.namespace, check=False)
+        run("ip", "netns", "del", self.switch, check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self, **configuration):
+        for director, state in ((self.primary, "active"), (self.backup, "standby")):
+            if configuration:
+                director.configure(1, **configuration)
+            director.service("start")
+            director.reaches(state)
+        eventually("all paths are alive", lambda: all(
+            path["alive"] for director in self.both for path in director.ask("status")["paths"]))
+        eventually("both are able", lambda: all(director.ask("status")["able"] for director in self.both))
+
+    def holders(self):
+        return [director for director in self.both if director.holds()]
+
+
+# ---- stories ----
+
+def the_primary_serves_and_the_backup_stands_by(pair):
+    pair.start()
+    shown = run("ip", "-n", pair.primary.namespace, "-o", "address", "show").stdout
+    expect(re.search(rf"{VIP}/32 .*dynamic noprefixroute eth0:1", shown), f"label and lease in {shown}")
+    expect(re.search(rf"{ROUTER}/32 .*dynamic noprefixroute eth1:1", shown), f"label and lease in {shown}")
+    expect(not pair.backup.holds(), "the backup holds nothing")
+    expect(pair.primary.run("cat", "/run/became active", check=False).returncode == 0, "active_cmd ran")
+    status = pair.primary.ask("status")
+    expect(status["lvsd"]["ready"] and status["lvsd"]["armed"], f"lvsd serves: {status['lvsd']}")
+    standby = pair.backup.ask("status")["lvsd"]
+    expect(standby["ready"] and not standby["armed"], f"the standby's lvsd is ready, its core not armed: {standby}")
+
+
+def a_killed_arbiter_adopts_and_the_peer_stays_standby(pair):
+    pair.start()
+    term = pair.primary.ask("status")["term"]
+    killed = pair.primary.signal_arbiter(signal.SIGKILL)
+    eventually("the keeper starts another", lambda: pair.primary.arbiter() not in (0, killed))
+    pair.primary.reaches("active")
+    end = time.monotonic() + 1.5
+    while time.monotonic() < end:
+        expect(pair.primary.holds(), "the address stays")
+        expect(pair.backup.state() == "standby", "the peer stays standby")
+    status = pair.primary.ask("status")
+    expect(status["term"] == term and status["counters"]["takeovers"] == 0, "that was no takeover")
+
+
+def an_address_that_somebody_removes_is_back_within_100_ms(pair):
+    pair.start()
+    for _ in range(5):
+        run("ip", "-n", pair.primary.namespace, "address", "del", f"{VIP}/32", "dev", "eth0")
+        gone_at = time.monotonic()
+        eventually("it is back", pair.primary.holds, 2)
+        expect(time.monotonic() - gone_at < 0.1, f"back after {time.monotonic() - gone_at:.3f} s")
+    eventually("it is counted", lambda: pair.primary.ask("status")["counters"]["addresses_restored"] == 5)
+    expect(pair.backup.state() == "standby", "the peer stays standby")
+
+
+def a_frozen_arbiter_loses_its_addresses_and_never_takes_them_back(pair):
+    pair.start(keepalive="200ms", deadtime="3s")
+    frozen = pair.primary.signal_arbiter(signal.SIGSTOP)
+    end = time.monotonic() + 10
+    while pair.backup.state() != "active":
+        expect(len(pair.holders()) <= 1, "never two holders")
+        expect(time.monotonic() < end, "the backup takes over")
+    expect(pair.holders() == [pair.backup], "the lease ended before the peer took over")
+    os.kill(frozen, signal.SIGCONT)
+    end = time.monotonic() + 1.5
+    while time.monotonic() < end:
+        expect(not pair.primary.holds(), "the thawed arbiter does not add it again")
+    pair.primary.reaches("standby")
+    expect(pair.primary.arbiter() == frozen, "it is the same process")
+    expect(pair.primary.ask("status")["counters"]["leases_lost"] == 1, "it says so")
+
+
+def everything_killed_for_good_leaves_the_addresses_to_the_peer(pair):
+    pair.start(keepalive="200ms", deadtime="3s")
+    os.kill(pair.primary.keeper(), signal.SIGKILL)
+    eventually("its children go with the keeper",
+               lambda: not run("pgrep", "--ns", str(pair.primary.holder.pid), "--nslist", "net,mnt", "--full", "arbiter",
+                               check=False).stdout.strip())
+    end = time.monotonic() + 10
+    while pair.backup.state() != "active":
+        expect(len(pair.holders()) <= 1, "never two holders")
+        expect(time.monotonic() < end, "the backup takes over")
+    expect(pair.holders() == [pair.backup], "the addresses expired by themselves")
+    pair.primary.service("start")
+    pair.primary.reaches("standby")
+    time.sleep(0.5)
+    expect(pair.backup.state() == "active", "no failback")
+
+
+def stop_hands_over_at_once_and_leaves_nothing(pair):
+    pair.start(keepalive="500ms", deadtime="5s")
+    asked_at = time.monotonic()
+    stopping = subprocess.Popen(pair.primary.inside("/etc/init.d/pulse", "stop"), stdout=subprocess.DEVNULL)
+    eventually("the backup holds the address", pair.backup.holds, 5)
+    took = time.monotonic() - asked_at
+    expect(took < 1, f"within a second, not after deadtime: {took:.3f} s")
+    expect(stopping.wait(20) == 0, "stop succeeds")
+    expect(pair.primary.service("status", check=False).returncode == 3, "status says stopped")
+    expect(not pair.primary.holds() and not pair.primary.holds(ROUTER), "nothing is left")
+    left = run("ip", "netns", "pids", pair.primary.namespace).stdout.split()
+    expect(left == [str(pair.primary.holder.pid)], f"no process is left: {left}")
+    shown = run("ip", "-n", pair.primary.namespace, "link").stdout
+    expect("ipvs0" not in shown, f"the core's devices are gone: {shown}")
+
+
+def switchover_and_back(pair):
+    pair.start()
+    expect(pair.primary.ask("switchover")["ok"], "the active director hands over")
+    pair.backup.reaches("active")
+    pair.primary.reaches("standby")
+    expect(pair.holders() == [pair.backup], "one holder")
+    expect(pair.primary.ask("switchover")["ok"], "the standby asks for it")
+    pair.primary.reaches("active")
+    pair.backup.reaches("standby")
+
+
+def bad_heartbeats_are_counted_and_change_nothing(pair):
+    pair.start()
+    with inside_network(pair.primary.namespace):
+        tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
+        tap.bind(("eth0", 0x0800))
+    with inside_network(pair.backup.namespace):
+        sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sender.bind(("192.0.2.2", PORT))
+        stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        run("ip", "-n", pair.backup.namespace, "address", "add", "192.0.2.77/24", "dev", "eth0")
+        stranger.bind(("192.0.2.77", PORT))
+    recorded = []
+    while len(recorded) < 5:
+        packet, where = tap.recvfrom(2048)
+        # IPv4 without options from the backup, UDP: the datagram begins at 28.
+        if where[2] != socket.PACKET_OUTGOING and packet[9] == 17 and packet[12:16] == socket.inet_aton("192.0.2.2"):
+            recorded.append(packet[28:])
+    before = pair.primary.ask("status")
+    to = ("192.0.2.1", PORT)
+    for junk in (b"", b"x", recorded[0][:40], b"\0" * 100, os.urandom(300), os.urandom(1400)):
+        sender.sendto(junk, to)
+    for bit in range(0, len(recorded[0]) * 8, 97):
+        forged = bytearray(recorded[-1])
+        forged[bit // 8] ^= 1 << bit % 8
+        sender.sendto(bytes(forged), to)
+    for old in recorded * 3:
+        sender.sendto(old, to)
+    stranger.sendto(recorded[-1], to)
+
+    def refused(kind):
+        return pair.primary.ask("status")["counters"]["refused"][kind] - before["counters"]["refused"][kind]
+
+    eventually("replays are counted", lambda: refused("replay") >= 15)
+    eventually("forgeries are counted", lambda: refused("bad-hmac") >= 5)
+    eventually("junk is counted", lambda: refused("malformed") >= 6)
+    eventually("strangers are counted", lambda: sum(s["foreign"] for s in pair.primary.ask("status")["sockets"]) == 1)
+    after = pair.primary.ask("status")
+    for field in ("state", "term", "holding"):
+        expect(after[field] == before[field], f"{field}: {after[field]}")
+    expect(pair.backup.state() == "standby" and pair.holders() == [pair.primary], "nobody moved")
+
+
+def reload_changes_the_addresses_by_difference(pair):
+    pair.start()
+    pair.primary.configure(2, more=MORE)
+    pair.primary.service("reload")
+    eventually("the new address comes", lambda: pair.primary.holds("192.0.2.11"))
+    expect(pair.primary.holds(), "the old one stays")
+    pair.primary.configure(3)
+    pair.primary.service("reload")
+    eventually("and goes", lambda: not pair.primary.holds("192.0.2.11"))
+    pair.primary.configure(4, more="nonsense = 1\n")
+    pair.primary.service("reload")
+    errors = eventually("it is refused", lambda: pair.primary.ask("status")["reload_errors"])
+    expect(re.search(r"lvs\.cf:\d+: nonsense", errors[0]), f"with file and line: {errors}")
+    status = pair.primary.ask("status")
+    expect(status["config_serial"] == 3 and pair.primary.holds() and status["state"] == "active", "the old one runs on")
+
+
+def one_dead_path_is_an_alarm_and_no_takeover(pair):
+    pair.start()
+    run("ip", "-n", pair.primary.namespace, "address", "del", "10.0.0.1/24", "dev", "eth1")
+    eventually("the private path is dead", lambda: [p["alive"] for p in pair.backup.ask("status")["paths"]] == [True, False])
+    expect(pair.backup.state() == "standby" and pair.primary.state() == "active", "nobody moved")
+    run("ip", "-n", pair.primary.namespace, "address", "add", "10.0.0.1/24", "dev", "eth1")
+    eventually("it comes back with its address", lambda: pair.backup.ask("status")["paths"][1]["alive"])
+
+
+def what_cannot_start_says_why_and_touches_nothing(pair):
+    primary = pair.primary
+
+    def refuses(pattern, status=1):
+        done = primary.service("start", check=False)
+        expect(done.returncode == status, f"exit status {done.returncode}: {done.stdout}{done.stderr}")
+        expect(re.search(pattern, done.stdout + done.stderr), f"{pattern} in {done.stdout}{done.stderr}")
+        expect(not primary.holds(), "no address")
+        expect(primary.service("status", check=False).returncode == 3, "not running")
+        expect(run("ip", "netns", "pids", primary.namespace).stdout.split() == [str(primary.holder.pid)], "no process")
+
+    key = "/etc/sysconfig/ha/heartbeat.key"
+    primary.write(key, pair.key, 0o644)
+    refuses(r"must belong to root alone: .*chmod 600")
+    primary.run("rm", key)
+    refuses(r"heartbeat\.key: No such file.*openssl rand.*heartbeat_key = none")
+    primary.write(key, pair.key, 0o600)
+    primary.write("/etc/sysconfig/ha/lvs.cf", "primary = 192.0.2.1\nkeepalive = soon\nservice = lvs\n")
+    refuses(r"lvs\.cf:2: keepalive: ")
+    primary.write("/etc/sysconfig/ha/lvs.cf", "primary = 192.0.2.1\nservice = lvs\n")
+    refuses(r"no active lvs services defined")
+    primary.configure(1)
+    run("ip", "-n", primary.namespace, "address", "del", "192.0.2.1/24", "dev", "eth0")
+    refuses(r"neither director: .*192\.0\.2\.1.*192\.0\.2\.2")
+    primary.run("rm", "/etc/sysconfig/ha/lvs.cf")
+    refuses(r"lvs\.cf is missing", 6)
+    done = primary.run("/usr/sbin/pulse", "--check", check=False)
+    expect(done.returncode == 1 and "No such file" in done.stderr, f"--check: {done.stderr}")
+
+
+def the_init_script_has_its_verbs(pair):
+    primary = pair.primary
+    expect(primary.service("status", check=False).returncode == 3, "stopped")
+    expect(primary.service("reload", check=False).returncode == 7, "nothing to reload")
+    expect(primary.service("condrestart").returncode == 0, "condrestart of nothing")
+    expect(primary.service("status", check=False).returncode == 3, "still stopped")
+    expect(primary.service("dance", check=False).returncode == 2, "usage")
+    expect(primary.service("stop").returncode == 0, "stopping nothing is no error")
+    primary.service("start")
+    before = primary.keeper()
+    expect(primary.service("status").returncode == 0, "running")
+    expect("already" in primary.service("start").stdout and primary.keeper() == before, "a second start is none")
+    done = primary.run("/usr/sbin/pulse", check=False)
+    expect(done.returncode == 1 and "held by a running process" in done.stderr, f"a second pulse: {done.stderr}")
+    primary.reaches("active")
+    primary.service("restart")
+    expect(primary.keeper() != before, "restarted")
+    os.kill(primary.keeper(), signal.SIGKILL)
+    eventually("dead with a pid file", lambda: primary.service("status", check=False).returncode == 1)
+
+
+STORIES = [value for value in list(globals().values())
+           if callable(value) and getattr(value, "__code__", None) and value.__code__.co_varnames[:1] == ("pair",)
+           and value.__code__.co_argcount == 1]
+
+
+def main():
+    if os.geteuid() != 0:
+        print("skipped: network namespaces need root")
+        return 77
+    binaries, wanted = sys.argv[1], sys.argv[2:]
+    failed = []
+    for story in STORIES:
+        if wanted and story.__name__ not in wanted:
+            continue
+        begun = time.monotonic()
+        with Pair(binaries) as pair:
+            try:
+                story(pair)
+                verdict = "ok"
+            except AssertionError as failure:
+                verdict = f"FAILED: {failure}"
+                for director in pair.both:
+                    print(f"--- {director.name} logged:", *director.logged, sep="\n", flush=True)
+                failed.append(story.__name__)
+        print(f"{story.__name__.replace('_', ' ')}: {verdict} ({time.monotonic() - begun:.1f} s)", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
