@@ -240,8 +240,9 @@ std::string print_connections(const std::vector<Connection>& connections, const 
     const auto name = [&](const Endpoint& end) {
       return names.endpoint(end.address, end.port, c.protocol);
     };
-    text += format("%-3s %02u:%02u  %-11s %-18s %-18s %s\n", protocol_name(c.protocol).c_str(),
-                   c.expires_s / 60, c.expires_s % 60, c.state.c_str(), name(c.client).c_str(),
+    const std::string expires = format("%02u:%02u", c.expires_s / 60, c.expires_s % 60);
+    text += format("%-3s %-6s %-11s %-18s %-18s %s\n", protocol_name(c.protocol).c_str(),
+                   expires.c_str(), c.state.c_str(), name(c.client).c_str(),
                    name(c.virtual_service).c_str(), name(c.destination).c_str());
   }
   return text;

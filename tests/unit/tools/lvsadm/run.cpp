@@ -1,0 +1,175 @@
+// Commands against a core that remembers what it was asked: exit statuses, error texts, what is
+// printed where.
+#include "tools/lvsadm/run.h"
+
+#include <gtest/gtest.h>
+
+#include "common/ipvs/client.h"
+#include "tests/unit/tools/lvsadm/table.h"
+#include "tests/unit/tools/lvsadm/words.h"
+
+namespace lvs::lvsadm {
+namespace {
+
+using namespace ipvs;
+
+// Answers listings from the test's table, refuses or accepts changes; asked over the real codec.
+struct TestCore {
+  std::vector<Request> changes;
+  int refusal = 0;  // errno of every change, 0: accepted
+  std::string refusal_text;
+
+  Result<Reply> operator()(const Request& request) {
+    if (std::holds_alternative<GetInfo>(request)) {
+      return Reply{Info{}};
+    }
+    if (std::holds_alternative<GetServices>(request)) {
+      return services([](const ServiceKey&) { return true; });
+    }
+    if (const auto* one = std::get_if<GetService>(&request)) {
+      return services([&](const ServiceKey& key) { return key == one->key; });
+    }
+    if (const auto* dests = std::get_if<GetDests>(&request)) {
+      return dests_of(dests->service);
+    }
+    if (std::holds_alternative<KillConnections>(request)) {
+      return Reply{Killed{3}};
+    }
+    changes.push_back(request);
+    if (refusal != 0) {
+      return Error{refusal, refusal_text};
+    }
+    return Reply{Ack{}};
+  }
+
+  template <typename Filter>
+  static Result<Reply> services(Filter filter) {
+    std::vector<ServiceStatus> all;
+    for (const ListedService& listed : test::table()) {
+      if (filter(listed.service.key)) {
+        all.push_back(listed.service);
+      }
+    }
+    if (all.empty()) {
+      return Error{ESRCH, ""};
+    }
+    return Reply{std::move(all)};
+  }
+
+  static Result<Reply> dests_of(const ServiceKey& key) {
+    for (const ListedService& listed : test::table()) {
+      if (listed.service.key == key) {
+        return Reply{listed.dests};
+      }
+    }
+    return Reply{std::vector<DestStatus>{}};
+  }
+};
+
+Outcome run_line(const std::string& line, TestCore& core, const std::string& input = "") {
+  const auto client = std::make_shared<Client>(std::make_unique<InProcessTransport>(
+      [&core](const Request& request) { return core(request); }));
+  const auto parsed = parse(test::words(line), test::resolver());
+  return run(std::get<Command>(parsed),
+             {[client](const Request& request) { return client->call(request); }, Names{},
+              test::resolver(), input});
+}
+
+TEST(Run, AChangeIsOneRequestAndSaysNothing) {
+  TestCore core;
+  const Outcome outcome = run_line("-D -f 80", core);
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.out + outcome.err, "");
+  EXPECT_EQ(core.changes, (std::vector<Request>{DelService{MarkKey{80, Family::v4}}}));
+}
+
+TEST(Run, RefusalsReadAsIpvsadms) {
+  const std::tuple<const char*, int, const char*> kCases[] = {
+      {"-A -t 192.0.2.1:80", EEXIST, "Service already exists\n"},
+      {"-A -t 192.0.2.1:80", ENOENT, "Scheduler or persistence engine not found\n"},
+      {"-E -t 192.0.2.1:80", ESRCH, "No such service\n"},
+      {"-D -t 192.0.2.1:80", ESRCH, "No such service\n"},
+      {"-Z -t 192.0.2.1:80", ESRCH, "No such service\n"},
+      {"-a -t 192.0.2.1:80 -r 10.0.0.1", ESRCH, "Service not defined\n"},
+      {"-a -t 192.0.2.1:80 -r 10.0.0.1", EEXIST, "Destination already exists\n"},
+      {"-a -t 192.0.2.1:80 -r 10.0.0.1", ERANGE, "Numerical result out of range\n"},
+      {"-e -t 192.0.2.1:80 -r 10.0.0.1", ENOENT, "No such destination\n"},
+      {"-d -t 192.0.2.1:80 -r 10.0.0.1", ENOENT, "No such destination\n"},
+      {"-d -t 192.0.2.1:80 -r 10.0.0.1", ESRCH, "Service not defined\n"},
+      {"--start-daemon master --mcast-interface lo", EEXIST, "Daemon has already run\n"},
+      {"--stop-daemon master", ESRCH, "No daemon is running\n"},
+      {"-C", EPERM, "Permission denied (you must be root)\n"},
+      {"-C", EINVAL,
+       "Invalid operation.  Possibly wrong module version, address not unicast, ...\n"},
+  };
+  for (const auto& [line, code, text] : kCases) {
+    TestCore core{.refusal = code};
+    const Outcome outcome = run_line(line, core);
+    EXPECT_EQ(outcome.status, 255) << line;
+    EXPECT_EQ(outcome.err, text) << line;
+  }
+}
+
+TEST(Run, WhereIpvsadmHasNoWordsTheCoresOwnAreShown) {
+  TestCore core{.refusal = ENOSPC, .refusal_text = "65536 services are the limit"};
+  EXPECT_EQ(run_line("-A -f 9", core).err, "add service FWM 9: 65536 services are the limit\n");
+}
+
+TEST(Run, TheWholeTableHasAHeadingASingleServiceHasNot) {
+  TestCore core;
+  EXPECT_TRUE(run_line("-L -n", core)
+                  .out.starts_with("IP Virtual Server version 1.2.1 (size=4096)\nProt "));
+  EXPECT_EQ(run_line("-L -n -u 192.0.2.1:5060", core).out,
+            "Prot LocalAddress:Port Scheduler Flags\n"
+            "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n"
+            "UDP  192.0.2.1:5060 rr persistent 60 pe sip ops\n");
+}
+
+TEST(Run, ListingAServiceThatIsNotThereIsStatusOne) {
+  TestCore core;
+  const Outcome outcome = run_line("-L -n -f 99", core);
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_EQ(outcome.err, "No such service\n");
+}
+
+TEST(Run, NosortKeepsTheCoresOrder) {
+  TestCore core;
+  const std::string text = run_line("-L -n --nosort", core).out;
+  EXPECT_LT(text.find("FWM  81"), text.find("FWM  80"));
+  EXPECT_LT(text.find("10.0.0.10:80"), text.find("10.0.0.3:8080"));
+}
+
+TEST(Run, JsonIsOneObject) {
+  TestCore core;
+  const std::string text = run_line("-L --json -f 80", core).out;
+  EXPECT_TRUE(text.starts_with(
+      "{\"connection_table_size\":4096,\"services\":[{\"mark\":80,\"family\":\"IPv4\""))
+      << text;
+  EXPECT_NE(text.find("\"address\":\"10.0.0.7\",\"port\":0,\"forward\":\"Route\",\"weight\":1"),
+            std::string::npos)
+      << text;
+}
+
+TEST(Run, KillSaysHowMany) {
+  TestCore core;
+  EXPECT_EQ(run_line("--kill 10.0.0.5/32", core).out, "3 connections of 10.0.0.5/32 ended\n");
+}
+
+TEST(Run, ARestoreWithAWrongLineChangesNothing) {
+  TestCore core;
+  const Outcome outcome = run_line("-R", core, "-A -f 1\n-A -f x\n");
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_EQ(outcome.err, "line 2: invalid fwmark value `x' specified\nnothing restored\n");
+  EXPECT_TRUE(core.changes.empty());
+}
+
+TEST(Run, ARestoreGoesOnAfterARefusalAndSaysSo) {
+  TestCore core{.refusal = EEXIST};
+  const Outcome outcome = run_line("-R", core, "-A -f 1\n\n-A -f 2\n");
+  EXPECT_EQ(outcome.status, 255);
+  EXPECT_EQ(outcome.err, "line 1: Service already exists\nline 3: Service already exists\n");
+  EXPECT_EQ(core.changes.size(), 2U);
+}
+
+}  // namespace
+}  // namespace lvs::lvsadm
