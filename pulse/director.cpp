@@ -91,9 +91,12 @@ void Director::on(const Started& event, TimePoint now) {
     }
     held_.push_back(address);
     if (!settings_.alone) {
-      const TimePoint own_end = lease_.end().value_or(TimePoint::max()) + kLifetimeRounding;
-      const auto permanent = now + Lease::length(settings_.deadtime) + kLifetimeRounding;
-      lease_.adopt(std::min(own_end, found->valid_until.value_or(permanent)), now);
+      // One without an end becomes one with a whole lease; the earliest end counts for all.
+      const TimePoint permanent = now + Lease::length(settings_.deadtime) + kLifetimeRounding;
+      const TimePoint until = found->valid_until.value_or(permanent);
+      if (!lease_.end() || until - kLifetimeRounding < *lease_.end()) {
+        lease_.adopt(until, now);
+      }
     }
   }
   if (settings_.alone) {
@@ -246,7 +249,8 @@ void Director::on(const AddressFailed& event, TimePoint now) {
   }
   missing_.insert(event.address);
   restore_at_ = now + kRetryPause;
-  if (failed_.insert(event.address).second) {
+  if (!failure_logged_at_ || now >= *failure_logged_at_ + kAlarmPause) {
+    failure_logged_at_ = now;
     log(Level::error, "address-failed", "",
         {{"address", to_string(event.address)}, {"error", event.error.what}});
   }

@@ -302,7 +302,7 @@ class Director {
   std::set<Address> missing_;          // Of these, what has to be added again at restore_at_.
   std::optional<TimePoint> restore_at_;
   std::optional<TimePoint> restored_at_;
-  std::set<Address> failed_;          // Told of once, until it works.
+  std::optional<TimePoint> failure_logged_at_;
   std::optional<Handover> handover_;  // Only while handing over.
   std::optional<TimePoint> handover_pause_until_;
   std::optional<TimePoint> prepare_until_;

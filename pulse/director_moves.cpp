@@ -187,7 +187,6 @@ void Director::let_go_of_addresses() {
   }
   held_.clear();
   missing_.clear();
-  failed_.clear();
   restore_at_.reset();
   lease_.drop();
   announcements_.stop();
@@ -234,7 +233,6 @@ void Director::renew_addresses(TimePoint now) {
   for (const FloatingAddress& address : held_) {
     actions_.push_back(RenewAddress{address, length, old_end});
   }
-  failed_.clear();
 }
 
 void Director::restore_addresses(TimePoint now) {

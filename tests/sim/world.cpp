@@ -306,10 +306,10 @@ void World::perform(Machine& m, const pulse::RemoveAddress& action) {
 }
 
 void World::perform(Machine& m, const pulse::Announce& action) {
-  if (!m.addresses.contains(action.address.address)) {
-    violated("announces-only-what-it-holds");
+  if (m.director->state() != pulse::State::active) {
+    violated("only-an-active-director-announces");
   }
-  if (m.has_carrier) {
+  if (m.has_carrier && m.addresses.contains(action.address.address)) {
     announced_ = m.node;
   }
 }

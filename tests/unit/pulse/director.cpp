@@ -1,0 +1,446 @@
+// One director, told what happens and asked what it does. What two of them do together is told in
+// tests/sim/sim_test.cpp.
+#include "pulse/director.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace lvs::pulse {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr TimePoint kStart{std::chrono::hours{1000}};
+constexpr uint64_t kOwn = 100;
+constexpr uint64_t kPeers = 200;
+const Mac kOwnMac = {2, 0, 0, 0, 0, 0xa};
+const Mac kPeerMac = {2, 0, 0, 0, 0, 0xb};
+const Mac kStrangerMac = {2, 0, 0, 0, 0, 0xc};
+const Address kVip = *Address::parse("192.0.2.80");
+const Address kNatRouter = *Address::parse("10.0.0.254");
+
+Settings some_settings(Node node) {
+  Settings s;
+  s.node = node;
+  s.cluster_id = 5;
+  s.keepalive = 1s;
+  s.deadtime = 5s;
+  s.addresses = {{kVip, "eth0", "eth0:1", {}}, {kNatRouter, "eth1", "eth1:1", {}}};
+  s.paths = {"public", "private"};
+  s.macs = {kOwnMac};
+  s.active_cmd = "/bin/up";
+  s.inactive_cmd = "/bin/down";
+  return s;
+}
+
+// A director with a hand on its clock and a peer that says what the test wants.
+class Bench {
+ public:
+  explicit Bench(Node node, Settings settings) : director(std::move(settings), kOwn) {
+    peer.node = node == Node::primary ? Node::backup : Node::primary;
+    peer.cluster_id = 5;
+    peer.my_incarnation = kPeers;
+    peer.your_incarnation = kOwn;
+    peer.macs = {kPeerMac};
+  }
+  explicit Bench(Node node) : Bench(node, some_settings(node)) {}
+
+  Bench& start(Started started = {}) {
+    feed(LvsdChanged{true, 0});
+    feed(started);
+    return *this;
+  }
+  Bench& feed(const Event& event) {
+    step = director.step(event, now);
+    return *this;
+  }
+  Bench& hear(Role role, size_t path = 0) {
+    peer.role = role;
+    ++peer.sequence;
+    return feed(Heard{path, peer});
+  }
+  // Lets time pass with the timer firing when asked for, and the peer beating if it is alive.
+  Bench& pass(Duration duration, bool peer_beats = false) {
+    const TimePoint until = now + duration;
+    while (step.wake_at && *step.wake_at <= until) {
+      now = *step.wake_at;
+      feed(TimerFired{});
+      if (peer_beats) {
+        hear(peer.role);
+      }
+    }
+    now = until;
+    return *this;
+  }
+
+  State state() const { return director.state(); }
+  template <typename A>
+  int count() const {
+    return static_cast<int>(
+        std::count_if(step.actions.begin(), step.actions.end(),
+                      [](const Action& a) { return std::holds_alternative<A>(a); }));
+  }
+  template <typename A>
+  A first() const {
+    for (const Action& action : step.actions) {
+      if (const auto* found = std::get_if<A>(&action)) {
+        return *found;
+      }
+    }
+    ADD_FAILURE() << "no such action";
+    return {};
+  }
+  // The actions of the last step as words, heartbeats with their role, log events left out.
+  std::vector<std::string> deeds() const {
+    static constexpr const char* kWords[] = {"heartbeat", "arm",    "disarm",   "add",
+                                             "renew",     "remove", "announce", "probe",
+                                             "run",       "keep",   "answer",   "exit"};
+    std::vector<std::string> words;
+    for (const Action& action : step.actions) {
+      if (!std::holds_alternative<LogEvent>(action)) {
+        words.push_back(kWords[action.index()]);
+      }
+      if (const auto* sent = std::get_if<SendHeartbeat>(&action)) {
+        words.back() += std::string(" ") + name(sent->heartbeat.role);
+      }
+    }
+    return words;
+  }
+  std::string log() const {
+    std::string lines;
+    for (const Action& action : step.actions) {
+      if (const auto* event = std::get_if<LogEvent>(&action)) {
+        lines += to_line(*event) + "\n";
+      }
+    }
+    return lines;
+  }
+
+  Director director;
+  TimePoint now = kStart;
+  Heartbeat peer;
+  Step step;
+};
+
+Bench active_primary() {
+  Bench bench(Node::primary);
+  bench.start().hear(Role::passive);
+  return bench;
+}
+
+Bench standby_backup() {
+  Bench bench(Node::backup);
+  bench.start().hear(Role::active);
+  return bench;
+}
+
+TEST(Director, StartsPassiveAndSaysSo) {
+  Bench bench(Node::backup);
+  bench.start();
+  EXPECT_EQ(bench.state(), State::listening);
+  EXPECT_THAT(bench.deeds(), ElementsAre("heartbeat passive"));
+  EXPECT_THAT(bench.log(), HasSubstr("STARTING PULSE AS BACKUP"));
+}
+
+TEST(Director, TakesOverExactlyAtTheDeadline) {
+  Bench bench = standby_backup();
+  bench.pass(5s - 1ns);
+  EXPECT_EQ(bench.state(), State::standby);
+  EXPECT_EQ(bench.step.wake_at, kStart + 5s);
+  bench.pass(1ns);
+  EXPECT_EQ(bench.state(), State::active);
+  EXPECT_THAT(bench.log(), HasSubstr("partner dead: activating lvs event=takeover from=standby "
+                                     "to=active reason=peer-silent term=1 silent_ms=5000"));
+}
+
+TEST(Director, TakesOverInOrder) {
+  Bench bench = standby_backup();
+  bench.pass(5s);
+  EXPECT_THAT(bench.deeds(), ElementsAre("arm", "add", "add", "announce", "announce",
+                                         "heartbeat active", "keep", "run"));
+  const AddAddress add = bench.first<AddAddress>();
+  EXPECT_EQ(add.lifetime, 4s);
+  EXPECT_EQ(add.perform_before, bench.now + 4s);
+}
+
+TEST(Director, StandsDownInOrder) {
+  Bench bench = active_primary();
+  bench.feed(LinkChanged{"eth0", false});
+  EXPECT_EQ(bench.state(), State::active);  // eth1 still carries an address.
+  bench.feed(LinkChanged{"eth1", false});
+  EXPECT_EQ(bench.state(), State::standby);
+  EXPECT_THAT(bench.deeds(), ElementsAre("remove", "remove", "disarm", "heartbeat passive", "run"));
+  EXPECT_THAT(bench.log(), HasSubstr("Local NIC link failure: Pulse disabled"));
+}
+
+TEST(Director, BackInTouchItListensBeforeItJudgesSilence) {
+  Bench bench = active_primary();
+  bench.feed(LinkChanged{"eth0", false}).feed(LinkChanged{"eth1", false}).pass(100s);
+  EXPECT_EQ(bench.state(), State::standby);
+  bench.feed(LinkChanged{"eth0", true}).pass(5s - 1ns);
+  EXPECT_EQ(bench.state(), State::standby);
+  bench.hear(Role::active).pass(4s);
+  EXPECT_EQ(bench.state(), State::standby);
+}
+
+TEST(Director, AnUnablePeerIsRelievedAtOnceButOnlyByAnAbleOne) {
+  Bench able = standby_backup();
+  able.peer.reasons = kNoServiceLink;
+  EXPECT_EQ(able.hear(Role::passive).state(), State::active);
+  Bench unable = standby_backup();
+  unable.feed(LvsdChanged{false, 3});
+  unable.peer.reasons = kNoServiceLink;
+  EXPECT_EQ(unable.hear(Role::passive).state(), State::standby);
+  unable.pass(60s);
+  EXPECT_EQ(unable.state(), State::standby);
+}
+
+TEST(Director, TwoAblePassiveDirectorsDoNotBothJump) {
+  EXPECT_EQ(Bench(Node::primary).start().hear(Role::passive).state(), State::active);
+  EXPECT_EQ(Bench(Node::backup).start().hear(Role::passive).state(), State::standby);
+}
+
+TEST(Director, ABackupGivesThePrimarysLvsdTimeToStart) {
+  Bench bench(Node::backup);
+  bench.start();
+  bench.peer.reasons = kLvsdStarting;
+  bench.hear(Role::passive).pass(4900ms, true);
+  EXPECT_EQ(bench.state(), State::standby);
+  bench.pass(100ms, true);
+  EXPECT_EQ(bench.state(), State::active);
+}
+
+TEST(Director, GoodbyeIsAnsweredAtOnce) {
+  Bench bench = standby_backup();
+  bench.peer.goodbye = true;
+  bench.hear(Role::passive);
+  EXPECT_EQ(bench.state(), State::active);
+  EXPECT_THAT(bench.log(), HasSubstr("primary inactive: activating lvs"));
+}
+
+TEST(Director, HandsOverOnlyAfterThePeerServes) {
+  Bench bench = active_primary();
+  bench.feed(Stop{});
+  EXPECT_THAT(bench.deeds(), ElementsAre("heartbeat handing-over"));
+  bench.peer.term = 2;
+  bench.hear(Role::active);
+  EXPECT_THAT(bench.deeds(),
+              ElementsAre("remove", "remove", "disarm", "heartbeat passive", "run", "disarm",
+                          "heartbeat passive", "heartbeat passive", "exit"));
+  EXPECT_EQ(bench.step.wake_at, std::nullopt);
+}
+
+TEST(Director, SuccessorArmsItsCoreBeforeItTakesTheAddresses) {
+  Bench bench = standby_backup();
+  bench.peer.term = 7;
+  bench.hear(Role::handing_over);
+  EXPECT_EQ(bench.state(), State::preparing);
+  EXPECT_THAT(bench.deeds(), ElementsAre("arm"));
+  bench.feed(CoreArmed{});
+  EXPECT_EQ(bench.state(), State::active);
+  EXPECT_EQ(bench.director.status(bench.now).term, 8U);
+  bench.hear(Role::handing_over);  // It has not heard of us yet.
+  EXPECT_EQ(bench.state(), State::active);
+}
+
+TEST(Director, SuccessorWhoseCoreDoesNotArmStepsBack) {
+  Bench bench = standby_backup();
+  bench.hear(Role::handing_over).pass(1s);
+  EXPECT_EQ(bench.state(), State::standby);
+  EXPECT_GE(bench.count<DisarmCore>(), 1);
+}
+
+TEST(Director, LeaseIsRenewedAtAThirdAndLostOnce) {
+  Bench bench = active_primary();
+  const TimePoint held = bench.now;
+  bench.pass(Duration{4s} / 3, true);
+  EXPECT_EQ(*bench.director.status(bench.now).lease_left, 4s);
+  bench.now = held + Duration{4s} / 3 + 4s;  // Frozen.
+  bench.hear(Role::active);
+  EXPECT_EQ(bench.state(), State::standby);
+  EXPECT_THAT(bench.log(), HasSubstr("reason=lease-lost"));
+  EXPECT_EQ(bench.count<RenewAddress>() + bench.count<AddAddress>(), 0);
+}
+
+TEST(Director, AnActionThatCameTooLateLosesTheLease) {
+  Bench bench = active_primary();
+  bench.feed(AddressFailed{kVip, {ETIME, "too late"}});
+  EXPECT_EQ(bench.state(), State::standby);
+  EXPECT_EQ(bench.count<RemoveAddress>(), 2);
+}
+
+TEST(Director, AfterALostLeaseOldWordsOfThePeerMeanNothing) {
+  Bench bench = active_primary();
+  bench.now += 4500ms;
+  bench.hear(Role::passive);  // Waited in the socket while we were frozen.
+  EXPECT_EQ(bench.state(), State::standby);
+  bench.hear(Role::active).pass(3s);
+  EXPECT_EQ(bench.state(), State::standby);
+}
+
+TEST(Director, AdoptsWhatItFindsAndConfirmsItByThePeersPassivity) {
+  Bench bench(Node::backup);
+  bench.start({{{kVip, kStart + 3s}}, {.term = 9, .peer_macs = {}}});
+  EXPECT_EQ(bench.state(), State::adopting);
+  EXPECT_THAT(bench.deeds(), ElementsAre("arm", "heartbeat adopting", "renew"));
+  bench.hear(Role::passive);
+  EXPECT_EQ(bench.state(), State::active);
+  EXPECT_THAT(bench.deeds(), ElementsAre("heartbeat adopting", "keep", "renew", "add", "announce",
+                                         "announce", "heartbeat active", "keep"));
+  EXPECT_EQ(bench.director.status(bench.now).term, 9U);
+}
+
+TEST(Director, AdoptingGivesWayToAHigherTermAndTheBackupToAnyActivePeer) {
+  const auto state_after = [](Node node, uint64_t peers_term) {
+    Bench bench(node);
+    bench.start({{{kVip, kStart + 3s}}, {.term = 9, .peer_macs = {}}});
+    bench.peer.term = peers_term;
+    return bench.hear(Role::active).state();
+  };
+  EXPECT_EQ(state_after(Node::primary, 10), State::standby);
+  EXPECT_EQ(state_after(Node::primary, 9), State::active);
+  EXPECT_EQ(state_after(Node::backup, 8), State::standby);
+}
+
+TEST(Director, AnAddressWhoseLifeIsNearlyOverIsNotAdopted) {
+  Bench bench(Node::primary);
+  bench.start({{{kVip, kStart + 1s}}, {}});
+  EXPECT_EQ(bench.state(), State::standby);
+  EXPECT_EQ(bench.count<RemoveAddress>(), 1);
+}
+
+TEST(Director, OfTwoActivesThePrimaryStaysAndOutbidsTheOther) {
+  Bench bench = active_primary();
+  bench.pass(10s, true);
+  bench.peer.term = 5;
+  bench.hear(Role::active);
+  EXPECT_EQ(bench.state(), State::active);
+  EXPECT_THAT(bench.log(), HasSubstr("partner active: resending arps"));
+  EXPECT_GE(bench.count<Announce>(), 2);
+  EXPECT_EQ(bench.director.status(bench.now).term, 6U);
+  Bench backup = standby_backup();
+  backup.pass(5s).hear(Role::active);
+  EXPECT_EQ(backup.state(), State::standby);
+  EXPECT_THAT(backup.log(), HasSubstr("partner active: deactivating LVS"));
+}
+
+TEST(Director, AnnouncesAtOnceAndRepeats) {
+  Bench bench = active_primary();
+  std::vector<Duration> offsets;
+  const TimePoint begun = bench.now;
+  while (bench.now < begun + 9s) {
+    bench.now = *bench.step.wake_at;
+    bench.feed(TimerFired{});
+    const int announced = bench.count<Announce>();
+    bench.hear(Role::passive);
+    if (announced > 0) {
+      offsets.push_back(bench.now - begun);
+    }
+  }
+  EXPECT_THAT(offsets, ElementsAre(50ms, 200ms, 1s, 2s, 5s));
+}
+
+TEST(Director, ProbesFromHalfOfDeadtimeAndHonoursOnlyThePeersAnswers) {
+  Bench bench = standby_backup();
+  bench.pass(2500ms - 1ns);
+  EXPECT_EQ(bench.count<ProbeAddress>(), 0);
+  bench.pass(1ns);
+  EXPECT_EQ(bench.count<ProbeAddress>(), 2);
+  bench.pass(2400ms).feed(AddressClaimed{kVip, kStrangerMac});
+  EXPECT_THAT(bench.log(), HasSubstr("stranger-holds-address"));
+  bench.pass(100ms);
+  EXPECT_EQ(bench.state(), State::active);
+
+  Bench vetoed = standby_backup();
+  vetoed.pass(4900ms).feed(AddressClaimed{kVip, kPeerMac}).pass(100ms);
+  EXPECT_EQ(vetoed.state(), State::standby);
+  EXPECT_THAT(vetoed.log(), HasSubstr("event=split-guard"));
+  vetoed.pass(SplitGuard::freshness(5s) - 100ms);
+  EXPECT_EQ(vetoed.state(), State::active);
+}
+
+TEST(Director, AVanishedAddressComesBackUnlessTheLeaseIsOver) {
+  Bench bench = active_primary();
+  bench.feed(AddressGone{kVip});
+  EXPECT_THAT(bench.deeds(), ElementsAre("renew", "renew", "add", "announce"));
+  bench.now += 4s;
+  bench.feed(AddressGone{kVip});
+  EXPECT_EQ(bench.state(), State::standby);
+  EXPECT_EQ(bench.count<AddAddress>(), 0);
+}
+
+TEST(Director, AFailedAddressIsTriedAgainAndToldOnce) {
+  Bench bench = active_primary();
+  bench.feed(AddressFailed{kVip, {ENODEV, "no such device"}});
+  EXPECT_THAT(bench.log(), HasSubstr("address-failed"));
+  bench.pass(100ms);
+  EXPECT_EQ(bench.count<AddAddress>(), 1);
+  bench.feed(AddressFailed{kVip, {ENODEV, "no such device"}});
+  EXPECT_EQ(bench.log(), "");
+}
+
+TEST(Director, MonitoredLinksAndWitnessDecideAbility) {
+  Settings settings = some_settings(Node::backup);
+  settings.monitored_devices = {"eth2"};
+  settings.witness = true;
+  Bench bench(Node::backup, settings);
+  bench.start().hear(Role::active);
+  EXPECT_EQ(bench.director.status(bench.now).reasons, kNoWitness);
+  bench.feed(WitnessChanged{true}).feed(LinkChanged{"eth2", false});
+  EXPECT_EQ(bench.director.status(bench.now).reasons, kLinkDown);
+  bench.feed(LinkChanged{"eth2", true});
+  EXPECT_EQ(bench.director.status(bench.now).reasons, 0U);
+}
+
+TEST(Director, ReloadTakesAddressesAwayAndAddsThemWithoutTouchingTheRest) {
+  Bench bench = active_primary();
+  Settings next = some_settings(Node::primary);
+  next.addresses[1].address = *Address::parse("10.0.0.253");
+  bench.feed(Reconfigured{next});
+  EXPECT_THAT(bench.deeds(), ElementsAre("remove", "renew", "add", "announce"));
+  EXPECT_EQ(bench.state(), State::active);
+}
+
+TEST(Director, AloneItServesAtOnceWithPermanentAddressesAndSendsNothing) {
+  Settings settings = some_settings(Node::primary);
+  settings.alone = true;
+  Bench bench(Node::primary, settings);
+  bench.feed(Started{});
+  EXPECT_THAT(bench.deeds(),
+              ElementsAre("arm", "add", "add", "announce", "announce", "keep", "run"));
+  EXPECT_EQ(bench.first<AddAddress>().lifetime, std::nullopt);
+}
+
+TEST(Director, CountsWhatItRefuses) {
+  Bench bench = standby_backup();
+  bench.feed(Heard{0, Refusal::malformed}).feed(Heard{0, Refusal::bad_hmac});
+  bench.peer.cluster_id = 6;
+  bench.hear(Role::active);
+  bench.peer.cluster_id = 5;
+  bench.peer.your_incarnation = kOwn - 1;
+  bench.hear(Role::active);
+  EXPECT_THAT(bench.deeds(), ElementsAre("heartbeat passive"));  // One answer, so that it learns.
+  const auto& refused = bench.director.counters().refused;
+  EXPECT_THAT(refused, ElementsAre(1, 1, 1, 0, 0, 1));
+}
+
+TEST(Director, ALateWakeUpIsNoEvidenceOfSilence) {
+  Bench bench = standby_backup();
+  bench.now += 30s;
+  bench.feed(TimerFired{});
+  EXPECT_EQ(bench.state(), State::standby);
+  EXPECT_EQ(bench.director.status(bench.now).late, 29s);
+  bench.hear(Role::active).pass(4s);
+  EXPECT_EQ(bench.state(), State::standby);
+}
+
+TEST(Director, ForcedActiveDoesNotListenFirst) {
+  Bench bench(Node::backup);
+  bench.start().feed(ForceActive{});
+  EXPECT_EQ(bench.state(), State::active);
+}
+
+}  // namespace
+}  // namespace lvs::pulse

@@ -1,0 +1,142 @@
+#include "pulse/peer.h"
+
+#include <gtest/gtest.h>
+
+namespace lvs::pulse {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr TimePoint kNow{std::chrono::hours{1000}};
+constexpr uint64_t kClusterId = 5;
+constexpr uint64_t kOwn = 100;
+constexpr uint64_t kPeers = 200;
+
+Peer listening_peer() {
+  Peer peer(Node::primary, kClusterId, kOwn, 2);
+  peer.listen_from(kNow);
+  return peer;
+}
+
+Heartbeat heartbeat(uint64_t sequence, uint64_t incarnation = kPeers, uint64_t echo = kOwn) {
+  Heartbeat h;
+  h.node = Node::backup;
+  h.cluster_id = kClusterId;
+  h.my_incarnation = incarnation;
+  h.your_incarnation = echo;
+  h.sequence = sequence;
+  return h;
+}
+
+TEST(Peer, OnlyWhatEchoesUsActs) {
+  Peer peer = listening_peer();
+  const auto alien = peer.judge(0, heartbeat(1, kPeers, 0), kNow);
+  EXPECT_EQ(alien.refusal, Refusal::unknown_incarnation);
+  EXPECT_TRUE(alien.wants_answer);
+  EXPECT_FALSE(peer.is_alive(kNow, 5s));
+  const auto friendly = peer.judge(0, heartbeat(2), kNow);
+  EXPECT_FALSE(friendly.refusal);
+  EXPECT_TRUE(friendly.is_new_process);
+  EXPECT_TRUE(friendly.is_news);
+  EXPECT_TRUE(peer.is_alive(kNow, 5s));
+}
+
+TEST(Peer, AnswersAreRateLimited) {
+  Peer peer = listening_peer();
+  EXPECT_TRUE(peer.judge(0, heartbeat(1, 7, 0), kNow).wants_answer);
+  EXPECT_FALSE(peer.judge(0, heartbeat(2, 8, 0), kNow + kAnswerPause - 1ns).wants_answer);
+  EXPECT_TRUE(peer.judge(0, heartbeat(3, 9, 0), kNow + kAnswerPause).wants_answer);
+}
+
+TEST(Peer, ReplaysAreRefusedOnEachPath) {
+  Peer peer = listening_peer();
+  EXPECT_FALSE(peer.judge(0, heartbeat(5), kNow).refusal);
+  EXPECT_EQ(peer.judge(0, heartbeat(5), kNow).refusal, Refusal::replay);
+  EXPECT_EQ(peer.judge(0, heartbeat(4), kNow).refusal, Refusal::replay);
+  EXPECT_FALSE(peer.judge(1, heartbeat(5), kNow).refusal);
+  EXPECT_EQ(peer.judge(1, heartbeat(5), kNow).refusal, Refusal::replay);
+}
+
+TEST(Peer, TheCopyOnTheOtherPathIsNoNews) {
+  Peer peer = listening_peer();
+  Heartbeat active = heartbeat(5);
+  active.role = Role::active;
+  EXPECT_TRUE(peer.judge(0, active, kNow).is_news);
+  EXPECT_FALSE(peer.judge(1, heartbeat(4), kNow + 1s).is_news);  // Older, overtaken.
+  EXPECT_EQ(peer.last().role, Role::active);
+  EXPECT_EQ(peer.silent_since(), kNow);
+  EXPECT_EQ(peer.paths()[1].heard_at, kNow + 1s);
+}
+
+TEST(Peer, ARestartedPeerIsNoReplayAndItsFormerSelfIs) {
+  Peer peer = listening_peer();
+  peer.judge(0, heartbeat(1000), kNow);
+  EXPECT_TRUE(peer.judge(0, heartbeat(1, 201), kNow).is_new_process);
+  EXPECT_EQ(peer.judge(0, heartbeat(1001), kNow).refusal, Refusal::replay);
+  EXPECT_EQ(peer.incarnation(), 201U);
+}
+
+TEST(Peer, ARecordedGoodbyeMeansNothingToARestartedReceiver) {
+  Heartbeat goodbye = heartbeat(9);
+  goodbye.goodbye = true;
+  Peer before = listening_peer();
+  before.judge(0, goodbye, kNow);
+  EXPECT_TRUE(before.said_goodbye());
+  Peer restarted(Node::primary, kClusterId, kOwn + 1, 2);
+  restarted.listen_from(kNow);
+  EXPECT_EQ(restarted.judge(0, goodbye, kNow).refusal, Refusal::unknown_incarnation);
+  EXPECT_FALSE(restarted.said_goodbye());
+}
+
+TEST(Peer, AfterGoodbyeOnlyAnotherProcessActs) {
+  Peer peer = listening_peer();
+  Heartbeat goodbye = heartbeat(9);
+  goodbye.goodbye = true;
+  peer.judge(0, goodbye, kNow);
+  EXPECT_FALSE(peer.judge(0, heartbeat(10), kNow).is_news);
+  EXPECT_TRUE(peer.judge(0, heartbeat(1, 201), kNow).is_news);
+  EXPECT_FALSE(peer.said_goodbye());
+}
+
+TEST(Peer, RefusesOthers) {
+  Peer peer = listening_peer();
+  Heartbeat foreign = heartbeat(1);
+  foreign.cluster_id = kClusterId + 1;
+  EXPECT_EQ(peer.judge(0, foreign, kNow).refusal, Refusal::wrong_cluster);
+  Heartbeat mirrored = heartbeat(1);
+  mirrored.node = Node::primary;
+  EXPECT_EQ(peer.judge(0, mirrored, kNow).refusal, Refusal::own_node);
+  EXPECT_FALSE(peer.heard_at());
+}
+
+TEST(Peer, SilenceCountsFromListeningWhenNothingWasHeard) {
+  Peer peer = listening_peer();
+  EXPECT_EQ(peer.silent_since(), kNow);
+  peer.judge(0, heartbeat(1), kNow + 1s);
+  EXPECT_TRUE(peer.is_alive(kNow + 6s - 1ns, 5s));
+  EXPECT_FALSE(peer.is_alive(kNow + 6s, 5s));
+  peer.listen_from(kNow + 8s);
+  EXPECT_EQ(peer.silent_since(), kNow + 8s);
+  EXPECT_FALSE(peer.is_alive(kNow + 8s, 5s));
+}
+
+TEST(Peer, RemembersABoundedNumberOfFormerSelves) {
+  Peer peer = listening_peer();
+  for (uint64_t life = 0; life < kRetiredMax + 1; ++life) {
+    peer.judge(0, heartbeat(1, 1000 + life), kNow);
+  }
+  EXPECT_EQ(peer.judge(0, heartbeat(2, 1000), kNow).refusal, Refusal::replay);
+}
+
+TEST(Peer, PathsDieAndReturnOnTheirOwn) {
+  Peer peer = listening_peer();
+  peer.judge(0, heartbeat(1), kNow);
+  EXPECT_EQ(peer.refresh_paths(kNow, 5s), std::vector<size_t>{0});
+  peer.judge(1, heartbeat(2), kNow + 3s);
+  EXPECT_EQ(peer.refresh_paths(kNow + 5s, 5s), (std::vector<size_t>{0, 1}));
+  EXPECT_FALSE(peer.paths()[0].alive);
+  EXPECT_TRUE(peer.paths()[1].alive);
+}
+
+}  // namespace
+}  // namespace lvs::pulse
