@@ -324,10 +324,14 @@ void Director::on(const Reconfigured& event, TimePoint now) {
   for (const FloatingAddress& address : settings_.addresses) {
     if (state_ != State::adopting && !is_in(held_, address)) {
       add(address);
-      actions_.push_back(Announce{address});
+      if (state_ == State::active) {
+        actions_.push_back(Announce{address});
+      }
     }
   }
-  announcements_.start_again(now);
+  if (state_ == State::active) {
+    announcements_.start_again(now);
+  }
 }
 
 }  // namespace lvs::pulse

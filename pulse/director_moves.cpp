@@ -246,7 +246,7 @@ void Director::restore_addresses(TimePoint now) {
   for (const FloatingAddress& address : held) {
     if (missing.contains(address.address)) {
       add(address);
-      if (state_ != State::adopting) {
+      if (state_ == State::active) {
         actions_.push_back(Announce{address});
       }
     } else {
