@@ -312,9 +312,9 @@ std::string mark_word_text(const MarkPorts& marked) {
 Form<Check> check_form() {
   std::string kinds;
   for (const auto& kind : kKinds) {
-    kinds += (kinds.empty() ? "" : " ") + kind.name;
+    kinds += (kinds.empty() ? "" : ", ") + kind.name;
   }
-  return {"a check and its options", kinds, read_check,
+  return {"one of " + kinds + " and its options", "", read_check,
           [](const Check& check) { return std::visit(CheckText{}, check); }};
 }
 

@@ -27,12 +27,16 @@ constexpr std::array<std::pair<std::string_view, uint16_t>, 26> kServiceNames{{
     {"postgresql", 5432},
 }};
 
-std::string list_text(const std::vector<std::string>& words) {
+std::string joined(const std::vector<std::string>& words, const std::string& separator) {
   std::string text;
   for (const auto& word : words) {
-    text += (text.empty() ? "" : " ") + word;
+    text += (text.empty() ? "" : separator) + word;
   }
   return text;
+}
+
+std::string list_text(const std::vector<std::string>& words) {
+  return joined(words, " ");
 }
 
 template <typename T>
@@ -312,8 +316,7 @@ Form<std::vector<std::string>> word_list(std::string type) {
 Form<std::vector<std::string>> schedule_flags() {
   static const std::vector<std::string> kFlags = {
       "sh-fallback", "sh-port", "mh-fallback", "mh-port", "flag-1", "flag-2", "flag-3"};
-  Form<std::vector<std::string>> form = word_list("any of");
-  form.range = list_text(kFlags);
+  Form<std::vector<std::string>> form = word_list("any of " + joined(kFlags, ", "));
   form.read = [read = form.read](const List& words,
                                  const Notes& notes) -> std::optional<std::vector<std::string>> {
     const auto list = read(words, notes);
@@ -331,7 +334,7 @@ Form<std::string> one_of(std::vector<Choice<std::string>> choices) {
     names.push_back(c.word);
   }
   return one_word<std::string>(
-      "one of", list_text(names),
+      "one of " + joined(names, ", "), "",
       [choices = std::move(choices)](const Word& word,
                                      const Notes& notes) -> std::optional<std::string> {
         for (const auto& c : choices) {
@@ -356,8 +359,10 @@ Form<std::optional<std::string>> path_or_none() {
           return std::optional<std::string>();
         }
         const bool writable = unquoted(quoted_if_needed(word.text)) == word.text;
-        return word.text.starts_with('/') && writable ? std::optional(std::optional(word.text))
-                                                      : std::nullopt;
+        if (!word.text.starts_with('/') || !writable) {
+          return std::nullopt;
+        }
+        return std::optional<std::optional<std::string>>(std::in_place, word.text);
       },
       [](const std::optional<std::string>& value) {
         return value ? quoted_if_needed(*value) : std::string("none");

@@ -156,17 +156,16 @@ class Reader {
     }
     const std::string word = split.words.empty() ? "" : split.words[0].raw;
     const bool known = word == "virtual" || word == "failover" || word == "server";
+    if (!brace && statement.find('{') != std::string_view::npos) {
+      return take_crowded_opening(word, split, statement);
+    }
     if (!known && !brace) {
-      return error(word, statement.find('{') != std::string_view::npos
-                             ? "expected the block's contents on lines of their own"
-                             : "expected key = value");
+      return error(word, "expected key = value");
     }
     if (!known) {
       error(word, "expected a block: virtual, failover or server");
     } else if (split.words.size() != 2) {
-      error(word, statement.substr(0, statement.size() - 1).find('{') != std::string_view::npos
-                      ? "expected the block's contents on lines of their own"
-                      : "expected one name and {");
+      error(word, "expected one name and {");
     }
     if (brace && statement.size() > 1 && statement[statement.size() - 2] != ' ' &&
         statement[statement.size() - 2] != '\t') {
@@ -174,6 +173,16 @@ class Reader {
     }
     pending_ = Block{word, split.words.size() > 1 ? split.words[1].text : "", line_, {}, {}};
     if (brace) {
+      open_pending();
+    }
+  }
+
+  // "virtual web { active = 1 }" is a whole block, "virtual web { active = 1" the start of one.
+  void take_crowded_opening(const std::string& word, const Words& split,
+                            std::string_view statement) {
+    error(word, "expected the block's contents on lines of their own");
+    if (!statement.ends_with('}')) {
+      pending_ = Block{word, split.words.size() > 1 ? split.words[1].text : "", line_, {}, {}};
       open_pending();
     }
   }

@@ -71,18 +71,19 @@ class Parser {
 
   Parsed run(std::string_view text) {
     if (text.size() > kMaxFileBytes) {
-      note(Severity::error, 0, "", "expected a file of at most 4 MiB");
+      note(Severity::error, 1, "", "expected a file of at most 4 MiB");
       return {std::nullopt, std::move(diagnostics_)};
     }
     if (text.empty()) {
-      note(Severity::error, 0, "", "Empty configuration");
+      note(Severity::error, 1, "", "Empty configuration");
       return {std::nullopt, std::move(diagnostics_)};
     }
     Lines lines = read_lines(text, file_);
     diagnostics_ = std::move(lines.diagnostics);
     Config config = read_globals(lines.globals);
-    for (auto& found : validate(config, file_)) {
-      diagnostics_.push_back(std::move(found));
+    add_unless_said(validate(config, file_));
+    for (auto& diagnostic : diagnostics_) {
+      diagnostic.line = std::max(diagnostic.line, 1);  // What is missing has no line of its own.
     }
     std::stable_sort(diagnostics_.begin(), diagnostics_.end(),
                      [](const Diagnostic& a, const Diagnostic& b) { return a.line < b.line; });
@@ -93,6 +94,17 @@ class Parser {
   }
 
  private:
+  // A value that could not be read would also break the rules about it.
+  void add_unless_said(Diagnostics more) {
+    const auto is_said = [this](const Diagnostic& d) {
+      return std::any_of(diagnostics_.begin(), diagnostics_.end(), [&](const Diagnostic& said) {
+        return said.severity == Severity::error && said.line == d.line && said.key == d.key;
+      });
+    };
+    std::erase_if(more, is_said);
+    diagnostics_.insert(diagnostics_.end(), more.begin(), more.end());
+  }
+
   Config read_globals(const Block& globals) {
     Config config;
     std::optional<unsigned> mask;
