@@ -1,2 +1,8 @@
+lvs_test(unit/config/broken lvs_config)
+lvs_test(unit/config/lines lvs_config)
 lvs_test(unit/config/parse lvs_config)
+lvs_test(unit/config/schema lvs_config)
+lvs_test(unit/config/text lvs_config)
 lvs_fuzz_replay(config_parse lvs_config)
+lvs_test(unit/tools/lvsctl/check lvs_lvsctl)
+lvs_test(unit/tools/lvsctl/status lvs_lvsctl)

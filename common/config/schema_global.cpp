@@ -39,8 +39,8 @@ const std::vector<Choice<ipvs::Forward>> kNetworks = {{"nat", ipvs::Forward::mas
 const char* const kNoSync = "connections are not synchronised";
 const char* const kNoSharedDisk = "shared disks are not reserved";
 
-// What Piranha's configuration tool writes, in its order.
-std::vector<Key<B>> piranha_keys() {
+// Who the two directors are.
+std::vector<Key<B>> director_keys() {
   return {
       key("serial_no", &B::serial_no, integer<int>(kAnyLow, kAnyHigh),
           {"0", "Counts the edits of this file, for people and tools.", "1", {}, kAlways}),
@@ -100,6 +100,12 @@ std::vector<Key<B>> piranha_keys() {
            "nat).",
            "10.0.0.1 eth1:1"}),
       netmask_key("nat_nmask", &B::nat_router, {"", "The netmask of nat_router.", "255.255.255.0"}),
+  };
+}
+
+// How each of them behaves.
+std::vector<Key<B>> behaviour_keys() {
+  return {
       key("reservation_conflict_action", &B::reservation_conflict_action,
           choice<ReservationAction>(
               {{"nothing", ReservationAction::nothing}, {"preempt", ReservationAction::preempt}}),
@@ -193,9 +199,9 @@ std::vector<Key<B>> new_keys() {
 }
 
 std::vector<Key<B>> all_keys() {
-  std::vector<Key<B>> keys = piranha_keys();
-  for (auto& each : new_keys()) {
-    keys.push_back(std::move(each));
+  std::vector<Key<B>> keys = director_keys();
+  for (const auto& group : {behaviour_keys(), new_keys()}) {
+    keys.insert(keys.end(), group.begin(), group.end());
   }
   return keys;
 }

@@ -78,7 +78,8 @@ Later<RealServer> later_if_changed(T RealServer::*member, std::string text) {
   };
 }
 
-std::vector<Key<V>> piranha_keys() {
+// What clients see.
+std::vector<Key<V>> service_face_keys() {
   return {
       key("active", &V::active, boolean(),
           {"0", "Whether the service is switched on.", "1", {}, kAlways}),
@@ -106,6 +107,12 @@ std::vector<Key<V>> piranha_keys() {
       key("pmask", &V::pmask_prefix, persistence_mask(),
           {"255.255.255.255",
            "Clients whose addresses agree under this mask count as one client for persistent."}),
+  };
+}
+
+// How its servers are checked and chosen.
+std::vector<Key<V>> server_choice_keys() {
+  return {
       key("send", &V::send, quoted_text(),
           {"", "What a check sends. Knows the escapes of the section on checks.",
            R"("GET / HTTP/1.0\r\n\r\n")"}),
@@ -205,9 +212,9 @@ std::vector<Key<V>> new_keys() {
 }
 
 std::vector<Key<V>> all_service_keys() {
-  std::vector<Key<V>> keys = piranha_keys();
-  for (auto& each : new_keys()) {
-    keys.push_back(std::move(each));
+  std::vector<Key<V>> keys = service_face_keys();
+  for (const auto& group : {server_choice_keys(), new_keys()}) {
+    keys.insert(keys.end(), group.begin(), group.end());
   }
   return keys;
 }
@@ -230,7 +237,7 @@ std::vector<Key<RealServer>> all_server_keys() {
   using S = RealServer;
   return {
       key("address", &S::address, address(),
-          {"",
+          {"0.0.0.0",
            "The server's address; 127.0.0.1 is this director itself.",
            "10.0.0.11",
            {},

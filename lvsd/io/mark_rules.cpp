@@ -70,16 +70,16 @@ struct MarkRules::Shared : std::enable_shared_from_this<MarkRules::Shared> {
     if (script.empty()) {
       return save(index, wanted);
     }
-    run_command(io, {kTools[index].restore, "--noflush", "-w", kLockWait}, std::move(script),
-                kCommandLimit,
-                [self = shared_from_this(), index, wanted](const Result<std::string>& restored) {
-                  if (!restored) {
-                    return self->finish(restored.error().in("firewall marks"));
-                  }
-                  self->say("marks-applied", {{"tool", kTools[index].restore},
-                                              {"rules", std::to_string(wanted.size())}});
-                  self->save(index, wanted);
-                });
+    run_command(
+        io, {kTools[index].restore, "--noflush", "-w", kLockWait}, std::move(script), kCommandLimit,
+        [self = shared_from_this(), index, wanted](const Result<std::string>& restored) {
+          if (!restored) {
+            return self->finish(restored.error().in("firewall marks"));
+          }
+          self->say("marks-applied",
+                    {{"tool", kTools[index].restore}, {"rules", std::to_string(wanted.size())}});
+          self->save(index, wanted);
+        });
   }
 
   void save(size_t index, const MarkLines& wanted) {

@@ -1,0 +1,54 @@
+#include "tools/lvsctl/check.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+namespace lvs::lvsctl {
+namespace {
+
+const std::string kGood =
+    "primary = 192.0.2.2\nvirtual web {\n     active = 1\n     address = 192.0.2.10 eth0:1\n"
+    "     server a {\n         address = 10.0.0.11\n         active = 1\n     }\n}\n";
+
+TEST(Check, AGoodFileIsGood) {
+  const CheckReport report = check(kGood, "lvs.cf", Strictness::strict);
+  EXPECT_TRUE(report.good);
+  EXPECT_EQ(to_text(report, "lvs.cf", Format::text), "lvs.cf: good\n");
+}
+
+TEST(Check, WarningsDoNotMakeItBadButAreCounted) {
+  const auto report = check("keepalive = 9\ncore = kernel\n" + kGood, "f", Strictness::liberal);
+  EXPECT_TRUE(report.good);
+  EXPECT_EQ(
+      to_text(report, "f", Format::text),
+      "f:1: deadtime: warning: expected more than twice keepalive: one lost heartbeat would be "
+      "a takeover\n"
+      "f:2: core: warning: not in effect yet: the embedded core is used\n"
+      "f: good, 2 warnings\n");
+}
+
+TEST(Check, OnlyStrictMindsWhatPiranhaRefuses) {
+  const std::string text = "keepalive=2\n" + kGood;
+  EXPECT_TRUE(check(text, "f", Strictness::liberal).good);
+  EXPECT_TRUE(check(text, "f", Strictness::liberal).diagnostics.empty());
+  const auto strict = check(text, "f", Strictness::strict);
+  EXPECT_FALSE(strict.good);
+  EXPECT_EQ(to_text(strict, "f", Format::text),
+            "f:1: keepalive: strict: expected a blank before the =\n"
+            "f:1: keepalive: strict: expected a blank behind the =\n"
+            "f: not good, 2 things that Piranha refuses\n");
+}
+
+TEST(Check, JsonSaysTheSame) {
+  const auto report = check("keepalive = x\n" + kGood, "f", Strictness::liberal);
+  const auto value = boost::json::parse(to_text(report, "f", Format::json)).as_object();
+  EXPECT_FALSE(value.at("good").as_bool());
+  const auto& first = value.at("diagnostics").as_array().at(0).as_object();
+  EXPECT_EQ(first.at("line").as_int64(), 1);
+  EXPECT_EQ(first.at("key").as_string(), "keepalive");
+  EXPECT_EQ(first.at("severity").as_string(), "error");
+}
+
+}  // namespace
+}  // namespace lvs::lvsctl

@@ -1,0 +1,117 @@
+#include "tools/lvsctl/status.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+namespace lvs::lvsctl {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+Answer answer(const char* text) {
+  return {boost::json::parse(text).as_object(), ""};
+}
+const Answer kAbsent{std::nullopt, "Connection refused"};
+
+const Answer kPulse = answer(R"({"ok":true,"node":"primary","alone":false,"state":"active",
+  "in_state_ms":12000,"reason":"peer-silent","term":3,"able":true,"reasons":[],"holding":true,
+  "addresses":["192.0.2.10","10.0.0.1"],"lease_left_ms":2500,
+  "peer":{"alive":true,"silent_ms":80,"role":"passive","able":true,"reasons":[],"same_config":true},
+  "paths":[{"name":"public","alive":true},{"name":"private","alive":true}]})");
+
+const Answer kLvsd = answer(R"({"ok":true,"ready":true,"armed":true,"role":"active","serial":42,
+  "core":"embedded","core_error":"","reload_error":"","marks_error":"","failing":[],"skipped":[],
+  "services":[{"service":"TCP 192.0.2.10:80","name":"web","scheduler":"wlc","servers":[
+    {"name":"a","address":"10.0.0.11:80","health":"up","reason":"","weight":1,"forward":"Masq",
+     "active":3,"inactive":1},
+    {"name":"b","address":"10.0.0.12:80","health":"up","reason":"","weight":1,"forward":"Masq",
+     "active":2,"inactive":0}]}]})");
+
+TEST(Status, AHealthyDirectorShowsItsPairServicesAndServers) {
+  const StatusPage page = status_page(kPulse, kLvsd);
+  EXPECT_EQ(page.condition, Condition::healthy);
+  EXPECT_EQ(
+      page.text,
+      "pulse      active for 12 s, primary, term 3, because peer-silent\n"
+      "peer       passive, heard 80 ms ago\n"
+      "paths      public alive, private alive\n"
+      "addresses  192.0.2.10 10.0.0.1, lease ends in 2 s\n"
+      "lvsd       ready, armed, active, serial 42\n"
+      "core       embedded\n"
+      "\n"
+      "SERVICE                      SERVER          HEALTH  WEIGHT  FORWARD  ACTIVE  INACTIVE  "
+      "REASON\n"
+      "web (TCP 192.0.2.10:80 wlc)  a 10.0.0.11:80  up      1       Masq     3       1\n"
+      "                             b 10.0.0.12:80  up      1       Masq     2       0\n");
+}
+
+TEST(Status, ADaemonThatIsDownIsSaidAndTheOtherShown) {
+  const StatusPage page = status_page(kAbsent, kLvsd);
+  EXPECT_EQ(page.condition, Condition::degraded);
+  EXPECT_THAT(page.text, HasSubstr("pulse  not running: Connection refused\n"));
+  EXPECT_THAT(page.text, HasSubstr("a 10.0.0.11:80"));
+  EXPECT_EQ(status_page(kPulse, kAbsent).condition, Condition::degraded);
+  EXPECT_EQ(status_page(kAbsent, kAbsent).condition, Condition::not_running);
+}
+
+// One thing wrong at a time: each must be noticed.
+TEST(Status, WhatNeedsAttentionDegradesIt) {
+  const auto with = [](Answer daemon, const char* field, const char* value) {
+    (*daemon.status)[field] = boost::json::parse(value);
+    return daemon;
+  };
+  const auto condition_of = [](const Answer& pulse, const Answer& lvsd, const char* words) {
+    const StatusPage page = status_page(pulse, lvsd);
+    EXPECT_THAT(page.text, HasSubstr(words));
+    return page.condition;
+  };
+  const auto degraded = Condition::degraded;
+  EXPECT_EQ(condition_of(with(with(kPulse, "able", "false"), "reasons", R"(["link"])"), kLvsd,
+                         "! this director is not able to serve: link"),
+            degraded);
+  EXPECT_EQ(condition_of(with(kPulse, "peer", R"({"alive":false,"silent_ms":5000})"), kLvsd,
+                         "! the peer is not heard"),
+            degraded);
+  EXPECT_EQ(condition_of(with(kPulse, "paths", R"([{"name":"private","alive":false}])"), kLvsd,
+                         "! the heartbeat path private is silent"),
+            degraded);
+  EXPECT_EQ(condition_of(kPulse, with(kLvsd, "ready", "false"), "! lvsd is not ready"), degraded);
+  EXPECT_EQ(condition_of(kPulse, with(kLvsd, "reload_error", R"("lvs.cf:3: x")"), "! lvs.cf:3: x"),
+            degraded);
+  EXPECT_EQ(condition_of(kPulse, with(kLvsd, "failing", R"([{"what":"w","error":"e"}])"),
+                         "! cannot set w: e"),
+            degraded);
+  EXPECT_EQ(
+      condition_of(kPulse, with(kLvsd, "services", R"([{"name":"web","service":"TCP x","servers":[
+                              {"name":"a","address":"x","health":"down","reason":"refused"}]}])"),
+                   "! 1 of 1 servers of web is down"),
+      degraded);
+}
+
+TEST(Status, RemarksAreShownAndDoNotDegrade) {
+  Answer lvsd = kLvsd;
+  (*lvsd.status)["remarks"] = boost::json::array{"core: not in effect yet"};
+  const StatusPage page = status_page(kPulse, lvsd);
+  EXPECT_EQ(page.condition, Condition::healthy);
+  EXPECT_THAT(page.text, HasSubstr("\n! core: not in effect yet\n"));
+}
+
+TEST(Status, AnswersOfAnotherVersionAreShownAsFarAsKnown) {
+  const StatusPage page = status_page(answer(R"({"state":7,"peer":[],"paths":{}})"),
+                                      answer(R"({"services":[1,{"servers":[2]}]})"));
+  EXPECT_THAT(page.text, HasSubstr("pulse      7\n"));
+}
+
+TEST(Status, JsonPassesEverythingOn) {
+  const auto value =
+      boost::json::parse(status_json(kPulse, kAbsent, Condition::degraded)).as_object();
+  EXPECT_EQ(value.at("condition").as_string(), "degraded");
+  EXPECT_EQ(value.at("pulse").as_object().at("term").as_int64(), 3);
+  EXPECT_EQ(value.at("lvsd").as_object().at("error").as_string(), "Connection refused");
+}
+
+}  // namespace
+}  // namespace lvs::lvsctl
