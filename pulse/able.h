@@ -18,8 +18,9 @@ class Ability {
  public:
   void set_link(const std::string& device, bool up) { links_[device] = up; }
   void set_lvsd(bool ready, int failed_restarts, TimePoint now);
-  // Found holding addresses: the table behind them was programmed, lvsd is away and not starting.
-  void adopt_lvsd(TimePoint now);
+  // Found holding addresses: the predecessor was able. lvsd is away and not starting, the witness
+  // answers until told otherwise.
+  void adopt(TimePoint now);
   void set_witness(bool answers) { witness_answers_ = answers; }
 
   // Bits of Reason; 0: able.

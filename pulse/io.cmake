@@ -16,6 +16,7 @@ add_library(lvs_pulse_io STATIC
   io/setup.cpp
   io/shell.cpp
   io/status_json.cpp
+  io/witness.cpp
 )
 target_link_libraries(lvs_pulse_io PUBLIC lvs_pulse lvs_config lvs_io PkgConfig::LIBNL)
 

@@ -185,6 +185,7 @@ void Arbiter::feed_present() {
     const Link* link = links_->find(device);
     driver_->feed(LinkChanged{device, link != nullptr && link->up});
   }
+  shell_->ask_witnesses();
   if (options_.force_active) {
     driver_->feed(ForceActive{});
   }

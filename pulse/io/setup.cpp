@@ -160,11 +160,6 @@ Result<Setup> resolve(const Config& config, const std::string& text, const std::
   Setup setup;
   setup.config = config;
   setup.routes = heartbeat_routes(config, *node);
-  if (!setup.routes.empty() && config.heartbeat_format == config::HeartbeatFormat::legacy) {
-    return Error{
-        ENOTSUP,
-        file + ": heartbeat_format = legacy: not supported yet; both directors need format 2"};
-  }
   auto settings =
       settings_of(config, text, describe_machine(config, *node, setup.routes, *own, links));
   if (!settings) {

@@ -43,6 +43,12 @@ Result<Ok> Shell::open() {
     return announcer.error();
   }
   announcer_ = std::move(announcer).value();
+  auto witnesses =
+      Witnesses::open(io_, [this](bool answers) { driver_->feed(WitnessChanged{answers}); });
+  if (!witnesses) {
+    return witnesses.error();
+  }
+  witnesses_ = std::move(witnesses).value();
   for (PathId path = 0; path < setup_.routes.size(); ++path) {
     auto socket = HeartbeatSocket::open(io_, setup_.routes[path],
                                         [this, path](std::span<const uint8_t> datagram) {
@@ -88,6 +94,11 @@ Result<std::vector<FoundAddress>> Shell::adopt() {
 void Shell::change_setup(const Setup& setup) {
   setup_.config = setup.config;
   setup_.settings = setup.settings;
+  ask_witnesses();
+}
+
+void Shell::ask_witnesses() {
+  witnesses_->ask(setup_.config.witness);
 }
 
 void Shell::link_changed(const Link& link) {

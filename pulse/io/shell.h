@@ -16,6 +16,7 @@
 #include "pulse/io/links.h"
 #include "pulse/io/lvsd_link.h"
 #include "pulse/io/setup.h"
+#include "pulse/io/witness.h"
 
 namespace lvs::pulse {
 
@@ -38,6 +39,7 @@ class Shell {
   // What was ours before this process; addresses of an older configuration are removed.
   Result<std::vector<FoundAddress>> adopt();
   void change_setup(const Setup& setup);
+  void ask_witnesses();  // From now on, those of the setup.
   void link_changed(const Link& link);
   void address_gone(const Address& address, unsigned device);
   void look_again();  // Notices of the kernel were lost.
@@ -77,6 +79,7 @@ class Shell {
   std::string run_dir_;
   DirectorDriver* driver_ = nullptr;
   std::unique_ptr<Announcer> announcer_;
+  std::unique_ptr<Witnesses> witnesses_;
   std::vector<std::unique_ptr<HeartbeatSocket>> sockets_;
   std::unique_ptr<LvsdLink> lvsd_;
   int lvsd_failures_ = 0;

@@ -24,6 +24,7 @@ PREFIX = f"pulse-{os.getpid()}-"
 PATIENCE_S = 15
 VIP = "192.0.2.10"
 ROUTER = "10.0.0.10"
+WITNESS = "192.0.2.100"
 PORT = 539
 
 CONFIG = """
@@ -40,6 +41,7 @@ network = nat
 nat_router = {router} eth1:1
 nat_nmask = 255.255.255.0
 service = lvs
+witness = 192.0.2.100 2001:db8::1
 active_cmd = "/usr/bin/touch '/run/became active'"
 virtual web {{
      active = 1
@@ -226,6 +228,7 @@ class Pair:
         for bridge in ("br0", "br1"):
             run("ip", "-n", self.switch, "link", "add", bridge, "type", "bridge")
             run("ip", "-n", self.switch, "link", "set", bridge, "up")
+        run("ip", "-n", self.switch, "address", "add", f"{WITNESS}/24", "dev", "br0")
         run("ip", "-n", self.switch, "address", "add", "10.0.0.100/24", "dev", "br1")
         for director in self.both:
             run("ip", "netns", "add", director.namespace)
@@ -431,6 +434,19 @@ def one_dead_path_is_an_alarm_and_no_takeover(pair):
     expect(pair.backup.state() == "standby" and pair.primary.state() == "active", "nobody moved")
     run("ip", "-n", pair.primary.namespace, "address", "add", "10.0.0.1/24", "dev", "eth1")
     eventually("it comes back with its address", lambda: pair.backup.ask("status")["paths"][1]["alive"])
+
+
+def a_director_that_no_witness_answers_hands_over(pair):
+    pair.start()
+    run("ip", "-n", pair.primary.namespace, "route", "add", "blackhole", f"{WITNESS}/32")
+    pair.backup.reaches("active")
+    status = pair.primary.ask("status")
+    expect(status["state"] == "standby" and status["reasons"] == "no-witness", f"{status['state']}, {status['reasons']}")
+    run("ip", "-n", pair.primary.namespace, "route", "del", "blackhole", f"{WITNESS}/32")
+    eventually("it is able again", lambda: pair.primary.ask("status")["able"])
+    run("ip", "-n", pair.switch, "address", "del", f"{WITNESS}/24", "dev", "br0")
+    eventually("nobody has a witness", lambda: not any(d.ask("status")["able"] for d in pair.both))
+    expect(pair.holders() == [pair.backup], "serving on is better than nobody")
 
 
 def what_cannot_start_says_why_and_touches_nothing(pair):
