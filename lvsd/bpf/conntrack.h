@@ -39,7 +39,11 @@ static __always_inline __u64 timeout_of(const struct lvs_config* config, __u8 pr
 
 /* The template that controlled a connection loses it. */
 VERIFIED_ALONE int release_template(const struct lvs_key* key, __u32 generation) {
-  struct lvs_template* template = key ? bpf_map_lookup_elem(&lvs_templates, key) : 0;
+  if (!key) {
+    return 0;
+  }
+  const struct lvs_key own_key = *key;
+  struct lvs_template* template = bpf_map_lookup_elem(&lvs_templates, &own_key);
   if (!template) {
     return 0;
   }
@@ -76,6 +80,7 @@ VERIFIED_ALONE int kill_template(struct lvs_key* key, struct lvs_template* templ
   if (!key || !template) {
     return 0;
   }
+  const struct lvs_key own_key = *key;
   for (int i = 0; i < WORD_TRIES; i++) {
     const __u64 word = template->word;
     if ((word & LVS_TEMPLATE_DEAD) || (!even_controlled && (word & LVS_TEMPLATE_CONTROLLED))) {
@@ -89,7 +94,7 @@ VERIFIED_ALONE int kill_template(struct lvs_key* key, struct lvs_template* templ
     if (dest) {
       __sync_fetch_and_add(&dest->persistent, -1);
     }
-    bpf_map_delete_elem(&lvs_templates, key);
+    bpf_map_delete_elem(&lvs_templates, &own_key);
     return 1;
   }
   return 0;
@@ -102,6 +107,7 @@ VERIFIED_ALONE int kill_flow(struct lvs_key* key, struct lvs_flow* flow, __u64 n
   if (!key || !flow) {
     return 0;
   }
+  const struct lvs_key own_key = *key;
   for (int i = 0; i < WORD_TRIES; i++) {
     const __u64 word = flow->word;
     if (word & LVS_WORD_DEAD) {
@@ -124,7 +130,7 @@ VERIFIED_ALONE int kill_flow(struct lvs_key* key, struct lvs_flow* flow, __u64 n
     if (reply && generation_of(reply->word) == generation_of(word)) {
       bpf_map_delete_elem(&lvs_flows, &other);
     }
-    bpf_map_delete_elem(&lvs_flows, key);
+    bpf_map_delete_elem(&lvs_flows, &own_key);
     return 1;
   }
   return 0;

@@ -11,6 +11,7 @@
 #include <bpf/bpf_endian.h>
 
 #include "lvsd/bpf/drops.h"
+#include "lvsd/bpf/tcp_states.h"
 
 #define IP_MORE_FRAGMENTS 0x2000
 #define IP_FRAGMENT_OFFSET 0x1fff
@@ -21,11 +22,19 @@
 
 struct packet {
   struct lvs_key key;
-  __u32 bytes; /* Of the IP packet; of the whole train when it is a GSO packet. */
-  __u16 l4;    /* Offset of the TCP or UDP header in the frame. */
+  __u32 bytes;   /* Of the IP packet; of the whole train when it is a GSO packet. */
+  __u8 ip_words; /* Length of the IP header in 32-bit words. */
   __u8 ttl;
   __u8 tcp_flags; /* 0 for UDP. */
 };
+
+/* Offset of the TCP or UDP header in the frame; the mask tells the verifier its bound and
+ * alignment. */
+static __always_inline __u32 l4_offset(const struct packet* packet) {
+  __u32 words = packet->ip_words;
+  LVS_KEEP(words);
+  return ETH_HLEN + (words & 15) * 4;
+}
 
 enum parsed { PARSED_OURS, PARSED_OTHER, PARSED_FRAGMENT };
 
@@ -64,17 +73,14 @@ static __always_inline enum parsed parse(struct __sk_buff* skb, struct packet* p
   packet->ttl = ip->ttl;
   packet->bytes = skb->len - ETH_HLEN;
   packet->tcp_flags = 0;
-  const __u32 l4 = ETH_HLEN + ip->ihl * 4;
+  packet->ip_words = ip->ihl;
+  const __u32 l4 = l4_offset(packet);
   const int is_tcp = ip->protocol == IPPROTO_TCP;
-  packet->l4 = l4;
   if (!have_bytes(skb, l4 + (is_tcp ? TCP_HEADER : UDP_HEADER))) {
     return PARSED_OTHER;
   }
   data = (void*)(long)skb->data;
   end = (void*)(long)skb->data_end;
-  if (l4 > ETH_HLEN + 60) {
-    return PARSED_OTHER;
-  }
   __u8* header = data + l4;
   if ((void*)(header + UDP_HEADER) > end) {
     return PARSED_OTHER;

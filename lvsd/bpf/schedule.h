@@ -46,6 +46,9 @@ static __always_inline __u32 take_turn(struct lvs_service* service, __u32 offset
   if (!slice->sequence) {
     return NO_DEST;
   }
+  /* Unrolled: Linux 6.1 refuses a loop whose back-edge is a fall-through, as the compiler lays this
+   * one out. */
+#pragma unroll
   for (int i = 0; i < TURN_TRIES; i++) {
     const __u64 current = service->current;
     if (current >> 32 != offset) {

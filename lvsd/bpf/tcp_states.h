@@ -6,6 +6,14 @@
 
 #include "lvsd/bpf/abi.h"
 
+/* Keeps the compiler from moving a mask away from the index that the verifier wants to see masked.
+ */
+#ifdef __bpf__
+#define LVS_KEEP(value) asm volatile("" : "+r"(value))
+#else
+#define LVS_KEEP(value)
+#endif
+
 enum lvs_tcp_state {
   LVS_TCP_NONE = 0,
   LVS_TCP_ESTABLISHED,
@@ -92,7 +100,11 @@ static inline __u8 lvs_tcp_step(enum lvs_tcp_sender sender, __u8 state, __u8 fla
   if (event == LVS_TCP_NOTHING) {
     return LVS_TCP_CLOSE;
   }
-  return lvs_tcp_next[(sender * 4 + event) & 15][state & 15];
+  __u32 row = sender * 4 + event;
+  __u32 column = state;
+  LVS_KEEP(row);
+  LVS_KEEP(column);
+  return lvs_tcp_next[row & 15][column & 15];
 }
 
 static inline int lvs_tcp_is_active(__u8 state) {

@@ -35,10 +35,7 @@ static __always_inline int translate(struct __sk_buff* skb, const struct packet*
   void* end = (void*)(long)skb->data_end;
   struct ethhdr* ethernet = data;
   struct iphdr* ip = data + ETH_HLEN;
-  const __u32 l4 = packet->l4;
-  if (l4 > ETH_HLEN + 60) {
-    return 0;
-  }
+  const __u32 l4 = l4_offset(packet);
   __be16* ports = data + l4;
   if ((void*)(ip + 1) > end || (void*)ports + UDP_HEADER > end) {
     return 0;
@@ -82,7 +79,7 @@ static __always_inline int translate(struct __sk_buff* skb, const struct packet*
 static __always_inline int is_too_big(struct __sk_buff* skb, const struct packet* packet,
                                       __u32 mtu) {
   const __u32 segment = skb->gso_size;
-  return (segment ? segment + packet->l4 - ETH_HLEN + UDP_HEADER : packet->bytes) > mtu;
+  return (segment ? segment + packet->ip_words * 4 + UDP_HEADER : packet->bytes) > mtu;
 }
 
 /* Asks the routing table, remembers the answer in the flow, and sends through the neighbour layer.
