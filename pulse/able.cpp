@@ -14,7 +14,8 @@ void Ability::set_lvsd(bool ready, int failed_restarts, TimePoint now) {
   }
 }
 
-void Ability::adopt_lvsd(TimePoint now) {
+void Ability::adopt(TimePoint now) {
+  witness_answers_ = true;
   if (!lvsd_was_ready_) {
     lvsd_was_ready_ = true;
     lvsd_away_since_ = now;

@@ -76,7 +76,7 @@ void Director::on(const Started& event, TimePoint now) {
   kept_ = event.kept;
   peer_.listen_from(now);
   if (!event.found.empty()) {
-    ability_.adopt_lvsd(now);
+    ability_.adopt(now);
   }
   refresh_ability(now);
   log(Level::notice, "start",
