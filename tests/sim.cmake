@@ -8,3 +8,10 @@ lvs_test(unit/pulse/wire lvs_pulse)
 lvs_test(unit/pulse/peer lvs_pulse)
 lvs_test(unit/pulse/director lvs_pulse)
 lvs_fuzz_replay(heartbeat lvs_pulse)
+# Edits that the tests above must notice. Links against this build, so not under the sanitizers.
+if(NOT CARIBE_SANITIZE)
+  add_test(NAME mutants COMMAND mutants/run ${PROJECT_BINARY_DIR}
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+  set_tests_properties(mutants PROPERTIES LABELS mutants TIMEOUT 600 PROCESSORS 2
+    ENVIRONMENT CXX=${CMAKE_CXX_COMPILER})
+endif()

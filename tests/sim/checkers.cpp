@@ -39,8 +39,8 @@ void Checkers::after_delivery(Node to, const pulse::Heartbeat& heartbeat) {
   if (heard.incarnation == heartbeat.my_incarnation && heartbeat.sequence <= heard.sequence) {
     return;
   }
-  heard = {world_.now(),   heartbeat.sequence, heartbeat.my_incarnation,
-           heartbeat.role, heartbeat.able(),   heartbeat.goodbye};
+  heard = {heard.started_at, world_.now(),     heartbeat.sequence, heartbeat.my_incarnation,
+           heartbeat.role,   heartbeat.able(), heartbeat.goodbye};
 }
 
 void Checkers::check_addresses(const StepReport& report) {
@@ -59,7 +59,13 @@ void Checkers::check_addresses(const StepReport& report) {
 
 void Checkers::check_takeover(const StepReport& report) {
   const LastHeard& heard = heard_[index(report.machine.node)];
-  if (world_.timing().alone || !heard.at) {
+  if (world_.timing().alone) {
+    return;
+  }
+  if (!heard.at) {
+    if (world_.now() < heard.started_at + world_.timing().deadtime) {
+      world_.violated("a-new-process-listens-for-a-deadtime");
+    }
     return;
   }
   const bool is_fresh = world_.now() < *heard.at + world_.timing().deadtime;

@@ -18,12 +18,13 @@ class Checkers {
   void after_attack(Node to, const pulse::Status& before, const pulse::Status& after);
   void after_event();  // Any event of the world.
   void healed();
-  void process_started(Node node) { heard_[index(node)] = {}; }
+  void process_started(Node node) { heard_[index(node)] = {world_.now()}; }
   // At the end of a history that ended in health.
   void at_the_end();
 
  private:
   struct LastHeard {
+    TimePoint started_at{};
     std::optional<TimePoint> at;
     uint64_t sequence = 0;
     uint64_t incarnation = 0;
