@@ -157,7 +157,10 @@ class Prober {
     tcp::endpoint local;
     open(*attempt, error);
     if (!error) {
-      co_await ask(*attempt, answer, local, error);
+      boost::system::error_code ignored;
+      local =
+          attempt->socket.local_endpoint(ignored);  // Its port is known where --source is given.
+      co_await ask(*attempt, answer, error);
     }
     attempt->deadline.cancel();
     const std::string server = error == asio::error::eof ? server_of(answer) : std::string();
@@ -181,7 +184,7 @@ class Prober {
     }
   }
 
-  asio::awaitable<void> ask(Attempt& attempt, std::string& answer, tcp::endpoint& local,
+  asio::awaitable<void> ask(Attempt& attempt, std::string& answer,
                             boost::system::error_code& error) const {
     const std::string request = "GET / HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n";
     auto token = asio::redirect_error(asio::use_awaitable, error);
@@ -189,8 +192,6 @@ class Prober {
     if (error) {
       co_return;
     }
-    boost::system::error_code ignored;
-    local = attempt.socket.local_endpoint(ignored);
     co_await asio::async_write(attempt.socket, asio::buffer(request), token);
     if (error) {
       co_return;
