@@ -48,10 +48,16 @@ constexpr int kUsageStatus = 2;
 constexpr std::size_t kAnswerMax = 4096;
 // A burst after a stall of the machine is bounded: older attempts are written off as never started.
 constexpr int kBurstMax = 20;
+// Ports in turn, below the kernel's own choice: one comes again after two and a half minutes. A
+// random one would now and then meet the director's entry of an earlier attempt, which belongs to a
+// server that has died since, and blame the service for it.
+constexpr std::uint16_t kFirstPort = 2048;
+constexpr std::uint16_t kLastPort = 32767;
+constexpr int kBindTriesMax = 10;
 
 struct Options {
   tcp::endpoint target;
-  asio::ip::address source;
+  asio::ip::address source = asio::ip::address_v4::any();
   std::chrono::milliseconds interval{5};
   std::chrono::milliseconds limit{50};
   std::chrono::milliseconds duration{0};
@@ -158,8 +164,7 @@ class Prober {
     open(*attempt, error);
     if (!error) {
       boost::system::error_code ignored;
-      local =
-          attempt->socket.local_endpoint(ignored);  // Its port is known where --source is given.
+      local = attempt->socket.local_endpoint(ignored);
       co_await ask(*attempt, answer, error);
     }
     attempt->deadline.cancel();
@@ -174,13 +179,18 @@ class Prober {
     attempt->socket.close(ignored);
   }
 
-  void open(Attempt& attempt, boost::system::error_code& error) const {
+  void open(Attempt& attempt, boost::system::error_code& error) {
     attempt.socket.open(options_.target.protocol(), error);
     if (!error) {
       attempt.socket.set_option(asio::socket_base::linger(true, 0), error);
     }
-    if (!error && !options_.source.is_unspecified()) {
-      attempt.socket.bind(tcp::endpoint(options_.source, 0), error);
+    for (int i = 0; i < kBindTriesMax && !error; ++i) {
+      attempt.socket.bind(tcp::endpoint(options_.source, next_port_), error);
+      next_port_ = next_port_ == kLastPort ? kFirstPort : next_port_ + 1;
+      if (error != asio::error::address_in_use) {
+        return;
+      }
+      error.clear();
     }
   }
 
@@ -210,6 +220,7 @@ class Prober {
   std::ostream& log_;
   asio::steady_timer tick_;
   std::chrono::steady_clock::time_point first_;
+  std::uint16_t next_port_ = kFirstPort;
   bool stopped_ = false;
 };
 
