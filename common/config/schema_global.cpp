@@ -87,6 +87,12 @@ std::vector<Key<B>> director_keys() {
            "5",
            {},
            kAlways}),
+  };
+}
+
+// How each of them behaves.
+std::vector<Key<B>> behaviour_keys() {
+  return {
       key("network", &B::network, choice(kNetworks),
           {"nat",
            "How packets reach the servers of services that do not say it themselves.",
@@ -100,12 +106,6 @@ std::vector<Key<B>> director_keys() {
            "nat).",
            "10.0.0.1 eth1:1"}),
       netmask_key("nat_nmask", &B::nat_router, {"", "The netmask of nat_router.", "255.255.255.0"}),
-  };
-}
-
-// How each of them behaves.
-std::vector<Key<B>> behaviour_keys() {
-  return {
       key("reservation_conflict_action", &B::reservation_conflict_action,
           choice<ReservationAction>(
               {{"nothing", ReservationAction::nothing}, {"preempt", ReservationAction::preempt}}),
