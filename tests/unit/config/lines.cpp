@@ -34,7 +34,7 @@ TEST(Lines, AValueIsWhatStandsBehindTheEqualsSign) {
 }
 
 TEST(Lines, QuotesKeepWhatWouldOtherwiseEndTheValue) {
-  EXPECT_EQ(value_of("send = \"a; b # c : d = e\""), "\"a; b # c : d = e\"");
+  EXPECT_EQ(value_of("send = \"a ; b # c : d = e\""), "\"a ; b # c : d = e\"");
   EXPECT_EQ(value_of("send = 'a # b' # a comment"), "'a # b'");
   EXPECT_EQ(value_of("send = \"say \\\"hi\\\" # x\" # y"), "\"say \\\"hi\\\" # x\"");
   EXPECT_EQ(value_of("check = tcp send=\"a # b\""), "tcp send=\"a # b\"");

@@ -130,6 +130,13 @@ TEST(Parse, AServerWithoutPortGetsItsServicesWhereverThatStands) {
                           "would get port 80"));
 }
 
+TEST(Parse, APortBelowItsServersThatIs80AllTheSameIsNoTrap) {
+  const Parsed parsed =
+      parse(kPrimary + service("", "server a {\naddress = 10.0.0.11\nactive = 1\n}\nport = 80\n"),
+            "lvs.cf");
+  EXPECT_THAT(said(parsed.diagnostics, Severity::strict), IsEmpty());
+}
+
 TEST(Parse, TheMaskMayStandBeforeItsAddress) {
   const Config config = good(kPrimary + "nat_nmask = 255.255.255.0\nnat_router = 10.0.0.1 eth1\n" +
                              service("vip_nmask = 0.0.0.0\n"));

@@ -117,6 +117,7 @@ TEST(Splice, AddsAMangleTableToAFileWithoutOne) {
 
 TEST(Splice, AFileWithoutMangleCommitIsRefused) {
   EXPECT_FALSE(splice("*mangle\n:PREROUTING ACCEPT [0:0]\n", kWebLines));
+  EXPECT_FALSE(splice("*mangle\nCOMMIT\n*mangle\n:PREROUTING ACCEPT [0:0]\n", kWebLines));
 }
 
 TEST(Splice, OurLinesInOtherTablesAreForeign) {
