@@ -84,6 +84,8 @@ Result<std::unique_ptr<Witnesses>> Witnesses::open(boost::asio::io_context& io,
 
 void Witnesses::ask(std::vector<Address> witnesses) {
   witnesses_ = std::move(witnesses);
+  // Silence counts from the first question.
+  answered_at_ = answered_at_.value_or(Clock::now());
   tick();
 }
 
@@ -92,7 +94,7 @@ void Witnesses::tick() {
   if (witnesses_.empty()) {
     return;
   }
-  const bool answers = answered_at_ && Clock::now() - *answered_at_ < kWitnessFresh;
+  const bool answers = Clock::now() - *answered_at_ < kWitnessFresh;
   if (!answers && told_ != false) {
     told_ = false;
     on_change_(false);

@@ -40,7 +40,7 @@ class Witnesses {
   OnChange on_change_;
   std::vector<boost::asio::posix::stream_descriptor> sockets_;  // IPv4, IPv6.
   std::vector<Address> witnesses_;
-  std::optional<TimePoint> answered_at_;
+  std::optional<TimePoint> answered_at_;  // At first: asked.
   std::optional<bool> told_;
   uint16_t sequence_ = 0;
 };

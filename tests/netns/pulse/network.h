@@ -3,6 +3,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -13,7 +14,6 @@
 #include <cstdio>
 #include <functional>
 #include <string>
-#include <thread>
 
 #include "common/time.h"
 
@@ -41,7 +41,7 @@ inline bool becomes_true(const std::function<bool()>& condition, std::chrono::mi
     if (Clock::now() >= end) {
       return false;
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    ::poll(nullptr, 0, 5);
   }
   return true;
 }

@@ -41,6 +41,16 @@ TEST(Adoption, AnAdoptingDirectorDoesNotHandOverBecauseItsLvsdHasNotAnsweredYet)
   EXPECT_TRUE(director.status(t0 + 2ms).holding);
 }
 
+TEST(Adoption, AnAdoptingDirectorIsAbleUntilItsWitnessIsKnownToBeSilent) {
+  Settings s = settings(Node::primary);
+  s.witness = true;
+  Director director(s, 42);
+  director.step(Started{{{*Address::parse("192.0.2.10"), t0 + 2s}}, {.term = 1}}, t0);
+  EXPECT_EQ(director.status(t0).reasons, 0u);
+  director.step(WitnessChanged{false}, t0 + 1ms);
+  EXPECT_EQ(director.status(t0 + 1ms).reasons, uint32_t{kNoWitness});
+}
+
 TEST(Adoption, AnLvsdThatStaysAwayForItsGraceEndsAbilityAllTheSame) {
   Settings s = settings(Node::primary);
   s.lvsd_grace = 10s;
