@@ -108,7 +108,7 @@ class Story:
 
     def start_traffic(self):
         self._log.touch()
-        self._prober = self.lab.spawn("client", "chrt", "--fifo", "1", self._prober_program, "--target",
+        self._prober = self.lab.spawn("client", "chrt", "--rr", "2", self._prober_program, "--target",
                                       f"{config.VIP_PLAIN}:80", "--source", config.CLIENT, "--log", self._log)
         self._load = self.lab.spawn("client", "wrk", "-t1", "-c4", "-d600s", "-s", labs.HERE / "pace.lua",
                                     f"http://{config.VIP_PLAIN}/", stdout=subprocess.PIPE, text=True)
