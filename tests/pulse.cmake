@@ -2,6 +2,8 @@ lvs_test(unit/pulse/children lvs_pulse)
 lvs_test(unit/pulse/frames lvs_pulse)
 lvs_test(unit/pulse/adoption lvs_pulse)
 lvs_test(unit/pulse/handover lvs_pulse)
+lvs_test(unit/pulse/options lvs_pulse)
+lvs_test(io/pulse/files_and_words lvs_pulse_io)
 lvs_test(netns/pulse/addresses lvs_pulse_io)
 lvs_test(netns/pulse/announce lvs_pulse_io)
 

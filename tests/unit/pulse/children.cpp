@@ -89,6 +89,17 @@ TEST(Children, AChildThatRanLongEnoughStartsItsCountAgain) {
   EXPECT_THAT(step.actions, Has(SpawnChild{Child::lvsd}));
 }
 
+TEST(Children, AnLvsdThatFailsByItselfIsReportedAndOneThatWasKilledIsNot) {
+  Children children = running_children();
+  EXPECT_THAT(children.step(killed(Child::lvsd), t0).actions, Not(Has(ReportLvsdFailure{})));
+  EXPECT_THAT(children.step(ChildExited{Child::lvsd, false, 1}, t0).actions,
+              Has(ReportLvsdFailure{}));
+  EXPECT_THAT(children.step(ChildExited{Child::lvsd, true, SIGSEGV}, t0).actions,
+              Has(ReportLvsdFailure{}));
+  EXPECT_THAT(children.step(ChildExited{Child::arbiter, false, 1}, t0).actions,
+              Not(Has(ReportLvsdFailure{})));
+}
+
 TEST(Children, OneChildsDeathsDoNotSlowTheOther) {
   Children children = running_children();
   children.step(killed(Child::lvsd), t0);
