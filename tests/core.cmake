@@ -9,3 +9,6 @@ lvs_test(netns/core/nat core_world)
 lvs_test(netns/core/survival core_world)
 
 lvs_test(bpf/nat lvs_core_io PkgConfig::LIBBPF)
+
+# They measure: a repair has 100 ms.
+set_tests_properties(netns.core.nat netns.core.survival PROPERTIES RUN_SERIAL TRUE)

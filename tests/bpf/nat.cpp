@@ -263,6 +263,29 @@ TEST_F(PacketPath, SynOnAnEndedConnectionIsScheduledAnewBehindTheFirewall) {
   EXPECT_EQ(connections().size(), 1U);
 }
 
+TEST_F(PacketPath, SynOnAnEndedConnectionUnderATemplateStaysWithIt) {
+  balance(kWeb, {.scheduler = "rr", .flags = ipvs::kPersistent, .timeout = 60}, 2);
+  first({});
+  Packet reset = kReply;
+  reset.flags = kRst;
+  on_nic(reset);
+  ASSERT_EQ(servers(kWeb)[0].inactive, 1U);
+  EXPECT_EQ(on_nic({}).verdict, TC_ACT_REDIRECT);
+  EXPECT_EQ(servers(kWeb)[0].active, 1U);
+}
+
+TEST_F(PacketPath, KilledConnectionsLeaveEveryCounterAtZero) {
+  balance(kWeb, {.scheduler = "rr", .flags = ipvs::kPersistent, .timeout = 60});
+  first({});
+  on_nic({.flags = kAck});
+  ASSERT_EQ(servers(kWeb)[0].active, 1U);
+  ask(ipvs::KillConnections{*Address::parse("192.0.2.0"), 24});
+  EXPECT_EQ(servers(kWeb)[0].active, 0U);
+  EXPECT_EQ(servers(kWeb)[0].inactive, 0U);
+  EXPECT_EQ(servers(kWeb)[0].persistent, 0U);
+  EXPECT_EQ(on_nic(kReply).verdict, kPass) << "the reply's entry went with it";
+}
+
 TEST_F(PacketPath, ServerThatAcceptsADirectClientIsNotTranslated) {
   balance(kWeb, {.scheduler = "rr"});
   first({});
