@@ -3,6 +3,9 @@
 #include "tests/sim/checkers.h"
 
 namespace lvs::sim {
+
+using namespace std::chrono_literals;
+
 namespace {
 
 constexpr int kMisfortunes = 10;

@@ -7,6 +7,9 @@
 #include "tests/sim/checkers.h"
 
 namespace lvs::sim {
+
+using namespace std::chrono_literals;
+
 namespace {
 
 using pulse::State;

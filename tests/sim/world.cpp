@@ -7,6 +7,9 @@
 #include "tests/sim/checkers.h"
 
 namespace lvs::sim {
+
+using namespace std::chrono_literals;
+
 namespace {
 
 const pulse::Key kKey = {'s', 'e', 'c', 'r', 'e', 't'};
@@ -287,7 +290,7 @@ void World::hold(Machine& m, const pulse::FloatingAddress& address,
   });
 }
 
-void World::drop_address(Machine& m, const Address& address) {
+void World::drop_address(Machine& m, Address address) {
   if (m.addresses.erase(address) != 0) {
     feed_later(m, kNetlinkDelay, pulse::AddressGone{address});
   }

@@ -20,7 +20,6 @@
 
 namespace lvs::sim {
 
-using namespace std::chrono_literals;
 using pulse::Node;
 
 inline constexpr TimePoint kBeginning{std::chrono::hours{1000}};
@@ -28,8 +27,8 @@ inline constexpr int kEventsPerInstantMax = 1000;
 inline constexpr size_t kPaths = 2;
 
 struct Timing {
-  Duration keepalive = 1s;
-  Duration deadtime = 5s;
+  Duration keepalive = std::chrono::seconds{1};
+  Duration deadtime = std::chrono::seconds{5};
   config::Failback failback;
   bool split_guard = true;
   bool alone = false;
@@ -134,7 +133,7 @@ class World {
   void arm_core(Machine& machine);
   void hold(Machine& machine, const pulse::FloatingAddress& address,
             std::optional<std::chrono::seconds> lifetime);
-  void drop_address(Machine& machine, const Address& address);
+  void drop_address(Machine& machine, Address address);
   void mix(uint64_t value);
   void watch_service();
 

@@ -1,0 +1,72 @@
+#include "pulse/able.h"
+
+#include <gtest/gtest.h>
+
+namespace lvs::pulse {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr TimePoint kNow{std::chrono::hours{1000}};
+
+Settings settings() {
+  Settings s;
+  s.addresses = {{*Address::parse("192.0.2.80"), "eth0", "eth0:1", {}},
+                 {*Address::parse("10.0.0.254"), "eth1", "eth1:1", {}}};
+  s.lvsd_grace = 10s;
+  return s;
+}
+
+TEST(Ability, IsNotThereBeforeLvsdWasReadyOnce) {
+  Ability ability;
+  EXPECT_EQ(ability.reasons(settings(), kNow), kLvsdStarting);
+  ability.set_lvsd(true, 0, kNow);
+  EXPECT_EQ(ability.reasons(settings(), kNow), 0U);
+}
+
+TEST(Ability, OutlivesAnAbsenceOfLvsdUpToItsGrace) {
+  Ability ability;
+  ability.set_lvsd(true, 0, kNow);
+  ability.set_lvsd(false, 0, kNow);
+  ability.set_lvsd(false, 1, kNow + 5s);  // Still the same absence.
+  EXPECT_EQ(ability.next_change(settings(), kNow + 5s), kNow + 10s);
+  EXPECT_EQ(ability.reasons(settings(), kNow + 10s - 1ns), 0U);
+  EXPECT_EQ(ability.reasons(settings(), kNow + 10s), kLvsdAway);
+  ability.set_lvsd(true, 0, kNow + 20s);
+  EXPECT_EQ(ability.reasons(settings(), kNow + 20s), 0U);
+}
+
+TEST(Ability, EndsWithTheThirdFailedRestart) {
+  Ability ability;
+  ability.set_lvsd(true, 0, kNow);
+  ability.set_lvsd(false, 2, kNow);
+  EXPECT_EQ(ability.reasons(settings(), kNow), 0U);
+  ability.set_lvsd(false, 3, kNow);
+  EXPECT_EQ(ability.reasons(settings(), kNow), kLvsdFailing);
+}
+
+TEST(Ability, AdoptedLvsdHasItsGraceAndOneThatAnsweredFirstNeedsNone) {
+  Ability silent;
+  silent.adopt(kNow);
+  EXPECT_EQ(silent.reasons(settings(), kNow + 9s), 0U);
+  EXPECT_EQ(silent.reasons(settings(), kNow + 10s), kLvsdAway);
+  Ability answered;
+  answered.set_lvsd(true, 0, kNow);
+  answered.adopt(kNow);
+  EXPECT_EQ(answered.reasons(settings(), kNow + 10s), 0U);
+}
+
+TEST(Ability, NeedsOneServiceLinkAndEveryMonitoredOne) {
+  Ability ability;
+  ability.set_lvsd(true, 0, kNow);
+  ability.set_link("eth0", false);
+  EXPECT_EQ(ability.reasons(settings(), kNow), 0U);
+  Settings monitored = settings();
+  monitored.monitored_devices = {"eth0", "eth1"};
+  EXPECT_EQ(ability.reasons(monitored, kNow), kLinkDown);
+  ability.set_link("eth1", false);
+  EXPECT_EQ(ability.reasons(settings(), kNow), kNoServiceLink);
+}
+
+}  // namespace
+}  // namespace lvs::pulse

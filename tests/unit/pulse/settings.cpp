@@ -1,0 +1,67 @@
+#include "pulse/settings.h"
+
+#include <gtest/gtest.h>
+
+namespace lvs::pulse {
+namespace {
+
+config::Config pair() {
+  config::Config c;
+  c.primary = Address::parse("192.0.2.1");
+  c.backup = Address::parse("192.0.2.2");
+  c.backup_active = true;
+  return c;
+}
+
+TEST(Settings, APrivatePathIsASecondPath) {
+  config::Config c = pair();
+  EXPECT_EQ(heartbeat_paths(c).size(), 1U);
+  c.primary_private = Address::parse("10.0.0.1");
+  c.backup_private = Address::parse("10.0.0.2");
+  const auto paths = heartbeat_paths(c);
+  ASSERT_EQ(paths.size(), 2U);
+  EXPECT_EQ(paths[1].name, "private");
+  EXPECT_EQ(to_string(paths[1].backup), "10.0.0.2");
+  c.primary_private = c.primary;
+  c.backup_private = c.backup;
+  EXPECT_EQ(heartbeat_paths(c).size(), 1U);
+}
+
+TEST(Settings, BothNodesOfAPairAgreeOnTheirClusterAndOthersDoNot) {
+  const auto primary = settings_of(pair(), "text", {Node::primary, {}, {}});
+  const auto backup = settings_of(pair(), "text", {Node::backup, {}, {}});
+  config::Config other = pair();
+  other.backup = Address::parse("192.0.2.3");
+  ASSERT_TRUE(primary && backup);
+  EXPECT_EQ(primary->cluster_id, backup->cluster_id);
+  EXPECT_EQ(primary->config_digest, backup->config_digest);
+  EXPECT_NE(primary->cluster_id, settings_of(other, "text", {})->cluster_id);
+  EXPECT_NE(primary->config_digest, settings_of(pair(), "other text", {})->config_digest);
+}
+
+TEST(Settings, LinksAreWatchedOnlyWhenAskedFor) {
+  config::Config c = pair();
+  const Machine machine{Node::primary, {"eth0", "eth1"}, {}};
+  EXPECT_TRUE(settings_of(c, "", machine)->monitored_devices.empty());
+  c.monitor_links = 1;
+  EXPECT_EQ(settings_of(c, "", machine)->monitored_devices.size(), 2U);
+}
+
+TEST(Settings, ABackupWithoutAPairHasNothingToDo) {
+  config::Config c = pair();
+  c.backup_active = false;
+  EXPECT_FALSE(settings_of(c, "", {Node::backup, {}, {}}));
+  const auto alone = settings_of(c, "", {Node::primary, {}, {}});
+  ASSERT_TRUE(alone);
+  EXPECT_TRUE(alone->alone);
+  EXPECT_TRUE(alone->paths.empty());
+}
+
+TEST(Settings, APairNeedsBothAddresses) {
+  config::Config c = pair();
+  c.backup.reset();
+  EXPECT_FALSE(settings_of(c, "", {Node::primary, {}, {}}));
+}
+
+}  // namespace
+}  // namespace lvs::pulse
