@@ -176,6 +176,14 @@ Result<Attributes> daemon_attributes(const Attributes& top) {
   return std::move(daemon).value();
 }
 
+// A short attribute leaves the rest 0, as in the kernel.
+ip_vs_flags flags_of(const Attributes& service) {
+  ip_vs_flags flags{};
+  const auto raw = service.bytes(IPVS_SVC_ATTR_FLAGS);
+  std::copy(raw.begin(), raw.end(), reinterpret_cast<uint8_t*>(&flags));
+  return flags;
+}
+
 Result<Service> service_of(const Attributes& service, Family family, Side side) {
   Service s;
   s.scheduler = service.string(IPVS_SVC_ATTR_SCHED_NAME);
@@ -257,9 +265,7 @@ Result<ServiceUpdate> service_update(const Attributes& top, Family family) {
   if (!given) {
     return given.error();
   }
-  ip_vs_flags flags{};
-  const auto raw = service->bytes(IPVS_SVC_ATTR_FLAGS);
-  std::memcpy(&flags, raw.data(), raw.size());
+  const ip_vs_flags flags = flags_of(*service);
   given->flags = flags.flags & ~kHashed;
   return ServiceUpdate{std::move(given).value(), flags.mask};
 }
@@ -271,10 +277,7 @@ Result<ServiceStatus> service_status(const Attributes& top) {
   }
   const auto service = service_attributes(top);
   auto given = service_of(*service, family_of(*key), Side::reply);
-  uint32_t flags = 0;
-  const auto raw = service->bytes(IPVS_SVC_ATTR_FLAGS);
-  std::memcpy(&flags, raw.data(), std::min(raw.size(), sizeof flags));
-  given->flags = flags & ~kHashed;
+  given->flags = flags_of(*service).flags & ~kHashed;
   auto stats = stats_of(*service, IPVS_SVC_ATTR_STATS, IPVS_SVC_ATTR_STATS64);
   if (!stats) {
     return stats.error();
