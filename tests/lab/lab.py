@@ -18,12 +18,12 @@ All these machines share the processors of one. What is measured runs on the fir
 real-time priority; directors run on the others. Otherwise a director that boots (its core's maps are 100 MB that the
 kernel clears in one system call) would take time from clients and servers, which no real one can.
 """
-import fcntl
 import os
 import pathlib
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -78,7 +78,7 @@ class Lab:
     def __init__(self, name):
         self.name = name
         self.folder = scratch_folder(name)
-        self._lock = None
+        self._claim = None
         self._children = []  # Popen objects that we reap
         self._traffic_cpu, self._director_cpus = split_processors(os.sched_getaffinity(0))
 
@@ -117,11 +117,12 @@ class Lab:
     # ---- the whole
 
     def claim(self):
-        """One drill at a time may use a lab's name."""
-        self._lock = open(f"/run/lock/lab-{self.name}", "w")
+        """One drill at a time may use a lab's name. The claim is an abstract socket: it ends with its process and
+        leaves no file behind."""
+        self._claim = socket.socket(socket.AF_UNIX)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            self._claim.bind(f"\0lab-{self.name}")
+        except OSError:
             raise LabError(f"another drill is using the lab `{self.name}`; give this one another --lab NAME") from None
 
     def build(self, install, lvs_cf):
