@@ -74,6 +74,7 @@ TITLES = {
     "steady": "nothing happens",
     "marks": "HTTP and HTTPS by firewall mark, with persistence",
     "server": "a real server dies and comes back",
+    "repair": "what the active director stands on is taken away, piece by piece",
     "uplink": "the active director's public link alone is cut, then mended",
     "link": "the active director's links are all cut, then mended",
     "power": "the active director loses power, boots, starts",

@@ -22,6 +22,7 @@ READY_TIMEOUT_S = 15
 TAKEOVER_TIMEOUT_S = 4
 LET_GO_TIMEOUT_S = 5
 LVSD_AWAY_S = 5
+REPAIR_WATCHED_S = 0.7
 # One TIME_WAIT: wrk opens with a connection that it closes; played alone, this scene has to wait for that one.
 EXPIRY_TIMEOUT_S = 125
 KILL_PAUSE_S = 0.01
@@ -202,6 +203,9 @@ class Story:
         seen = self.summary("steady", begin, observe.boottime_ns() - IN_FLIGHT_NS)
         self.judge.share("steady.failed", "with nothing wrong nothing fails", len(seen.failed), len(seen.attempts))
         self.judge.at_most("steady.silence", "and nothing pauses", seen.silence_ms)
+        repairs = self.lab.on(active, "grep", "--count", "core-repaired", "/var/log/messages", check=False).stdout
+        self.judge.true("steady.no-repairs", "the core finds nothing to repair", repairs.strip() == "0",
+                        f"{repairs.strip()} repairs")
         self.judge.true("steady.all-servers", "all real servers serve",
                         seen.servers == [s.name for s in config.REAL_SERVERS], " ".join(seen.servers))
 
@@ -230,10 +234,14 @@ class Story:
         saved = self.lab.on(active, "cat", file, check=False).stdout
         self.lab.on(active, "iptables", "-t", "mangle", "-F")
         self.lab.on(active, "iptables-restore", file, check=False)
-        rules = self.lab.on(active, "iptables-save", "-t", "mangle").stdout
         self.say(f"mark rules of {active.name} flushed and restored from {file}")
         self.judge.true("marks.saved", "the mark rules are saved, and restored from the file",
-                        "LVS" in saved and "--set-xmark 0x50/" in rules)
+                        "LVS" in saved and self._mark_rules(active))
+
+    def _mark_rules(self, director):
+        """Whether rules that set the web service's mark are in force."""
+        rules = self.lab.on(director, "iptables-save", "-t", "mangle").stdout
+        return f"--set-xmark {config.FIREWALL_MARK:#x}/" in rules
 
     def _block_one_client(self, active, clients):
         source, other = config.VISITORS[-1], config.VISITORS[0]
@@ -278,6 +286,25 @@ class Story:
         self.judge.at_most("server.silence", "and the others serve all the time", seen.silence_ms)
         self.judge.at_most("server.back", "a returning server is used after", (used - returned) / 1e6)
         self.judge.true("server.serves", "and serves", victim.name in self.window(used, seen.end).servers)
+
+    def repair(self):
+        """Damage done to the active director while everything runs; the traffic tells how long it lasted."""
+        active, _ = self.roles()
+        begin = observe.boottime_ns()
+        damages = [("nft flush ruleset", "nft-flushed"),
+                   (f"ip addr del {config.VIP_PLAIN}/32 dev eth0", "address-deleted"),
+                   ("tc qdisc del dev eth0 clsact", "filter-removed"),
+                   ("ip link del ipvs0", "device-deleted")]
+        for command, name in damages:
+            at = observe.boottime_ns()
+            self.lab.on(active, *command.split())
+            self.say(f"{active.name}: {command}")
+            time.sleep(REPAIR_WATCHED_S)
+            seen = self.window(at, observe.boottime_ns() - IN_FLIGHT_NS)
+            self.judge.at_most(f"repair.{name}", f"after `{command}` the longest silence is", seen.silence_ms)
+        self._waited(lambda: self._mark_rules(active), READY_TIMEOUT_S)
+        self.judge.true("repair.marks", "the flushed mark rules are made again", self._mark_rules(active))
+        self.summary("repair", begin, observe.boottime_ns() - IN_FLIGHT_NS)
 
     def uplink(self):
         active, standby = self.roles()
@@ -427,4 +454,4 @@ class Story:
                         f"left: {', '.join(left)}" if left else "nothing left")
 
 
-SCENES = ("steady", "marks", "server", "uplink", "link", "power", "stop", "lvsd", "expiry")
+SCENES = ("steady", "marks", "server", "repair", "uplink", "link", "power", "stop", "lvsd", "expiry")
