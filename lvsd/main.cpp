@@ -6,7 +6,7 @@
 
 #include "common/io/daemon.h"
 #include "lvsd/io/daemon.h"
-#include "lvsd/io/options.h"
+#include "lvsd/options.h"
 
 namespace {
 
@@ -15,6 +15,7 @@ constexpr int kExitUsage = 2;
 }  // namespace
 
 int main(int argc, char** argv) {
+  using namespace lvs::lvsd;
   using namespace lvs::lvsd::io;
   const auto options = parse_options(std::vector<std::string>(argv + 1, argv + argc));
   if (!options) {

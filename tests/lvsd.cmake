@@ -1,7 +1,7 @@
 # lvsd apart from its core and its mark rules.
 lvs_test(unit/lvsd/desired lvs_lvsd)
 lvs_test(unit/lvsd/monitors lvs_lvsd)
-lvs_test(unit/lvsd/options lvs_lvsd_io)
+lvs_test(unit/lvsd/options lvs_lvsd)
 lvs_test(unit/lvsd/plan lvs_lvsd)
 lvs_test(unit/lvsd/reconciler lvs_lvsd)
 lvs_test(io/lvsd/run_dir lvs_lvsd_io)

@@ -1,7 +1,7 @@
 // lvsd as it runs: parts put together, control requests answered, signals turned into events.
 #pragma once
 
-#include "lvsd/io/options.h"
+#include "lvsd/options.h"
 
 namespace lvs::lvsd::io {
 

@@ -1,8 +1,8 @@
-#include "lvsd/io/options.h"
+#include "lvsd/options.h"
 
 #include <gmock/gmock.h>
 
-namespace lvs::lvsd::io {
+namespace lvs::lvsd {
 namespace {
 
 using testing::ElementsAre;
@@ -55,4 +55,4 @@ TEST(Options, RefuseWhatMakesNoSense) {
 }
 
 }  // namespace
-}  // namespace lvs::lvsd::io
+}  // namespace lvs::lvsd

@@ -1,8 +1,9 @@
-#include "lvsd/io/options.h"
+#include "lvsd/options.h"
 
 #include <sstream>
+#include <utility>
 
-namespace lvs::lvsd::io {
+namespace lvs::lvsd {
 namespace {
 
 std::vector<std::string> split_at_commas(const std::string& text) {
@@ -137,4 +138,4 @@ std::string usage() {
          "      --help, --version\n";
 }
 
-}  // namespace lvs::lvsd::io
+}  // namespace lvs::lvsd

@@ -7,7 +7,7 @@
 
 #include "common/result.h"
 
-namespace lvs::lvsd::io {
+namespace lvs::lvsd {
 
 constexpr const char* kDefaultConfig = "/etc/sysconfig/ha/lvs.cf";
 
@@ -27,4 +27,4 @@ struct Options {
 Result<Options> parse_options(const std::vector<std::string>& arguments);
 std::string usage();
 
-}  // namespace lvs::lvsd::io
+}  // namespace lvs::lvsd
