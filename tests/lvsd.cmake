@@ -4,7 +4,7 @@ lvs_test(unit/lvsd/monitors lvs_lvsd)
 lvs_test(unit/lvsd/options lvs_lvsd)
 lvs_test(unit/lvsd/plan lvs_lvsd)
 lvs_test(unit/lvsd/reconciler lvs_lvsd)
-lvs_test(io/lvsd/run_dir lvs_lvsd_io)
+lvs_test(io/lvsd/ownership_record lvs_lvsd_io)
 
 # Real packets, real web servers, in network namespaces of its own. 77: skipped, with the reason.
 add_test(NAME netns.lvsd COMMAND python3 netns/lvsd.py $<TARGET_FILE_DIR:lvsd>

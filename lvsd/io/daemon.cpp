@@ -11,9 +11,10 @@
 #include "common/io/control_socket.h"
 #include "common/io/daemon.h"
 #include "common/io/log_sink.h"
+#include "common/io/run_dir.h"
 #include "lvsd/core_mode.h"
 #include "lvsd/io/load_config.h"
-#include "lvsd/io/run_dir.h"
+#include "lvsd/io/ownership_record.h"
 #include "lvsd/io/shell.h"
 #include "lvsd/io/status.h"
 #include "lvsd/io/sysctls.h"
@@ -156,7 +157,7 @@ Result<int> serve(const Options& options, const LoadedConfig& loaded,
                ? Error{EADDRINUSE, "lvsd runs in this network namespace already"}
                : control.error();
   }
-  const auto dir = make_run_dir();
+  const auto dir = lvs::io::run_dir();
   if (!dir) {
     return dir.error();
   }
@@ -244,7 +245,7 @@ core::CoreModeOptions core_options(const Options& options) {
 }  // namespace
 
 int run_core(const Options& options) {
-  const auto dir = make_run_dir();
+  const auto dir = lvs::io::run_dir();
   const auto set = dir ? set_sysctls(*dir, {{kForwardV4, "1"}}) : Result<Ok>(dir.error());
   if (!set) {
     say(set.error().what);
@@ -255,7 +256,7 @@ int run_core(const Options& options) {
 
 int run_core_remove(const Options& options) {
   const int status = core::run_core_mode(core_options(options));
-  const auto dir = run_dir();
+  const auto dir = lvs::io::run_dir();
   if (status != EXIT_SUCCESS || !dir) {
     return EXIT_FAILURE;
   }

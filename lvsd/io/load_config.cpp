@@ -1,33 +1,17 @@
 #include "lvsd/io/load_config.h"
 
-#include <netdb.h>
-#include <netinet/in.h>
 #include <openssl/sha.h>
 
 #include <array>
-#include <memory>
 
 #include "common/config/not_in_effect.h"
 #include "common/io/read_file.h"
+#include "common/io/resolve.h"
 
 namespace lvs::lvsd::io {
 namespace {
 
 constexpr size_t kDigestBytes = 8;
-
-std::optional<Address> resolve(std::string_view name) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (::getaddrinfo(std::string(name).c_str(), nullptr, &hints, &found) != 0) {
-    return std::nullopt;
-  }
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
-  if (found->ai_family == AF_INET) {
-    return Address::v4_bytes(&reinterpret_cast<const sockaddr_in*>(found->ai_addr)->sin_addr);
-  }
-  return Address::v6_bytes(&reinterpret_cast<const sockaddr_in6*>(found->ai_addr)->sin6_addr);
-}
 
 std::string digest_of(const std::string& text) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
@@ -57,7 +41,7 @@ Result<LoadedConfig> load_config(const std::string& path) {
   if (!text) {
     return text.error();
   }
-  auto parsed = config::parse(*text, path, resolve);
+  auto parsed = config::parse(*text, path, lvs::io::resolve);
   if (!parsed.config) {
     return Error{EINVAL, all_errors(parsed.diagnostics)};
   }

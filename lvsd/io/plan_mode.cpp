@@ -1,13 +1,14 @@
 // lvsd --plan: what a start with this configuration would change, printed and not done.
 #include <cstdio>
 
+#include "common/io/run_dir.h"
 #include "common/ipvs/client.h"
 #include "common/ipvs/io/embedded_transport.h"
 #include "common/ipvs/io/netlink_transport.h"
 #include "lvsd/io/daemon.h"
 #include "lvsd/io/load_config.h"
+#include "lvsd/io/ownership_record.h"
 #include "lvsd/io/plane.h"
-#include "lvsd/io/run_dir.h"
 #include "lvsd/plan.h"
 
 namespace lvs::lvsd::io {
@@ -49,7 +50,7 @@ int run_plan(const Options& options) {
     return EXIT_FAILURE;
   }
   const auto actual = present_table(loaded->config.core);
-  const auto dir = run_dir();
+  const auto dir = lvs::io::run_dir();
   if (!actual || !dir) {
     std::fprintf(stderr, "lvsd: %s\n", (actual ? dir.error() : actual.error()).what.c_str());
     return EXIT_FAILURE;

@@ -1,7 +1,7 @@
 #include "lvsd/io/shell.h"
 
 #include "common/io/log_sink.h"
-#include "lvsd/io/run_dir.h"
+#include "lvsd/io/ownership_record.h"
 #include "lvsd/io/sysctls.h"
 
 namespace lvs::lvsd::io {

@@ -1,37 +1,18 @@
-#include "lvsd/io/run_dir.h"
+#include "lvsd/io/ownership_record.h"
 
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <charconv>
 #include <optional>
 #include <sstream>
 
 #include "common/io/read_file.h"
-#include "common/io/unique_fd.h"
-
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
 
 namespace lvs::lvsd::io {
 namespace {
 
-constexpr const char* kBase = "/run/lvs";
 constexpr const char* kOwnedFile = "/services";
-
-Result<uint64_t> namespace_cookie() {
-  const lvs::io::UniqueFd socket{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-  uint64_t cookie = 0;
-  socklen_t size = sizeof cookie;
-  if (!socket || ::getsockopt(socket.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0) {
-    return os_error(errno, "cookie of the network namespace");
-  }
-  return cookie;
-}
 
 struct ProtocolWord {
   ipvs::Protocol protocol;
@@ -80,27 +61,6 @@ std::optional<ipvs::ServiceKey> from_record(const std::string& line) {
 }
 
 }  // namespace
-
-Result<std::string> run_dir() {
-  const auto cookie = namespace_cookie();
-  if (!cookie) {
-    return cookie.error();
-  }
-  return std::string(kBase) + "/" + std::to_string(*cookie);
-}
-
-Result<std::string> make_run_dir() {
-  auto dir = run_dir();
-  if (!dir) {
-    return dir;
-  }
-  for (const std::string& path : {std::string(kBase), *dir}) {
-    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
-      return os_error(errno, path);
-    }
-  }
-  return dir;
-}
 
 std::set<ipvs::ServiceKey> load_owned(const std::string& dir) {
   std::set<ipvs::ServiceKey> owned;

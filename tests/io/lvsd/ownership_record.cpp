@@ -1,4 +1,4 @@
-#include "lvsd/io/run_dir.h"
+#include "lvsd/io/ownership_record.h"
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
@@ -15,16 +15,16 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-class RunDir : public testing::Test {
+class OwnershipRecord : public testing::Test {
  protected:
-  RunDir() { dir_ = ::mkdtemp(name_); }
-  ~RunDir() override { std::filesystem::remove_all(dir_); }
+  OwnershipRecord() { dir_ = ::mkdtemp(name_); }
+  ~OwnershipRecord() override { std::filesystem::remove_all(dir_); }
 
   char name_[32] = "/tmp/lvsd-run-XXXXXX";
   std::string dir_;
 };
 
-TEST_F(RunDir, OwnedServicesComeBackAsTheyWere) {
+TEST_F(OwnershipRecord, OwnedServicesComeBackAsTheyWere) {
   const std::set<ipvs::ServiceKey> owned{
       web_key(),
       ipvs::AddressKey{ipvs::Protocol::udp, address("2001:db8::1"), 53},
@@ -36,12 +36,12 @@ TEST_F(RunDir, OwnedServicesComeBackAsTheyWere) {
   EXPECT_EQ(load_owned(dir_), owned);
 }
 
-TEST_F(RunDir, WithoutARecordNothingIsOwned) {
+TEST_F(OwnershipRecord, WithoutARecordNothingIsOwned) {
   EXPECT_THAT(load_owned(dir_), IsEmpty());
 }
 
 // A service that we cannot name counts as foreign: better left alone than deleted.
-TEST_F(RunDir, UnreadableLinesAreLeftOut) {
+TEST_F(OwnershipRecord, UnreadableLinesAreLeftOut) {
   std::ofstream(dir_ + "/services") << "tcp 192.0.2.1 80\n"
                                        "tcp 192.0.2.1 80000\n"
                                        "icmp 192.0.2.1 80\n"
@@ -50,7 +50,7 @@ TEST_F(RunDir, UnreadableLinesAreLeftOut) {
   EXPECT_THAT(load_owned(dir_), ElementsAre(web_key()));
 }
 
-TEST_F(RunDir, ForgottenIsGone) {
+TEST_F(OwnershipRecord, ForgottenIsGone) {
   ASSERT_TRUE(save_owned(dir_, {web_key()}));
   forget_owned(dir_);
   EXPECT_THAT(load_owned(dir_), IsEmpty());
