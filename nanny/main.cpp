@@ -35,8 +35,8 @@ uint64_t seed_from_system() {
 
 // What both modes have in common: the monitors, and the shell that does what they say.
 struct Nanny {
-  Nanny(asio::io_context& loop, io::HttpClient& http)
-      : monitors(io::raise_descriptor_limit(), Rng{seed_from_system()}),
+  Nanny(asio::io_context& loop, io::HttpClient& http, Announcer announcer)
+      : monitors(io::raise_descriptor_limit(), Rng{seed_from_system()}, announcer),
         shell(loop, http),
         driver(loop, monitors, shell) {
     shell.on_done([this](const ProbeDone& done) { driver.feed(done); });
@@ -62,7 +62,7 @@ int run_for_lvsd(const Options& options) {
   if (!http) {
     return refuse(http.error().what);
   }
-  Nanny nanny(loop, **http);
+  Nanny nanny(loop, **http, Announcer::lvsd);
   const auto link = io::LvsdLink::open(
       loop, io::kLvsdDescriptor,
       [&](const MonitorOrder& order) {
@@ -84,7 +84,7 @@ class ByHand {
  public:
   ByHand(asio::io_context& loop, io::HttpClient& http, const Options& options)
       : loop_(loop),
-        nanny_(loop, http),
+        nanny_(loop, http, Announcer::nanny),
         options_(options),
         holds_(loop, SIGUSR1, SIGUSR2),
         signals_(

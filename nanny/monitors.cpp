@@ -6,17 +6,20 @@
 namespace lvs::nanny {
 namespace {
 
-LogEvent transition_event(const Endpoint& target, const Verdict& verdict) {
+LogEvent transition_event(const Endpoint& target, const Verdict& verdict, Announcer announcer) {
   const std::string place = to_string(target);
-  LogEvent event{Level::notice, "", "", {{"server", place}, {"reason", verdict.reason}}};
-  if (verdict.health == Health::up) {
-    event.event = "server-up";
-    event.marker = "[ active ] making " + place + " available";
-  } else {
-    event.event = "server-down";
-    event.marker = "[inactive] shutting down " + place + " due to connection failure";
+  const bool is_up = verdict.health == Health::up;
+  LogEvent event{Level::debug,
+                 is_up ? "server-up" : "server-down",
+                 "",
+                 {{"server", place},
+                  {"reason", verdict.reason},
+                  {"latency_ms", std::to_string(to_ms(verdict.latency).count())}}};
+  if (announcer == Announcer::nanny) {
+    event.level = Level::notice;
+    event.marker = is_up ? "[ active ] making " + place + " available"
+                         : "[inactive] shutting down " + place + " due to connection failure";
   }
-  event.fields.emplace_back("latency_ms", std::to_string(to_ms(verdict.latency).count()));
   return event;
 }
 
@@ -140,19 +143,20 @@ void Monitors::count(MonitorId id, Watched& watched, const ProbeResult& result, 
     return;
   }
   if (const auto health = watched.health.count(result.outcome == Outcome::works)) {
-    const Verdict verdict{id, *health, result.reason, latency};
-    step.actions.push_back(transition_event(target, verdict));
-    step.actions.push_back(Report{verdict});
+    tell(target, {id, *health, result.reason, latency}, step);
   }
+}
+
+void Monitors::tell(const Endpoint& target, Verdict verdict, Step& step) const {
+  step.actions.push_back(transition_event(target, verdict, announcer_));
+  step.actions.push_back(Report{std::move(verdict)});
 }
 
 void Monitors::hold_now(MonitorId id, Watched& watched, Step& step) {
   halt(id, watched, step);
   const bool up = hold_ == Hold::up;
   if (const auto health = watched.health.hold(up ? Health::up : Health::down)) {
-    const Verdict verdict{id, *health, up ? "held up" : "held down", Duration{0}};
-    step.actions.push_back(transition_event(watched.monitor->target, verdict));
-    step.actions.push_back(Report{verdict});
+    tell(watched.monitor->target, {id, *health, up ? "held up" : "held down", Duration{0}}, step);
   }
 }
 

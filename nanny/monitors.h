@@ -61,9 +61,14 @@ struct Step {
   std::optional<TimePoint> wake_at;
 };
 
+// Who tells the log that a server came or went: nanny by hand in Piranha's words; for lvsd, which
+// says them itself for each service concerned, only at debug level.
+enum class Announcer { nanny, lvsd };
+
 class Monitors {
  public:
-  Monitors(size_t probes_max, Rng rng) : probes_max_(probes_max), rng_(std::move(rng)) {}
+  Monitors(size_t probes_max, Rng rng, Announcer announcer)
+      : probes_max_(probes_max), rng_(std::move(rng)), announcer_(announcer) {}
   Step step(const Event& event, TimePoint now);
 
  private:
@@ -88,6 +93,7 @@ class Monitors {
 
   void count(MonitorId id, Watched& watched, const ProbeResult& result, Duration latency,
              Step& step);
+  void tell(const Endpoint& target, Verdict verdict, Step& step) const;
   void hold_now(MonitorId id, Watched& watched, Step& step);
   void halt(MonitorId id, Watched& watched, Step& step);
   void wait_until(MonitorId id, Watched& watched, TimePoint due);
@@ -95,6 +101,7 @@ class Monitors {
 
   size_t probes_max_;
   Rng rng_;
+  Announcer announcer_;
   Hold hold_ = Hold::none;
   ProbeId last_probe_ = 0;
   std::map<MonitorId, Watched> watched_;

@@ -16,7 +16,8 @@ using testing::SizeIs;
 // Plays the shell: keeps what is running, what was told, and moves time to the next deadline.
 class World {
  public:
-  explicit World(size_t probes_max = 1000) : monitors_(probes_max, Rng{7}) {}
+  explicit World(size_t probes_max = 1000, Announcer announcer = Announcer::nanny)
+      : monitors_(probes_max, Rng{7}, announcer) {}
 
   void feed(const Event& event) {
     const Step step = monitors_.step(event, now);
@@ -294,10 +295,28 @@ TEST(Monitors, TransitionsAreLoggedWithPiranhasWords) {
   world.check(kWorks);
   EXPECT_EQ(world.log[0].marker, "[ active ] making 10.0.0.2:80 available");
   EXPECT_EQ(world.log[0].event, "server-up");
+  EXPECT_EQ(world.log[0].level, Level::notice);
   world.check(connect_timed_out({*Address::parse("10.0.0.2"), 80}));
   ASSERT_THAT(world.log, SizeIs(3));
   EXPECT_EQ(world.log[1].marker, "CONNECT to 10.0.0.2:80 timed out");
   EXPECT_EQ(world.log[2].marker, "[inactive] shutting down 10.0.0.2:80 due to connection failure");
+}
+
+// lvsd says Piranha's words for each service: a log that both write to must hold them once.
+TEST(Monitors, ForLvsdTransitionsAreDebugEventsWithoutPiranhasWords) {
+  World world(1000, Announcer::lvsd);
+  world.set(80);
+  world.check(kWorks);
+  world.check(connect_timed_out({*Address::parse("10.0.0.2"), 80}));
+  world.feed(Hold::up);
+  ASSERT_THAT(world.log, SizeIs(5));
+  for (const size_t transition : {0, 2, 4}) {
+    EXPECT_EQ(world.log[transition].marker, "");
+    EXPECT_EQ(world.log[transition].level, Level::debug);
+  }
+  EXPECT_EQ(world.log[0].event, "server-up");
+  EXPECT_EQ(world.log[1].marker, "CONNECT to 10.0.0.2:80 timed out");
+  EXPECT_EQ(world.log[2].event, "server-down");
 }
 
 TEST(Monitors, ACheckThatAnotherStandsInForIsSaidOnce) {
