@@ -100,7 +100,7 @@ struct About {
 };
 
 template <typename B>
-using Later = std::function<std::string(const B&)>;
+using Later = std::function<std::string(const B&, CoreKind)>;
 
 template <typename B, typename T>
 Key<B> key(std::string name, T B::*member, Form<T> form, About about,

@@ -44,8 +44,8 @@ struct Key {
   std::string example;  // A value for the example file; empty: commented out.
   Since since = Since::piranha;
   Written written = Written::if_changed;
-  // Why what the block asks for by this key is not in effect yet; empty: it is.
-  std::function<std::string(const B&)> later = {};
+  // Why what the block asks for by this key is not in effect yet with this core; empty: it is.
+  std::function<std::string(const B&, CoreKind)> later = {};
 };
 
 // "expected a duration, 10ms to 1h"

@@ -21,16 +21,24 @@ constexpr long long kMostSeconds = 31 * 24 * 3600;
 // The text when the member has this value.
 template <typename T>
 Later<B> later_if(T B::*member, T value, std::string text) {
-  return [=](const B& config) { return config.*member == value ? text : std::string(); };
+  return [=](const B& config, CoreKind) { return config.*member == value ? text : std::string(); };
 }
 template <typename T>
 Later<B> later_if_changed(T B::*member, std::string text) {
-  return [=](const B& config) { return config.*member != B{}.*member ? text : std::string(); };
+  return [=](const B& config, CoreKind) {
+    return config.*member != B{}.*member ? text : std::string();
+  };
 }
 
-std::string only_nat(const B& config) {
-  return config.network == ipvs::Forward::masq ? "" : "connections are forwarded by nat only";
+std::string only_nat(const B& config, CoreKind core) {
+  const bool works = core == CoreKind::kernel || config.network == ipvs::Forward::masq;
+  return works ? "" : "the embedded core forwards by nat only";
 }
+
+// lvsd drives ip_vs, but has no word in it like the one that arms the embedded core.
+const char* const kRoleIsNotSaid =
+    "ip_vs is driven, but not told the role: it schedules on a standby too, and keeps its table "
+    "when pulse is stopped";
 
 const std::vector<Choice<ipvs::Forward>> kNetworks = {{"nat", ipvs::Forward::masq},
                                                       {"direct", ipvs::Forward::direct},
@@ -147,7 +155,7 @@ std::vector<Key<B>> new_keys() {
       key("core", &B::core,
           choice<CoreKind>({{"embedded", CoreKind::embedded}, {"kernel", CoreKind::kernel}}),
           {"embedded", "The data plane: the embedded eBPF core, or the kernel's ip_vs.", "", kNew},
-          later_if(&B::core, CoreKind::kernel, "the embedded core is used")),
+          later_if(&B::core, CoreKind::kernel, kRoleIsNotSaid)),
       key("first_packet", &B::first_packet,
           choice<FirstPacket>({{"stack", FirstPacket::stack}, {"express", FirstPacket::express}}),
           {"stack",

@@ -22,8 +22,9 @@ constexpr long long kMostWeight = 65535;
 constexpr long long kMostConnections = 0xffffffff;
 constexpr long long kMostChecks = 1000;
 
-const std::array<std::string, 4> kSchedulersInEffect = {"rr", "wrr", "lc", "wlc"};
-const std::array<std::string, 4> kChecksInEffect = {"tcp", "http", "https", "script"};
+const std::array<std::string, 8> kSchedulersOfEmbedded = {"rr",  "wrr", "lc", "wlc",
+                                                          "sed", "nq",  "fo", "ovf"};
+const std::array<std::string, 5> kStoodInFor = {"dns", "smtp", "ftp", "ping", "agent"};
 
 const std::vector<Choice<ipvs::Forward>> kForwards = {{"nat", ipvs::Forward::masq},
                                                       {"direct", ipvs::Forward::direct},
@@ -35,46 +36,63 @@ const std::vector<Choice<std::string>> kSchedulers = {
     {"sed", "sed", kNew}, {"nq", "nq", kNew}, {"fo", "fo", kNew}, {"ovf", "ovf", kNew},
     {"mh", "mh", kNew}};
 
+template <size_t size>
+bool contains(const std::array<std::string, size>& words, const std::string& word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
 template <typename B>
-std::string only_nat(const B& block) {
+std::string only_nat(const B& block, CoreKind core) {
   const bool nat = block.forward.value_or(ipvs::Forward::masq) == ipvs::Forward::masq;
-  return nat ? "" : "connections are forwarded by nat only";
+  return nat || core == CoreKind::kernel ? "" : "the embedded core forwards by nat only";
 }
 
-const char* const kOnlyIpv4 = "services over IPv6 are not forwarded";
-
-std::string ipv4_vip(const V& service) {
-  return !service.address || service.address->address.is_v4() ? "" : kOnlyIpv4;
+std::string only_ipv4(bool is_v4, CoreKind core) {
+  return is_v4 || core == CoreKind::kernel ? "" : "the embedded core forwards IPv4 only";
 }
 
-std::string ipv4_server(const RealServer& server) {
-  return server.address.is_v4() ? "" : kOnlyIpv4;
+std::string ipv4_vip(const V& service, CoreKind core) {
+  return only_ipv4(!service.address || service.address->address.is_v4(), core);
 }
 
-std::string scheduler_known(const V& service) {
-  const auto& known = kSchedulersInEffect;
-  return std::find(known.begin(), known.end(), service.scheduler) != known.end()
+std::string ipv4_server(const RealServer& server, CoreKind core) {
+  return only_ipv4(server.address.is_v4(), core);
+}
+
+std::string scheduler_known(const V& service, CoreKind core) {
+  return core == CoreKind::kernel || contains(kSchedulersOfEmbedded, service.scheduler)
              ? ""
-             : "the schedulers are rr, wrr, lc and wlc";
+             : "the embedded core's schedulers are rr, wrr, lc, wlc, sed, nq, fo and ovf";
 }
 
-std::string check_known(const V& service) {
-  const auto& known = kChecksInEffect;
-  return !service.check ||
-                 std::find(known.begin(), known.end(), kind_of(*service.check)) != known.end()
+std::string schedule_flags_known(const V& service, CoreKind core) {
+  return core == CoreKind::kernel || service.sched_flags.empty()
              ? ""
-             : "the checks are tcp, http, https and script";
+             : "the embedded core's schedulers have no options";
+}
+
+// As nanny has it: a connection stands in where the service is one of TCP, nothing elsewhere.
+std::string check_run(const V& service, CoreKind) {
+  if (!service.check || !contains(kStoodInFor, kind_of(*service.check))) {
+    return "";
+  }
+  return service.protocol == ipvs::Protocol::tcp
+             ? "a TCP connect stands in for " + kind_of(*service.check)
+             : kind_of(*service.check) + " is not run: its servers keep the state they have";
+}
+
+std::string sctp(const V& service, CoreKind core) {
+  if (service.protocol != ipvs::Protocol::sctp) {
+    return "";
+  }
+  return core == CoreKind::kernel ? "sctp is not checked: only scripts and http can judge a server"
+                                  : "the embedded core does not forward sctp";
 }
 
 template <typename T>
 Later<V> later_if_changed(T V::*member, std::string text) {
-  return [=](const V& service) { return service.*member != V{}.*member ? text : std::string(); };
-}
-
-template <typename T>
-Later<RealServer> later_if_changed(T RealServer::*member, std::string text) {
-  return [=](const RealServer& server) {
-    return server.*member != RealServer{}.*member ? text : std::string();
+  return [=](const V& service, CoreKind) {
+    return service.*member != V{}.*member ? text : std::string();
   };
 }
 
@@ -139,11 +157,7 @@ std::vector<Key<V>> server_choice_keys() {
           choice<ipvs::Protocol>({{"tcp", ipvs::Protocol::tcp},
                                   {"udp", ipvs::Protocol::udp},
                                   {"sctp", ipvs::Protocol::sctp, kNew}}),
-          {"tcp", "The service's protocol.", "tcp", {}, kAlways},
-          [](const V& service) {
-            return std::string(service.protocol == ipvs::Protocol::sctp ? "sctp is not forwarded"
-                                                                        : "");
-          }),
+          {"tcp", "The service's protocol.", "tcp", {}, kAlways}, sctp),
       key("timeout", &V::timeout, duration_between(10ms, kDay),
           {"10",
            "The limit of each step of a check, and the pause between checks unless interval is "
@@ -180,15 +194,14 @@ std::vector<Key<V>> new_keys() {
            "made from it.",
            "", kNew}),
       key("sched_flags", &V::sched_flags, schedule_flags(),
-          {"", "Options of the scheduler.", "", kNew},
-          later_if_changed(&V::sched_flags, "the schedulers in effect have no options")),
+          {"", "Options of the scheduler.", "", kNew}, schedule_flags_known),
       key("forward", &V::forward, choice(kForwards),
           {"", "How packets reach this service's servers; by default as network says.", "", kNew},
           only_nat<V>),
       key("check", &V::check, check_form(),
           {"", "How a server is checked; by default what send, expect and send_program say.", "",
            kNew},
-          check_known),
+          check_run),
       key("interval", &V::interval, duration_between(10ms, kDay),
           {"", "The pause between two checks of a server; by default timeout.", "", kNew}),
       key("rise", &V::rise, integer<int>(1, kMostChecks, "checks"),
@@ -198,11 +211,9 @@ std::vector<Key<V>> new_keys() {
       key("fall", &V::fall, integer<int>(1, kMostChecks, "checks"),
           {"1", "How many checks a server must fail to be taken out.", "", kNew}),
       key("quorum", &V::quorum, integer<int>(1, kMostChecks, "servers"),
-          {"1", "How many servers must work before sorry_server steps aside.", "", kNew},
-          later_if_changed(&V::quorum, "one working server is enough")),
+          {"1", "How many servers must work before sorry_server steps aside.", "", kNew}),
       key("drain", &V::drain, duration_between(0s, kDay),
-          {"0", "How long a removed server keeps its connections.", "", kNew},
-          later_if_changed(&V::drain, "a removed server loses its connections at once")),
+          {"0", "How long a removed server keeps its connections.", "", kNew}),
       key("script_legacy", &V::script_legacy, boolean(),
           {"0",
            "Whether a send_program that fails or takes too long counts as passed, as it did in "
@@ -253,12 +264,10 @@ std::vector<Key<RealServer>> all_server_keys() {
           only_nat<S>),
       key("u_threshold", &S::u_threshold, integer<uint32_t>(0, kMostConnections, "connections"),
           {"0", "At this number of connections the server gets no new ones; 0: no limit.", "",
-           kNew},
-          later_if_changed(&S::u_threshold, "servers take any number of connections")),
+           kNew}),
       key("l_threshold", &S::l_threshold, integer<uint32_t>(0, kMostConnections, "connections"),
           {"0", "Below this number it gets new ones again; 0: three quarters of u_threshold.", "",
-           kNew},
-          later_if_changed(&S::l_threshold, "servers take any number of connections")),
+           kNew}),
   };
 }
 

@@ -298,18 +298,57 @@ TEST(Warnings, SayWhatIsProbablyNotMeant) {
               ElementsAre("f:5: pmask: warning: expected a netmask: ignored, as Piranha does"));
 }
 
-TEST(NotInEffect, IsSaidForWhatWasAskedForAndNothingElse) {
-  const Config config =
-      good(kPrimary + "network = direct\ncore = kernel\n" +
-           service("scheduler = sh\ncheck = ping\nquorum = 2\nport = 53\n") + "failover f {\n}\n");
-  std::vector<std::string> keys;
-  for (const auto& d : not_in_effect(config, "lvs.cf")) {
+// What is said of a file, without the words that all of it begins with.
+std::vector<std::string> not_in_effect_in(const std::string& text) {
+  std::vector<std::string> said;
+  for (const auto& d : not_in_effect(good(kPrimary + text), "lvs.cf")) {
     EXPECT_EQ(d.severity, Severity::warning);
     EXPECT_GT(d.line, 0);
-    keys.push_back(d.key);
+    const std::string begin = "not in effect yet: ";
+    EXPECT_EQ(d.text.substr(0, begin.size()), begin);
+    said.push_back(d.key + ": " + d.text.substr(begin.size()));
   }
-  EXPECT_THAT(keys, ElementsAre("network", "core", "scheduler", "check", "quorum", "failover"));
-  EXPECT_THAT(not_in_effect(good(kPrimary + service(""))), IsEmpty());
+  return said;
+}
+
+TEST(NotInEffect, IsSaidForWhatWasAskedForAndNothingElse) {
+  EXPECT_THAT(not_in_effect_in("network = direct\n" +
+                               service("scheduler = sh\nload_monitor = uptime\nport = 53\n") +
+                               "failover f {\n}\n"),
+              ElementsAre("network: the embedded core forwards by nat only",
+                          "load_monitor: weights do not follow the load",
+                          "scheduler: the embedded core's schedulers are rr, wrr, lc, wlc, sed, "
+                          "nq, fo and ovf",
+                          "failover: failover services are not run"));
+  EXPECT_THAT(not_in_effect_in(service("")), IsEmpty());
+}
+
+TEST(NotInEffect, IsNotSaidForWhatWorks) {
+  for (const char* scheduler : {"rr", "wrr", "lc", "wlc", "sed", "nq", "fo", "ovf"}) {
+    EXPECT_THAT(not_in_effect_in(service("scheduler = " + std::string(scheduler) + "\n")),
+                IsEmpty());
+  }
+  EXPECT_THAT(not_in_effect_in(service("quorum = 2\ndrain = 60\ncheck = udp send=x\n"
+                                       "server s {\naddress = 10.0.0.9\nactive = 1\n"
+                                       "u_threshold = 9\nl_threshold = 5\n}\n")),
+              IsEmpty());
+}
+
+TEST(NotInEffect, SaysWhatRunsInPlaceOfACheck) {
+  for (const std::string check : {"dns name=a", "smtp", "ftp", "ping", "agent port=9"}) {
+    EXPECT_THAT(
+        not_in_effect_in(service("check = " + check + "\n")),
+        ElementsAre("check: a TCP connect stands in for " + check.substr(0, check.find(' '))));
+  }
+  EXPECT_THAT(not_in_effect_in(service("protocol = udp\ncheck = dns name=a\n")),
+              ElementsAre("check: dns is not run: its servers keep the state they have"));
+}
+
+TEST(NotInEffect, WithTheKernelsCoreIsTheRoleAlone) {
+  EXPECT_THAT(not_in_effect_in("network = direct\ncore = kernel\n" +
+                               service("scheduler = sh\nsched_flags = sh-port\n")),
+              ElementsAre("core: ip_vs is driven, but not told the role: it schedules on a standby "
+                          "too, and keeps its table when pulse is stopped"));
 }
 
 TEST(FloatingAddresses, AreThoseOfActiveServicesOnceEachAndTheNatRouter) {
