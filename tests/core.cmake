@@ -7,8 +7,10 @@ add_library(core_world STATIC netns/core/world.cpp)
 target_link_libraries(core_world PUBLIC lvs_core_io lvs_ipvs_io GTest::gtest)
 lvs_test(netns/core/nat core_world)
 lvs_test(netns/core/survival core_world)
+lvs_test(netns/core/icmp core_world)
 
 lvs_test(bpf/nat lvs_core_io PkgConfig::LIBBPF)
+lvs_test(bpf/icmp lvs_core_io PkgConfig::LIBBPF)
 
 # They measure: a repair has 100 ms.
 set_tests_properties(netns.core.nat netns.core.survival PROPERTIES RUN_SERIAL TRUE)

@@ -2,13 +2,15 @@
 /* The life of a packet in the embedded core, top to bottom.
  *
  * nic_ingress sees every frame of a device first. A packet of a known flow, from the client or from
- * the real server, is translated and sent on from here and never meets the stack. Any other goes
+ * the real server, is translated and sent on from here and never meets the stack; so is an ICMP
+ * error about one. Any other goes
  * the ordinary way: raw, mangle (where iptables marks it), the INPUT filter. Behind them the nft
  * chain of `table ip lvs` copies a packet of a service to device ipvs0, where ipvs0_egress does
  * what ip_vs does at LOCAL_IN: connection, service, template, scheduler.
  *
  * sweep is run by lvsd once a second and takes out what has expired. */
 #include "lvsd/bpf/connect.h"
+#include "lvsd/bpf/icmp.h"
 #include "lvsd/bpf/transmit.h"
 
 /* nft has copied and thereby routed the packet: its TTL is one less already. */
@@ -119,7 +121,7 @@ int nic_ingress(struct __sk_buff* skb) {
     count_drop(LVS_PASS_FRAGMENT);
   }
   if (parsed != PARSED_OURS) {
-    return LVS_PASS;
+    return parsed == PARSED_ICMP ? icmp_on_nic(skb) : LVS_PASS;
   }
   struct lvs_flow* flow = bpf_map_lookup_elem(&lvs_flows, &packet.key);
   const struct lvs_config* config = config_of_core();

@@ -36,7 +36,7 @@ static __always_inline __u32 l4_offset(const struct packet* packet) {
   return ETH_HLEN + (words & 15) * 4;
 }
 
-enum parsed { PARSED_OURS, PARSED_OTHER, PARSED_FRAGMENT };
+enum parsed { PARSED_OURS, PARSED_OTHER, PARSED_FRAGMENT, PARSED_ICMP };
 
 /* Headers beyond the linear part are pulled into it once. */
 static __always_inline int have_bytes(struct __sk_buff* skb, __u32 bytes) {
@@ -61,7 +61,8 @@ static __always_inline enum parsed parse(struct __sk_buff* skb, struct packet* p
     return PARSED_OTHER;
   }
   if (ip->protocol != IPPROTO_TCP && ip->protocol != IPPROTO_UDP) {
-    return PARSED_OTHER;
+    const int is_whole = !(ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_FRAGMENT_OFFSET));
+    return ip->protocol == IPPROTO_ICMP && is_whole ? PARSED_ICMP : PARSED_OTHER;
   }
   if (ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_FRAGMENT_OFFSET)) {
     return PARSED_FRAGMENT;

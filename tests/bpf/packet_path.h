@@ -1,0 +1,142 @@
+// Single packets through the loaded programs, in a network namespace of its own.
+#pragma once
+
+#include <bpf/bpf.h>
+#include <gtest/gtest.h>
+#include <linux/pkt_cls.h>
+#include <sched.h>
+
+#include <boost/asio/io_context.hpp>
+#include <cstdlib>
+#include <map>
+
+#include "lvsd/core/io/core.h"
+#include "tests/bpf/packet.h"
+
+namespace lvs::test {
+
+using ipvs::DestStatus;
+
+inline const ipvs::ServiceKey kWeb =
+    ipvs::AddressKey{ipvs::Protocol::tcp, *Address::parse("192.0.2.100"), 80};
+inline const ipvs::ServiceKey kNames =
+    ipvs::AddressKey{ipvs::Protocol::udp, *Address::parse("192.0.2.100"), 53};
+inline const ipvs::ServiceKey kMark = ipvs::MarkKey{7, Family::v4};
+
+struct Outcome {
+  uint32_t verdict = 0;
+  std::optional<Packet> packet;  // Nothing: a checksum is wrong.
+};
+
+struct PacketPath : ::testing::Test {
+  boost::asio::io_context io;
+  std::unique_ptr<core::Core> core;
+
+  static void SetUpTestSuite() {
+    ASSERT_EQ(::unshare(CLONE_NEWNET), 0);
+    const char* commands[] = {
+        "ip link set lo up",
+        "ip link add eth0 type veth peer name peer0",
+        "ip addr add 192.0.2.1/24 dev eth0",
+        "ip link set eth0 up",
+        "ip link set peer0 up",
+        "ip link add eth1 type veth peer name peer1",
+        "ip addr add 10.0.0.1/24 dev eth1",
+        "ip link set eth1 up",
+        "ip link set peer1 up",
+        "ip neigh add 10.0.0.2 lladdr 02:00:00:00:00:02 dev eth1",
+        "ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:01 dev eth0",
+        "sysctl -q -w net.ipv4.ip_forward=1",
+        "sysctl -q -w net.ipv4.conf.lo.forwarding=1",
+    };
+    for (const char* command : commands) {
+      ASSERT_EQ(std::system(command), 0) << command;
+    }
+  }
+
+  void SetUp() override { open({}); }
+  void TearDown() override {
+    core.reset();
+    ASSERT_TRUE(core::Core::remove());
+  }
+
+  void open(core::CoreOptions options) {
+    core.reset();
+    ASSERT_TRUE(core::Core::remove());
+    auto opened = core::Core::open(io, std::move(options), [](const LogEvent&) {});
+    ASSERT_TRUE(opened) << opened.error().what;
+    core = std::move(*opened);
+    ASSERT_TRUE(core->set_armed(true));
+  }
+
+  ipvs::Reply ask(const ipvs::Request& request) {
+    auto answer = core->handle(request);
+    EXPECT_TRUE(answer) << answer.error().what;
+    return answer ? *answer : ipvs::Reply{};
+  }
+
+  void balance(const ipvs::ServiceKey& key, const ipvs::Service& service, int servers = 1,
+               uint16_t port = 8080, const ipvs::Dest& dest = {}) {
+    ask(ipvs::NewService{key, service});
+    for (int i = servers; i >= 1; --i) {
+      ask(ipvs::NewDest{key, {*Address::parse("10.0.0." + std::to_string(1 + i)), port}, dest});
+    }
+  }
+
+  std::vector<DestStatus> servers(const ipvs::ServiceKey& key) {
+    return std::get<std::vector<DestStatus>>(ask(ipvs::GetDests{key}));
+  }
+
+  std::map<std::string, uint64_t> drops() {
+    const auto reply = ask(ipvs::GetDrops{});
+    std::map<std::string, uint64_t> counted;
+    for (const auto& drop : std::get<std::vector<ipvs::DropCounter>>(reply)) {
+      if (drop.packets != 0) {
+        counted[drop.reason] = drop.packets;
+      }
+    }
+    return counted;
+  }
+
+  std::vector<ipvs::Connection> connections() {
+    return std::get<std::vector<ipvs::Connection>>(ask(ipvs::GetConnections{}));
+  }
+
+  struct RawOutcome {
+    uint32_t verdict = 0;
+    Frame frame;
+  };
+  static RawOutcome run_frame(int program, Frame in, const __sk_buff& given = {}) {
+    Frame out(in.size() + 256);
+    __sk_buff context = given;
+    bpf_test_run_opts options{};
+    options.sz = sizeof(options);
+    options.data_in = in.data();
+    options.data_size_in = static_cast<uint32_t>(in.size());
+    options.data_out = out.data();
+    options.data_size_out = static_cast<uint32_t>(out.size());
+    options.ctx_in = &context;
+    options.ctx_size_in = sizeof(context);
+    EXPECT_EQ(bpf_prog_test_run_opts(program, &options), 0);
+    out.resize(options.data_size_out);
+    return {options.retval, out};
+  }
+  static Outcome run(int program, const Packet& packet, uint32_t mark) {
+    __sk_buff context{};
+    context.mark = mark;
+    const auto raw = run_frame(program, build(packet), context);
+    return {raw.verdict, read(raw.frame)};
+  }
+  // As nft hands the first packet over: the TTL is one less already.
+  Outcome first(const Packet& packet, uint32_t mark = 0) {
+    return run(core->ipvs0_egress_fd(), packet, mark);
+  }
+  Outcome on_nic(const Packet& packet) { return run(core->nic_ingress_fd(), packet, 0); }
+};
+
+constexpr uint32_t kPass = static_cast<uint32_t>(TC_ACT_UNSPEC);
+
+inline const Packet kReply = {
+    .from = "10.0.0.2", .to = "192.0.2.2", .sport = 8080, .dport = 40000, .flags = kSyn | kAck};
+
+}  // namespace lvs::test
