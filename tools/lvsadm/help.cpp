@@ -2,10 +2,12 @@
 
 namespace lvs::lvsadm {
 
-const std::string& help_text() {
-  static const std::string kText =
-      R"(Usage:
-  lvsadm -A|E virtual-service [-s scheduler] [-p [timeout]] [-M netmask] [--pe engine] [-b flags] [-o]
+namespace {
+
+constexpr const char* kHelp =
+    R"(Usage:
+  lvsadm -A|E virtual-service [-s scheduler] [-p [timeout]] [-M netmask] [--pe engine]
+             [-b flags] [-o]
   lvsadm -D virtual-service
   lvsadm -C
   lvsadm -R
@@ -83,7 +85,11 @@ Daemon options:
 Exit status: 0 done; 1 no such service; 2 wrong command line, or no core; 255 refused by the core,
 or unknown option. See lvsadm(8).
 )";
-  return kText;
+
+}  // namespace
+
+std::string help_text() {
+  return kHelp;
 }
 
 }  // namespace lvs::lvsadm

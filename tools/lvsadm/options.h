@@ -80,6 +80,6 @@ struct Resolver {
 std::variant<Command, UsageError> parse(const std::vector<std::string>& arguments,
                                         const Resolver& resolver);
 
-const std::string& help_text();
+std::string help_text();
 
 }  // namespace lvs::lvsadm

@@ -60,23 +60,19 @@ struct Golden {
   Bytes bytes;
 };
 
-std::vector<Golden> goldens() {
-  const auto kSeq = 7;
-  auto kernel = [](uint8_t command, const Bytes& payload) {
-    return generic(kFamily, kDo, kSeq, command, payload);
-  };
-  auto dump = [](uint8_t command, const Bytes& payload) {
-    return generic(kFamily, kDump, kSeq, command, payload);
-  };
+constexpr uint32_t kSequence = 7;
+
+Bytes kernel(uint8_t command, const Bytes& payload) {
+  return generic(kFamily, kDo, kSequence, command, payload);
+}
+
+Bytes dump(uint8_t command, const Bytes& payload) {
+  return generic(kFamily, kDump, kSequence, command, payload);
+}
+
+std::vector<Golden> service_goldens() {
   const ServiceKey six = AddressKey{Protocol::udp, *Address::parse("2001:db8::1"), 53};
   const Service six_service{.scheduler = "wlc", .prefix = 64, .persistence_engine = "sip"};
-  const SyncDaemon master{.role = DaemonRole::master,
-                          .interface = "eth0",
-                          .sync_id = 9,
-                          .max_length = 1400,
-                          .group = Address::parse("224.0.0.81"),
-                          .port = 8848,
-                          .ttl = 2};
   return {
       {"NewService", NewService{kWeb, kWebService},
        kernel(1, in_service(join({web_key(), web_rest()})))},
@@ -95,6 +91,11 @@ std::vector<Golden> goldens() {
        kernel(3, in_service(join({attribute(1, {2, 0}), attribute(5, le32(80))})))},
       {"GetService", GetService{kWeb}, kernel(4, in_service(web_key()))},
       {"GetServices", GetServices{}, dump(4, {})},
+  };
+}
+
+std::vector<Golden> dest_goldens() {
+  return {
       {"NewDest", NewDest{kWeb, kRealServer, kWeighted},
        kernel(5, join({in_service(web_key()), in_dest(join({server_key(), server_rest()}))}))},
       {"SetDest", SetDest{kWeb, kRealServer, kWeighted},
@@ -102,6 +103,18 @@ std::vector<Golden> goldens() {
       {"DelDest", DelDest{kWeb, kRealServer},
        kernel(7, join({in_service(web_key()), in_dest(server_key())}))},
       {"GetDests", GetDests{kWeb}, dump(8, in_service(web_key()))},
+  };
+}
+
+std::vector<Golden> other_goldens() {
+  const SyncDaemon master{.role = DaemonRole::master,
+                          .interface = "eth0",
+                          .sync_id = 9,
+                          .max_length = 1400,
+                          .group = Address::parse("224.0.0.81"),
+                          .port = 8848,
+                          .ttl = 2};
+  return {
       {"NewDaemon", NewDaemon{master},
        kernel(9, attribute(3 | kNested,
                            join({attribute(1, le32(1)), attribute(2, {'e', 't', 'h', '0', 0}),
@@ -124,6 +137,14 @@ std::vector<Golden> goldens() {
        kernel(130, join({attribute(17, {10, 0, 0, 5}), attribute(18, le32(32))}))},
       {"GetDrops", GetDrops{}, dump(133, {})},
   };
+}
+
+std::vector<Golden> goldens() {
+  std::vector<Golden> all = service_goldens();
+  for (const auto& group : {dest_goldens(), other_goldens()}) {
+    all.insert(all.end(), group.begin(), group.end());
+  }
+  return all;
 }
 
 class RequestBytes : public testing::TestWithParam<Golden> {};

@@ -15,22 +15,23 @@ inline ipvs::ServiceKey address_key(ipvs::Protocol protocol, const char* address
 
 // In no particular order, as a core may dump it.
 inline std::vector<ListedService> table() {
-  using namespace ipvs;
-  const Service sticky{.scheduler = "wrr", .flags = kPersistent, .timeout = 600, .prefix = 24};
-  const Service sip{.scheduler = "rr",
-                    .flags = kPersistent | kOnePacket,
-                    .timeout = 60,
-                    .persistence_engine = "sip"};
-  const Service six{.scheduler = "sh", .flags = kSched1 | kSched2, .prefix = 128};
-  const Service mark6{.scheduler = "wrr", .flags = kPersistent, .timeout = 360, .prefix = 64};
-  const Dest gue{.forward = Forward::tunnel,
-                 .weight = 7,
-                 .tunnel_type = TunnelType::gue,
-                 .tunnel_port = 6081,
-                 .tunnel_flags = 2};
-  DestStatus busy = server(
+  const ipvs::Service sticky{
+      .scheduler = "wrr", .flags = ipvs::kPersistent, .timeout = 600, .prefix = 24};
+  const ipvs::Service sip{.scheduler = "rr",
+                          .flags = ipvs::kPersistent | ipvs::kOnePacket,
+                          .timeout = 60,
+                          .persistence_engine = "sip"};
+  const ipvs::Service six{.scheduler = "sh", .flags = ipvs::kSched1 | ipvs::kSched2, .prefix = 128};
+  const ipvs::Service mark6{
+      .scheduler = "wrr", .flags = ipvs::kPersistent, .timeout = 360, .prefix = 64};
+  const ipvs::Dest gue{.forward = ipvs::Forward::tunnel,
+                       .weight = 7,
+                       .tunnel_type = ipvs::TunnelType::gue,
+                       .tunnel_port = 6081,
+                       .tunnel_flags = 2};
+  ipvs::DestStatus busy = server(
       "10.0.0.3", 8080,
-      {.forward = Forward::masq, .weight = 3, .upper_threshold = 100, .lower_threshold = 50});
+      {.forward = ipvs::Forward::masq, .weight = 3, .upper_threshold = 100, .lower_threshold = 50});
   busy.active = 12;
   busy.inactive = 345;
   busy.persistent = 6;
@@ -45,21 +46,23 @@ inline std::vector<ListedService> table() {
                 .in_bps = 4,
                 .out_bps = 5};
   return {
-      {{MarkKey{81, Family::v6}, mark6, {}}, {}},
-      {{MarkKey{80, Family::v4}, sticky, {}},
-       {server("10.0.0.8", 8080, {.forward = Forward::masq}),
-        server("10.0.0.7", 0, {.forward = Forward::direct})}},
-      {{address_key(Protocol::tcp, "2001:db8::1", 443), six, {}},
-       {server("2001:db8:1111:2222:3333:4444:5555:6666", 443, {.forward = Forward::masq}),
-        server("2001:db8::2", 443, {.forward = Forward::masq})}},
-      {{address_key(Protocol::udp, "192.0.2.1", 5060), sip, {}}, {}},
-      {{address_key(Protocol::sctp, "192.0.2.1", 9), {.scheduler = "lc"}, {}}, {}},
-      {{address_key(Protocol::tcp, "192.0.2.9", 443), {.scheduler = "mh", .flags = kSched2}, {}},
+      {{ipvs::MarkKey{81, Family::v6}, mark6, {}}, {}},
+      {{ipvs::MarkKey{80, Family::v4}, sticky, {}},
+       {server("10.0.0.8", 8080, {.forward = ipvs::Forward::masq}),
+        server("10.0.0.7", 0, {.forward = ipvs::Forward::direct})}},
+      {{address_key(ipvs::Protocol::tcp, "2001:db8::1", 443), six, {}},
+       {server("2001:db8:1111:2222:3333:4444:5555:6666", 443, {.forward = ipvs::Forward::masq}),
+        server("2001:db8::2", 443, {.forward = ipvs::Forward::masq})}},
+      {{address_key(ipvs::Protocol::udp, "192.0.2.1", 5060), sip, {}}, {}},
+      {{address_key(ipvs::Protocol::sctp, "192.0.2.1", 9), {.scheduler = "lc"}, {}}, {}},
+      {{address_key(ipvs::Protocol::tcp, "192.0.2.9", 443),
+        {.scheduler = "mh", .flags = ipvs::kSched2},
+        {}},
        {}},
-      {{address_key(Protocol::tcp, "192.0.2.1", 80), {.scheduler = "rr"}, busy.stats},
+      {{address_key(ipvs::Protocol::tcp, "192.0.2.1", 80), {.scheduler = "rr"}, busy.stats},
        {server("10.0.0.10", 80, gue),
-        server("10.0.0.5", 80, {.forward = Forward::tunnel, .weight = 0}), busy,
-        server("10.0.0.4", 80, {.forward = Forward::direct})}},
+        server("10.0.0.5", 80, {.forward = ipvs::Forward::tunnel, .weight = 0}), busy,
+        server("10.0.0.4", 80, {.forward = ipvs::Forward::direct})}},
   };
 }
 
