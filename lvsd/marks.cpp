@@ -303,6 +303,10 @@ bool marks_for(const MarkSetter& setter, const config::VirtualService& service) 
          (anywhere || covers(setter.destination, service.address->address));
 }
 
+bool has_active_mark(const config::VirtualService& service) {
+  return service.active && service.fwmark != 0;
+}
+
 }  // namespace
 
 MarkLines mark_lines(const config::Config& config, Family family) {
@@ -383,15 +387,12 @@ MarkAnalysis analyse_marks(const config::Config& config, std::string_view runnin
                            std::string_view running_v6) {
   const std::vector<MarkSetter> by_family[] = {mark_setters(running_v4), mark_setters(running_v6)};
   MarkAnalysis analysis;
-  const auto is_active_mark = [](const config::VirtualService& service) {
-    return service.active && service.fwmark != 0;
-  };
   for (const auto& service : config.virtuals) {
     const bool ipv4 = !service.address || service.address->address.is_v4();
     const auto& setters = by_family[ipv4 ? 0 : 1];
     const bool is_set = std::any_of(setters.begin(), setters.end(),
                                     [&](const auto& setter) { return marks_for(setter, service); });
-    if (is_active_mark(service) && !is_set) {
+    if (has_active_mark(service) && !is_set) {
       analysis.services_without_rule.push_back(service.name + " (fwmark " +
                                                std::to_string(service.fwmark) + ")");
     }
@@ -400,13 +401,32 @@ MarkAnalysis analyse_marks(const config::Config& config, std::string_view runnin
     for (const auto& setter : setters) {
       const bool wanted =
           std::any_of(config.virtuals.begin(), config.virtuals.end(),
-                      [&](const auto& s) { return is_active_mark(s) && marks_for(setter, s); });
+                      [&](const auto& s) { return has_active_mark(s) && marks_for(setter, s); });
       if (!wanted) {
         analysis.rules_without_service.push_back(setter);
       }
     }
   }
   return analysis;
+}
+
+MarkWarnings mark_warnings(const config::Config& config, std::string_view running_v4,
+                           std::string_view running_v6) {
+  MarkWarnings warnings;
+  if (std::none_of(config.virtuals.begin(), config.virtuals.end(), has_active_mark)) {
+    return warnings;
+  }
+  const MarkAnalysis analysis = analyse_marks(config, running_v4, running_v6);
+  for (const auto& service : analysis.services_without_rule) {
+    warnings.push_back(service +
+                       ": no iptables rule sets the mark, so no packet reaches it: give " +
+                       "it mark_ports, or set a rule");
+  }
+  for (const auto& rule : analysis.rules_without_service) {
+    warnings.push_back("no active service has the fwmark " + std::to_string(rule.mark) +
+                       " that is set by: " + rule.line);
+  }
+  return warnings;
 }
 
 }  // namespace lvs::lvsd

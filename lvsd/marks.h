@@ -57,4 +57,10 @@ struct MarkAnalysis {
 MarkAnalysis analyse_marks(const config::Config& config, std::string_view running_v4,
                            std::string_view running_v6);
 
+// The same as sentences for the operator; none for a configuration without marks, where marks are
+// somebody else's business altogether.
+using MarkWarnings = std::vector<std::string>;
+MarkWarnings mark_warnings(const config::Config& config, std::string_view running_v4,
+                           std::string_view running_v6);
+
 }  // namespace lvs::lvsd

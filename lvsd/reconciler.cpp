@@ -65,10 +65,9 @@ bool has_virtual_of(const config::Config& config, Family family) {
                      [&](const auto& service) { return family_of(*service.second) == family; });
 }
 
-bool has_mark_rules(const config::Config& config) {
-  return std::any_of(config.virtuals.begin(), config.virtuals.end(), [](const auto& service) {
-    return service.active && !service.mark_ports.empty();
-  });
+bool has_marks(const config::Config& config) {
+  return std::any_of(config.virtuals.begin(), config.virtuals.end(),
+                     [](const auto& service) { return service.active && service.fwmark != 0; });
 }
 
 std::optional<TimePoint> earliest(std::initializer_list<std::optional<TimePoint>> times) {
@@ -395,19 +394,30 @@ void Reconciler::on(const OpsDone& event) {
 }
 
 void Reconciler::on(const MarksDone& event) {
-  if (event.result) {
+  if (event.warnings) {
+    take_mark_warnings(*event.warnings);
     marks_error_.clear();
     marks_backoff_.reset();
-    if (has_mark_rules(config_)) {
+    if (has_marks(config_)) {
       marks_at_ = now_ + kDriftCheck;
     }
     return;
   }
-  if (marks_error_ != event.result.error().what) {
-    log(event_of(Level::error, "marks-failed", {{"error", event.result.error().what}}));
+  if (marks_error_ != event.warnings.error().what) {
+    log(event_of(Level::error, "marks-failed", {{"error", event.warnings.error().what}}));
   }
-  marks_error_ = event.result.error().what;
+  marks_error_ = event.warnings.error().what;
   marks_at_ = now_ + marks_backoff_.failed();
+}
+
+// Each is logged when it is new.
+void Reconciler::take_mark_warnings(const std::vector<std::string>& warnings) {
+  for (const auto& warning : warnings) {
+    if (std::find(mark_warnings_.begin(), mark_warnings_.end(), warning) == mark_warnings_.end()) {
+      log(event_of(Level::warning, "marks", {{"warning", warning}}));
+    }
+  }
+  mark_warnings_ = warnings;
 }
 
 void Reconciler::on(const RoleSaid& event) {

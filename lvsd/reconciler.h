@@ -73,7 +73,7 @@ struct OpsDone {
   std::vector<OpResult> results;
 };
 struct MarksDone {
-  Result<Ok> result;
+  Result<std::vector<std::string>> warnings;  // What is odd about the marks that are set.
 };
 struct RoleSaid {
   bool active;
@@ -174,6 +174,7 @@ class Reconciler {
   uint64_t repairs() const { return repairs_; }
   const std::string& core_error() const { return core_error_; }
   const std::string& marks_error() const { return marks_error_; }
+  const std::vector<std::string>& mark_warnings() const { return mark_warnings_; }
   const std::string& reload_error() const { return reload_error_; }
 
  private:
@@ -193,6 +194,7 @@ class Reconciler {
   void take_configuration(const config::Config& config);
   void set_up_host();
   void apply_marks();
+  void take_mark_warnings(const std::vector<std::string>& warnings);
   void announce_services(const config::Config& before);
   void begin_draining(const config::Config& before);
   void end_draining(const Snapshot& snapshot);
@@ -250,6 +252,7 @@ class Reconciler {
   uint64_t repairs_ = 0;
   std::string core_error_;
   std::string marks_error_;
+  std::vector<std::string> mark_warnings_;
   std::string reload_error_;
 };
 

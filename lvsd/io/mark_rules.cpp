@@ -3,20 +3,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "common/io/read_file.h"
 #include "lvsd/io/command.h"
-#include "lvsd/marks.h"
 
 namespace lvs::lvsd::io {
 
 namespace {
 
 using namespace std::chrono_literals;
-using Done = std::function<void(Result<Ok>)>;
+using Done = std::function<void(Result<MarkWarnings>)>;
 
 constexpr Duration kCommandLimit = 10s;
 constexpr const char* kLockWait = "5";  // Seconds for the lock that iptables programs share.
@@ -43,12 +43,13 @@ struct MarkRules::Shared : std::enable_shared_from_this<MarkRules::Shared> {
 
   void begin() {
     running = std::exchange(waiting, {});
+    rules = {};
     apply_family(0);
   }
 
   void apply_family(size_t index) {
     if (index == std::size(kTools)) {
-      return finish(Ok{});
+      return finish(mark_warnings(config, rules[0], rules[1]));
     }
     const FamilyTools& tools = kTools[index];
     const MarkLines wanted = mark_lines(config, tools.family);
@@ -66,6 +67,8 @@ struct MarkRules::Shared : std::enable_shared_from_this<MarkRules::Shared> {
       return nothing_to_do ? apply_family(index + 1)
                            : finish(running_rules.error().in("firewall marks"));
     }
+    const auto repaired = splice(*running_rules, wanted);
+    rules[index] = repaired ? *repaired : *running_rules;
     std::string script = restore_script(*running_rules, wanted);
     if (script.empty()) {
       return save(index, wanted);
@@ -130,7 +133,7 @@ struct MarkRules::Shared : std::enable_shared_from_this<MarkRules::Shared> {
     log({Level::notice, event, "", std::move(fields)});
   }
 
-  void finish(const Result<Ok>& result) {
+  void finish(const Result<MarkWarnings>& result) {
     for (const auto& done : std::exchange(running, {})) {
       done(result);
     }
@@ -144,6 +147,7 @@ struct MarkRules::Shared : std::enable_shared_from_this<MarkRules::Shared> {
   MarkFiles files;
   std::function<void(const LogEvent&)> log;
   config::Config config, next_config;
+  std::array<std::string, std::size(kTools)> rules;  // As they are when ours have been set.
   std::vector<Done> running, waiting;
 };
 

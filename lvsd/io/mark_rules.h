@@ -1,7 +1,7 @@
 // Makes the running mark rules and the distribution's saved file what the configuration asks for.
 // What to write is decided by lvsd/marks; here iptables-save and iptables-restore are run and the
 // file is exchanged, its old content kept beside it as FILE.lvs-old. Nothing is done, and nothing
-// said, where nothing is to change.
+// said, where nothing is to change. The answer says what is odd about the marks as they are then.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -12,6 +12,7 @@
 #include "common/config/model.h"
 #include "common/log.h"
 #include "common/result.h"
+#include "lvsd/marks.h"
 
 namespace lvs::lvsd::io {
 
@@ -30,7 +31,7 @@ class MarkRules {
 
   // Calls `done` once, later. A call during another waits for it; of several waiting ones the last
   // configuration counts, and all get its result.
-  void apply(const config::Config& config, std::function<void(Result<Ok>)> done);
+  void apply(const config::Config& config, std::function<void(Result<MarkWarnings>)> done);
 
   struct Shared;
 

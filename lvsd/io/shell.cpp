@@ -52,7 +52,9 @@ void Shell::perform(const SetSysctls& action) {
 }
 
 void Shell::perform(const ApplyMarks& action) {
-  marks_.apply(action.config, [this](Result<Ok> result) { driver_->feed(MarksDone{result}); });
+  marks_.apply(action.config, [this](Result<MarkWarnings> warnings) {
+    driver_->feed(MarksDone{std::move(warnings)});
+  });
 }
 
 void Shell::perform(const ArmCore& action) {

@@ -119,6 +119,8 @@ json::object status_of(const Reconciler& reconciler, Plane& plane, TimePoint now
           {"repairs", reconciler.repairs()},
           {"reload_error", reconciler.reload_error()},
           {"marks_error", reconciler.marks_error()},
+          {"mark_warnings",
+           json::array(reconciler.mark_warnings().begin(), reconciler.mark_warnings().end())},
           {"failing", failures_json(reconciler)},
           {"skipped",
            json::array(reconciler.wanted().skipped.begin(), reconciler.wanted().skipped.end())},

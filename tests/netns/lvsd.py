@@ -391,6 +391,46 @@ virtual marked {
     eventually("mark service gone", lambda: not lab.servers("FWM 80"))
 
 
+def marks_that_nobody_sets_are_warned_about(lab):
+    def mangle(*words):
+        return run(*lab.enter_director("iptables", "-t", "mangle", *words)).stdout
+
+    marked = """
+virtual {name} {{
+     active = 1
+     address = 192.0.2.1 eth0:1
+     port = 80
+     fwmark = {mark}
+{ports}
+     server one {{
+         address = 10.0.0.1
+         active = 1
+     }}
+}}
+"""
+    lab.configure(more=marked.format(name="marked", mark=80, ports="     mark_ports = tcp/80,443"))
+    lab.hang_up()
+    eventually("the rule", lambda: "--dports 80,443" in mangle("-S"))
+    mangle("-F", "LVS")
+    eventually("the rule again", lambda: "--dports 80,443" in mangle("-S"))
+    expect(lab.status()["mark_warnings"] == [], "a repaired chain is no reason to warn")
+
+    lab.configure(more=marked.format(name="bare", mark=90, ports=""))
+    lab.hang_up()
+    warnings = eventually("a warning", lambda: lab.status()["mark_warnings"])
+    expect(len(warnings) == 1 and warnings[0].startswith("bare (fwmark 90): no iptables rule"), f"{warnings}")
+    shown = run(*lab.enter_director(f"{lab.binaries}/lvsctl", "status"), check=False).stdout
+    expect(f"! {warnings[0]}\n" in shown, f"lvsctl shows it: {shown}")
+    by_hand = ("PREROUTING", "-d", VIP, "-p", "tcp", "--dport", "443", "-j", "MARK", "--set-mark", "90")
+    mangle("-A", *by_hand)
+    eventually("no warning", lambda: lab.status()["mark_warnings"] == [])
+    mangle("-D", *by_hand)
+    eventually("the warning again", lambda: lab.status()["mark_warnings"] == warnings)
+    lab.configure()
+    lab.hang_up()
+    eventually("no mark, no warning", lambda: lab.status()["mark_warnings"] == [] and not lab.servers("FWM 90"))
+
+
 def second_lvsd_refuses(lab):
     second = run(*lab.enter_director(f"{lab.binaries}/lvsd", "-n"), check=False)
     expect(second.returncode == 1 and "runs in this network namespace already" in second.stderr, second.stderr)
@@ -453,6 +493,7 @@ STORIES = [
     flushed_table_is_repaired,
     sorry_server_serves_when_all_are_dead,
     marks_are_set_and_saved,
+    marks_that_nobody_sets_are_warned_about,
     second_lvsd_refuses,
     plan_tells_what_a_reload_would_do,
     terminated_lvsd_leaves_forwarding,

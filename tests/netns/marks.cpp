@@ -43,8 +43,8 @@ class MarkRulesInNamespace : public testing::Test {
     return result;
   }
 
-  Result<Ok> apply(const config::Config& config) {
-    Result<Ok> result = Error{};
+  Result<MarkWarnings> apply(const config::Config& config) {
+    Result<MarkWarnings> result = Error{};
     MarkRules rules(io_, files_, [&](const LogEvent& e) { logged_.push_back(e.event); });
     rules.apply(config, [&](auto r) { result = r; });
     io_.run();
@@ -86,6 +86,24 @@ TEST_F(MarkRulesInNamespace, TheKernelHoldsWhatWeAskedForAndASecondTimeChangesNo
   logged_.clear();
   ASSERT_TRUE(apply(config));
   EXPECT_THAT(logged_, IsEmpty());
+}
+
+TEST_F(MarkRulesInNamespace, AnAnswerSaysWhatIsOddAboutTheMarksAsTheyAreThen) {
+  auto config = web_and_ftp();
+  const auto first = apply(config);
+  ASSERT_TRUE(first) << first.error().what;
+  EXPECT_THAT(*first, IsEmpty()) << "its own rules count as soon as they are set";
+  ASSERT_TRUE(run({"iptables", "-t", "mangle", "-F", "LVS"}));
+  EXPECT_THAT(*apply(config), IsEmpty()) << "and again after somebody's flush";
+
+  config.virtuals[0].mark_ports.clear();
+  EXPECT_THAT(*apply(config), testing::ElementsAre(HasSubstr("web (fwmark 80): no iptables rule")));
+  ASSERT_TRUE(
+      run({"iptables", "-t", "mangle", "-A", "PREROUTING", "-j", "MARK", "--set-mark", "80"}));
+  ASSERT_TRUE(
+      run({"iptables", "-t", "mangle", "-A", "PREROUTING", "-j", "MARK", "--set-mark", "7"}));
+  EXPECT_THAT(*apply(config),
+              testing::ElementsAre(HasSubstr("no active service has the fwmark 7")));
 }
 
 TEST_F(MarkRulesInNamespace, TheSavedFileRestoresTheRulesInAnotherNamespace) {

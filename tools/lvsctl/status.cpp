@@ -231,7 +231,7 @@ class Page {
   }
 
   void show_remarks(const json::object& daemon) {
-    for (const char* field : {"remarks", "warnings", "alarms"}) {
+    for (const char* field : {"remarks", "warnings", "mark_warnings", "alarms"}) {
       for (const auto& each : array_at(daemon, field)) {
         remark(text_of(each));
       }

@@ -39,6 +39,7 @@ class World {
   int nanny_stops = 0;
   int marks = 0;
   std::string marks_error;
+  std::vector<std::string> mark_warnings;
   bool nanny_works = true;
 
   Reconciler lvsd;
@@ -144,8 +145,11 @@ class World {
   void perform(const SetSysctls&) {}
   void perform(const ApplyMarks&) {
     ++marks;
-    queue_.push_back(
-        MarksDone{marks_error.empty() ? Result<Ok>(Ok{}) : Result<Ok>(Error{EIO, marks_error})});
+    if (marks_error.empty()) {
+      queue_.push_back(MarksDone{mark_warnings});
+    } else {
+      queue_.push_back(MarksDone{Error{EIO, marks_error}});
+    }
   }
   void perform(const ArmCore& action) {
     queue_.push_back(
@@ -556,6 +560,21 @@ TEST(Reconciler, RetriesMarkRulesThatFail) {
   world.marks_error.clear();
   world.pass(kRetryMax);
   EXPECT_EQ(world.lvsd.marks_error(), "");
+}
+
+// Also without rules of ours: those of the administrator's may come and go.
+TEST(Reconciler, LogsAMarkWarningOnceAndForgetsIt) {
+  World world;
+  config::Config marked = with({web(1)});
+  marked.virtuals[0].fwmark = 80;
+  world.mark_warnings = {"web (fwmark 80): no rule"};
+  world.start(marked);
+  world.pass(kDriftCheck * 3);
+  EXPECT_EQ(world.lvsd.mark_warnings(), world.mark_warnings);
+  EXPECT_EQ(world.count("marks"), 1);
+  world.mark_warnings.clear();
+  world.pass(kDriftCheck);
+  EXPECT_THAT(world.lvsd.mark_warnings(), IsEmpty());
 }
 
 // `nft flush ruleset` takes the mark rules along.

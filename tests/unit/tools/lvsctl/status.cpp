@@ -94,9 +94,11 @@ TEST(Status, WhatNeedsAttentionDegradesIt) {
 TEST(Status, RemarksAreShownAndDoNotDegrade) {
   Answer lvsd = kLvsd;
   (*lvsd.status)["remarks"] = boost::json::array{"core: not in effect yet"};
+  (*lvsd.status)["mark_warnings"] = boost::json::array{"web (fwmark 80): no rule"};
   const StatusPage page = status_page(kPulse, lvsd);
   EXPECT_EQ(page.condition, Condition::healthy);
   EXPECT_THAT(page.text, HasSubstr("\n! core: not in effect yet\n"));
+  EXPECT_THAT(page.text, HasSubstr("\n! web (fwmark 80): no rule\n"));
 }
 
 TEST(Status, AnswersOfAnotherVersionAreShownAsFarAsKnown) {
