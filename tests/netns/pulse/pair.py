@@ -48,6 +48,7 @@ virtual web {{
      address = {vip} eth0:1
      vip_nmask = 255.255.255.0
      port = 80
+{checks}
      server one {{
          address = 10.0.0.100
          active = 1
@@ -93,6 +94,27 @@ def eventually(what, condition, patience=PATIENCE_S):
 def expect(condition, what):
     if not condition:
         raise AssertionError(what)
+
+
+@contextlib.contextmanager
+def web_server(namespace):
+    """Takes every connection to port 80 and hangs up: what a check without an exchange asks for."""
+    with inside_network(namespace):
+        listener = socket.create_server(("10.0.0.100", 80))
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                listener.accept()[0].close()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
 
 
 @contextlib.contextmanager
@@ -144,7 +166,7 @@ class Director:
         file.chmod(mode)
 
     def configure(self, serial, more="", **other):
-        values = {"keepalive": "100ms", "deadtime": "500ms", "vip": VIP, "router": ROUTER, **other}
+        values = {"keepalive": "100ms", "deadtime": "500ms", "vip": VIP, "router": ROUTER, "checks": "", **other}
         self.write("/etc/sysconfig/ha/lvs.cf", CONFIG.format(serial=serial, more=more, **values))
 
     def inside(self, *command):
@@ -172,6 +194,11 @@ class Director:
             except (OSError, ValueError):
                 self.control = None
         raise OSError(f"{self.name}: pulse does not answer")
+
+    def lvsctl(self, *words):
+        """What it printed, and its exit status."""
+        done = self.run("/usr/sbin/lvsctl", *words, check=False)
+        return done.stdout, done.returncode
 
     def state(self):
         return self.ask("status")["state"]
@@ -354,6 +381,45 @@ def stop_hands_over_at_once_and_leaves_nothing(pair):
     expect(left == [str(pair.primary.holder.pid)], f"no process is left: {left}")
     shown = run("ip", "-n", pair.primary.namespace, "link").stdout
     expect("ipvs0" not in shown, f"the core's devices are gone: {shown}")
+
+
+def expect_status(director, role, peer, armed):
+    text, _ = director.lvsctl("status")
+    place = "192.0.2.10 10.0.0.10, lease" if armed else "none"
+    for pattern in (rf"^pulse +{role} for .*, {director.name}, term \d+", rf"^peer +{peer}, heard \d+ ms ago$",
+                    "^paths +public alive, private alive$", rf"^addresses +{place}",
+                    rf"^lvsd +ready, {'armed' if armed else 'not armed'}, {role}, serial 1$", "^core +embedded$",
+                    r"^web \(TCP 192\.0\.2\.10:80 wlc\) +one 10\.0\.0\.100:80 +up +1 +Masq "):
+        expect(re.search(pattern, text, re.MULTILINE), f"{pattern} in {text}")
+    text, code = director.lvsctl("status", "--json")
+    said = json.loads(text)
+    expect(code == 0 and said["condition"] == "healthy", f"exit status {code}: {text}")
+    expect(said["pulse"]["state"] == role and said["pulse"]["peer"]["role"] == peer, text)
+    expect(said["lvsd"]["role"] == role and said["lvsd"]["armed"] == armed, text)
+    services = said["lvsd"]["services"]
+    expect([service["name"] for service in services] == ["web"], text)
+    expect([(server["name"], server["health"], server["in_table"]) for server in services[0]["servers"]]
+           == [("one", "up", True)], text)
+
+
+def lvsctl_tells_each_directors_state(pair):
+    for director in pair.both:
+        expect(director.lvsctl("status")[1] == 3, "nothing runs")
+    with web_server(pair.switch):
+        pair.start(checks="     check = tcp\n     interval = 100ms\n     timeout = 500ms\n     rise = 1")
+        for director in pair.both:
+            eventually(f"{director.name} is healthy", lambda: director.lvsctl("status")[1] == 0)
+        expect_status(pair.primary, "active", "passive", True)
+        expect_status(pair.backup, "standby", "active", False)
+    for director in pair.both:
+        text = eventually(f"{director.name} is degraded", lambda: director.lvsctl("status")[1] == 1
+                          and director.lvsctl("status")[0])
+        expect(re.search(r"one 10\.0\.0\.100:80 +down ", text), f"the server is down: {text}")
+        expect("! 1 of 1 servers of web is down\n" in text, f"and said to be: {text}")
+    pair.backup.service("stop")
+    eventually("the peer is missed", lambda: "! the peer is not heard" in pair.primary.lvsctl("status")[0])
+    text, code = pair.backup.lvsctl("status", "--json")
+    expect(code == 3 and json.loads(text)["condition"] == "not running", f"exit status {code}: {text}")
 
 
 def switchover_and_back(pair):
