@@ -207,7 +207,8 @@ struct lvs_config {
   __u64
       reclaim_at; /* The packet path's: not before this time may a full table be searched again. */
   __u32 own_clsact[LVS_DEVICES_MAX]; /* Devices whose clsact lvsd made, by index; 0: free. */
-  __u64 zero2[4];
+  __u64 icmp_at;                     /* The packet path's: when the last answer's turn is over. */
+  __u64 zero2[3];
 };
 LVS_ASSERT(sizeof(struct lvs_config) == 448);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ICMP errors about connections: translated as ip_vs does, so that path MTU discovery works
- * through the director.
+/* ICMP errors about connections: those of others are translated as ip_vs does, so that path MTU
+ * discovery works through the director; those of the director itself are made here.
  *
  * An error quotes the packet it is about, and goes back to that packet's sender. One that quotes a
  * reply (VIP to client) came from the client's side: it goes on to the real server, which must see
@@ -13,20 +13,12 @@
 #include "lvsd/bpf/conntrack.h"
 #include "lvsd/bpf/packet.h"
 
-#ifndef AF_INET
-#define AF_INET 2
-#endif
-
-/* <linux/icmp.h> would bring sockets along. */
 enum icmp_type { ICMP_UNREACHABLE = 3, ICMP_QUENCH = 4, ICMP_EXCEEDED = 11 };
+#define ICMP_FRAGMENTATION_NEEDED 4
 
-struct icmp_error {
-  __u8 type;
-  __u8 code;
-  __sum16 check;
-  __be16 zero;
-  __be16 mtu; /* Of "fragmentation needed". */
-};
+/* The stack's own limit: 1,000 answers a second and 50 at once, save for "fragmentation needed". */
+#define ANSWER_INTERVAL_NS 1000000ULL
+#define ANSWERS_AT_ONCE 50
 
 struct quoting {
   struct icmp_error icmp;
@@ -42,8 +34,7 @@ static __always_inline void replace_in_sum(__sum16* check, __u32 from, __u32 to)
   __u32 sum = (__u16) ~*check;
   sum += (__u16) ~(from & 0xffff) + (__u16) ~(from >> 16);
   sum += (to & 0xffff) + (to >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  *check = ~((sum & 0xffff) + (sum >> 16));
+  *check = ~fold(sum);
 }
 
 static __always_inline void replace_address(struct iphdr* ip, __be32* address, __be32 to) {
@@ -140,4 +131,76 @@ VERIFIED_ALONE int icmp_on_nic(struct __sk_buff* skb) {
     return drop(LVS_DROP_MALFORMED);
   }
   return send_icmp(skb, ip.saddr, ip.daddr);
+}
+
+static __always_inline int is_answer_due(void) {
+  struct lvs_config* config = config_of_core();
+  if (!config) {
+    return 0;
+  }
+  const __u64 now = bpf_ktime_get_coarse_ns();
+  const __u64 at = config->icmp_at;
+  const __u64 begin = at > now ? at : now;
+  return begin < now + ANSWERS_AT_ONCE * ANSWER_INTERVAL_NS &&
+         __sync_val_compare_and_swap(&config->icmp_at, at, begin + ANSWER_INTERVAL_NS) == at;
+}
+
+static __always_inline __u32 sum_of(void* data, __u32 bytes, __u32 sum) {
+  return bpf_csum_diff(0, 0, data, bytes, sum);
+}
+
+#define WORK_LENGTH 160U
+#define CUT_LENGTH 80
+
+/* Nothing is left of the frame but the Ethernet header and room. Cutting at the front makes the
+ * kernel forget a checksum that the device was to fill in. */
+static __always_inline long make_room(struct __sk_buff* skb, __u32 bytes) {
+  long failed = bpf_skb_change_tail(skb, WORK_LENGTH, 0);
+  if (!failed) {
+    failed = bpf_skb_adjust_room(skb, -CUT_LENGTH, BPF_ADJ_ROOM_MAC, 0);
+  }
+  return failed ? failed : bpf_skb_change_tail(skb, ETH_HLEN + bytes, 0);
+}
+
+/* The packet in skb, as it came from its sender, becomes an ICMP error to that sender, which quotes
+ * its IP header and 8 bytes more. The sum of a right IP header is nothing, so the quoted one is not
+ * in the ICMP checksum. */
+VERIFIED_ALONE int answer_with_icmp(struct __sk_buff* skb, __be32 from, __u8 type, __u8 code,
+                                    __u16 mtu) {
+  const __u32 zero = 0;
+  struct scratch* scratch = bpf_map_lookup_elem(&lvs_scratch, &zero);
+  if (!scratch || bpf_skb_load_bytes(skb, ETH_HLEN, scratch->answer.quoted, sizeof(struct iphdr))) {
+    return TC_ACT_SHOT;
+  }
+  struct icmp_answer* answer = &scratch->answer;
+  const struct iphdr* quoted = (const struct iphdr*)answer->quoted;
+  const int is_about_size = type == ICMP_UNREACHABLE && code == ICMP_FRAGMENTATION_NEEDED;
+  if (is_about_size ? !(quoted->frag_off & bpf_htons(IP_DONT_FRAGMENT)) : !is_answer_due()) {
+    return TC_ACT_SHOT;
+  }
+  __u32 header = quoted->ihl * 4;
+  LVS_KEEP(header);
+  header &= LVS_IP_HEADER_MAX;
+  if (bpf_skb_load_bytes(skb, ETH_HLEN, answer->quoted, header + LVS_QUOTED_L4)) {
+    return TC_ACT_SHOT;
+  }
+  const __u32 bytes = sizeof(answer->ip) + sizeof(answer->icmp) + header + LVS_QUOTED_L4;
+  answer->ip = (struct iphdr){.version = 4,
+                              .ihl = sizeof(struct iphdr) / 4,
+                              .tos = 0xc0,
+                              .tot_len = bpf_htons(bytes),
+                              .frag_off = bpf_htons(IP_DONT_FRAGMENT),
+                              .ttl = 64,
+                              .protocol = IPPROTO_ICMP,
+                              .saddr = from,
+                              .daddr = quoted->saddr};
+  answer->icmp = (struct icmp_error){.type = type, .code = code, .mtu = bpf_htons(mtu)};
+  answer->ip.check = ~fold(sum_of(&answer->ip, sizeof(answer->ip), 0));
+  const __u32 sum = sum_of(&answer->icmp, sizeof(answer->icmp), 0);
+  answer->icmp.check = ~fold(sum_of(answer->quoted + header, LVS_QUOTED_L4, sum));
+  if (make_room(skb, bytes) ||
+      bpf_skb_store_bytes(skb, ETH_HLEN, answer, bytes, BPF_F_RECOMPUTE_CSUM)) {
+    return TC_ACT_SHOT;
+  }
+  return send_icmp(skb, from, answer->ip.daddr);
 }

@@ -10,7 +10,6 @@
  *
  * sweep is run by lvsd once a second and takes out what has expired. */
 #include "lvsd/bpf/connect.h"
-#include "lvsd/bpf/icmp.h"
 #include "lvsd/bpf/transmit.h"
 
 /* nft has copied and thereby routed the packet: its TTL is one less already. */

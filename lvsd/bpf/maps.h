@@ -5,6 +5,7 @@
 #pragma once
 
 #include <linux/bpf.h>
+#include <linux/ip.h>
 
 #include <bpf/bpf_helpers.h>
 
@@ -78,11 +79,30 @@ struct {
   __type(value, __u64);
 } lvs_drops SEC(".maps");
 
-/* Entries under construction: too big for the stack, and no two packets of a CPU are in here at
+/* <linux/icmp.h> would bring sockets along. */
+struct icmp_error {
+  __u8 type;
+  __u8 code;
+  __sum16 check;
+  __be16 zero;
+  __be16 mtu; /* Of "fragmentation needed". */
+};
+
+#define LVS_IP_HEADER_MAX 60
+#define LVS_QUOTED_L4 8
+
+struct icmp_answer {
+  struct iphdr ip;
+  struct icmp_error icmp;
+  __u8 quoted[LVS_IP_HEADER_MAX + LVS_QUOTED_L4];
+};
+
+/* What is under construction: too big for the stack, and no two packets of a CPU are in here at
  * once. */
 struct scratch {
   struct lvs_flow flow;
   struct lvs_flow reply;
+  struct icmp_answer answer;
 };
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -13,6 +13,10 @@
 #include "lvsd/bpf/drops.h"
 #include "lvsd/bpf/tcp_states.h"
 
+#ifndef AF_INET
+#define AF_INET 2
+#endif
+#define IP_DONT_FRAGMENT 0x4000
 #define IP_MORE_FRAGMENTS 0x2000
 #define IP_FRAGMENT_OFFSET 0x1fff
 #define TCP_CHECK_OFFSET 16
@@ -26,7 +30,20 @@ struct packet {
   __u8 ip_words; /* Length of the IP header in 32-bit words. */
   __u8 ttl;
   __u8 tcp_flags; /* 0 for UDP. */
+  __u8 l4_words;  /* Length of the TCP or UDP header. */
 };
+
+static __always_inline __u16 fold(__u32 sum) {
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  return sum;
+}
+
+/* Length of the longest IP packet that becomes of it: a GSO packet is a train of them. */
+static __always_inline __u32 longest_segment(struct __sk_buff* skb, const struct packet* packet) {
+  const __u32 payload = skb->gso_size;
+  return payload ? payload + (packet->ip_words + packet->l4_words) * 4 : packet->bytes;
+}
 
 /* Offset of the TCP or UDP header in the frame; the mask tells the verifier its bound and
  * alignment. */
@@ -74,6 +91,7 @@ static __always_inline enum parsed parse(struct __sk_buff* skb, struct packet* p
   packet->ttl = ip->ttl;
   packet->bytes = skb->len - ETH_HLEN;
   packet->tcp_flags = 0;
+  packet->l4_words = UDP_HEADER / 4;
   packet->ip_words = ip->ihl;
   const __u32 l4 = l4_offset(packet);
   const int is_tcp = ip->protocol == IPPROTO_TCP;
@@ -93,6 +111,7 @@ static __always_inline enum parsed parse(struct __sk_buff* skb, struct packet* p
       return PARSED_OTHER;
     }
     packet->tcp_flags = header[13];
+    packet->l4_words = header[12] >> 4;
   }
   return PARSED_OURS;
 }

@@ -4,14 +4,7 @@
  * and lets the neighbour layer send, which keeps the neighbour entry confirmed. */
 #pragma once
 
-#include "lvsd/bpf/packet.h"
-
-#ifndef AF_INET
-#define AF_INET 2
-#endif
-#ifndef AF_INET6
-#define AF_INET6 10
-#endif
+#include "lvsd/bpf/icmp.h"
 
 struct translation {
   __be32 address;
@@ -19,12 +12,6 @@ struct translation {
   __u8 direction; /* LVS_TO_SERVER: the destination changes; LVS_TO_CLIENT: the source. */
   __u8 keep_ttl;  /* It came through nft dup, which has decremented it. */
 };
-
-static __always_inline __u16 fold(__u32 sum) {
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  return sum;
-}
 
 /* Stores to the IP header keep its own checksum right, and with it any sum over the frame; the TCP
  * or UDP checksum is the helper's work, because the device may be going to fill it in
@@ -76,14 +63,22 @@ static __always_inline int translate(struct __sk_buff* skb, const struct packet*
   return !bpf_l4_csum_replace(skb, check, old_address, to->address, flags | BPF_F_PSEUDO_HDR | 4);
 }
 
-static __always_inline int is_too_big(struct __sk_buff* skb, const struct packet* packet,
-                                      __u32 mtu) {
-  const __u32 segment = skb->gso_size;
-  return (segment ? segment + packet->ip_words * 4 + UDP_HEADER : packet->bytes) > mtu;
+/* The sender knows the VIP only, so that is who answers. */
+static __always_inline __be32 vip_of(const struct packet* packet, const struct translation* to) {
+  return to->direction == LVS_TO_SERVER ? packet->key.daddr : to->address;
 }
 
-/* Asks the routing table, remembers the answer in the flow, and sends through the neighbour layer.
- */
+static __always_inline int refuse_too_big(struct __sk_buff* skb, const struct packet* packet,
+                                          const struct translation* to, __u16 mtu) {
+  count_drop(LVS_DROP_TOO_BIG);
+  return answer_with_icmp(skb, vip_of(packet, to), ICMP_UNREACHABLE, ICMP_FRAGMENTATION_NEEDED,
+                          mtu);
+}
+
+#define TOO_BIG (-2) /* A verdict that is none of TC's. */
+
+/* Asks the routing table, remembers the answer in the flow, and sends through the neighbour layer;
+ * TOO_BIG when the packet does not fit into route->mtu. */
 static __noinline int transmit_by_lookup(struct __sk_buff* skb, const struct packet* packet,
                                          const struct translation* to, struct lvs_route* route) {
   const struct lvs_config* config = config_of_core();
@@ -94,11 +89,13 @@ static __noinline int transmit_by_lookup(struct __sk_buff* skb, const struct pac
   fib.family = AF_INET;
   fib.l4_protocol = packet->key.protocol;
   fib.ifindex = skb->ifindex;
+  fib.tot_len = longest_segment(skb, packet);
   fib.ipv4_src = to->direction == LVS_TO_SERVER ? packet->key.saddr : to->address;
   fib.ipv4_dst = to->direction == LVS_TO_SERVER ? to->address : packet->key.daddr;
   const long found = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
   if (found == BPF_FIB_LKUP_RET_FRAG_NEEDED) {
-    return drop(LVS_DROP_TOO_BIG);
+    route->mtu = fib.mtu_result;
+    return TOO_BIG;
   }
   if (found != BPF_FIB_LKUP_RET_SUCCESS && found != BPF_FIB_LKUP_RET_NO_NEIGH) {
     return drop(LVS_DROP_NO_ROUTE);
@@ -128,15 +125,17 @@ static __noinline int transmit_by_lookup(struct __sk_buff* skb, const struct pac
 static __always_inline int transmit(struct __sk_buff* skb, const struct packet* packet,
                                     const struct translation* to, struct lvs_route* route,
                                     int may_use_route) {
-  if (!to->keep_ttl && packet->ttl <= 1) {
-    return drop(LVS_DROP_TTL);
+  if (packet->ttl <= !to->keep_ttl) {
+    count_drop(LVS_DROP_TTL);
+    return answer_with_icmp(skb, vip_of(packet, to), ICMP_EXCEEDED, 0, 0);
   }
   const __u32 ifindex = route->ifindex;
   if (!may_use_route || !ifindex) {
-    return transmit_by_lookup(skb, packet, to, route);
+    const int verdict = transmit_by_lookup(skb, packet, to, route);
+    return verdict == TOO_BIG ? refuse_too_big(skb, packet, to, route->mtu) : verdict;
   }
-  if (is_too_big(skb, packet, route->mtu)) {
-    return drop(LVS_DROP_TOO_BIG);
+  if (longest_segment(skb, packet) > route->mtu) {
+    return refuse_too_big(skb, packet, to, route->mtu);
   }
   if (!translate(skb, packet, to, route)) {
     return drop(LVS_DROP_MALFORMED);

@@ -1,10 +1,13 @@
 // ICMP errors about connections: who gets them, and what they quote then.
+#include <chrono>
+
 #include "tests/bpf/icmp_packet.h"
 #include "tests/bpf/packet_path.h"
 
 namespace lvs::test {
 namespace {
 
+constexpr uint16_t kDontFragment = 0x4000;
 constexpr const char* kRouter = "192.0.2.7";
 
 struct IcmpPath : PacketPath {
@@ -25,6 +28,22 @@ struct IcmpPath : PacketPath {
   IcmpOutcome error_on_nic(const IcmpError& error) {
     const auto raw = run_frame(core->nic_ingress_fd(), build(error));
     return {raw.verdict, read_error(raw.frame)};
+  }
+  static IcmpOutcome refused(int program, const Packet& packet, uint32_t segment = 0) {
+    __sk_buff context{};
+    context.gso_size = segment;
+    context.gso_segs = segment == 0 ? 0 : 2;
+    const auto raw = run_frame(program, build(packet), context);
+    return {raw.verdict, raw.verdict == TC_ACT_REDIRECT ? read_error(raw.frame) : std::nullopt};
+  }
+  IcmpOutcome refused_on_nic(const Packet& packet, uint32_t segment = 0) {
+    return refused(core->nic_ingress_fd(), packet, segment);
+  }
+  // Links of 1,500 bytes take `bytes` of TCP payload more than they can.
+  static Packet too_big(Packet packet, size_t bytes = 1) {
+    packet.fragment = kDontFragment;
+    packet.payload = std::string(1460 + bytes, 'x');
+    return packet;
   }
   void expect_untouched(const IcmpError& error) {
     const auto seen = run_frame(core->nic_ingress_fd(), build(error));
@@ -115,6 +134,106 @@ TEST_F(IcmpPath, AnErrorWithTtlOfOneEndsHere) {
   const IcmpError error{.from = kRouter, .to = "192.0.2.100", .ttl = 1, .quoted = reply_at_client};
   EXPECT_EQ(error_on_nic(error).verdict, TC_ACT_SHOT);
   EXPECT_EQ(drops()["time-exceeded"], 1U);
+}
+
+TEST_F(IcmpPath, ATooBigRequestIsAnsweredToTheClientFromTheVip) {
+  const Packet big = too_big({.flags = kAck});
+  const IcmpError expected{.from = "192.0.2.100", .to = "192.0.2.2", .mtu = 1500, .quoted = big};
+  const Packet new_one = too_big({.sport = 40001});
+  IcmpError to_new_one = expected;
+  to_new_one.quoted = new_one;
+  const auto behind_the_stack = refused(core->ipvs0_egress_fd(), new_one);
+  EXPECT_EQ(behind_the_stack.verdict, TC_ACT_REDIRECT);
+  ASSERT_TRUE(behind_the_stack.error) << "a checksum or length is wrong";
+  EXPECT_EQ(*behind_the_stack.error, to_new_one);
+
+  const auto by_remembered_route = refused_on_nic(big);
+  EXPECT_EQ(by_remembered_route.verdict, TC_ACT_REDIRECT);
+  ASSERT_TRUE(by_remembered_route.error) << "a checksum or length is wrong";
+  EXPECT_EQ(*by_remembered_route.error, expected);
+  EXPECT_EQ(drops(), (std::map<std::string, uint64_t>{{"too-big", 2}}));
+}
+
+TEST_F(IcmpPath, ATooBigReplyIsAnsweredToTheServerFromTheVip) {
+  Packet big = kReply;
+  big.flags = kAck;
+  big = too_big(big);
+  const auto answer = refused_on_nic(big);
+  EXPECT_EQ(answer.verdict, TC_ACT_REDIRECT);
+  ASSERT_TRUE(answer.error) << "a checksum or length is wrong";
+  EXPECT_EQ(*answer.error,
+            (IcmpError{.from = "192.0.2.100", .to = "10.0.0.2", .mtu = 1500, .quoted = big}));
+}
+
+TEST_F(IcmpPath, OptionsOfATooBigPacketAreQuoted) {
+  Packet big = too_big({.flags = kAck});
+  big.option_words = 10;
+  const auto answer = refused_on_nic(big);
+  ASSERT_TRUE(answer.error) << "a checksum or length is wrong";
+  EXPECT_EQ(answer.error->quoted.dport, 80);
+  EXPECT_EQ(answer.error->quoted_l4_bytes, 8U);
+}
+
+TEST_F(IcmpPath, OfATrainEachSegmentMustFit) {
+  Packet train = too_big({.flags = kAck}, 1000);
+  EXPECT_EQ(
+      run_frame(core->nic_ingress_fd(), build(train), {.gso_segs = 2, .gso_size = 1460}).verdict,
+      TC_ACT_REDIRECT);
+  EXPECT_TRUE(drops().empty());
+  const auto answer = refused_on_nic(train, 1461);
+  ASSERT_TRUE(answer.error) << "a checksum or length is wrong";
+  EXPECT_EQ(answer.error->mtu, 1500);
+  EXPECT_EQ(drops()["too-big"], 1U);
+}
+
+TEST_F(IcmpPath, WhatExactlyFitsIsForwarded) {
+  EXPECT_EQ(on_nic(too_big({.flags = kAck}, 0)).packet->to, "10.0.0.2");
+  EXPECT_EQ(first(too_big({.sport = 40001}, 0)).packet->to, "10.0.0.2");
+}
+
+TEST_F(IcmpPath, ATooBigPacketThatAllowsFragmentsIsDroppedInSilence) {
+  Packet big = too_big({.flags = kAck});
+  big.fragment = 0;
+  EXPECT_EQ(refused_on_nic(big).verdict, TC_ACT_SHOT);
+  EXPECT_EQ(drops()["too-big"], 1U);
+}
+
+TEST_F(IcmpPath, TtlOfOneEndsHereAndTheSenderIsTold) {
+  const Packet last_hop{.flags = kAck, .ttl = 1};
+  IcmpError expected{.from = "192.0.2.100",
+                     .to = "192.0.2.2",
+                     .type = 11,
+                     .code = 0,
+                     .mtu = 0,
+                     .quoted = last_hop};
+  const auto on_known_flow = refused_on_nic(last_hop);
+  ASSERT_TRUE(on_known_flow.error) << "a checksum or length is wrong";
+  EXPECT_EQ(*on_known_flow.error, expected);
+  expected.quoted.sport = 40001;
+  const auto on_new_flow = refused(core->ipvs0_egress_fd(), {.sport = 40001, .ttl = 0});
+  ASSERT_TRUE(on_new_flow.error) << "a checksum or length is wrong";
+  EXPECT_EQ(*on_new_flow.error, expected);
+  EXPECT_EQ(drops()["time-exceeded"], 2U);
+}
+
+TEST_F(IcmpPath, AnswersAreLimitedAsTheStackLimitsItsOwn) {
+  constexpr int kFlood = 1000;
+  constexpr int kAtOnce = 50;
+  const auto begin = std::chrono::steady_clock::now();
+  int answered = 0;
+  for (int i = 0; i < kFlood; ++i) {
+    answered += refused_on_nic({.flags = kAck, .ttl = 1}).verdict == TC_ACT_REDIRECT ? 1 : 0;
+  }
+  const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - begin);
+  constexpr int kTick = 10;  // The packet path's clock is coarse.
+  EXPECT_GE(answered, kAtOnce);
+  EXPECT_LE(answered, kAtOnce + passed.count() + kTick);
+  EXPECT_EQ(drops()["time-exceeded"], static_cast<uint64_t>(kFlood));
+  for (int i = 0; i < 2 * kAtOnce; ++i) {
+    EXPECT_EQ(refused_on_nic(too_big({.flags = kAck})).verdict, TC_ACT_REDIRECT)
+        << "path MTU discovery is not limited";
+  }
 }
 
 }  // namespace

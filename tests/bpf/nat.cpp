@@ -92,13 +92,6 @@ TEST_F(PacketPath, AKnownFlowGoesOnWhenTheCoreIsNotArmed) {
   EXPECT_EQ(on_nic({.flags = kAck}).verdict, TC_ACT_REDIRECT);
 }
 
-TEST_F(PacketPath, TtlOfOneEndsHere) {
-  balance(kWeb, {.scheduler = "rr"});
-  first({});
-  EXPECT_EQ(on_nic({.flags = kAck, .ttl = 1}).verdict, TC_ACT_SHOT);
-  EXPECT_EQ(drops()["time-exceeded"], 1U);
-}
-
 TEST_F(PacketPath, FragmentsPassAndAreCounted) {
   balance(kWeb, {.scheduler = "rr"});
   EXPECT_EQ(on_nic({.flags = kAck, .fragment = 0x2000}).verdict, kPass);

@@ -7,7 +7,11 @@
 // Real stacks do not guess: without the error a bulk transfer never ends.
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -132,6 +136,18 @@ struct IcmpInNetwork : ::testing::Test {
     run("ip -n " + world.network(node) + " link set " + device + " mtu 1280");
   }
 
+  // As on a director's network card that computes none.
+  void leave_checksums_to_the_kernel(const std::string& device) {
+    World::in(world.network("d"), [&] {
+      const io::UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+      ethtool_value off{ETHTOOL_STXCSUM, 0};
+      ifreq request{};
+      device.copy(request.ifr_name, sizeof(request.ifr_name) - 1);
+      request.ifr_data = reinterpret_cast<char*>(&off);
+      ASSERT_EQ(::ioctl(socket.get(), SIOCETHTOOL, &request), 0);
+    });
+  }
+
   void balance(const ipvs::ServiceKey& key, const std::string& server, uint16_t port) {
     world.ask(ipvs::NewService{key, {.scheduler = "rr"}});
     world.ask(ipvs::NewDest{key, {*Address::parse(server), port}, {}});
@@ -189,6 +205,28 @@ TEST_F(IcmpInNetwork, ClientLearnsOfANarrowLinkOnTheServersSide) {
   narrow("r", "eth1");
   balance(kWeb, kFarServer, 8080);
   EXPECT_EQ(transfer("c", "t", Sender::client), kBulk);
+}
+
+TEST_F(IcmpInNetwork, ServerLearnsOfTheDirectorsOwnNarrowLink) {
+  narrow("d", "eth0");
+  balance(kWeb, "10.0.1.2", 8080);
+  EXPECT_EQ(transfer("c", "s1", Sender::server), kBulk);
+}
+
+TEST_F(IcmpInNetwork, ClientLearnsOfTheDirectorsOwnNarrowLink) {
+  // A checksum left open by the client's stack would be filled in here, into the answer.
+  leave_checksums_to_the_kernel("eth0");
+  narrow("d", "eth1");
+  balance(kWeb, "10.0.1.2", 8080);
+  EXPECT_EQ(transfer("c", "s1", Sender::client), kBulk);
+}
+
+TEST_F(IcmpInNetwork, PathMtuDiscoveryNeedsNoLvsd) {
+  narrow("d", "eth1");
+  balance(kWeb, "10.0.1.2", 8080);
+  world.kill_core();
+  EXPECT_EQ(transfer("c", "s1", Sender::client), kBulk);
+  world.start_core();
 }
 
 TEST_F(IcmpInNetwork, ClientLearnsThatNobodyListensAtTheServersPort) {
