@@ -107,9 +107,10 @@ static __always_inline void template_key_of(const struct packet* packet, const s
   }
 }
 
-/* A held template in *generation, its real server as result; NO_DEST with a counted reason. */
+/* A held template in *generation, its real server as result; NO_DEST with a reason. */
 static __always_inline __u32 dest_by_template(const struct packet* packet, struct match* match,
-                                              struct lvs_key* key, __u32* generation, __u64 now) {
+                                              struct lvs_key* key, __u32* generation, __u32* reason,
+                                              __u64 now) {
   template_key_of(packet, match, key);
   const __u64 timeout = match->slice.timeout * NS_PER_S;
   struct lvs_template* found = bpf_map_lookup_elem(&lvs_templates, key);
@@ -128,7 +129,7 @@ static __always_inline __u32 dest_by_template(const struct packet* packet, struc
   const __u32 id = schedule(match->service, match->offset, &match->slice);
   struct lvs_dest* dest = dest_of(id);
   if (!dest) {
-    count_drop(LVS_DROP_NO_DESTINATION);
+    *reason = LVS_DROP_NO_DESTINATION;
     return NO_DEST;
   }
   *generation = new_generation();
@@ -152,7 +153,7 @@ static __always_inline __u32 dest_by_template(const struct packet* packet, struc
       return found->dest;
     }
   }
-  count_drop(found ? LVS_DROP_RACE : LVS_DROP_TABLE_FULL);
+  *reason = found ? LVS_DROP_RACE : LVS_DROP_TABLE_FULL;
   return NO_DEST;
 }
 
@@ -234,31 +235,30 @@ static __always_inline struct lvs_flow* bind(const struct lvs_key* packet_key,
   return made;
 }
 
-/* The new connection's entry, or null with a counted reason. */
+/* The new connection's entry, or null with a reason (enum lvs_drop). */
 static __always_inline struct lvs_flow* connect(const struct packet* packet, __u32 mark,
-                                                const struct lvs_config* config, __u64 now) {
+                                                const struct lvs_config* config, __u32* reason,
+                                                __u64 now) {
   const __u32 zero = 0;
   struct scratch* scratch = bpf_map_lookup_elem(&lvs_scratch, &zero);
   struct match match = {};
   struct lvs_key template_key = {};
   __u32 template_generation = 0;
   if (!scratch || !find_service(packet, mark, &match)) {
-    count_drop(LVS_DROP_NO_SERVICE);
+    *reason = LVS_DROP_NO_SERVICE;
     return 0;
   }
   const int is_persistent = match.slice.flags & LVS_SERVICE_PERSISTENT;
   if (!is_persistent && match.key.kind == LVS_BY_ADDRESS && !match.key.port) {
-    count_drop(LVS_DROP_ANY_PORT_NOT_PERSISTENT);
+    *reason = LVS_DROP_ANY_PORT_NOT_PERSISTENT;
     return 0;
   }
   __u32 id;
   if (is_persistent) {
-    id = dest_by_template(packet, &match, &template_key, &template_generation, now);
+    id = dest_by_template(packet, &match, &template_key, &template_generation, reason, now);
   } else {
     id = schedule(match.service, match.offset, &match.slice);
-    if (id == NO_DEST) {
-      count_drop(LVS_DROP_NO_DESTINATION);
-    }
+    *reason = LVS_DROP_NO_DESTINATION;
   }
   struct lvs_dest* dest = dest_of(id);
   if (!dest) {
@@ -271,9 +271,6 @@ static __always_inline struct lvs_flow* connect(const struct packet* packet, __u
   scratch->flow.template_generation = template_generation;
   const int keeps_port = is_persistent && !is_of_service_port(packet, &match);
   describe(&scratch->flow, packet, config, dest, keeps_port, now);
-  struct lvs_flow* flow = bind(&packet->key, scratch, dest, now);
-  if (!flow) {
-    count_drop(LVS_DROP_TABLE_FULL);
-  }
-  return flow;
+  *reason = LVS_DROP_TABLE_FULL;
+  return bind(&packet->key, scratch, dest, now);
 }

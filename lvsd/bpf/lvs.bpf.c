@@ -172,9 +172,13 @@ int ipvs0_egress(struct __sk_buff* skb) {
   if (!config->armed) {
     return drop(LVS_DROP_NOT_ARMED);
   }
-  flow = connect(&packet, skb->mark, config, now);
+  __u32 reason = LVS_DROP_NO_DESTINATION;
+  flow = connect(&packet, skb->mark, config, &reason, now);
   if (!flow) {
-    return TC_ACT_SHOT;
+    count_drop(reason);
+    return reason == LVS_DROP_NO_DESTINATION
+               ? answer_with_icmp(skb, packet.key.daddr, ICMP_UNREACHABLE, ICMP_PORT_UNREACHABLE, 0)
+               : TC_ACT_SHOT;
   }
   return forward(skb, &packet, flow, flow->word, config, AT_IPVS0, now);
 }

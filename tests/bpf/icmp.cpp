@@ -29,8 +29,10 @@ struct IcmpPath : PacketPath {
     const auto raw = run_frame(core->nic_ingress_fd(), build(error));
     return {raw.verdict, read_error(raw.frame)};
   }
-  static IcmpOutcome refused(int program, const Packet& packet, uint32_t segment = 0) {
+  static IcmpOutcome refused(int program, const Packet& packet, uint32_t segment = 0,
+                             uint32_t mark = 0) {
     __sk_buff context{};
+    context.mark = mark;
     context.gso_size = segment;
     context.gso_segs = segment == 0 ? 0 : 2;
     const auto raw = run_frame(program, build(packet), context);
@@ -214,6 +216,33 @@ TEST_F(IcmpPath, TtlOfOneEndsHereAndTheSenderIsTold) {
   ASSERT_TRUE(on_new_flow.error) << "a checksum or length is wrong";
   EXPECT_EQ(*on_new_flow.error, expected);
   EXPECT_EQ(drops()["time-exceeded"], 2U);
+}
+
+TEST_F(IcmpPath, AClientOfAServiceWithoutServersIsToldThatThePortIsUnreachable) {
+  ask(ipvs::DelDest{kWeb, {*Address::parse("10.0.0.2"), 8080}});
+  balance(kNames, {.scheduler = "wlc"}, 0);
+  balance(kMark, {.scheduler = "rr", .flags = ipvs::kPersistent, .timeout = 60}, 0);
+  struct Try {
+    Packet packet;
+    uint32_t mark = 0;
+  };
+  for (const Try& one : {Try{{.sport = 40001}}, Try{{.sport = 40001}, 7},
+                         Try{{.dport = 53, .protocol = 17, .flags = 0, .has_checksum = false}}}) {
+    const auto answer = refused(core->ipvs0_egress_fd(), one.packet, 0, one.mark);
+    EXPECT_EQ(answer.verdict, TC_ACT_REDIRECT);
+    ASSERT_TRUE(answer.error) << "a checksum or length is wrong";
+    EXPECT_EQ(
+        *answer.error,
+        (IcmpError{
+            .from = "192.0.2.100", .to = "192.0.2.2", .code = 3, .mtu = 0, .quoted = one.packet}));
+  }
+  EXPECT_EQ(drops(), (std::map<std::string, uint64_t>{{"no-destination", 3}}));
+}
+
+TEST_F(IcmpPath, WhatIsDroppedForAnotherReasonIsDroppedInSilence) {
+  for (const Packet& packet : {Packet{.dport = 81}, Packet{.sport = 40001, .flags = kAck}}) {
+    EXPECT_EQ(first(packet).verdict, TC_ACT_SHOT);
+  }
 }
 
 TEST_F(IcmpPath, AnswersAreLimitedAsTheStackLimitsItsOwn) {

@@ -160,6 +160,26 @@ struct IcmpInNetwork : ::testing::Test {
     }
   }
 
+  // The client's stack learns it from an error, before any timeout of its own.
+  void expect_refused(const ipvs::ServiceKey& key) {
+    const auto& service = std::get<ipvs::AddressKey>(key);
+    const bool is_tcp = service.protocol == ipvs::Protocol::tcp;
+    World::in(world.network("c"), [&] {
+      const int type = (is_tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
+      const io::UniqueFd socket(::socket(AF_INET, type, 0));
+      const auto vip = address_of(kVip, service.port);
+      ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&vip), sizeof(vip));
+      if (!is_tcp) {
+        ASSERT_EQ(::send(socket.get(), "?", 1, 0), 1);
+      }
+      ASSERT_TRUE(is_ready(socket.get(), is_tcp ? POLLOUT : POLLIN));
+      int error = 0;
+      socklen_t length = sizeof(error);
+      ASSERT_EQ(::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &length), 0);
+      EXPECT_EQ(error, ECONNREFUSED);
+    });
+  }
+
   // Bytes of kBulk that arrived over one connection to the VIP.
   size_t transfer(const std::string& client, const std::string& server, Sender sender) {
     io::UniqueFd listener;
@@ -231,16 +251,17 @@ TEST_F(IcmpInNetwork, PathMtuDiscoveryNeedsNoLvsd) {
 
 TEST_F(IcmpInNetwork, ClientLearnsThatNobodyListensAtTheServersPort) {
   balance(kNames, "10.0.1.2", 5353);
-  World::in(world.network("c"), [] {
-    const io::UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    const auto vip = address_of(kVip, 53);
-    ASSERT_EQ(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&vip), sizeof(vip)), 0);
-    ASSERT_EQ(::send(socket.get(), "?", 1, 0), 1);
-    char answer = 0;
-    ASSERT_TRUE(is_ready(socket.get(), POLLIN));
-    EXPECT_EQ(::recv(socket.get(), &answer, 1, MSG_DONTWAIT), -1);
-    EXPECT_EQ(errno, ECONNREFUSED);
-  });
+  expect_refused(kNames);
+}
+
+TEST_F(IcmpInNetwork, ClientOfAServiceWithoutServersIsRefusedAtOnce) {
+  balance(kNames, "10.0.1.2", 53);
+  balance(kWeb, "10.0.1.2", 80);
+  ASSERT_EQ(world.connect(kVip, 80), 1);
+  world.ask(ipvs::DelDest{kNames, {*Address::parse("10.0.1.2"), 53}});
+  world.ask(ipvs::DelDest{kWeb, {*Address::parse("10.0.1.2"), 80}});
+  expect_refused(kNames);
+  expect_refused(kWeb);
 }
 
 }  // namespace
