@@ -1,4 +1,21 @@
 # Against the kernel's own ip_vs, on a user-mode kernel (docs/kernel.md). 77: no such kernel here, skipped with the reason.
 set(kernel_tests kernel.harness)
 add_test(NAME kernel.harness COMMAND kernel/harness WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+
+function(lvs_kernel_test NAME COMMAND)
+  add_test(NAME kernel.${NAME} COMMAND kernel/boot --timeout 170 "${COMMAND}"
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+  set(kernel_tests ${kernel_tests} kernel.${NAME} PARENT_SCOPE)
+endfunction()
+
+# A hundred tables; in two halves, since the user-mode kernel has one processor.
+lvs_kernel_test(listings.1 "kernel/listings.py '$<TARGET_FILE:lvsadm>' 50 1")
+lvs_kernel_test(listings.2 "kernel/listings.py '$<TARGET_FILE:lvsadm>' 50 2")
+lvs_kernel_test(errors "kernel/errors.py '$<TARGET_FILE:lvsadm>'")
+
+add_executable(kernel_plan kernel/plan.cpp)
+target_link_libraries(kernel_plan PRIVATE lvs_options lvs_lvsd_io GTest::gtest)
+set_target_properties(kernel_plan PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+lvs_kernel_test(plan "'$<TARGET_FILE:kernel_plan>' 200")
+
 set_tests_properties(${kernel_tests} PROPERTIES LABELS kernel TIMEOUT 180 PROCESSORS 1 SKIP_RETURN_CODE 77)

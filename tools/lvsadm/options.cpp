@@ -333,7 +333,7 @@ class Builder {
 
   DaemonRole daemon_role() {
     if (given_.verb_argument != "master" && given_.verb_argument != "backup") {
-      wrong(given_.verb == Verb::start_daemon ? "illegal start_daemon specified"
+      wrong(given_.verb == Verb::start_daemon ? "illegal start-daemon parameter specified"
                                               : "illegal stop_daemon specified");
     }
     return given_.verb_argument == "master" ? DaemonRole::master : DaemonRole::backup;

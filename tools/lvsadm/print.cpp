@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdarg>
 #include <cstdio>
-#include <tuple>
+#include <cstdlib>
 
 #include "tools/lvsadm/values.h"
 
@@ -185,13 +185,75 @@ std::string titles(Columns columns) {
   return {};
 }
 
-// What ipvsadm compares one after the other; a mark service's address is none.
-auto rank(const ServiceKey& key) {
-  const auto* mark = std::get_if<MarkKey>(&key);
-  const AddressKey address = mark != nullptr ? AddressKey{} : std::get<AddressKey>(key);
-  const Family family = mark != nullptr ? mark->family : address.address.family();
-  return std::tuple(mark != nullptr ? mark->mark : 0U, family, address.protocol, address.address,
-                    address.port);
+// ipvsadm's order: a number comes before another when their 32-bit difference is negative. So what
+// lies 2^31 or more apart stands the other way round (192.0.2.1 before 10.0.0.1), and the order has
+// circles; scripts compare listings, so ours is the same.
+int difference(uint32_t a, uint32_t b) {
+  return static_cast<int>(a - b);
+}
+
+int difference(const Address& a, const Address& b) {
+  constexpr size_t kWord = sizeof(uint32_t);
+  const auto word = [](const Address& address, size_t at) {
+    uint32_t value = 0;
+    for (size_t i = at; i < at + kWord; ++i) {
+      value = value << 8 | address.bytes()[i];
+    }
+    return value;
+  };
+  for (size_t at = 0; at < a.size(); at += kWord) {
+    if (const int d = difference(word(a, at), word(b, at)); d != 0) {
+      return d;
+    }
+  }
+  return 0;
+}
+
+int order(const AddressKey& a, const AddressKey& b) {
+  if (a.address.family() != b.address.family()) {
+    return a.address.is_v4() ? -1 : 1;
+  }
+  if (a.protocol != b.protocol) {
+    return a.protocol < b.protocol ? -1 : 1;
+  }
+  const int d = difference(a.address, b.address);
+  return d != 0 ? d : a.port - b.port;
+}
+
+int order(const MarkKey& a, const MarkKey& b) {
+  const int d = difference(a.mark, b.mark);
+  return d != 0 ? d : static_cast<int>(a.family) - static_cast<int>(b.family);
+}
+
+int order(const ListedService& a, const ListedService& b) {
+  const auto* left = std::get_if<MarkKey>(&a.service.key);
+  const auto* right = std::get_if<MarkKey>(&b.service.key);
+  if (left == nullptr && right == nullptr) {
+    return order(std::get<AddressKey>(a.service.key), std::get<AddressKey>(b.service.key));
+  }
+  return order(left != nullptr ? *left : MarkKey{}, right != nullptr ? *right : MarkKey{});
+}
+
+int order(const DestStatus& a, const DestStatus& b) {
+  return order(AddressKey{Protocol::tcp, a.key.address, a.key.port},
+               AddressKey{Protocol::tcp, b.key.address, b.key.port});
+}
+
+// qsort, as ipvsadm: it copes with circles, and breaks them at the same place.
+template <typename T>
+void sort_as_ipvsadm(std::vector<T>& items) {
+  std::vector<T*> places;
+  for (T& item : items) {
+    places.push_back(&item);
+  }
+  std::qsort(places.data(), places.size(), sizeof(T*), [](const void* a, const void* b) {
+    return order(**static_cast<T* const*>(a), **static_cast<T* const*>(b));
+  });
+  std::vector<T> sorted;
+  for (T* place : places) {
+    sorted.push_back(std::move(*place));
+  }
+  items = std::move(sorted);
 }
 
 }  // namespace
@@ -204,12 +266,9 @@ std::string Names::endpoint(const Address& address, uint16_t port_number, uint8_
 }
 
 void sort(std::vector<ListedService>& table) {
-  std::stable_sort(table.begin(), table.end(), [](const auto& a, const auto& b) {
-    return rank(a.service.key) < rank(b.service.key);
-  });
+  sort_as_ipvsadm(table);
   for (ListedService& listed : table) {
-    std::stable_sort(listed.dests.begin(), listed.dests.end(),
-                     [](const auto& a, const auto& b) { return a.key < b.key; });
+    sort_as_ipvsadm(listed.dests);
   }
 }
 

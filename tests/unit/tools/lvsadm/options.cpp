@@ -226,7 +226,7 @@ const std::vector<Wrong> kWrong = {
      "illegal tunnel port specified"},
     {"--set 1 2", 2, "--set option requires 3 timeout values"},
     {"--set 1 2 x", 2, "invalid timeout value `x' specified"},
-    {"--start-daemon foo", 2, "illegal start_daemon specified"},
+    {"--start-daemon foo", 2, "illegal start-daemon parameter specified"},
     {"--start-daemon master --mcast-interface lo --syncid 256", 2, "illegal syncid specified"},
     {"--start-daemon master --mcast-interface lo --mcast-group 10.0.0.1", 2,
      "invalid IPv4 mcast-group `10.0.0.1'"},

@@ -70,6 +70,17 @@ std::string first_server(const List& how) {
   return "\n" + print_table(all, how, {});
 }
 
+TEST(Order, IsOfSignedDifferencesAsInIpvsadm) {
+  ListedService listed;
+  for (const char* server : {"10.0.0.1", "192.0.2.1"}) {
+    listed.dests.push_back({.key = {*Address::parse(server), 80}});
+  }
+  std::vector<ListedService> table{listed};
+  sort(table);
+  EXPECT_EQ(to_string(table[0].dests[0].key), "192.0.2.1:80");
+  EXPECT_EQ(to_string(table[0].dests[1].key), "10.0.0.1:80");
+}
+
 TEST(Listing, ExactStats) {
   EXPECT_EQ(first_server({.columns = Columns::stats, .exact = true}), R"(
 Prot LocalAddress:Port               Conns   InPkts  OutPkts  InBytes OutBytes
