@@ -2,11 +2,18 @@
 bpf_skeleton(lvs_bpf bpf/lvs.bpf.c)
 
 add_library(lvs_core STATIC
-  core/chain.cpp core/layout.cpp core/slots.cpp core/table.cpp core/turns.cpp)
+  core/chain.cpp core/expired.cpp core/layout.cpp core/slots.cpp core/table.cpp core/turns.cpp)
 target_link_libraries(lvs_core PUBLIC lvs_ipvs)
 
+# What is attached and what its maps hold, without the programs themselves: enough to read it.
+add_library(lvs_core_reading STATIC
+  core/io/attached.cpp core/io/devices.cpp core/io/frozen.cpp core/io/reading.cpp
+  core/io/tables.cpp)
+target_link_libraries(lvs_core_reading PUBLIC lvs_core lvs_io
+  PRIVATE PkgConfig::LIBBPF PkgConfig::LIBNL_ROUTE)
+
 add_library(lvs_core_io STATIC
-  core/io/core.cpp core/io/devices.cpp core/io/nft.cpp core/io/programs.cpp core/io/state.cpp
-  core/io/watch.cpp core_mode.cpp)
-target_link_libraries(lvs_core_io PUBLIC lvs_core lvs_ipvs_io lvs_io
+  core/io/core.cpp core/io/nft.cpp core/io/programs.cpp core/io/state.cpp core/io/watch.cpp
+  core_mode.cpp)
+target_link_libraries(lvs_core_io PUBLIC lvs_core_reading lvs_ipvs_io
   PRIVATE lvs_bpf PkgConfig::LIBNL_ROUTE PkgConfig::LIBNFTABLES)

@@ -301,6 +301,31 @@ def killed_lvsd_adopts(lab):
     expect("event=applied" not in tail, f"nothing was changed: {tail}")
 
 
+def without_counters(listing):
+    """A listing's lines without ActiveConn and InActConn."""
+    return [line.split()[:4] if "->" in line else line.split() for line in listing.splitlines()]
+
+
+def killed_lvsd_can_be_read(lab):
+    listing, saved = lab.lvsadm("-L", "-n"), lab.lvsadm("-S", "-n")
+    lab.lvsd.kill()
+    lab.lvsd.wait()
+    lvsadm = f"{lab.binaries}/lvsadm"
+    read = run(*lab.enter_director(lvsadm, "-L", "-n"))
+    expect(without_counters(read.stdout) == without_counters(listing), f"listed as before: {read.stdout}\n{listing}")
+    expect(read.stderr == "lvsadm: lvsd is not running; this is what its core in the kernel holds\n", read.stderr)
+    expect(lab.lvsadm("-S", "-n") == saved, "saved as before")
+    expect(lab.get() in ("one", "two"), "served meanwhile")
+    expect("192.0.2.100:" in lab.lvsadm("-L", "-n", "-c"), "its connection is listed")
+    expect(json.loads(lab.lvsadm("-L", "--json"))["services"], "JSON too")
+    expect("no-service" in lab.lvsadm("--core", "embedded", "--drops"), "drops too")
+    change = run(*lab.enter_director(lvsadm, "-C"), check=False)
+    expect(change.returncode == 2 and "service pulse start" in change.stderr, f"refused: {change.stderr}")
+    expect(lab.lvsadm("-S", "-n") == saved, "unchanged")
+    lab.start_lvsd()
+    expect(lab.lvsadm("-S", "-n") == saved, "adopted as it was")
+
+
 def killed_again_and_again_serves(lab):
     before = lab.lvsadm("-S", "-n")
     for _ in range(5):
@@ -474,6 +499,8 @@ def remove_takes_everything_away(lab):
     expect(lab.lvsd.wait(PATIENCE_S) == 0, "exit status 0")
     run(*lab.enter_director(f"{lab.binaries}/lvsd", "--core", "--remove"))
     expect(lab.get() == "nothing", "no forwarding")
+    listing = run(*lab.enter_director(f"{lab.binaries}/lvsadm", "-L", "-n"), check=False)
+    expect(listing.returncode == 2 and "no embedded core listens" in listing.stderr, f"nothing to read: {listing}")
     links = run(*lab.enter_director("ip", "-brief", "link")).stdout
     expect("ipvs0" not in links, f"no device left: {links}")
     forward = run(*lab.enter_director("cat", "/proc/sys/net/ipv4/ip_forward")).stdout.strip()
@@ -487,6 +514,7 @@ STORIES = [
     reload_changes_only_what_changed,
     broken_reload_keeps_what_runs,
     killed_lvsd_adopts,
+    killed_lvsd_can_be_read,
     killed_again_and_again_serves,
     killed_nanny_costs_nothing,
     foreign_service_is_left_alone,

@@ -2,8 +2,10 @@
 #include <cstdio>
 #include <iostream>
 #include <iterator>
+#include <memory>
 
 #include "common/ipvs/io/cores.h"
+#include "lvsd/core/io/frozen.h"
 #include "tools/lvsadm/io/names.h"
 #include "tools/lvsadm/run.h"
 #include "tools/lvsadm/save_restore.h"
@@ -11,17 +13,47 @@
 namespace lvs::lvsadm {
 namespace {
 
-// The embedded core if one lives here, else the kernel's; both reasons when there is neither.
-Result<ipvs::Handler> core_of(Core choice) {
+struct ChosenCore {
+  ipvs::Handler ask;
+  bool is_frozen = false;  // lvsd is dead; its core in the kernel can only be read.
+};
+
+Result<ChosenCore> chosen(Result<ipvs::Handler> handler) {
+  return handler ? Result<ChosenCore>(ChosenCore{std::move(*handler)}) : handler.error();
+}
+
+Result<ChosenCore> frozen_core() {
+  auto opened = core::Frozen::open();
+  if (!opened && opened.error().code == EPROTO) {
+    return Error{EPROTO, "lvsd is not running, and " + opened.error().what +
+                             ": use the lvsadm that belongs to them"};
+  }
+  if (!opened) {
+    return opened.error();
+  }
+  auto frozen = std::make_shared<core::Frozen>(std::move(*opened));
+  return ChosenCore{[frozen](const ipvs::Request& request) { return frozen->handle(request); },
+                    true};
+}
+
+// The embedded core if one lives here, with or without lvsd, else the kernel's; both reasons when
+// there is neither.
+Result<ChosenCore> core_of(Core choice) {
   if (choice == Core::kernel) {
-    return ipvs::io::kernel_core();
+    return chosen(ipvs::io::kernel_core());
   }
   auto embedded = ipvs::io::embedded_core();
-  if (embedded || choice == Core::embedded || embedded.error().code != ECONNREFUSED) {
-    return embedded;
+  if (embedded || embedded.error().code != ECONNREFUSED) {
+    return chosen(std::move(embedded));
+  }
+  if (auto frozen = frozen_core(); frozen || frozen.error().code != ENOENT) {
+    return frozen;
+  }
+  if (choice == Core::embedded) {
+    return embedded.error();
   }
   auto kernel = ipvs::io::kernel_core();
-  return kernel ? kernel
+  return kernel ? chosen(std::move(kernel))
                 : Error{kernel.error().code, embedded.error().what + "\n" + kernel.error().what};
 }
 
@@ -58,9 +90,15 @@ int main_of(const std::vector<std::string>& arguments) {
   if (!core) {
     return print({kWrongUsage, "", "Can't initialize ipvs: " + core.error().what + "\n"});
   }
+  if (core->is_frozen && !only_reads(command)) {
+    return print({kWrongUsage, "", kFrozenRefusal});
+  }
+  if (core->is_frozen) {
+    std::fputs(kFrozenNote, stderr);
+  }
   const bool restores = std::holds_alternative<Restore>(command.what);
-  return print(run(command, {std::move(core).value(), system_names(), resolver,
-                             restores ? read_input() : std::string()}));
+  return print(
+      run(command, {core->ask, system_names(), resolver, restores ? read_input() : std::string()}));
 }
 
 }  // namespace

@@ -139,6 +139,11 @@ struct Runner {
 
 }  // namespace
 
+bool only_reads(const Command& command) {
+  return std::holds_alternative<List>(command.what) || std::holds_alternative<Save>(command.what) ||
+         std::holds_alternative<Drops>(command.what);
+}
+
 Outcome run(const Command& command, const World& world) {
   return std::visit(Runner{world}, command.what);
 }

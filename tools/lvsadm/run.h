@@ -26,6 +26,15 @@ struct World {
   std::string input;  // Standard input, for -R.
 };
 
+// With lvsd dead its core can be read but not changed.
+bool only_reads(const Command& command);
+constexpr const char* kFrozenNote =
+    "lvsadm: lvsd is not running; this is what its core in the kernel holds\n";
+constexpr const char* kFrozenRefusal =
+    "lvsadm: lvsd is not running: its core in the kernel goes on forwarding, but its table cannot "
+    "be "
+    "changed.\nStart lvsd with `service pulse start`, or the core alone with `lvsd --core`.\n";
+
 // Help and Version need no core and are not for here.
 Outcome run(const Command& command, const World& world);
 

@@ -12,6 +12,7 @@
 #include "lvsd/core/io/devices.h"
 #include "lvsd/core/io/nft.h"
 #include "lvsd/core/io/programs.h"
+#include "lvsd/core/io/reading.h"
 #include "lvsd/core/io/state.h"
 #include "lvsd/core/io/watch.h"
 
@@ -189,7 +190,9 @@ class Core::Impl {
     }
     return ipvs::Reply(ipvs::Ack{});
   }
-  Result<ipvs::Reply> execute(const ipvs::GetConfig&) { return ipvs::Reply(state_.timeouts()); }
+  Result<ipvs::Reply> execute(const ipvs::GetConfig&) {
+    return ipvs::Reply(timeouts(programs_.tables()));
+  }
   Result<ipvs::Reply> execute(const ipvs::GetInfo&) {
     ipvs::Info info;
     info.connection_table_size = programs_.config().connections_max;
@@ -213,9 +216,11 @@ class Core::Impl {
 
   Result<ipvs::Reply> execute(const ipvs::GetConnections&) {
     sweep();
-    return ipvs::Reply(state_.connections());
+    return ipvs::Reply(connections(programs_.tables(), monotonic_ns()));
   }
-  Result<ipvs::Reply> execute(const ipvs::GetDrops&) { return ipvs::Reply(state_.drops()); }
+  Result<ipvs::Reply> execute(const ipvs::GetDrops&) {
+    return ipvs::Reply(drops(programs_.tables()));
+  }
   Result<ipvs::Reply> execute(const ipvs::KillConnections& request) {
     if (!request.prefix.is_v4() || request.length > 32) {
       return Error{EINVAL, "expected an IPv4 prefix"};

@@ -3,14 +3,13 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <time.h>
 
 #include <algorithm>
 #include <climits>
 #include <cstring>
 
 #include "lvsd/bpf/tcp_states.h"
-#include "lvsd/core/drops.h"
+#include "lvsd/core/io/reading.h"
 #include "lvsd/core/layout.h"
 
 namespace lvs::core {
@@ -20,7 +19,6 @@ namespace {
 constexpr uint64_t kSecond = 1'000'000'000;
 constexpr uint32_t kTimeoutMax = INT_MAX / 1000;  // As ip_vs with 1000 ticks a second.
 constexpr auto kEstimateEvery = std::chrono::seconds(2);
-constexpr uint32_t kBatch = 4096;
 
 template <typename T>
 void store(T& to, T value) {
@@ -31,104 +29,24 @@ T load(const T& from) {
   return __atomic_load_n(&from, __ATOMIC_ACQUIRE);
 }
 
-uint64_t monotonic_ns() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * kSecond + static_cast<uint64_t>(now.tv_nsec);
-}
-
-void add(lvs_stats& to, const lvs_stats& from) {
-  to.connections += from.connections;
-  to.in_packets += from.in_packets;
-  to.in_bytes += from.in_bytes;
-  to.out_packets += from.out_packets;
-  to.out_bytes += from.out_bytes;
-}
-
-ipvs::Stats shown(const lvs_stats& stats) {
-  ipvs::Stats to;
-  to.connections = stats.connections;
-  to.in_packets = stats.in_packets;
-  to.out_packets = stats.out_packets;
-  to.in_bytes = stats.in_bytes;
-  to.out_bytes = stats.out_bytes;
-  return to;
-}
-
-// Every entry of a hash map, many to a system call.
-template <typename Value, typename Fn>
-void each_entry(int fd, Fn fn) {
-  std::vector<lvs_key> keys(kBatch);
-  std::vector<Value> values(kBatch);
-  uint32_t position = 0;
-  bool is_first = true;
-  for (int error = 0; error == 0; is_first = false) {
-    uint32_t count = kBatch;
-    error = bpf_map_lookup_batch(fd, is_first ? nullptr : &position, &position, keys.data(),
-                                 values.data(), &count, nullptr);
-    if (error != 0 && errno != ENOENT) {
-      return;
-    }
-    for (uint32_t i = 0; i < count; ++i) {
-      fn(keys[i], values[i]);
-    }
-  }
-}
-
-uint32_t seconds_left(uint64_t expires, uint64_t now) {
-  return expires <= now ? 0 : static_cast<uint32_t>((expires - now + kSecond / 2) / kSecond);
-}
-
-Endpoint endpoint(uint32_t address, uint16_t port) {
-  return {Address::v4_bytes(&address), ntohs(port)};
-}
-
 }  // namespace
 
 State::State(Programs& programs, TimePoint now)
     : programs_(programs),
       slots_(LVS_SLOTS_MAX),
       possible_cpus_(std::max(1, libbpf_num_possible_cpus())) {
-  read_services(now);
+  read_services();
   read_trash(now);
 }
 
-std::vector<std::pair<ipvs::ServiceKey, uint32_t>> State::service_ids() const {
-  std::vector<std::pair<ipvs::ServiceKey, uint32_t>> found;
-  const int fd = programs_.fd(Map::service_ids);
-  lvs_service_key key{};
-  lvs_service_key next{};
-  for (bool is_first = true; bpf_map_get_next_key(fd, is_first ? nullptr : &key, &next) == 0;
-       is_first = false) {
-    key = next;
-    uint32_t id = 0;
-    if (bpf_map_lookup_elem(fd, &key, &id) == 0 && id < LVS_SERVICES_MAX) {
-      found.emplace_back(from_map(key), id);
-    }
-  }
-  return found;
-}
-
-void State::read_services(TimePoint) {
-  for (const auto& [key, id] : service_ids()) {
-    const auto offset = static_cast<uint32_t>(load(programs_.services()[id].current) >> 32);
-    lvs_slice header{};
-    if (offset == 0 || offset + LVS_SLICE_SLOTS > LVS_SLOTS_MAX) {
+void State::read_services() {
+  for (const auto& [key, id] : service_ids(programs_.tables())) {
+    auto found = laid_out(programs_.tables(), id);
+    if (!found || !slots_.reserve(found->offset, found->slots)) {
       continue;
     }
-    std::memcpy(&header, &programs_.slots()[offset], sizeof(header));
-    if (!slots_.reserve(offset, slice_length(header))) {
-      continue;
-    }
-    ServiceEntry entry{.id = id, .service = service_of(header), .servers = {}};
-    for (uint32_t i = 0; i < header.dests; ++i) {
-      const uint32_t server = programs_.slots()[offset + LVS_SLICE_SLOTS + i].dest;
-      if (server < LVS_DESTS_MAX) {
-        entry.servers.push_back(server_of(programs_.dests()[server], server));
-      }
-    }
-    slices_[key] = {offset, entry};
-    table_.restore(key, std::move(entry));
+    slices_[key] = {found->offset, found->entry};
+    table_.restore(key, std::move(found->entry));
   }
 }
 
@@ -245,7 +163,7 @@ void State::remove_server(uint32_t id) {
   store(dest.use, static_cast<__u8>(LVS_DEST_REMOVED));
   const auto key = from_map(dest.service_key);
   if (const auto* entry = table_.find(key)) {
-    add(programs_.services()[entry->id].stats, stats_of(id));
+    add(programs_.services()[entry->id].stats, traffic_of(programs_.tables(), id));
   }
   clear_stats(id);
 }
@@ -258,28 +176,13 @@ void State::collect(TimePoint now) {
   (void)write(changes, now);
 }
 
-lvs_stats State::stats_of(uint32_t server) const {
-  std::vector<lvs_stats> per_cpu(static_cast<size_t>(possible_cpus_));
-  lvs_stats sum{};
-  if (bpf_map_lookup_elem(programs_.fd(Map::dest_stats), &server, per_cpu.data()) == 0) {
-    for (const auto& one : per_cpu) {
-      add(sum, one);
-    }
-  }
-  return sum;
-}
-
 void State::clear_stats(uint32_t server) {
   const std::vector<lvs_stats> zeros(static_cast<size_t>(possible_cpus_));
   bpf_map_update_elem(programs_.fd(Map::dest_stats), &server, zeros.data(), BPF_ANY);
 }
 
 ipvs::ServiceStatus State::status_of(const ipvs::ServiceKey& key, const ServiceEntry& entry) const {
-  lvs_stats sum = programs_.services()[entry.id].stats;
-  for (const auto& server : entry.servers) {
-    add(sum, stats_of(server.id));
-  }
-  ipvs::ServiceStatus status{key, entry.service, shown(sum)};
+  ipvs::ServiceStatus status{key, entry.service, shown(traffic_of(programs_.tables(), entry))};
   if (const auto rate = service_rates_.find(key); rate != service_rates_.end()) {
     show_rate(status.stats, rate->second);
   }
@@ -289,62 +192,11 @@ ipvs::ServiceStatus State::status_of(const ipvs::ServiceKey& key, const ServiceE
 std::vector<ipvs::DestStatus> State::servers_of(const ServiceEntry& entry) const {
   std::vector<ipvs::DestStatus> all;
   for (const auto& server : entry.servers) {
-    const auto& dest = programs_.dests()[server.id];
-    ipvs::DestStatus status{.key = server.key, .dest = server.dest};
-    const uint32_t total = load(dest.total);
-    status.active = load(dest.active);
-    status.inactive = total > status.active ? total - status.active : 0;
-    status.persistent = load(dest.persistent);
-    status.stats = shown(stats_of(server.id));
+    auto status = core::status_of(programs_.tables(), server, {});
     if (const auto rate = server_rates_.find(server.id); rate != server_rates_.end()) {
       show_rate(status.stats, rate->second);
     }
     all.push_back(std::move(status));
-  }
-  return all;
-}
-
-std::vector<ipvs::Connection> State::connections() const {
-  std::vector<ipvs::Connection> all;
-  const uint64_t now = monotonic_ns();
-  each_entry<lvs_flow>(programs_.fd(Map::flows), [&](const lvs_key& key, const lvs_flow& flow) {
-    if (flow.direction != LVS_TO_SERVER || (flow.word & LVS_WORD_DEAD) || now >= flow.expires) {
-      return;
-    }
-    all.push_back({.protocol = key.protocol,
-                   .client = endpoint(key.saddr, key.sport),
-                   .virtual_service = endpoint(key.daddr, key.dport),
-                   .destination = endpoint(flow.address, flow.port),
-                   .state = state_name(key.protocol, flow.word & LVS_WORD_STATE),
-                   .expires_s = seconds_left(flow.expires, now)});
-  });
-  each_entry<lvs_template>(
-      programs_.fd(Map::templates), [&](const lvs_key& key, const lvs_template& item) {
-        if ((item.word & LVS_TEMPLATE_DEAD) || item.dest >= LVS_DESTS_MAX) {
-          return;
-        }
-        all.push_back({.protocol = key.protocol,
-                       .client = endpoint(key.saddr, key.sport),
-                       .virtual_service = endpoint(key.daddr, key.dport),
-                       .destination = endpoint(programs_.dests()[item.dest].address, item.port),
-                       .state = item.word & LVS_TEMPLATE_ASSURED ? "ASSURED" : "NONE",
-                       .expires_s = seconds_left(item.expires, now),
-                       .is_template = true});
-      });
-  return all;
-}
-
-std::vector<ipvs::DropCounter> State::drops() const {
-  std::vector<ipvs::DropCounter> all;
-  std::vector<uint64_t> per_cpu(static_cast<size_t>(possible_cpus_));
-  for (uint32_t i = 0; i < kDropNames.size(); ++i) {
-    uint64_t sum = 0;
-    if (bpf_map_lookup_elem(programs_.fd(Map::drops), &i, per_cpu.data()) == 0) {
-      for (const auto one : per_cpu) {
-        sum += one;
-      }
-    }
-    all.push_back({kDropNames[i], sum});
   }
   return all;
 }
@@ -355,13 +207,6 @@ void State::zero(const ServiceEntry& entry) {
     clear_stats(server.id);
     server_rates_.erase(server.id);
   }
-}
-
-ipvs::Timeouts State::timeouts() const {
-  const auto* ns = programs_.config().timeouts;
-  const auto seconds = [](uint64_t value) { return static_cast<uint32_t>(value / kSecond); };
-  return {seconds(ns[LVS_TCP_ESTABLISHED]), seconds(ns[LVS_TCP_FIN_WAIT]),
-          seconds(ns[LVS_TIMEOUT_UDP])};
 }
 
 Result<Ok> State::set_timeouts(const ipvs::Timeouts& timeouts) {
@@ -430,7 +275,7 @@ void State::estimate(TimePoint now) {
   for (const auto& [key, entry] : table_.services()) {
     lvs_stats sum = programs_.services()[entry.id].stats;
     for (const auto& server : entry.servers) {
-      const auto stats = stats_of(server.id);
+      const auto stats = traffic_of(programs_.tables(), server.id);
       add(sum, stats);
       estimate_one(server_rates_[server.id], stats);
     }

@@ -24,11 +24,8 @@ class State {
 
   ipvs::ServiceStatus status_of(const ipvs::ServiceKey& key, const ServiceEntry& entry) const;
   std::vector<ipvs::DestStatus> servers_of(const ServiceEntry& entry) const;
-  std::vector<ipvs::Connection> connections() const;
-  std::vector<ipvs::DropCounter> drops() const;
   void zero(const ServiceEntry& entry);
 
-  ipvs::Timeouts timeouts() const;
   Result<Ok> set_timeouts(const ipvs::Timeouts& timeouts);
 
   uint32_t bound_connections() const;
@@ -48,17 +45,15 @@ class State {
              out_bps = 0;  // Scaled, as ip_vs keeps them.
   };
 
-  void read_services(TimePoint now);
+  void read_services();
   void read_trash(TimePoint now);
   void write_server(uint32_t id, bool is_fresh);
   Result<Ok> write_service(const ipvs::ServiceKey& key, TimePoint now);
   void remove_service(const ipvs::ServiceKey& key, uint32_t id, TimePoint now);
   void remove_server(uint32_t id);
-  lvs_stats stats_of(uint32_t server) const;
   void clear_stats(uint32_t server);
   void estimate_one(Rate& rate, const lvs_stats& now_stats);
   static void show_rate(ipvs::Stats& stats, const Rate& rate);
-  std::vector<std::pair<ipvs::ServiceKey, uint32_t>> service_ids() const;
 
   Programs& programs_;
   Table table_;

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
+#include "lvsd/core/io/frozen.h"
 #include "tests/netns/core/world.h"
 
 namespace lvs::test {
@@ -73,6 +75,74 @@ TEST_F(CoreSurvives, KillingItsProcessFailsNoConnectionAndTheNextOneTakesOver) {
   EXPECT_EQ(bound, made + 1);
   const auto listed = std::get<std::vector<ipvs::Connection>>(world.ask(ipvs::GetConnections{}));
   EXPECT_EQ(listed.size(), made + 1);
+}
+
+// What the maps of the director say with nobody there.
+struct Found {
+  std::vector<ipvs::DestStatus> servers;
+  size_t connections = 0;
+  int change_refused = 0;
+};
+
+Found found_in(const World& world, const ipvs::ServiceKey& service) {
+  Found found;
+  World::in(world.network("d"), [&] {
+    auto frozen = core::Frozen::open();
+    ASSERT_TRUE(frozen) << frozen.error().what;
+    const auto ask = [&](const ipvs::Request& request) { return frozen->handle(request); };
+    found.servers = std::get<std::vector<ipvs::DestStatus>>(*ask(ipvs::GetDests{service}));
+    found.connections =
+        std::get<std::vector<ipvs::Connection>>(*ask(ipvs::GetConnections{})).size();
+    found.change_refused = ask(ipvs::Flush{}).error().code;
+  });
+  return found;
+}
+
+TEST_F(CoreSurvives, ItsTableCanBeReadWhileNobodyIsThereLessWhatHasExpired) {
+  const ipvs::ServiceKey names = ipvs::AddressKey{ipvs::Protocol::udp, *Address::parse(kVip), 53};
+  world.ask(ipvs::NewService{
+      names, {.scheduler = "rr", .flags = ipvs::kPersistent, .timeout = 1, .prefix = 32}});
+  world.ask(ipvs::NewDest{names, {*Address::parse("10.0.1.2"), 53}, {.weight = 3}});
+  world.ask(ipvs::SetConfig{{.udp = 2}});
+  const auto held = world.open(kVip, 80);
+  ASSERT_EQ(world.datagram(kVip, 53), 1);
+  world.kill_core();
+  const auto before = found_in(world, names);
+  ASSERT_EQ(before.servers.size(), 1U);
+  EXPECT_EQ(before.servers[0].dest.weight, 3);
+  EXPECT_EQ(before.servers[0].inactive, 1U);
+  EXPECT_EQ(before.servers[0].persistent, 1U);
+  EXPECT_EQ(before.connections, 3U) << "datagram, its template, the held one";
+  EXPECT_EQ(before.change_refused, EROFS);
+  EXPECT_TRUE(eventually([&] { return found_in(world, names).servers[0].inactive == 0; }));
+  const auto after = found_in(world, names);
+  EXPECT_EQ(after.servers[0].persistent, 0U);
+  EXPECT_EQ(after.connections, 1U) << "the held one";
+  uint32_t active = 0;
+  for (const auto& server : found_in(world, kWeb).servers) {
+    active += server.active;
+  }
+  EXPECT_EQ(active, 1U);
+}
+
+TEST_F(CoreSurvives, AnotherLayoutIsNotRead) {
+  world.kill_core();
+  World::in(world.network("d"), [] {
+    const auto maps = core::find_attached();
+    ASSERT_TRUE(maps);
+    core::MapNumbers fds{};
+    std::transform(maps->begin(), maps->end(), fds.begin(),
+                   [](const auto& fd) { return fd.get(); });
+    core::Memory::map(fds, core::Access::write)->config->version += 1;
+    const auto frozen = core::Frozen::open();
+    EXPECT_EQ(frozen.error().code, EPROTO);
+    EXPECT_EQ(frozen.error().what,
+              "the attached programs have layout 2, this program knows layout 1");
+  });
+}
+
+TEST_F(CoreSurvives, NothingIsReadWhereNothingIsAttached) {
+  World::in(world.network("c"), [] { EXPECT_EQ(core::Frozen::open().error().code, ENOENT); });
 }
 
 TEST_F(CoreSurvives, FlushedRulesAreBackWithinAHundredMilliseconds) {

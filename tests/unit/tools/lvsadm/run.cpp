@@ -171,5 +171,19 @@ TEST(Run, ARestoreGoesOnAfterARefusalAndSaysSo) {
   EXPECT_EQ(core.changes.size(), 2U);
 }
 
+TEST(Run, OnlyListingsLeaveATableAsItIs) {
+  const auto reads = [](const std::string& line) {
+    return only_reads(std::get<Command>(parse(test::words(line), test::resolver())));
+  };
+  for (const char* line :
+       {"", "-L -n", "-L -c", "-L --timeout", "-L --daemon", "-S -n", "--drops"}) {
+    EXPECT_TRUE(reads(line)) << line;
+  }
+  for (const char* line :
+       {"-A -f 1", "-D -f 1", "-C", "-Z", "-R", "--set 1 1 1", "--kill 10.0.0.1"}) {
+    EXPECT_FALSE(reads(line)) << line;
+  }
+}
+
 }  // namespace
 }  // namespace lvs::lvsadm

@@ -1,0 +1,44 @@
+// What stands in this network namespace: TC filters at one fixed handle and priority, and behind
+// them the maps. A filter holds its program and through it all maps (each program is bound to each
+// map), so what forwards needs no process and no pin, and belongs to the namespace.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "common/io/unique_fd.h"
+#include "common/result.h"
+
+namespace lvs::core {
+
+enum class Map { config, flows, templates, service_ids, services, slots, dests, dest_stats, drops };
+constexpr size_t kMaps = 9;
+constexpr std::array<const char*, kMaps> kMapNames = {
+    "lvs_config", "lvs_flows", "lvs_templates",  "lvs_service_ids", "lvs_services",
+    "lvs_slots",  "lvs_dests", "lvs_dest_stats", "lvs_drops"};
+using MapFds = std::array<io::UniqueFd, kMaps>;
+
+enum class Hook { nic_ingress, ipvs0_egress };
+enum class Access {
+  read,
+  write
+};  // The kernel itself refuses a write through maps opened to read.
+
+// The maps behind whatever is attached here, when there is something and its layout is ours.
+// ENOENT: nothing found; EPROTO: programs of another layout.
+Result<MapFds> find_attached(Access access = Access::write);
+
+// The id of the program of our filter, if it is there.
+std::optional<uint32_t> attached_program(int ifindex, Hook hook);
+
+enum class AttachOutcome { already, attached };
+
+// Makes sure that this program is on the device; replaces an older one in one step.
+Result<AttachOutcome> attach(int ifindex, Hook hook, int program_fd, bool& made_clsact);
+Result<Ok> detach(int ifindex, Hook hook);
+// Takes an emptied clsact away; one that carries other filters stays.
+void remove_clsact(int ifindex);
+
+}  // namespace lvs::core

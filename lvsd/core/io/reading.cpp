@@ -1,0 +1,217 @@
+#include "lvsd/core/io/reading.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "lvsd/bpf/tcp_states.h"
+#include "lvsd/core/drops.h"
+#include "lvsd/core/layout.h"
+
+namespace lvs::core {
+
+namespace {
+
+constexpr uint64_t kSecond = 1'000'000'000;
+constexpr uint32_t kBatch = 4096;
+
+template <typename T>
+T load(const T& from) {
+  return __atomic_load_n(&from, __ATOMIC_ACQUIRE);
+}
+
+size_t possible_cpus() {
+  return static_cast<size_t>(std::max(1, libbpf_num_possible_cpus()));
+}
+
+// Every entry of a hash map, many to a system call.
+template <typename Value, typename Fn>
+void each_entry(int fd, Fn fn) {
+  std::vector<lvs_key> keys(kBatch);
+  std::vector<Value> values(kBatch);
+  uint32_t position = 0;
+  bool is_first = true;
+  for (int error = 0; error == 0; is_first = false) {
+    uint32_t count = kBatch;
+    error = bpf_map_lookup_batch(fd, is_first ? nullptr : &position, &position, keys.data(),
+                                 values.data(), &count, nullptr);
+    if (error != 0 && errno != ENOENT) {
+      return;
+    }
+    for (uint32_t i = 0; i < count; ++i) {
+      fn(keys[i], values[i]);
+    }
+  }
+}
+
+uint32_t seconds_left(uint64_t expires, uint64_t now) {
+  return expires <= now ? 0 : static_cast<uint32_t>((expires - now + kSecond / 2) / kSecond);
+}
+
+Endpoint endpoint(uint32_t address, uint16_t port) {
+  return {Address::v4_bytes(&address), ntohs(port)};
+}
+
+}  // namespace
+
+uint64_t monotonic_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * kSecond + static_cast<uint64_t>(now.tv_nsec);
+}
+
+std::vector<std::pair<ipvs::ServiceKey, uint32_t>> service_ids(const Tables& tables) {
+  std::vector<std::pair<ipvs::ServiceKey, uint32_t>> found;
+  const int fd = tables.fd(Map::service_ids);
+  lvs_service_key key{};
+  lvs_service_key next{};
+  for (bool is_first = true; bpf_map_get_next_key(fd, is_first ? nullptr : &key, &next) == 0;
+       is_first = false) {
+    key = next;
+    uint32_t id = 0;
+    if (bpf_map_lookup_elem(fd, &key, &id) == 0 && id < LVS_SERVICES_MAX) {
+      found.emplace_back(from_map(key), id);
+    }
+  }
+  return found;
+}
+
+std::optional<LaidOut> laid_out(const Tables& tables, uint32_t service_id) {
+  const auto offset = static_cast<uint32_t>(load(tables.services[service_id].current) >> 32);
+  lvs_slice header{};
+  if (offset == 0 || offset + LVS_SLICE_SLOTS > LVS_SLOTS_MAX) {
+    return std::nullopt;
+  }
+  std::memcpy(&header, &tables.slots[offset], sizeof(header));
+  if (uint64_t{offset} + LVS_SLICE_SLOTS + header.dests + header.sequence > LVS_SLOTS_MAX) {
+    return std::nullopt;
+  }
+  LaidOut found{.offset = offset,
+                .slots = slice_length(header),
+                .entry = {.id = service_id, .service = service_of(header), .servers = {}}};
+  for (uint32_t i = 0; i < header.dests; ++i) {
+    const uint32_t server = tables.slots[offset + LVS_SLICE_SLOTS + i].dest;
+    if (server < LVS_DESTS_MAX) {
+      found.entry.servers.push_back(server_of(tables.dests[server], server));
+    }
+  }
+  return found;
+}
+
+void add(lvs_stats& to, const lvs_stats& from) {
+  to.connections += from.connections;
+  to.in_packets += from.in_packets;
+  to.in_bytes += from.in_bytes;
+  to.out_packets += from.out_packets;
+  to.out_bytes += from.out_bytes;
+}
+
+ipvs::Stats shown(const lvs_stats& stats) {
+  ipvs::Stats to;
+  to.connections = stats.connections;
+  to.in_packets = stats.in_packets;
+  to.out_packets = stats.out_packets;
+  to.in_bytes = stats.in_bytes;
+  to.out_bytes = stats.out_bytes;
+  return to;
+}
+
+lvs_stats traffic_of(const Tables& tables, uint32_t server) {
+  std::vector<lvs_stats> per_cpu(possible_cpus());
+  lvs_stats sum{};
+  if (bpf_map_lookup_elem(tables.fd(Map::dest_stats), &server, per_cpu.data()) == 0) {
+    for (const auto& one : per_cpu) {
+      add(sum, one);
+    }
+  }
+  return sum;
+}
+
+lvs_stats traffic_of(const Tables& tables, const ServiceEntry& entry) {
+  lvs_stats sum = tables.services[entry.id].stats;
+  for (const auto& server : entry.servers) {
+    add(sum, traffic_of(tables, server.id));
+  }
+  return sum;
+}
+
+ipvs::DestStatus status_of(const Tables& tables, const Server& server,
+                           const Expired::Counts& expired) {
+  const auto less = [](uint32_t count, uint32_t by) { return count > by ? count - by : 0; };
+  const auto& dest = tables.dests[server.id];
+  ipvs::DestStatus status{.key = server.key, .dest = server.dest};
+  const uint32_t total = less(load(dest.total), expired.total);
+  status.active = less(load(dest.active), expired.active);
+  status.inactive = less(total, status.active);
+  status.persistent = less(load(dest.persistent), expired.persistent);
+  status.stats = shown(traffic_of(tables, server.id));
+  return status;
+}
+
+std::vector<ipvs::Connection> connections(const Tables& tables, uint64_t now) {
+  std::vector<ipvs::Connection> all;
+  Expired past(now);
+  each_entry<lvs_flow>(tables.fd(Map::flows), [&](const lvs_key& key, const lvs_flow& flow) {
+    if (!past.is_living(flow)) {
+      return;
+    }
+    all.push_back({.protocol = key.protocol,
+                   .client = endpoint(key.saddr, key.sport),
+                   .virtual_service = endpoint(key.daddr, key.dport),
+                   .destination = endpoint(flow.address, flow.port),
+                   .state = state_name(key.protocol, flow.word & LVS_WORD_STATE),
+                   .expires_s = seconds_left(flow.expires, now)});
+  });
+  each_entry<lvs_template>(
+      tables.fd(Map::templates), [&](const lvs_key& key, const lvs_template& item) {
+        if (!past.is_living(key, item) || item.dest >= LVS_DESTS_MAX) {
+          return;
+        }
+        all.push_back({.protocol = key.protocol,
+                       .client = endpoint(key.saddr, key.sport),
+                       .virtual_service = endpoint(key.daddr, key.dport),
+                       .destination = endpoint(tables.dests[item.dest].address, item.port),
+                       .state = item.word & LVS_TEMPLATE_ASSURED ? "ASSURED" : "NONE",
+                       .expires_s = seconds_left(item.expires, now),
+                       .is_template = true});
+      });
+  return all;
+}
+
+Expired expired(const Tables& tables, uint64_t now) {
+  Expired past(now);
+  each_entry<lvs_flow>(tables.fd(Map::flows),
+                       [&](const lvs_key&, const lvs_flow& flow) { past.is_living(flow); });
+  each_entry<lvs_template>(
+      tables.fd(Map::templates),
+      [&](const lvs_key& key, const lvs_template& item) { past.is_living(key, item); });
+  return past;
+}
+
+std::vector<ipvs::DropCounter> drops(const Tables& tables) {
+  std::vector<ipvs::DropCounter> all;
+  std::vector<uint64_t> per_cpu(possible_cpus());
+  for (uint32_t i = 0; i < kDropNames.size(); ++i) {
+    uint64_t sum = 0;
+    if (bpf_map_lookup_elem(tables.fd(Map::drops), &i, per_cpu.data()) == 0) {
+      for (const auto one : per_cpu) {
+        sum += one;
+      }
+    }
+    all.push_back({kDropNames[i], sum});
+  }
+  return all;
+}
+
+ipvs::Timeouts timeouts(const Tables& tables) {
+  const auto* ns = tables.config->timeouts;
+  const auto seconds = [](uint64_t value) { return static_cast<uint32_t>(value / kSecond); };
+  return {seconds(ns[LVS_TCP_ESTABLISHED]), seconds(ns[LVS_TCP_FIN_WAIT]),
+          seconds(ns[LVS_TIMEOUT_UDP])};
+}
+
+}  // namespace lvs::core
