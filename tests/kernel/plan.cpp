@@ -18,7 +18,7 @@
 namespace lvs::lvsd {
 namespace {
 
-uint64_t g_pairs = 200;
+uint64_t g_pairs = 1'000;
 
 Family family_of(const ipvs::ServiceKey& key) {
   const auto* mark = std::get_if<ipvs::MarkKey>(&key);
