@@ -3,15 +3,17 @@
 add_custom_target(sanitized_tests)
 
 # GoogleTest's headers, compiled once: they are half of what a small test costs. (-fpch-preprocess lets ccache see.)
-file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/test_headers.cpp CONTENT "")
-add_library(lvs_test_headers OBJECT EXCLUDE_FROM_ALL ${PROJECT_BINARY_DIR}/generated/test_headers.cpp)
-target_link_libraries(lvs_test_headers PRIVATE lvs_options GTest::gmock)
-# GCC 12 believes std::string's operator+ to write out of bounds once <string> comes precompiled.
-set(LVS_TEST_OPTIONS -fpch-preprocess -Wno-array-bounds -Wno-restrict
-    -Wno-stringop-overflow)
-target_compile_options(lvs_test_headers PRIVATE ${LVS_TEST_OPTIONS})
-target_precompile_headers(lvs_test_headers PRIVATE
-  <gmock/gmock.h> <gtest/gtest.h> <map> <optional> <string> <variant> <vector>)
+if(BUILD_TESTING)
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/test_headers.cpp CONTENT "")
+  add_library(lvs_test_headers OBJECT EXCLUDE_FROM_ALL ${PROJECT_BINARY_DIR}/generated/test_headers.cpp)
+  target_link_libraries(lvs_test_headers PRIVATE lvs_options GTest::gmock)
+  # GCC 12 believes std::string's operator+ to write out of bounds once <string> comes precompiled.
+  set(LVS_TEST_OPTIONS -fpch-preprocess -Wno-array-bounds -Wno-restrict
+      -Wno-stringop-overflow)
+  target_compile_options(lvs_test_headers PRIVATE ${LVS_TEST_OPTIONS})
+  target_precompile_headers(lvs_test_headers PRIVATE
+    <gmock/gmock.h> <gtest/gtest.h> <map> <optional> <string> <variant> <vector>)
+endif()
 
 function(lvs_test PATH)
   string(REPLACE "/" "." name ${PATH})
