@@ -242,6 +242,9 @@ int order(const DestStatus& a, const DestStatus& b) {
 // qsort, as ipvsadm: it copes with circles, and breaks them at the same place.
 template <typename T>
 void sort_as_ipvsadm(std::vector<T>& items) {
+  if (items.empty()) {
+    return;  // qsort takes no null pointer.
+  }
   std::vector<T*> places;
   for (T& item : items) {
     places.push_back(&item);
