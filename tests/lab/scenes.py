@@ -380,7 +380,7 @@ class Story:
         killed = 0
         while time.monotonic() < deadline:
             dead = self.lab.kill(active, "lvsd")
-            if dead and killed == 0 and self.sabotage == "no-adopt":
+            if dead and self.sabotage == "no-adopt":
                 self.lab.on(active, "lvsd", "--core", "--remove", check=False)
             killed += dead
             time.sleep(KILL_PAUSE_S)
