@@ -272,6 +272,9 @@ class Story:
         self.say(f"{active.name} has taken {victim.name} out")
         time.sleep(1)
         self.lab.plug_in(victim.name)
+        # A machine that comes back has booted. With its old table it might still wait, for up to a second, for the
+        # answer to an ARP request for its gateway that it sent while it was cut off.
+        self.lab.on(victim.name, "ip", "neighbour", "flush", "all")
         returned = observe.boottime_ns()
         self.say(f"{victim.name} is back")
         labs.wait_until(f"{victim.name} is used again", lambda: self.serving(active, victim) == 2, READY_TIMEOUT_S)
