@@ -23,7 +23,7 @@ BOUNDS = {
     "marks.unanswered": Bound(0, 0, COUNT),
     "marks.split": Bound(0, 0, COUNT),
     "server.noticed": Bound(2000, 6000, MS),
-    "server.failed-after-notice": Bound(0, 3, PERCENT),
+    "server.failed-after-notice": Bound(0, 1, PERCENT),
     "server.silence": Bound(250, 1500, MS),
     "server.back": Bound(3000, 10000, MS),
     "repair.nft-flushed": Bound(100, 1000, MS),
