@@ -230,14 +230,14 @@ void Reconciler::request_read() {
 void Reconciler::on(const TableRead& event) {
   reading_ = false;
   if (!event.snapshot) {
-    read_at_ = now_ + kReadRetry;
-    if (core_error_.empty()) {
-      log(event_of(Level::error, "core-unreadable", {{"error", event.snapshot.error().what}}));
-    }
-    core_error_ = event.snapshot.error().what;
+    note_unreadable(event.snapshot.error());
     return;
   }
-  core_error_.clear();
+  if (!core_error_.empty()) {
+    log(event_of(Level::notice, "core-readable", {}));
+    core_error_.clear();
+    read_backoff_.reset();
+  }
   const Snapshot& snapshot = *event.snapshot;
   const bool is_first = !actual_;
   if (!is_first && !expects_surprise_) {
@@ -255,6 +255,14 @@ void Reconciler::on(const TableRead& event) {
     return;
   }
   mark_due();
+}
+
+void Reconciler::note_unreadable(const Error& error) {
+  read_at_ = now_ + read_backoff_.failed();
+  if (core_error_ != error.what) {
+    log(event_of(Level::error, "core-unreadable", {{"error", error.what}}));
+  }
+  core_error_ = error.what;
 }
 
 void Reconciler::note_drift(const ipvs::Table& read) {
@@ -316,8 +324,8 @@ std::vector<ipvs::Request> Reconciler::plan_for(const config::Config& config) co
 }
 
 void Reconciler::settle() {
-  if (!actual_ || applying_ || reading_) {
-    return;  // The answer to the read or to the operations under way comes back here.
+  if (waits_for_core()) {
+    return;  // What the core answers next comes back here.
   }
   due_at_.reset();
   std::set<ServerId> draining;
@@ -563,16 +571,21 @@ void Reconciler::log(LogEvent event) {
   actions_.push_back(Log{std::move(event)});
 }
 
+// Nothing is planned while the core is busy, or cannot be read.
+bool Reconciler::waits_for_core() const {
+  return !actual_ || applying_ || reading_ || !core_error_.empty();
+}
+
 std::optional<TimePoint> Reconciler::wake_at() const {
-  const bool waits_for_core = applying_ || reading_;
-  std::optional<TimePoint> read;
-  if (!waits_for_core) {
-    read = read_at_;
+  auto first = earliest({nanny_restart_at_, marks_at_});
+  if (!applying_ && !reading_) {
+    first = earliest({first, read_at_});
   }
-  auto first = earliest({due_at_, read, nanny_restart_at_, marks_at_, retries_.next_at()});
-  // What is due while the core is busy continues with its answer, not with a timer.
+  if (!waits_for_core()) {
+    first = earliest({first, due_at_, retries_.next_at()});
+  }
   if (first && *first <= now_) {
-    first = waits_for_core ? std::optional<TimePoint>{} : now_ + kGather;
+    return now_ + kGather;
   }
   return first;
 }

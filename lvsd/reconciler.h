@@ -40,7 +40,8 @@ namespace lvs::lvsd {
 constexpr Duration kGather = std::chrono::milliseconds{5};
 constexpr Duration kDriftCheck = std::chrono::seconds{5};
 constexpr Duration kDrainCheck = std::chrono::seconds{1};
-constexpr Duration kReadRetry = std::chrono::seconds{1};
+constexpr Duration kReadRetry = std::chrono::seconds{1};  // After one failure; then twice that ...
+constexpr Duration kReadRetryMax = std::chrono::seconds{8};
 constexpr Duration kFirstVerdicts = std::chrono::seconds{3};
 constexpr Duration kNannyRestartFirst = std::chrono::milliseconds{100};
 constexpr Duration kNannyRestartMax = std::chrono::seconds{5};
@@ -198,6 +199,7 @@ class Reconciler {
   void announce_services(const config::Config& before);
   void begin_draining(const config::Config& before);
   void end_draining(const Snapshot& snapshot);
+  void note_unreadable(const Error& error);
   void note_drift(const ipvs::Table& read);
   void settle();
   void own(const std::set<ipvs::ServiceKey>& keys);
@@ -208,6 +210,7 @@ class Reconciler {
   Verdicts verdicts(const MonitorSet& monitors) const;
   void request_read();
   void mark_due();
+  bool waits_for_core() const;
   void log(LogEvent event);
   std::optional<TimePoint> wake_at() const;
 
@@ -233,6 +236,7 @@ class Reconciler {
   bool adopted_ = false;
   std::optional<TimePoint> due_at_;
   TimePoint read_at_;
+  Backoff read_backoff_{kReadRetry, kReadRetryMax};
 
   std::optional<bool> role_;
   bool armed_ = false;

@@ -18,5 +18,6 @@ target_link_libraries(kernel_plan PRIVATE lvs_options lvs_lvsd_io GTest::gtest)
 set_target_properties(kernel_plan PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
 lvs_kernel_test(plan "'$<TARGET_FILE:kernel_plan>' 1000")
 lvs_kernel_test(lvsd "kernel/lvsd.py '$<TARGET_FILE_DIR:lvsd>'")
+lvs_kernel_test(failures "kernel/failures.py '$<TARGET_FILE_DIR:lvsd>'")
 
 set_tests_properties(${kernel_tests} PROPERTIES LABELS kernel TIMEOUT 180 PROCESSORS 1 SKIP_RETURN_CODE 77)

@@ -3,10 +3,9 @@
 #include <boost/json/array.hpp>
 
 #include "common/io/log_sink.h"
-#include "common/ipvs/client.h"
-#include "common/ipvs/io/netlink_transport.h"
 #include "common/ipvs/io/server.h"
 #include "lvsd/core/io/core.h"
+#include "lvsd/io/kernel_plane.h"
 
 namespace lvs::lvsd::io {
 namespace {
@@ -49,31 +48,6 @@ class EmbeddedPlane : public Plane {
   std::unique_ptr<ipvs::io::Server> server_;  // Goes before the core that it asks.
 };
 
-// ip_vs schedules whatever its table holds: there is nothing to arm, and it attaches to no device.
-class KernelPlane : public Plane {
- public:
-  explicit KernelPlane(std::unique_ptr<ipvs::Transport> transport)
-      : client_(std::move(transport)) {}
-
-  Result<ipvs::Reply> call(const ipvs::Request& request) override { return client_.call(request); }
-  bool armed() const override { return true; }
-  Result<Ok> set_armed(bool) override { return Ok{}; }
-  Result<Ok> set_interfaces(const std::vector<std::string>&) override { return Ok{}; }
-  const char* kind() const override { return "kernel"; }
-  json::object describe() const override { return {}; }
-
- private:
-  ipvs::Client client_;
-};
-
-Result<std::unique_ptr<Plane>> open_kernel() {
-  auto transport = ipvs::io::connect_kernel();
-  if (!transport) {
-    return transport.error();
-  }
-  return std::unique_ptr<Plane>(std::make_unique<KernelPlane>(std::move(*transport)));
-}
-
 Result<std::unique_ptr<Plane>> open_embedded(boost::asio::io_context& io,
                                              const config::Config& config) {
   core::CoreOptions options;
@@ -102,7 +76,10 @@ ipvs::Service as_configured(ipvs::Service service) {
 
 Result<std::unique_ptr<Plane>> open_plane(boost::asio::io_context& io,
                                           const config::Config& config) {
-  return config.core == config::CoreKind::kernel ? open_kernel() : open_embedded(io, config);
+  if (config.core == config::CoreKind::kernel) {
+    return kernel_plane();
+  }
+  return open_embedded(io, config);
 }
 
 Result<Snapshot> read_snapshot(const ipvs::Handler& core) {

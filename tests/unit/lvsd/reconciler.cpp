@@ -35,6 +35,7 @@ class World {
   std::vector<LogEvent> lines;
   std::map<MonitorId, Monitor> monitors;  // In nanny.
   std::set<ipvs::ServiceKey> saved;
+  int reads = 0;
   int nanny_starts = 0;
   int nanny_stops = 0;
   int marks = 0;
@@ -127,6 +128,7 @@ class World {
 
  private:
   void perform(const ReadTable&) {
+    ++reads;
     queue_.push_back(TableRead{readable ? Result<Snapshot>(Snapshot{core, connections})
                                         : Result<Snapshot>(Error{EIO, "core gone"})});
   }
@@ -447,8 +449,41 @@ TEST(Reconciler, IsNotReadyWhileTheCoreCannotBeRead) {
   EXPECT_FALSE(world.lvsd.is_ready(world.now));
   EXPECT_EQ(world.count("core-unreadable"), 1);
   world.readable = true;
-  world.pass(kReadRetry);
+  world.pass(kReadRetryMax);
   EXPECT_TRUE(world.lvsd.is_ready(world.now));
+}
+
+TEST(Reconciler, AsksACoreThatCannotBeReadLessAndLessOften) {
+  World world;
+  world.readable = false;
+  world.start(with({web(1)}));
+  world.reads = 0;
+  world.pass(10min);
+  EXPECT_LE(world.reads, 10min / kReadRetryMax + 5);
+  EXPECT_EQ(world.count("core-unreadable"), 1);
+  world.readable = true;
+  world.pass(kReadRetryMax);
+  EXPECT_TRUE(world.core.contains(web_key()));
+  EXPECT_EQ(world.count("core-readable"), 1);
+}
+
+// As ip_vs does that is unloaded and loaded again.
+TEST(Reconciler, PutsTheWholeTableBackIntoACoreThatReturnsEmpty) {
+  World world;
+  world.start(with({web(2)}));
+  world.all_up();
+  const ipvs::Table before = world.core;
+  world.readable = false;
+  world.core.clear();
+  world.pass(kDriftCheck);
+  world.ops.clear();
+  world.say(1, Health::down);
+  world.say(1, Health::up);
+  world.pass(1min);
+  EXPECT_THAT(world.ops, IsEmpty()) << "nothing is asked of a core that cannot be read";
+  world.readable = true;
+  world.pass(kReadRetryMax);
+  EXPECT_EQ(world.core, before);
 }
 
 TEST(Reconciler, ArmsAndDisarmsAsPulseSays) {

@@ -1,0 +1,31 @@
+#include "lvsd/kernel_advice.h"
+
+#include <cerrno>
+
+namespace lvs::lvsd {
+namespace {
+
+// The scheduler that a request asks for; empty when it asks for none.
+std::string scheduler_of(const ipvs::Request& request) {
+  if (const auto* made = std::get_if<ipvs::NewService>(&request)) {
+    return made->service.scheduler;
+  }
+  const auto* edited = std::get_if<ipvs::SetService>(&request);
+  return edited != nullptr ? edited->service.scheduler : "";
+}
+
+}  // namespace
+
+std::string kernel_advice(const ipvs::Request& request, int code) {
+  if (code == EPERM) {
+    return "lvsd lacks CAP_NET_ADMIN in this network namespace: start it as root, with that right";
+  }
+  const std::string scheduler = scheduler_of(request);
+  if (code == ENOENT && !scheduler.empty()) {
+    return "the kernel has no scheduler " + scheduler +
+           ", or it is not loaded: load it with \"modprobe ip_vs_" + scheduler + "\"";
+  }
+  return "";
+}
+
+}  // namespace lvs::lvsd
