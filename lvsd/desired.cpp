@@ -284,7 +284,9 @@ Desired desired(const config::Config& config, const Verdicts& verdicts, const ip
   for (const auto& [key, service] : active_services(config)) {
     EntryBuilder builder(config, *service, actual, out);
     for (const auto& [server_key, server] : active_servers(*service)) {
-      builder.add_server(server_key, *server, health_of(verdicts, {key, server_key}));
+      builder.add_server(
+          server_key, *server,
+          config::is_checked(*service) ? health_of(verdicts, {key, server_key}) : Health::up);
     }
     for (auto id = draining.lower_bound(ServerId{key, {}});
          id != draining.end() && id->service == key; ++id) {

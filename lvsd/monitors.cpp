@@ -77,6 +77,9 @@ std::vector<Wanted> distinct_monitors(const config::Config& config) {
   std::vector<Wanted> wanted;
   Index seen;  // Ids are positions in `wanted`.
   for (const auto& [service_key, service] : active_services(config)) {
+    if (!config::is_checked(*service)) {
+      continue;
+    }
     for (const auto& [server_key, server] : active_servers(*service)) {
       const Monitor monitor = monitor_for(*service, *server);
       auto position = seen.find(monitor, is_same);

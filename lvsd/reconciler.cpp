@@ -507,12 +507,13 @@ void Reconciler::announce_monitors(const MonitorSet& before) {
   for (const auto& [key, service] : active_services(config_)) {
     for (const auto& [server_key, server] : active_servers(*service)) {
       const ServerId id{key, server_key};
-      if (before.monitor_of.contains(id)) {
+      const auto monitor = monitors_.monitor_of.find(id);
+      if (monitor == monitors_.monitor_of.end() || before.monitor_of.contains(id)) {
         continue;
       }
       log(event_of(
           Level::info, "monitor",
-          {{"server", to_string(id)}, {"monitor", std::to_string(monitors_.monitor_of.at(id))}},
+          {{"server", to_string(id)}, {"monitor", std::to_string(monitor->second)}},
           "create_monitor for " + service->name + "/" + server->name + " running as pid " +
               std::to_string(*nanny_pid_)));
     }

@@ -51,6 +51,7 @@ const std::vector<CheckKind> kKinds = {
     {"udp", "A datagram and its answer.", {kSend, kExpect, kRegex}},
     {"ping", "An ICMP echo.", {}},
     {"agent", "A load and health agent on the server.", {{"port", "The agent's port."}}},
+    {kNoCheck, "No check: a server counts as up as long as it is configured.", {}},
 };
 
 const CheckKind* find_kind(const std::string& name) {

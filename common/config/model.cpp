@@ -46,6 +46,11 @@ Check effective_check(const VirtualService& service) {
   return TcpConnect{};
 }
 
+bool is_checked(const VirtualService& service) {
+  const auto* named = service.check ? std::get_if<NamedCheck>(&*service.check) : nullptr;
+  return named == nullptr || named->kind != kNoCheck;
+}
+
 int effective_rise(const VirtualService& service) {
   if (service.rise) {
     return *service.rise;

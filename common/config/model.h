@@ -79,7 +79,8 @@ struct ScriptCheck {
   bool legacy = false;  // script_legacy: a script that times out or fails counts as up.
   bool operator==(const ScriptCheck&) const = default;
 };
-// Known by name and options, not yet run: dns, smtp, ftp, udp, ping, agent.
+// Known by name and options: dns, smtp, ftp, udp, ping, agent; and none, which no monitor gets.
+constexpr const char* kNoCheck = "none";
 struct NamedCheck {
   std::string kind;
   std::vector<std::pair<std::string, std::string>> options;
@@ -197,6 +198,8 @@ struct Config {
 // The check that a service's servers get: `check`, else send_program, send/expect, Piranha's
 // built-in HTTP probe for port 80 without any of them, else a TCP connect.
 Check effective_check(const VirtualService& service);
+// False with `check = none`: no monitor, the servers count as up.
+bool is_checked(const VirtualService& service);
 // rise, else reentry / pause, at least 1 (Piranha counts reentry in check periods).
 int effective_rise(const VirtualService& service);
 Duration effective_interval(const VirtualService& service);  // interval, else timeout

@@ -43,12 +43,15 @@ Servers read_servers(Plane& plane, const ipvs::Table& wanted) {
 }
 
 json::object server_json(const Reconciler& reconciler, const ServerId& id,
-                         const Placement& placement, const Servers& servers, TimePoint now) {
+                         const Placement& placement, const Servers& servers, bool is_checked,
+                         TimePoint now) {
   json::object server{{"name", placement.server_name},
                       {"address", ipvs::to_string(id.server)},
                       {"standing", to_string(placement.standing)},
                       {"health", "unknown"}};
-  if (const auto* heard = reconciler.verdict_of(id)) {
+  if (!is_checked) {
+    server["health"] = "unchecked";
+  } else if (const auto* heard = reconciler.verdict_of(id)) {
     server["health"] = to_word(heard->verdict.health);
     server["reason"] = heard->verdict.reason;
     server["latency_us"] = heard->verdict.latency / std::chrono::microseconds{1};
@@ -73,10 +76,12 @@ json::array services_json(const Reconciler& reconciler, Plane& plane, TimePoint 
   json::array services;
   for (const auto& [key, configured] : active_services(reconciler.config())) {
     const ipvs::Service settings = service_settings(*configured);
+    const bool is_checked = config::is_checked(*configured);
     json::array lines;
     for (auto placed = wanted.placements.lower_bound(ServerId{key, {}});
          placed != wanted.placements.end() && placed->first.service == key; ++placed) {
-      lines.push_back(server_json(reconciler, placed->first, placed->second, servers, now));
+      lines.push_back(
+          server_json(reconciler, placed->first, placed->second, servers, is_checked, now));
     }
     services.push_back(json::object{{"service", ipvs::to_string(key)},
                                     {"name", configured->name},

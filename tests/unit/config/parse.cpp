@@ -245,6 +245,8 @@ TEST(Checks, AreNamedAndTakeOptions) {
             Check(ScriptCheck{"/bin/check %h", ""}));
   EXPECT_EQ(good_service("check = dns name=example.com\n").check,
             Check(NamedCheck{"dns", {{"name", "example.com"}}}));
+  EXPECT_FALSE(is_checked(good_service("check = none\n")));
+  EXPECT_TRUE(is_checked(good_service("check = tcp\n")));
 }
 
 TEST(Checks, WithoutOneTheOldKeysDecide) {

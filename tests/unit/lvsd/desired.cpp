@@ -61,6 +61,13 @@ TEST(Desired, UnknownServerIsNotAdded) {
   EXPECT_THAT(web_servers(desired(with({web(2)}), {}, {})), IsEmpty());
 }
 
+TEST(Desired, ServerThatIsNotCheckedIsUp) {
+  auto service = web(1);
+  service.check = config::NamedCheck{config::kNoCheck, {}};
+  const auto table = desired(with({service}), {}, {}).table;
+  EXPECT_EQ(table.at(web_key()).dests.at(server_at(1)).weight, 1);
+}
+
 TEST(Desired, UnknownServerKeepsItsPlaceAndWeight) {
   ipvs::Table actual;
   actual[web_key()].dests[server_at(2)] = masq(0);

@@ -48,6 +48,12 @@ TEST(Monitors, MarkServiceIsProbedOnTheServersPort) {
   EXPECT_EQ(monitors_for(with({service}), {}).monitors.at(1).target.port, 80);
 }
 
+TEST(Monitors, ServiceWithoutACheckHasNone) {
+  auto service = web_on(80, 2);
+  service.check = config::NamedCheck{config::kNoCheck, {}};
+  EXPECT_TRUE(monitors_for(with({service}), {}).monitors.empty());
+}
+
 TEST(Monitors, KeepTheirIdsAcrossAReload) {
   const auto before = monitors_for(with({web(3)}), {});
   auto smaller = web(3);
