@@ -24,8 +24,9 @@ namespace {
 
 constexpr uint32_t kConnectionsMin = 1024;
 constexpr uint32_t kConnectionsMax = 1 << 24;
-constexpr auto kTick = 1s;      // Sweep, trash, rates.
-constexpr auto kSettle = 10ms;  // A burst of link and filter events is looked at once.
+constexpr auto kTick = 1s;                 // Sweep, trash, rates.
+constexpr bool kMarkedOnAnyDevice = true;  // A mark does not tell where its packets come in.
+constexpr auto kSettle = 10ms;             // A burst of link and filter events is looked at once.
 constexpr uint64_t kSecondNs = 1'000'000'000;
 
 template <typename... F>
@@ -115,10 +116,13 @@ class Core::Impl {
  private:
   // --- commands ---
 
-  Result<ipvs::Reply> apply(Result<Changes> changes) {
+  // `devices`: where packets of what is new will come and go. They are attached before the maps are
+  // written, or the answer to the very first packet would miss us.
+  Result<ipvs::Reply> apply(Result<Changes> changes, const std::set<std::string>& devices = {}) {
     if (!changes) {
       return changes.error();
     }
+    attach_also(devices);
     if (auto ok = state_.write(*changes, Clock::now()); !ok) {
       return ok.error();
     }
@@ -132,7 +136,10 @@ class Core::Impl {
   }
 
   Result<ipvs::Reply> execute(const ipvs::NewService& request) {
-    return apply(state_.table().new_service(request.key, request.service));
+    const auto* by_address = std::get_if<ipvs::AddressKey>(&request.key);
+    return apply(state_.table().new_service(request.key, request.service),
+                 by_address != nullptr ? devices_of({by_address->address}, false)
+                                       : devices_of({}, kMarkedOnAnyDevice));
   }
   Result<ipvs::Reply> execute(const ipvs::SetService& request) {
     return apply(state_.table().set_service(request.key, request.service, request.flags_mask));
@@ -141,7 +148,8 @@ class Core::Impl {
     return apply(state_.table().del_service(request.key, Clock::now()));
   }
   Result<ipvs::Reply> execute(const ipvs::NewDest& request) {
-    return apply(state_.table().new_dest(request.service, request.key, request.dest));
+    return apply(state_.table().new_dest(request.service, request.key, request.dest),
+                 devices_of({request.key.address}, false));
   }
   Result<ipvs::Reply> execute(const ipvs::SetDest& request) {
     return apply(state_.table().set_dest(request.service, request.key, request.dest));
@@ -273,7 +281,7 @@ class Core::Impl {
       if (const auto* by_address = std::get_if<ipvs::AddressKey>(&key)) {
         addresses.push_back(by_address->address);
       } else {
-        has_marks = true;  // The mark does not tell where its packets come in.
+        has_marks = kMarkedOnAnyDevice;
       }
       for (const auto& server : entry.servers) {
         addresses.push_back(server.key.address);
@@ -334,6 +342,23 @@ class Core::Impl {
     }
     attached_ = std::move(now);
     return first_error ? Result<Ok>(*first_error) : Result<Ok>(Ok{});
+  }
+
+  void attach_also(const std::set<std::string>& names) {
+    if (!options_.interfaces.empty()) {
+      return;
+    }
+    for (const auto& name : names) {
+      const auto index = static_cast<int>(::if_nametoindex(name.c_str()));
+      if (index == 0 || attached_.contains(name)) {
+        continue;
+      }
+      if (auto ok = attach(name, index, Hook::nic_ingress, true); !ok) {
+        log_(event(Level::error, "core-attach-failed", {{"error", ok.error().what}}));
+        continue;
+      }
+      attached_[name] = index;
+    }
   }
 
   // Devices on which an earlier process attached: theirs are replaced, not repaired.
