@@ -127,7 +127,12 @@ LVS_ASSERT(sizeof(struct lvs_stats) == 40);
 
 /* A service is one word: where its slice begins (high half) and the turn of its rr or wrr cycle
  * (low half). lvsd prepares a new slice beside the old and switches with one store; the scheduler
- * advances the turn by compare-and-swap, so a turn of the old slice never lands in the new one. */
+ * advances the turn by compare-and-swap, so a turn of the old slice never lands in the new one.
+ * LVS_TURN_UNTAKEN, until the first turn of a slice is taken: the list may change again before, and
+ * then wrr goes on at the weight of the turn that stands here, not at that of the turn before it.
+ */
+#define LVS_TURN_UNTAKEN 0x80000000U
+
 struct lvs_service {
   __u64 current; /* Slice 0 is never used: 0 means no service. */
   struct lvs_service_key key;

@@ -54,7 +54,7 @@ static __always_inline __u32 take_turn(struct lvs_service* service, __u32 offset
     if (current >> 32 != offset) {
       return choice.dest;
     }
-    const __u32 turn = (__u32)current;
+    const __u32 turn = (__u32)current & ~LVS_TURN_UNTAKEN;
     choice.turn = turn < slice->sequence ? turn : 0;
     choice.dest = NO_DEST;
     if (!look_at_turn(0, &choice)) {

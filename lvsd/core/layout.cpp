@@ -115,12 +115,14 @@ std::vector<lvs_slot> make_slice(const ServiceEntry& entry) {
 
 uint32_t turn_after(const ServiceEntry& before, uint32_t turn, const ServiceEntry& after) {
   if (before.service.scheduler != after.service.scheduler) {
-    return 0;
+    return LVS_TURN_UNTAKEN;
   }
+  const bool is_taken = (turn & LVS_TURN_UNTAKEN) == 0;
+  turn &= ~LVS_TURN_UNTAKEN;
   if (after.service.scheduler == "rr") {
     return rr_turn_after(weighted(before), turn, weighted(after));
   }
-  return wrr_turn_after(cycle_of(before), turn, cycle_of(after));
+  return wrr_turn_after(cycle_of(before), turn, is_taken, cycle_of(after)) | LVS_TURN_UNTAKEN;
 }
 
 uint32_t slice_length(const lvs_slice& header) {

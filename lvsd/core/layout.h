@@ -23,7 +23,7 @@ ipvs::ServiceKey from_map(const lvs_service_key& key);
 std::vector<Weighted> weighted(const ServiceEntry& entry);
 // Header, servers, turns: what is copied to the slots array.
 std::vector<lvs_slot> make_slice(const ServiceEntry& entry);
-// The turn at which `after` goes on when `before` had taken `turn` turns.
+// The turn at which `after` goes on when `before` stands at `turn`: both as in `lvs_service`.
 uint32_t turn_after(const ServiceEntry& before, uint32_t turn, const ServiceEntry& after);
 
 uint32_t slice_length(const lvs_slice& header);

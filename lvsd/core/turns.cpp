@@ -90,11 +90,12 @@ uint32_t rr_turn_after(const std::vector<Weighted>& before, uint32_t turn,
   return 0;
 }
 
-uint32_t wrr_turn_after(const Cycle& before, uint32_t turn, const Cycle& after) {
-  if (turn == 0 || turn > before.levels.size() || after.turns.empty()) {
+uint32_t wrr_turn_after(const Cycle& before, uint32_t turn, bool is_taken, const Cycle& after) {
+  const uint32_t current = is_taken ? turn - 1 : turn;
+  if (current >= before.levels.size() || after.turns.empty()) {
     return 0;
   }
-  int32_t level = before.levels[turn - 1];
+  int32_t level = before.levels[current];
   if (level > after.top) {
     level = after.top;
   } else if (after.step > 1) {

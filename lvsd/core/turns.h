@@ -35,6 +35,8 @@ Cycle wrr_cycle(const std::vector<Weighted>& servers, size_t turns_max);
 // new cycle.
 uint32_t rr_turn_after(const std::vector<Weighted>& before, uint32_t turn,
                        const std::vector<Weighted>& after);
-uint32_t wrr_turn_after(const Cycle& before, uint32_t turn, const Cycle& after);
+// Here it also counts whether the last of those turns was taken since the old cycle was laid out:
+// ip_vs keeps the current weight of that turn, else of the one that would have come next.
+uint32_t wrr_turn_after(const Cycle& before, uint32_t turn, bool is_taken, const Cycle& after);
 
 }  // namespace lvs::core

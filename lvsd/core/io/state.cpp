@@ -126,7 +126,7 @@ Result<Ok> State::write_service(const ipvs::ServiceKey& key, TimePoint now) {
   std::copy(slots.begin(), slots.end(), programs_.slots().begin() + *offset);
   auto& service = programs_.services()[entry->id];
   const auto old = slices_.find(key);
-  uint32_t turn = 0;
+  uint32_t turn = LVS_TURN_UNTAKEN;
   if (old != slices_.end()) {
     turn = turn_after(old->second.entry, static_cast<uint32_t>(load(service.current)), *entry);
     const auto length = make_slice(old->second.entry).size();

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <numeric>
 #include <random>
 
@@ -59,11 +60,25 @@ class KernelWrr {
   int level_ = 0, top_ = 0, step_ = 1;
 };
 
-uint32_t take(const Cycle& cycle, uint32_t& turn) {
-  const uint32_t at = turn < cycle.turns.size() ? turn : 0;
-  turn = at + 1;
-  return cycle.turns[at];
-}
+// What wrr_turn_after() asks for.
+struct Place {
+  Cycle cycle;
+  uint32_t turn = 0;
+  bool is_taken = false;
+
+  uint32_t take() {
+    const uint32_t at = turn < cycle.turns.size() ? turn : 0;
+    turn = at + 1;
+    is_taken = true;
+    return cycle.turns[at];
+  }
+  void change(const std::vector<Weighted>& servers) {
+    const Cycle changed = wrr_cycle(servers, 10'000);
+    turn = wrr_turn_after(cycle, turn, is_taken, changed);
+    is_taken = false;
+    cycle = changed;
+  }
+};
 
 TEST(Wrr, ThreeToOneInterleavesAsTheKernelDoes) {
   EXPECT_THAT(wrr_cycle({{7, 3}, {8, 1}}, 100).turns, ElementsAre(7, 7, 7, 8));
@@ -83,21 +98,27 @@ TEST(Wrr, FollowsTheKernelThroughRandomTablesAndChanges) {
       made[0].weight += 1;
       return made;
     };
-    const auto first = servers();
-    KernelWrr kernel(first);
-    Cycle cycle = wrr_cycle(first, 10'000);
-    uint32_t turn = 0;
-    for (int change = 0; change < 4; ++change) {
-      for (uint32_t i = 0, picks = 1 + random() % 30; i < picks; ++i) {
-        ASSERT_EQ(take(cycle, turn), kernel.next()) << "round " << round << " change " << change;
-      }
+    KernelWrr kernel({});
+    Place ours;
+    for (int change = 0; change < 6; ++change) {
       const auto next = servers();
-      const Cycle changed = wrr_cycle(next, 10'000);
-      turn = wrr_turn_after(cycle, turn, changed);
-      cycle = changed;
+      ours.change(next);
       kernel.change(next);
+      for (uint32_t i = 0, picks = random() % 30; i < picks; ++i) {
+        ASSERT_EQ(ours.take(), kernel.next()) << "round " << round << " change " << change;
+      }
     }
   }
+}
+
+TEST(Wrr, ServersAddedOneByOneBeforeTheFirstTurnBeginAtTheFirstOnesWeight) {
+  Place ours;
+  ours.change({{1, 1}});
+  ours.change({{2, 2}, {1, 1}});
+  ours.change({{3, 4}, {2, 2}, {1, 1}});
+  std::vector<uint32_t> turns(10);
+  std::generate(turns.begin(), turns.end(), [&] { return ours.take(); });
+  EXPECT_THAT(turns, ElementsAre(3, 2, 1, 3, 3, 3, 2, 3, 2, 1)) << "as ip_vs does";
 }
 
 TEST(Wrr, HugeWeightsAreScaledIntoTheLimit) {
