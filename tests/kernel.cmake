@@ -20,4 +20,19 @@ lvs_kernel_test(plan "'$<TARGET_FILE:kernel_plan>' 1000")
 lvs_kernel_test(lvsd "kernel/lvsd.py '$<TARGET_FILE_DIR:lvsd>'")
 lvs_kernel_test(failures "kernel/failures.py '$<TARGET_FILE_DIR:lvsd>'")
 
+# One topic a test, each way: both programs on the kernel's ip_vs, and natively the embedded core.
+foreach(topic scheduling persistence)
+  file(GLOB transcripts CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} kernel/transcripts/${topic}/*.txt)
+  list(JOIN transcripts " " transcripts)
+  foreach(way ipvsadm lvsadm)
+    lvs_kernel_test(scenarios.${topic}.${way}
+      "kernel/scenario.py --as ${way} --binaries '$<TARGET_FILE_DIR:lvsadm>' ${transcripts}")
+  endforeach()
+  separate_arguments(transcripts)
+  add_test(NAME kernel.scenarios.${topic}.embedded
+    COMMAND kernel/scenario.py --as embedded --binaries $<TARGET_FILE_DIR:lvsadm> ${transcripts}
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+  list(APPEND kernel_tests kernel.scenarios.${topic}.embedded)
+endforeach()
+
 set_tests_properties(${kernel_tests} PROPERTIES LABELS kernel TIMEOUT 180 PROCESSORS 1 SKIP_RETURN_CODE 77)

@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+"""Plays transcripts (transcript.py tells what they are) and compares what comes out with what they say.
+
+usage: scenario.py --as WAY [--as WAY ...] [--binaries FOLDER] [--rewrite FOLDER] TRANSCRIPT...
+
+A WAY is `ipvsadm`, `lvsadm` (both on the kernel's ip_vs, so inside a kernel that has it) or `embedded` (lvsadm and
+`lvsd --core`, on any kernel). With --rewrite, transcripts are written anew to FOLDER with what comes out.
+
+The steps, apart from ipvsadm:
+  connect ADDRESS:PORT [times N] [from ADDRESS[:PORT]]     one TCP connection, or N; they stay open
+  ask ADDRESS:PORT [times N] [from ADDRESS[:PORT]] [bytes N]   datagrams, each from a port of its own
+  send BYTES on WHICH                    to the server and back
+  finish WHICH [by server]               FIN;  WHICH: a real server, a client port, or `all`
+  reset WHICH [by server]                RST
+  sysctl NAME=VALUE                      on the director
+  wait SECONDS                           time that the story needs, as timeouts do
+  NODE: ip ... | iptables ...            on client, director, rs1 .. rs4, or `servers`: all of them
+"""
+import argparse
+import difflib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+from inside import IPVSADM, execute
+from network import SERVERS, Network
+from traffic import PATIENCE_S, SILENCE_S, Traffic
+from transcript import Transcript, rounded, same
+
+WAYS = ("ipvsadm", "lvsadm", "embedded")
+# Counters lag up to two seconds behind (the kernel's estimator), closing connections less.
+SETTLES_S, LAGS_S, SETTLED_S = 8.0, 4.5, 0.5
+START_S = 60.0
+PAUSE_S = 0.05
+HEADER = "IP Virtual Server version"
+CONNECTIONS = "IPVS connection entries"
+
+
+class Wrong(Exception):
+    """A transcript that cannot be played."""
+
+
+class EmbeddedCore:
+    """`lvsd --core` on the director."""
+
+    def __init__(self, binaries, director):
+        self.log = tempfile.TemporaryFile(mode="w+", encoding="utf-8")
+        with director:
+            self.process = subprocess.Popen([f"{binaries}/lvsd", "--core", "-n"], stdin=subprocess.DEVNULL,
+                                            stdout=self.log, stderr=self.log)
+        end = time.monotonic() + START_S
+        while "core-ready" not in self.said():
+            if self.process.poll() is not None or time.monotonic() > end:
+                self.stop()
+                raise Wrong(f"lvsd --core does not start:\n{self.said()}")
+            time.sleep(PAUSE_S)
+
+    def said(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(timeout=START_S)
+
+
+def admin_output(status, output, error):
+    lines = [line.rstrip() for line in (output + error).splitlines() if not line.startswith(HEADER)]
+    if lines and lines[0] == CONNECTIONS:
+        lines[2:] = sorted(lines[2:])
+    return lines + ([f"status {status}"] if status else [])
+
+
+class Stage:
+    """One transcript, one way: a network of its own, a core."""
+
+    def __init__(self, way, binaries):
+        self.network = Network()
+        self.traffic = Traffic(self.network)
+        self.core = EmbeddedCore(binaries, self.network["director"]) if way == "embedded" else None
+        self.program = {"ipvsadm": [IPVSADM], "lvsadm": [f"{binaries}/lvsadm", "--core", "kernel"],
+                        "embedded": [f"{binaries}/lvsadm", "--core", "embedded"]}[way]
+
+    def close(self):
+        self.traffic.close()
+        if self.core:
+            self.core.stop()
+        self.network.close()
+
+    def play(self, step, expected, is_new):
+        """What comes out. What can be looked at again is, until it is as expected."""
+        words = shlex.split(step.command)
+        is_look = words[0] == "ipvsadm" and words[1] in ("-L", "-S")
+        if is_look and is_new:
+            time.sleep(LAGS_S if "--stats" in words else SETTLED_S)
+        end = time.monotonic() + (0 if is_new else SETTLES_S)
+        while True:
+            got = self.act(words, "\n".join([*step.given, ""]), expected)
+            if not is_look or same(expected, got) or time.monotonic() > end:
+                return got
+            time.sleep(PAUSE_S)
+
+    def act(self, words, given, expected):
+        verb, *rest = words
+        if verb == "ipvsadm":
+            return admin_output(*self.network["director"].run(self.program, rest, given))
+        if verb.endswith(":"):
+            return self.on_node(verb[:-1], rest)
+        if verb == "sysctl":
+            name, _, value = rest[0].partition("=")
+            self.network["director"].sysctl(name, value)
+            return []
+        if verb == "wait":
+            time.sleep(float(rest[0]))
+            return []
+        if verb in ("connect", "ask"):
+            return self.send_new(verb, rest, expected)
+        if verb == "send":
+            return [self.traffic.send(rest[2], int(rest[0]))]
+        if verb in ("finish", "reset"):
+            getattr(self.traffic, verb)(rest[0], rest[1:] == ["by", "server"])
+            return []
+        raise Wrong(f"no step {verb}")
+
+    def on_node(self, name, words):
+        program = {"iptables": "iptables-legacy" if is_user_mode_kernel() else "iptables"}.get(words[0], words[0])
+        lines = []
+        for one in SERVERS if name == "servers" else (name,):
+            lines += admin_output(*self.network[one].run([program], words[1:]))
+        return lines
+
+    def send_new(self, verb, words, expected):
+        options = dict(zip(words[1::2], words[2::2]))
+        source = options.pop("from", "")
+        times, size = int(options.pop("times", 1)), int(options.pop("bytes", 10))
+        if options:
+            raise Wrong(f"{verb}: what is {' '.join(options)}?")
+        wanted = " ".join(expected).split()
+        words_out = []
+        for n in range(times):
+            patience_s = SILENCE_S if wanted[n:n + 1] == ["timeout"] else PATIENCE_S
+            words_out.append(self.traffic.connect(words[0], source, patience_s) if verb == "connect"
+                             else self.traffic.ask(words[0], source, size, patience_s))
+        return [" ".join(words_out)]
+
+
+def is_user_mode_kernel():
+    with open("/proc/cpuinfo", encoding="ascii") as file:
+        return "User Mode Linux" in file.read()
+
+
+def play(transcript, way, binaries, rewrite):
+    """The complaint, or nothing. With `rewrite` the transcript takes what comes out."""
+    stage = Stage(way, binaries)
+    try:
+        for step in transcript.steps:
+            expected = step.expected_of(way)
+            try:
+                got = stage.play(step, expected, rewrite and not expected)
+            except Exception as error:  # Named with its line, whatever it is.
+                return f"{transcript.path}:{step.line}: as {way}: {step.command}\n{traceback.format_exc()}{error}"
+            if same(expected, got):
+                continue
+            if not rewrite:
+                difference = "\n".join(difflib.unified_diff(expected, got, "as written", "came out", lineterm=""))
+                return f"{transcript.path}:{step.line}: as {way}: {step.command}\n{difference}"
+            if way == "ipvsadm":
+                step.expected[:] = rounded(got)
+            else:
+                step.others[way] = ("UNEXPLAINED", rounded(got))
+        return None
+    finally:
+        stage.close()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--as", dest="ways", action="append", choices=WAYS, required=True)
+    parser.add_argument("--binaries", default="build/dev/bin")
+    parser.add_argument("--rewrite")
+    parser.add_argument("transcripts", nargs="+")
+    options = parser.parse_args()
+    started, complaints, played = time.monotonic(), [], dict.fromkeys(options.ways, 0)
+    for path in options.transcripts:
+        transcript = Transcript(path)
+        for way in options.ways:
+            if way == "embedded" and transcript.only_ip_vs:
+                continue
+            complaint = play(transcript, way, options.binaries, options.rewrite)
+            if complaint:
+                complaints.append(complaint)
+                print(complaint, flush=True)
+            played[way] += 1
+        if options.rewrite:
+            with open(os.path.join(options.rewrite, os.path.basename(path)), "w", encoding="utf-8") as file:
+                file.write(transcript.text())
+    counts = ", ".join(f"{count} as {way}" for way, count in played.items())
+    print(f"scenarios: {counts}, {len(complaints)} not as written, {time.monotonic() - started:.0f} s")
+    sys.exit(1 if complaints else 0)
+
+
+main()
