@@ -503,7 +503,10 @@ Result<Ok> Core::remove() {
     }
   };
   // The chain first: what it would still copy belongs to the stack from now on.
-  note(Nft().run(chain_removal()));
+  if (auto removed = Nft().run(chain_removal());
+      !removed && removed.error().code != EPROTONOSUPPORT) {  // A kernel that can have no chain.
+    note(removed);
+  }
   for (const auto& device : devices()) {
     if (!attached_program(device.index, Hook::nic_ingress)) {
       continue;

@@ -1,4 +1,6 @@
 // libnftables in process: runs a script as one transaction. The only file that knows the library.
+// In a kernel without netfilter's netlink the library would end the process; here it is an error,
+// EPROTONOSUPPORT.
 #pragma once
 
 #include <memory>
@@ -12,14 +14,14 @@ namespace lvs::core {
 
 class Nft {
  public:
-  Nft();
+  Nft() = default;
   ~Nft();
   Nft(const Nft&) = delete;
   Nft& operator=(const Nft&) = delete;
   Result<Ok> run(const std::string& script);
 
  private:
-  nft_ctx* context_;
+  nft_ctx* context_ = nullptr;  // Made when it is first needed.
 };
 
 }  // namespace lvs::core
