@@ -61,6 +61,9 @@ struct Desired {
   std::map<ServerId, Placement> placements;  // Also of servers that are not in the table.
   std::vector<std::string>
       skipped;  // "virtual web2 (line 40): TCP 192.0.2.1:80 is defined by web already"
+  // Services that wait for this director to be active, and the address that makes them
+  // (held_back.h).
+  std::map<ipvs::ServiceKey, Address> held_back;
 };
 
 Family family_of(const config::VirtualService& service);

@@ -14,6 +14,18 @@ std::string scheduler_of(const ipvs::Request& request) {
   return edited != nullptr ? edited->service.scheduler : "";
 }
 
+std::string daemon_advice(const ipvs::SyncDaemon& daemon, int code) {
+  if (code == ENODEV) {
+    return "there is no device " + daemon.interface + ": see syncd_iface";
+  }
+  if (code == EEXIST) {
+    const char* role = daemon.role == ipvs::DaemonRole::master ? "master" : "backup";
+    return std::string("one that is not lvsd's runs as ") + role +
+           ": stop it with \"lvsadm --core kernel --stop-daemon " + role + "\"";
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string kernel_advice(const ipvs::Request& request, int code) {
@@ -24,6 +36,9 @@ std::string kernel_advice(const ipvs::Request& request, int code) {
   if (code == ENOENT && !scheduler.empty()) {
     return "the kernel has no scheduler " + scheduler +
            ", or it is not loaded: load it with \"modprobe ip_vs_" + scheduler + "\"";
+  }
+  if (const auto* begun = std::get_if<ipvs::NewDaemon>(&request)) {
+    return daemon_advice(begun->daemon, code);
   }
   return "";
 }

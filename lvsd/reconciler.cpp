@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "lvsd/held_back.h"
+
 namespace lvs::lvsd {
 namespace {
 
@@ -28,8 +30,19 @@ std::string milliseconds(Duration d) {
   return std::to_string(to_ms(d).count());
 }
 
-ipvs::Timeouts timeouts_of(const config::Config& config) {
-  return {config.tcp_timeout, config.tcpfin_timeout, config.udp_timeout};
+// What is asked for and otherwise; 0: nothing to change.
+ipvs::Timeouts changed_timeouts(const config::Config& config, const ipvs::Timeouts& actual) {
+  const auto change = [](uint32_t wanted, uint32_t held) {
+    return wanted == held ? uint32_t{0} : wanted;
+  };
+  return {change(config.tcp_timeout, actual.tcp), change(config.tcpfin_timeout, actual.tcp_fin),
+          change(config.udp_timeout, actual.udp)};
+}
+
+void take_timeouts(const ipvs::Timeouts& given, ipvs::Timeouts& held) {
+  held.tcp = given.tcp != 0 ? given.tcp : held.tcp;
+  held.tcp_fin = given.tcp_fin != 0 ? given.tcp_fin : held.tcp_fin;
+  held.udp = given.udp != 0 ? given.udp : held.udp;
 }
 
 std::string client_monitor_of(const config::Config& config) {
@@ -246,10 +259,13 @@ void Reconciler::on(const TableRead& event) {
   expects_surprise_ = false;
   actual_ = snapshot.table;
   connections_ = snapshot.connections;
+  timeouts_ = snapshot.timeouts;
+  daemons_ = snapshot.daemons;
+  own_addresses_ = snapshot.own_addresses;
   end_draining(snapshot);
   read_at_ = now_ + (draining_.empty() ? kDriftCheck : kDrainCheck);
   if (is_first) {
-    const Desired kept = desired(config_, {}, *actual_, {});
+    const Desired kept = desired_for(config_, {}, {});
     adopted_ = !actual_->empty() && kept.table == restricted_to(*actual_, keys_of(kept.table));
     due_at_ = now_;
     return;
@@ -263,15 +279,18 @@ void Reconciler::note_unreadable(const Error& error) {
     log(event_of(Level::error, "core-unreadable", {{"error", error.what}}));
   }
   core_error_ = error.what;
+  if (config_.core == config::CoreKind::kernel) {
+    set_armed(false);
+  }
 }
 
 void Reconciler::note_drift(const ipvs::Table& read) {
-  const ipvs::Table ours = restricted_to(read, owned_);
-  const ipvs::Table believed = restricted_to(*actual_, owned_);
+  const ipvs::Table ours = restricted_to(read, owned_.services);
+  const ipvs::Table believed = restricted_to(*actual_, owned_.services);
   if (ours == believed) {
     return;
   }
-  const auto repair = plan(ours, believed, owned_);
+  const auto repair = plan(ours, believed, owned_.services);
   drifts_ += 1;
   repairs_ += repair.size();
   log(event_of(Level::warning, "drift",
@@ -304,14 +323,17 @@ const Reconciler::HeardVerdict* Reconciler::verdict_of(const ServerId& id) const
 
 std::vector<ipvs::Request> Reconciler::pending() const {
   std::vector<ipvs::Request> ops;
-  const ipvs::Timeouts timeouts = timeouts_of(config_);
-  if (timeouts != ipvs::Timeouts{} && timeouts != timeouts_set_) {
+  if (!actual_) {
+    return ops;
+  }
+  const ipvs::Timeouts timeouts = changed_timeouts(config_, timeouts_);
+  if (timeouts != ipvs::Timeouts{}) {
     ops.push_back(ipvs::SetConfig{timeouts});
   }
-  if (actual_) {
-    const auto changes = plan(*actual_, desired_.table, owned_);
-    ops.insert(ops.end(), changes.begin(), changes.end());
-  }
+  const auto changes = plan(*actual_, desired_.table, owned_.services);
+  ops.insert(ops.end(), changes.begin(), changes.end());
+  const auto daemons = plan_daemons(daemons_, owned_.daemons, config_, role_);
+  ops.insert(ops.end(), daemons.begin(), daemons.end());
   return ops;
 }
 
@@ -319,8 +341,15 @@ std::vector<ipvs::Request> Reconciler::plan_for(const config::Config& config) co
   if (!actual_) {
     return {};
   }
-  const Desired wanted = desired(config, verdicts(monitors_for(config, monitors_)), *actual_);
-  return plan(*actual_, wanted.table, owned_);
+  const Desired wanted = desired_for(config, verdicts(monitors_for(config, monitors_)), {});
+  return plan(*actual_, wanted.table, owned_.services);
+}
+
+Desired Reconciler::desired_for(const config::Config& config, const Verdicts& verdicts,
+                                const std::set<ServerId>& draining) const {
+  Desired wanted = desired(config, verdicts, *actual_, draining);
+  hold_back(config, own_addresses_, role_, *actual_, wanted);
+  return wanted;
 }
 
 void Reconciler::settle() {
@@ -332,7 +361,7 @@ void Reconciler::settle() {
   for (const auto& [id, until] : draining_) {
     draining.insert(id);
   }
-  Desired next = desired(config_, verdicts(monitors_), *actual_, draining);
+  Desired next = desired_for(config_, verdicts(monitors_), draining);
   if (next.skipped != desired_.skipped) {
     for (const auto& skipped : next.skipped) {
       log(event_of(Level::warning, "service-skipped", {{"why", skipped}}));
@@ -345,32 +374,39 @@ void Reconciler::settle() {
   if (ops.empty()) {
     applied_once_ = true;
     disown_removed();
+    arm_kernel();
     return;
   }
-  std::set<ipvs::ServiceKey> owned = owned_;
-  owned.merge(keys_of(desired_.table));
-  own(owned);
+  Owned owned = owned_;
+  owned.services.merge(keys_of(desired_.table));
+  if (const auto daemon = wanted_daemon(config_, role_);
+      daemon &&
+      std::find(owned.daemons.begin(), owned.daemons.end(), *daemon) == owned.daemons.end()) {
+    owned.daemons.push_back(*daemon);
+  }
+  own(std::move(owned));
   applying_ = true;
   actions_.push_back(ApplyOps{std::move(ops)});
 }
 
-// Written before the operations: after a crash a service that we made is still known as ours.
-void Reconciler::own(const std::set<ipvs::ServiceKey>& keys) {
-  if (keys == owned_) {
+// Written before the operations: after a crash what we made is still known as ours.
+void Reconciler::own(Owned owned) {
+  if (owned == owned_) {
     return;
   }
-  owned_ = keys;
+  owned_ = std::move(owned);
   actions_.push_back(SaveOwned{owned_});
 }
 
 void Reconciler::disown_removed() {
-  std::set<ipvs::ServiceKey> kept = keys_of(desired_.table);
-  for (const auto& key : owned_) {
+  Owned kept{keys_of(desired_.table), owned_.daemons};
+  for (const auto& key : owned_.services) {
     if (actual_->contains(key)) {
-      kept.insert(key);
+      kept.services.insert(key);
     }
   }
-  own(kept);
+  std::erase_if(kept.daemons, [&](const auto& daemon) { return !runs(daemon, daemons_); });
+  own(std::move(kept));
 }
 
 void Reconciler::on(const OpsDone& event) {
@@ -382,8 +418,9 @@ void Reconciler::on(const OpsDone& event) {
       continue;
     }
     apply_op(result.request, *actual_);
+    apply_daemon_op(result.request, daemons_);
     if (const auto* timeouts = std::get_if<ipvs::SetConfig>(&result.request)) {
-      timeouts_set_ = timeouts->timeouts;
+      take_timeouts(timeouts->timeouts, timeouts_);
     }
   }
   for (const auto& begun : retries_.note(event.results, now_)) {
@@ -432,9 +469,27 @@ void Reconciler::on(const RoleSaid& event) {
   if (role_ != event.active) {
     role_ = event.active;
     log(event_of(Level::notice, "role", {{"role", event.active ? "active" : "standby"}}));
+    due_at_ = now_;
+    if (!core_error_.empty()) {
+      read_at_ = now_;
+    }
   }
-  if (armed_ != event.active) {
+  if (armed_ != event.active && config_.core == config::CoreKind::embedded) {
     actions_.push_back(ArmCore{event.active});
+  }
+}
+
+// ip_vs has no switch: it is armed when all that the role asks for has been asked of it.
+void Reconciler::arm_kernel() {
+  if (config_.core == config::CoreKind::kernel && role_) {
+    set_armed(*role_);
+  }
+}
+
+void Reconciler::set_armed(bool armed) {
+  if (armed_ != armed) {
+    armed_ = armed;
+    log(event_of(Level::notice, armed_ ? "armed" : "disarmed", {}));
   }
 }
 
@@ -443,10 +498,7 @@ void Reconciler::on(const ArmDone& event) {
     log(event_of(Level::error, "arm-failed", {{"error", event.armed.error().what}}));
     return;
   }
-  if (armed_ != *event.armed) {
-    armed_ = *event.armed;
-    log(event_of(Level::notice, armed_ ? "armed" : "disarmed", {}));
-  }
+  set_armed(*event.armed);
 }
 
 bool Reconciler::wants_nanny() const {

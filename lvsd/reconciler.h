@@ -32,6 +32,7 @@
 #include "common/result.h"
 #include "lvsd/desired.h"
 #include "lvsd/monitors.h"
+#include "lvsd/owned.h"
 #include "lvsd/plan.h"
 #include "lvsd/retries.h"
 
@@ -49,17 +50,21 @@ constexpr Duration kNannyProven =
     std::chrono::seconds{10};  // After this long a restart begins at the first wait.
 static_assert(kGather < kNannyRestartFirst && kDrainCheck < kDriftCheck);
 
-// The core's table, with the connections that each server holds now.
+// The core's table with the connections that each server holds now, what else the core was told,
+// and the addresses of the director.
 struct Snapshot {
   ipvs::Table table;
   std::map<ServerId, uint32_t> connections;
+  ipvs::Timeouts timeouts;
+  SyncDaemons daemons;
+  std::set<Address> own_addresses;
 };
 
 // Events.
 struct Started {
   config::Config config;
-  std::set<ipvs::ServiceKey> owned;  // From the record of a former life.
-  bool armed = false;                // As the core was found.
+  Owned owned;         // From the record of a former life.
+  bool armed = false;  // As the core was found.
 };
 struct Configured {
   config::Config config;
@@ -104,7 +109,7 @@ struct ApplyOps {
   bool operator==(const ApplyOps&) const = default;
 };
 struct SaveOwned {
-  std::set<ipvs::ServiceKey> owned;
+  Owned owned;
   bool operator==(const SaveOwned&) const = default;
 };
 struct SetInterfaces {
@@ -160,7 +165,7 @@ class Reconciler {
   const Desired& wanted() const { return desired_; }
   const std::optional<ipvs::Table>& actual() const { return actual_; }
   const std::map<ServerId, uint32_t>& connections() const { return connections_; }
-  const std::set<ipvs::ServiceKey>& owned() const { return owned_; }
+  const SyncDaemons& daemons() const { return daemons_; }
   const Retries& retries() const { return retries_; }
   const HeardVerdict* verdict_of(const ServerId& id) const;
   std::vector<ipvs::Request> pending() const;  // What would be applied now.
@@ -202,8 +207,12 @@ class Reconciler {
   void note_unreadable(const Error& error);
   void note_drift(const ipvs::Table& read);
   void settle();
-  void own(const std::set<ipvs::ServiceKey>& keys);
+  Desired desired_for(const config::Config& config, const Verdicts& verdicts,
+                      const std::set<ServerId>& draining) const;
+  void own(Owned owned);
   void disown_removed();
+  void arm_kernel();
+  void set_armed(bool armed);
   bool wants_nanny() const;
   void keep_nanny();
   void announce_monitors(const MonitorSet& before);
@@ -221,13 +230,15 @@ class Reconciler {
   bool started_ = false;
   MonitorSet monitors_;
   std::map<MonitorId, HeardVerdict> verdicts_;
-  std::set<ipvs::ServiceKey> owned_;
+  Owned owned_;
   std::map<ServerId, TimePoint> draining_;  // Until when at most.
 
   std::optional<ipvs::Table> actual_;  // As we believe it; nothing: never read.
   std::map<ServerId, uint32_t> connections_;
+  ipvs::Timeouts timeouts_;
+  SyncDaemons daemons_;
+  std::set<Address> own_addresses_;
   Desired desired_;
-  ipvs::Timeouts timeouts_set_;
   Retries retries_;
   bool applying_ = false;
   bool reading_ = false;

@@ -13,6 +13,8 @@ struct TargetOf {
   OpTarget operator()(const ipvs::NewDest& op) const { return {op.service, op.key}; }
   OpTarget operator()(const ipvs::SetDest& op) const { return {op.service, op.key}; }
   OpTarget operator()(const ipvs::DelDest& op) const { return {op.service, op.key}; }
+  OpTarget operator()(const ipvs::NewDaemon& op) const { return {{}, {}, op.daemon.role}; }
+  OpTarget operator()(const ipvs::DelDaemon& op) const { return {{}, {}, op.role}; }
   template <typename Other>
   OpTarget operator()(const Other&) const {
     return {};

@@ -18,8 +18,10 @@ constexpr Duration kRetryFirst = std::chrono::milliseconds{200};
 constexpr Duration kRetryMax = std::chrono::seconds{30};
 
 struct OpTarget {
-  std::optional<ipvs::ServiceKey> service;  // Nothing: the core as a whole (time-outs).
+  std::optional<ipvs::ServiceKey>
+      service;  // Nothing: the core as a whole (time-outs, sync daemons).
   std::optional<ipvs::DestKey> server;
+  std::optional<ipvs::DaemonRole> daemon = {};
   auto operator<=>(const OpTarget&) const = default;
 };
 

@@ -1,10 +1,12 @@
 # lvsd apart from its core and its mark rules.
 lvs_test(unit/lvsd/desired lvs_lvsd)
+lvs_test(unit/lvsd/held_back lvs_lvsd)
 lvs_test(unit/lvsd/kernel_advice lvs_lvsd)
 lvs_test(unit/lvsd/monitors lvs_lvsd)
 lvs_test(unit/lvsd/options lvs_lvsd)
 lvs_test(unit/lvsd/plan lvs_lvsd)
 lvs_test(unit/lvsd/reconciler lvs_lvsd)
+lvs_test(unit/lvsd/sync_daemons lvs_lvsd)
 lvs_test(io/lvsd/ownership_record lvs_lvsd_io)
 
 # Real packets, real web servers, in network namespaces of its own. 77: skipped, with the reason.

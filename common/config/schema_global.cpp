@@ -30,21 +30,23 @@ Later<B> later_if_changed(T B::*member, std::string text) {
   };
 }
 
+// The kernel's ip_vs does it.
+Later<B> embedded_only(Later<B> later) {
+  return [later](const B& config, CoreKind core) {
+    return core == CoreKind::embedded ? later(config, core) : std::string();
+  };
+}
+
 std::string only_nat(const B& config, CoreKind core) {
   const bool works = core == CoreKind::kernel || config.network == ipvs::Forward::masq;
   return works ? "" : "the embedded core forwards by nat only";
 }
 
-// lvsd drives ip_vs, but has no word in it like the one that arms the embedded core.
-const char* const kRoleIsNotSaid =
-    "ip_vs is driven, but not told the role: it schedules on a standby too, and keeps its table "
-    "when pulse is stopped";
-
 const std::vector<Choice<ipvs::Forward>> kNetworks = {{"nat", ipvs::Forward::masq},
                                                       {"direct", ipvs::Forward::direct},
                                                       {"tunnel", ipvs::Forward::tunnel}};
 
-const char* const kNoSync = "connections are not synchronised";
+const char* const kNoSync = "the embedded core does not synchronise connections";
 const char* const kNoSharedDisk = "shared disks are not reserved";
 
 // Who the two directors are.
@@ -125,13 +127,13 @@ std::vector<Key<B>> behaviour_keys() {
            "1"}),
       key("syncdaemon", &B::syncdaemon, boolean(),
           {"0", "Whether the active director tells the other about its connections."},
-          later_if(&B::syncdaemon, true, kNoSync)),
+          embedded_only(later_if(&B::syncdaemon, true, kNoSync))),
       key("syncd_iface", &B::syncd_iface, word_text(),
           {"eth0", "The device of the connection synchronisation."},
-          later_if_changed(&B::syncd_iface, kNoSync)),
+          embedded_only(later_if_changed(&B::syncd_iface, kNoSync))),
       key("syncd_id", &B::syncd_id, integer<int>(0, 255),
           {"0", "The number that keeps several pairs on one network apart."},
-          later_if_changed(&B::syncd_id, kNoSync)),
+          embedded_only(later_if_changed(&B::syncd_id, kNoSync))),
       key("tcp_timeout", &B::tcp_timeout, integer<uint32_t>(0, kMostSeconds, "seconds"),
           {"0", "Life of an idle established TCP connection; 0: the core's own."}),
       key("tcpfin_timeout", &B::tcpfin_timeout, integer<uint32_t>(0, kMostSeconds, "seconds"),
@@ -154,8 +156,7 @@ std::vector<Key<B>> new_keys() {
   return {
       key("core", &B::core,
           choice<CoreKind>({{"embedded", CoreKind::embedded}, {"kernel", CoreKind::kernel}}),
-          {"embedded", "The data plane: the embedded eBPF core, or the kernel's ip_vs.", "", kNew},
-          later_if(&B::core, CoreKind::kernel, kRoleIsNotSaid)),
+          {"embedded", "The data plane: the embedded eBPF core, or the kernel's ip_vs.", "", kNew}),
       key("first_packet", &B::first_packet,
           choice<FirstPacket>({{"stack", FirstPacket::stack}, {"express", FirstPacket::express}}),
           {"stack",

@@ -13,6 +13,7 @@
 #include "common/io/log_sink.h"
 #include "common/io/run_dir.h"
 #include "lvsd/core_mode.h"
+#include "lvsd/io/kernel_removal.h"
 #include "lvsd/io/load_config.h"
 #include "lvsd/io/ownership_record.h"
 #include "lvsd/io/shell.h"
@@ -47,7 +48,7 @@ class Lvsd {
     shell_.drive_with(driver_);
   }
 
-  void start(const LoadedConfig& loaded, std::set<ipvs::ServiceKey> owned) {
+  void start(const LoadedConfig& loaded, Owned owned) {
     remember(loaded);
     driver_.feed(Started{loaded.config, std::move(owned), plane_.armed()});
   }
@@ -166,9 +167,10 @@ Result<int> serve(const Options& options, const LoadedConfig& loaded,
     return plane.error();
   }
   const auto pid_file = lvs::io::PidFile::create(kPidFile);
-  Lvsd lvsd(io, **plane, {*dir, options.log_to_stderr, options.verbose}, options.config_file);
+  Lvsd lvsd(io, **plane, {*dir, loaded.config.core, options.log_to_stderr, options.verbose},
+            options.config_file);
   running = &lvsd;
-  lvsd.start(loaded, load_owned(*dir));
+  lvsd.start(loaded, load_owned(*dir, loaded.config.core));
   if (!options.standby) {
     lvsd.take_role(true);
   }
@@ -254,18 +256,24 @@ int run_core(const Options& options) {
   return core::run_core_mode(core_options(options));
 }
 
+// Whatever fails, the rest is still taken away.
 int run_core_remove(const Options& options) {
-  const int status = core::run_core_mode(core_options(options));
+  int status = core::run_core_mode(core_options(options));
   const auto dir = lvs::io::run_dir();
-  if (status != EXIT_SUCCESS || !dir) {
+  if (!dir) {
+    say(dir.error().what);
     return EXIT_FAILURE;
   }
-  forget_owned(*dir);
-  if (auto restored = restore_sysctls(*dir); !restored) {
-    say(restored.error().what);
-    return EXIT_FAILURE;
+  if (status == EXIT_SUCCESS) {
+    forget_owned(*dir, config::CoreKind::embedded);
   }
-  return EXIT_SUCCESS;
+  for (const auto& done : {remove_from_kernel(*dir), restore_sysctls(*dir)}) {
+    if (!done) {
+      say(done.error().what);
+      status = EXIT_FAILURE;
+    }
+  }
+  return status;
 }
 
 }  // namespace lvs::lvsd::io

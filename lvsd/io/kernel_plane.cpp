@@ -9,7 +9,7 @@
 namespace lvs::lvsd::io {
 namespace {
 
-// ip_vs schedules whatever its table holds: there is nothing to arm, and it attaches to no device.
+// ip_vs schedules whatever its table holds: there is no switch, and it attaches to no device.
 class KernelPlane : public Plane {
  public:
   Result<ipvs::Reply> call(const ipvs::Request& request) override {
@@ -25,7 +25,7 @@ class KernelPlane : public Plane {
     return reply ? std::move(reply) : advised(request, reply.error());
   }
 
-  bool armed() const override { return true; }
+  bool armed() const override { return false; }
   Result<Ok> set_armed(bool) override { return Ok{}; }
   Result<Ok> set_interfaces(const std::vector<std::string>&) override { return Ok{}; }
   const char* kind() const override { return "kernel"; }

@@ -12,7 +12,9 @@
 namespace lvs::lvsd::io {
 namespace {
 
-constexpr const char* kOwnedFile = "/services";
+std::string record_file(const std::string& dir, config::CoreKind core) {
+  return dir + (core == config::CoreKind::kernel ? "/ip_vs" : "/services");
+}
 
 struct ProtocolWord {
   ipvs::Protocol protocol;
@@ -60,33 +62,58 @@ std::optional<ipvs::ServiceKey> from_record(const std::string& line) {
   return std::nullopt;
 }
 
+constexpr const char* kDaemonWord = "daemon";
+
+std::string to_record(const ipvs::SyncDaemon& daemon) {
+  const char* role = daemon.role == ipvs::DaemonRole::master ? "master" : "backup";
+  return std::string(kDaemonWord) + " " + role + " " + daemon.interface + " " +
+         std::to_string(daemon.sync_id);
+}
+
+std::optional<ipvs::SyncDaemon> daemon_from_record(const std::string& line) {
+  std::istringstream words(line);
+  std::string kind, role;
+  ipvs::SyncDaemon daemon;
+  if (!(words >> kind >> role >> daemon.interface >> daemon.sync_id) || kind != kDaemonWord ||
+      (role != "master" && role != "backup")) {
+    return std::nullopt;
+  }
+  daemon.role = role == "master" ? ipvs::DaemonRole::master : ipvs::DaemonRole::backup;
+  return daemon;
+}
+
 }  // namespace
 
-std::set<ipvs::ServiceKey> load_owned(const std::string& dir) {
-  std::set<ipvs::ServiceKey> owned;
-  const auto text = lvs::io::read_file(dir + kOwnedFile);
+Owned load_owned(const std::string& dir, config::CoreKind core) {
+  Owned owned;
+  const auto text = lvs::io::read_file(record_file(dir, core));
   if (!text) {
     return owned;
   }
   std::istringstream lines(*text);
   for (std::string line; std::getline(lines, line);) {
     if (const auto key = from_record(line)) {
-      owned.insert(*key);
+      owned.services.insert(*key);
+    } else if (const auto daemon = daemon_from_record(line)) {
+      owned.daemons.push_back(*daemon);
     }
   }
   return owned;
 }
 
-Result<Ok> save_owned(const std::string& dir, const std::set<ipvs::ServiceKey>& owned) {
+Result<Ok> save_owned(const std::string& dir, config::CoreKind core, const Owned& owned) {
   std::string text;
-  for (const auto& key : owned) {
+  for (const auto& key : owned.services) {
     text += to_record(key) + "\n";
   }
-  return lvs::io::write_file_atomically(dir + kOwnedFile, text, 0600);
+  for (const auto& daemon : owned.daemons) {
+    text += to_record(daemon) + "\n";
+  }
+  return lvs::io::write_file_atomically(record_file(dir, core), text, 0600);
 }
 
-void forget_owned(const std::string& dir) {
-  ::unlink((dir + kOwnedFile).c_str());
+void forget_owned(const std::string& dir, config::CoreKind core) {
+  ::unlink(record_file(dir, core).c_str());
 }
 
 }  // namespace lvs::lvsd::io

@@ -59,7 +59,8 @@ int run_plan(const Options& options) {
   for (const auto& skipped : wanted.skipped) {
     std::fprintf(stderr, "lvsd: skipped: %s\n", skipped.c_str());
   }
-  for (const auto& op : plan(*actual, wanted.table, load_owned(*dir))) {
+  for (const auto& op :
+       plan(*actual, wanted.table, load_owned(*dir, loaded->config.core).services)) {
     std::printf("%s\n", ipvs::to_string(op).c_str());
   }
   return EXIT_SUCCESS;

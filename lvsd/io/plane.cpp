@@ -72,17 +72,7 @@ ipvs::Service as_configured(ipvs::Service service) {
   return service;
 }
 
-}  // namespace
-
-Result<std::unique_ptr<Plane>> open_plane(boost::asio::io_context& io,
-                                          const config::Config& config) {
-  if (config.core == config::CoreKind::kernel) {
-    return kernel_plane();
-  }
-  return open_embedded(io, config);
-}
-
-Result<Snapshot> read_snapshot(const ipvs::Handler& core) {
+Result<Snapshot> read_table(const ipvs::Handler& core) {
   const auto services = core(ipvs::GetServices{});
   if (!services) {
     return services.error().in("read the services");
@@ -100,6 +90,34 @@ Result<Snapshot> read_snapshot(const ipvs::Handler& core) {
       snapshot.connections[{service.key, dest.key}] = dest.active + dest.inactive;
     }
   }
+  return snapshot;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Plane>> open_plane(boost::asio::io_context& io,
+                                          const config::Config& config) {
+  if (config.core == config::CoreKind::kernel) {
+    return kernel_plane();
+  }
+  return open_embedded(io, config);
+}
+
+Result<Snapshot> read_snapshot(const ipvs::Handler& core) {
+  auto snapshot = read_table(core);
+  if (!snapshot) {
+    return snapshot;
+  }
+  const auto timeouts = core(ipvs::GetConfig{});
+  if (!timeouts) {
+    return timeouts.error().in("read the time-outs");
+  }
+  const auto daemons = core(ipvs::GetDaemons{});
+  if (!daemons) {
+    return daemons.error().in("read the sync daemons");
+  }
+  snapshot->timeouts = std::get<ipvs::Timeouts>(*timeouts);
+  snapshot->daemons = std::get<SyncDaemons>(*daemons);
   return snapshot;
 }
 

@@ -29,7 +29,7 @@ class Plane {
 Result<std::unique_ptr<Plane>> open_plane(boost::asio::io_context& io,
                                           const config::Config& config);
 
-// The table as plans compare it, and the connections that each server holds.
+// What the core holds, with the table as plans compare it; without the director's addresses.
 Result<Snapshot> read_snapshot(const ipvs::Handler& core);
 
 }  // namespace lvs::lvsd::io

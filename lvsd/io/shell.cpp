@@ -1,6 +1,7 @@
 #include "lvsd/io/shell.h"
 
 #include "common/io/log_sink.h"
+#include "lvsd/io/own_addresses.h"
 #include "lvsd/io/ownership_record.h"
 #include "lvsd/io/sysctls.h"
 
@@ -20,7 +21,16 @@ ipvs::Handler Shell::core() {
 }
 
 void Shell::perform(const ReadTable&) {
-  driver_->feed(TableRead{read_snapshot(core())});
+  auto snapshot = read_snapshot(core());
+  if (snapshot) {
+    auto addresses = own_addresses();
+    if (addresses) {
+      snapshot->own_addresses = std::move(*addresses);
+    } else {
+      snapshot = addresses.error();
+    }
+  }
+  driver_->feed(TableRead{std::move(snapshot)});
 }
 
 void Shell::perform(const ApplyOps& action) {
@@ -33,7 +43,7 @@ void Shell::perform(const ApplyOps& action) {
 }
 
 void Shell::perform(const SaveOwned& action) {
-  report("record-failed", save_owned(settings_.run_dir, action.owned));
+  report("record-failed", save_owned(settings_.run_dir, settings_.core, action.owned));
 }
 
 void Shell::perform(const SetInterfaces& action) {

@@ -20,6 +20,7 @@ class Shell {
 
   struct Settings {
     std::string run_dir;
+    config::CoreKind core = config::CoreKind::embedded;
     bool log_to_stderr = false;
     bool verbose = false;
   };

@@ -95,7 +95,9 @@ json::array services_json(const Reconciler& reconciler, Plane& plane, TimePoint 
 json::array failures_json(const Reconciler& reconciler) {
   json::array failures;
   for (const auto& [target, failure] : reconciler.retries().failures()) {
-    std::string what = target.service ? ipvs::to_string(*target.service) : "time-outs";
+    std::string what = target.service  ? ipvs::to_string(*target.service)
+                       : target.daemon ? "the sync daemon"
+                                       : "time-outs";
     if (target.server) {
       what = to_string(ServerId{*target.service, *target.server});
     }
@@ -103,6 +105,24 @@ json::array failures_json(const Reconciler& reconciler) {
         json::object{{"what", what}, {"error", failure.what}, {"attempts", failure.count}});
   }
   return failures;
+}
+
+json::array daemons_json(const Reconciler& reconciler) {
+  json::array daemons;
+  for (const auto& daemon : reconciler.daemons()) {
+    daemons.push_back(json::string(to_string(daemon)));
+  }
+  return daemons;
+}
+
+json::array held_back_json(const Reconciler& reconciler) {
+  json::array services;
+  for (const auto& [key, address] : reconciler.wanted().held_back) {
+    services.push_back(json::string(ipvs::to_string(key) +
+                                    " waits for this director to be active: " + to_string(address) +
+                                    ", a director's own, is a server of it"));
+  }
+  return services;
 }
 
 }  // namespace
@@ -129,6 +149,8 @@ json::object status_of(const Reconciler& reconciler, Plane& plane, TimePoint now
           {"failing", failures_json(reconciler)},
           {"skipped",
            json::array(reconciler.wanted().skipped.begin(), reconciler.wanted().skipped.end())},
+          {"sync_daemons", daemons_json(reconciler)},
+          {"held_back", held_back_json(reconciler)},
           {"services", services_json(reconciler, plane, now)}};
 }
 

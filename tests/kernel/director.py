@@ -62,10 +62,14 @@ class Director:
         for address in ("192.0.2.1", "10.0.0.1", "10.0.0.2", "10.0.0.254"):
             execute(["ip", "address", "add", f"{address}/32", "dev", "lo"], [])
         for address in ("10.0.0.1", "10.0.0.2"):
-            server = http.server.ThreadingHTTPServer((address, 80), Page)
-            threading.Thread(target=server.serve_forever, daemon=True).start()
+            self.serve(address, 80)
         open(LOG_FILE, "w", encoding="utf-8").close()
         self.configure(GLOBALS + WEB)
+
+    @staticmethod
+    def serve(address, port):
+        server = http.server.ThreadingHTTPServer((address, port), Page)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
 
     def configure(self, text):
         with open(CONFIG_FILE, "w", encoding="utf-8") as config:

@@ -175,7 +175,8 @@ class Page {
     fact("lvsd", std::string(ready ? "ready" : "not ready") + ", " +
                      (armed ? "armed" : "not armed") + behind(", ", text_at(lvsd, "role")) +
                      behind(", serial ", text_at(lvsd, "serial")));
-    fact("core", text_at(lvsd, "core"));
+    fact("core", text_at(lvsd, "core") +
+                     behind(", sync daemon ", joined(array_at(lvsd, "sync_daemons"), "; ")));
     if (!ready) {
       worry("lvsd is not ready");
     }
@@ -231,7 +232,7 @@ class Page {
   }
 
   void show_remarks(const json::object& daemon) {
-    for (const char* field : {"remarks", "warnings", "mark_warnings", "alarms"}) {
+    for (const char* field : {"remarks", "warnings", "mark_warnings", "held_back", "alarms"}) {
       for (const auto& each : array_at(daemon, field)) {
         remark(text_of(each));
       }

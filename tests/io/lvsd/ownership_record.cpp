@@ -1,6 +1,6 @@
 #include "lvsd/io/ownership_record.h"
 
-#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <sys/stat.h>
 
 #include <cstdlib>
@@ -12,8 +12,15 @@
 namespace lvs::lvsd::io {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
+using config::CoreKind;
+
+ipvs::SyncDaemon daemon(ipvs::DaemonRole role, uint32_t id) {
+  ipvs::SyncDaemon daemon;
+  daemon.role = role;
+  daemon.interface = "eth0";
+  daemon.sync_id = id;
+  return daemon;
+}
 
 class OwnershipRecord : public testing::Test {
  protected:
@@ -25,35 +32,43 @@ class OwnershipRecord : public testing::Test {
 };
 
 TEST_F(OwnershipRecord, OwnedServicesComeBackAsTheyWere) {
-  const std::set<ipvs::ServiceKey> owned{
-      web_key(),
-      ipvs::AddressKey{ipvs::Protocol::udp, address("2001:db8::1"), 53},
-      ipvs::AddressKey{ipvs::Protocol::sctp, address("192.0.2.9"), 0},
-      ipvs::MarkKey{80, Family::v4},
-      ipvs::MarkKey{4294967295U, Family::v6},
-  };
-  ASSERT_TRUE(save_owned(dir_, owned));
-  EXPECT_EQ(load_owned(dir_), owned);
+  const Owned owned{{
+                        web_key(),
+                        ipvs::AddressKey{ipvs::Protocol::udp, address("2001:db8::1"), 53},
+                        ipvs::AddressKey{ipvs::Protocol::sctp, address("192.0.2.9"), 0},
+                        ipvs::MarkKey{80, Family::v4},
+                        ipvs::MarkKey{4294967295U, Family::v6},
+                    },
+                    {daemon(ipvs::DaemonRole::master, 7), daemon(ipvs::DaemonRole::backup, 0)}};
+  ASSERT_TRUE(save_owned(dir_, CoreKind::kernel, owned));
+  EXPECT_EQ(load_owned(dir_, CoreKind::kernel), owned);
 }
 
 TEST_F(OwnershipRecord, WithoutARecordNothingIsOwned) {
-  EXPECT_THAT(load_owned(dir_), IsEmpty());
+  EXPECT_EQ(load_owned(dir_, CoreKind::kernel), Owned{});
 }
 
 // A service that we cannot name counts as foreign: better left alone than deleted.
 TEST_F(OwnershipRecord, UnreadableLinesAreLeftOut) {
-  std::ofstream(dir_ + "/services") << "tcp 192.0.2.1 80\n"
-                                       "tcp 192.0.2.1 80000\n"
-                                       "icmp 192.0.2.1 80\n"
-                                       "mark 0 4\nmark 8x 4\nmark 80 5\nmark 99999999999 4\n"
-                                       "tcp 192.0.2 80\n\ntcp\n";
-  EXPECT_THAT(load_owned(dir_), ElementsAre(web_key()));
+  std::ofstream(dir_ + "/ip_vs") << "tcp 192.0.2.1 80\n"
+                                    "tcp 192.0.2.1 80000\n"
+                                    "icmp 192.0.2.1 80\n"
+                                    "mark 0 4\nmark 8x 4\nmark 80 5\nmark 99999999999 4\n"
+                                    "tcp 192.0.2 80\n\ntcp\n"
+                                    "daemon spare eth0 7\ndaemon master eth0\n";
+  EXPECT_EQ(load_owned(dir_, CoreKind::kernel), (Owned{{web_key()}, {}}));
+}
+
+// A service of one name may be ours in one core and somebody else's in the other.
+TEST_F(OwnershipRecord, EachCoreHasItsOwn) {
+  ASSERT_TRUE(save_owned(dir_, CoreKind::embedded, {{web_key()}, {}}));
+  EXPECT_EQ(load_owned(dir_, CoreKind::kernel), Owned{});
 }
 
 TEST_F(OwnershipRecord, ForgottenIsGone) {
-  ASSERT_TRUE(save_owned(dir_, {web_key()}));
-  forget_owned(dir_);
-  EXPECT_THAT(load_owned(dir_), IsEmpty());
+  ASSERT_TRUE(save_owned(dir_, CoreKind::kernel, {{web_key()}, {}}));
+  forget_owned(dir_, CoreKind::kernel);
+  EXPECT_EQ(load_owned(dir_, CoreKind::kernel), Owned{});
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::SizeIs;
 using testing::Not;
 
 std::string contents(const std::string& path) {
@@ -346,11 +347,11 @@ TEST(NotInEffect, SaysWhatRunsInPlaceOfACheck) {
               ElementsAre("check: dns is not run: its servers keep the state they have"));
 }
 
-TEST(NotInEffect, WithTheKernelsCoreIsTheRoleAlone) {
-  EXPECT_THAT(not_in_effect_in("network = direct\ncore = kernel\n" +
-                               service("scheduler = sh\nsched_flags = sh-port\n")),
-              ElementsAre("core: ip_vs is driven, but not told the role: it schedules on a standby "
-                          "too, and keeps its table when pulse is stopped"));
+TEST(NotInEffect, TheKernelsCoreForwardsSchedulesAndSynchronisesAsAsked) {
+  const std::string text = "network = direct\nsyncdaemon = 1\nsyncd_iface = eth1\nsyncd_id = 7\n" +
+                           service("scheduler = sh\nsched_flags = sh-port\nforward = tunnel\n");
+  EXPECT_THAT(not_in_effect_in("core = kernel\n" + text), IsEmpty());
+  EXPECT_THAT(not_in_effect_in(text), SizeIs(7));
 }
 
 TEST(FloatingAddresses, AreThoseOfActiveServicesOnceEachAndTheNatRouter) {

@@ -24,6 +24,13 @@ TEST(KernelAdvice, NamesTheRightThatIsMissingWhateverWasAsked) {
   }
 }
 
+TEST(KernelAdvice, TellsWhyNoSyncDaemonStarts) {
+  ipvs::SyncDaemon daemon;
+  daemon.interface = "eth9";
+  EXPECT_THAT(kernel_advice(ipvs::NewDaemon{daemon}, ENODEV), HasSubstr("no device eth9"));
+  EXPECT_THAT(kernel_advice(ipvs::NewDaemon{daemon}, EEXIST), HasSubstr("--stop-daemon master"));
+}
+
 TEST(KernelAdvice, IsSilentWhereTheErrorSpeaksForItself) {
   EXPECT_EQ(kernel_advice(ipvs::DelDest{web_key(), server_at(1)}, ENOENT), "");
   EXPECT_EQ(kernel_advice(ipvs::NewService{web_key(), {}}, EEXIST), "");

@@ -28,13 +28,16 @@ class World {
   ipvs::Table core;
   std::map<ServerId, uint32_t> connections;
   std::set<OpTarget> refused;
+  ipvs::Timeouts timeouts{900, 120, 300};
+  SyncDaemons daemons;
+  std::set<Address> own_addresses;
   bool readable = true;
   bool armable = true;
   // What the world saw.
   std::vector<ipvs::Request> ops;
   std::vector<LogEvent> lines;
   std::map<MonitorId, Monitor> monitors;  // In nanny.
-  std::set<ipvs::ServiceKey> saved;
+  Owned saved;
   int reads = 0;
   int nanny_starts = 0;
   int nanny_stops = 0;
@@ -72,7 +75,7 @@ class World {
     now = until;
   }
 
-  void start(const config::Config& config, std::set<ipvs::ServiceKey> owned = {}) {
+  void start(const config::Config& config, Owned owned = {}) {
     feed(Started{config, std::move(owned), false});
     pass(10ms);
   }
@@ -129,18 +132,29 @@ class World {
  private:
   void perform(const ReadTable&) {
     ++reads;
-    queue_.push_back(TableRead{readable ? Result<Snapshot>(Snapshot{core, connections})
-                                        : Result<Snapshot>(Error{EIO, "core gone"})});
+    queue_.push_back(TableRead{
+        readable ? Result<Snapshot>(Snapshot{core, connections, timeouts, daemons, own_addresses})
+                 : Result<Snapshot>(Error{EIO, "core gone"})});
   }
   void perform(const ApplyOps& action) {
     OpsDone done;
     for (const auto& op : action.ops) {
       ops.push_back(op);
       const bool accepted = !refused.contains(target_of(op)) && apply_op(op, core);
+      if (accepted) {
+        apply_others(op);
+      }
       done.results.push_back(
           {op, accepted ? std::optional<Error>{} : Error{EINVAL, "refused by the core"}});
     }
     queue_.push_back(done);
+  }
+  void apply_others(const ipvs::Request& op) {
+    apply_daemon_op(op, daemons);
+    if (const auto* config = std::get_if<ipvs::SetConfig>(&op)) {
+      timeouts.tcp = config->timeouts.tcp != 0 ? config->timeouts.tcp : timeouts.tcp;
+      timeouts.udp = config->timeouts.udp != 0 ? config->timeouts.udp : timeouts.udp;
+    }
   }
   void perform(const SaveOwned& action) { saved = action.owned; }
   void perform(const SetInterfaces&) {}
@@ -265,9 +279,9 @@ TEST(Reconciler, RemovesAServiceThatWasOursInAFormerLife) {
   const ipvs::ServiceKey old_key = ipvs::MarkKey{7, Family::v4};
   World world;
   world.core[old_key] = {};
-  world.start(with({web(1)}), {old_key});
+  world.start(with({web(1)}), {{old_key}, {}});
   EXPECT_FALSE(world.core.contains(old_key));
-  EXPECT_THAT(world.saved, ElementsAre(web_key()));
+  EXPECT_THAT(world.saved.services, ElementsAre(web_key()));
 }
 
 TEST(Reconciler, RecordsAServiceAsOursBeforeItMakesIt) {
@@ -627,12 +641,14 @@ TEST(Reconciler, LooksAfterMarkRulesAsAfterTheTable) {
   EXPECT_EQ(without.marks, 1);
 }
 
-TEST(Reconciler, SetsTimeOutsOnceAndAgainWhenTheyChange) {
+TEST(Reconciler, SetsTimeOutsThatDifferAndRepairsThem) {
   auto config = with({web(1)});
-  config.tcp_timeout = 900;
+  config.tcp_timeout = 1200;
+  config.udp_timeout = 300;
   World world;
   world.start(config);
-  EXPECT_THAT(world.ops, Contains(ipvs::Request(ipvs::SetConfig{{900, 0, 0}})));
+  EXPECT_THAT(world.ops, Contains(ipvs::Request(ipvs::SetConfig{{1200, 0, 0}})));
+  EXPECT_EQ(world.timeouts, (ipvs::Timeouts{1200, 120, 300}));
   world.ops.clear();
   world.pass(20s);
   world.reload(config);
@@ -640,6 +656,105 @@ TEST(Reconciler, SetsTimeOutsOnceAndAgainWhenTheyChange) {
   config.tcp_timeout = 600;
   world.reload(config);
   EXPECT_THAT(world.ops, ElementsAre(ipvs::Request(ipvs::SetConfig{{600, 0, 0}})));
+  world.timeouts.udp = 10;
+  world.pass(kDriftCheck + 10ms);
+  EXPECT_EQ(world.timeouts, (ipvs::Timeouts{600, 120, 300}));
+}
+
+config::Config on_the_kernel(config::Config config) {
+  config.core = config::CoreKind::kernel;
+  return config;
+}
+
+config::Config synchronised() {
+  auto config = on_the_kernel(with({web(1)}));
+  config.syncdaemon = true;
+  config.syncd_id = 7;
+  return config;
+}
+
+TEST(Reconciler, TheSyncDaemonFollowsTheRole) {
+  World world;
+  world.start(synchronised());
+  EXPECT_THAT(world.daemons, IsEmpty());
+  world.feed(RoleSaid{false});
+  ASSERT_THAT(world.daemons, SizeIs(1));
+  EXPECT_EQ(to_string(world.daemons[0]), "backup on eth0, id 7");
+  world.feed(RoleSaid{true});
+  ASSERT_THAT(world.daemons, SizeIs(1));
+  EXPECT_EQ(to_string(world.daemons[0]), "master on eth0, id 7");
+  EXPECT_EQ(world.saved.daemons, world.daemons);
+  world.daemons.clear();
+  world.pass(kDriftCheck + 10ms);
+  EXPECT_THAT(world.daemons, SizeIs(1)) << "stopped by somebody else";
+}
+
+TEST(Reconciler, ASyncDaemonThatFailsHoldsNobodyElseUp) {
+  World world;
+  world.refused = {{{}, {}, ipvs::DaemonRole::master}};
+  world.start(synchronised());
+  world.all_up();
+  world.feed(RoleSaid{true});
+  world.pass(1s);
+  EXPECT_TRUE(world.lvsd.armed());
+  EXPECT_THAT(world.web_servers(), SizeIs(1));
+  EXPECT_THAT(world.lvsd.retries().failures(), SizeIs(1));
+}
+
+// Both directors of a pair serve the web, and one of them is 10.0.0.1.
+TEST(Reconciler, AStandbyThatIsAServerItselfProgramsTheServiceWhenItBecomesActive) {
+  World world;
+  world.own_addresses = {address("10.0.0.1")};
+  world.start(on_the_kernel(with({web(2)})));
+  world.all_up();
+  world.feed(RoleSaid{false});
+  EXPECT_FALSE(world.core.contains(web_key()));
+  EXPECT_FALSE(world.lvsd.armed());
+  EXPECT_TRUE(world.lvsd.is_ready(world.now));
+  EXPECT_THAT(world.lvsd.wanted().held_back, SizeIs(1));
+
+  world.feed(RoleSaid{true});
+  EXPECT_TRUE(world.lvsd.armed()) << "pulse adds the addresses at this word";
+  EXPECT_THAT(world.web_servers(), SizeIs(2));
+
+  world.feed(RoleSaid{false});
+  EXPECT_FALSE(world.core.contains(web_key()));
+  EXPECT_FALSE(world.lvsd.armed());
+  EXPECT_THAT(world.ops, Not(Contains(ipvs::Request(ipvs::Flush{}))));
+}
+
+TEST(Reconciler, IpvsIsNotArmedWhileItCannotBeRead) {
+  World world;
+  world.readable = false;
+  world.start(on_the_kernel(with({web(1)})));
+  world.pass(10s);
+  world.feed(RoleSaid{true});
+  EXPECT_FALSE(world.lvsd.armed());
+  world.readable = true;
+  world.pass(kReadRetryMax);
+  EXPECT_TRUE(world.lvsd.armed());
+}
+
+TEST(Reconciler, RestartedOnTheKernelItChangesNothingBeforeTheRoleIsSaid) {
+  for (const bool active : {false, true}) {
+    auto config = synchronised();
+    config.virtuals = {web(2)};
+    World former;
+    former.own_addresses = {address("10.0.0.1")};
+    former.start(config);
+    former.all_up();
+    former.feed(RoleSaid{active});
+
+    World world;
+    world.own_addresses = former.own_addresses;
+    world.core = former.core;
+    world.daemons = former.daemons;
+    world.start(config, former.saved);
+    world.all_up();
+    world.pass(20s);
+    world.feed(RoleSaid{active});
+    EXPECT_THAT(world.ops, IsEmpty()) << (active ? "active" : "standby");
+  }
 }
 
 TEST(Reconciler, IgnoresVerdictsOfMonitorsItDoesNotKnow) {
@@ -659,8 +774,8 @@ TEST(Reconciler, TellsWhatAReloadWouldDo) {
               ElementsAre(ipvs::Request(ipvs::DelDest{web_key(), server_at(2)})));
 }
 
-// Whatever happens, in whatever order: once the world is calm the table is the desired one, foreign
-// services are untouched, and nothing is left to do.
+// Whatever happens, in whatever order, on either core: once the world is calm the table is the
+// desired one, foreign services are untouched, and nothing is left to do.
 TEST(Reconciler, ConvergesAfterAnyDisorder) {
   const ipvs::ServiceKey foreign = ipvs::MarkKey{77, Family::v4};
   for (uint64_t seed = 1; seed <= 300 && !HasFailure(); ++seed) {
@@ -668,10 +783,14 @@ TEST(Reconciler, ConvergesAfterAnyDisorder) {
     Rng rng(seed);
     World world;
     world.core[foreign].dests[server_at(7)] = {};
-    world.start(with({web(3)}));
+    world.own_addresses = {address("10.0.0.3")};
+    const auto on_a_core = [&](config::Config config) {
+      return seed % 2 == 0 ? on_the_kernel(std::move(config)) : config;
+    };
+    world.start(on_a_core(with({web(3)})));
     for (int i = 0; i < 60; ++i) {
       const int host = static_cast<int>(1 + rng.below(4));
-      switch (rng.below(9)) {
+      switch (rng.below(10)) {
         case 0:
           world.say(host, Health::up);
           break;
@@ -679,10 +798,10 @@ TEST(Reconciler, ConvergesAfterAnyDisorder) {
           world.say(host, Health::down);
           break;
         case 2:
-          world.reload(with({web(static_cast<int>(rng.below(5)))}));
+          world.reload(on_a_core(with({web(static_cast<int>(rng.below(5)))})));
           break;
         case 3:
-          world.reload(draining_web(static_cast<int>(rng.below(5))));
+          world.reload(on_a_core(draining_web(static_cast<int>(rng.below(5)))));
           break;
         case 4:
           world.feed(NannyGone{"killed"});
@@ -699,9 +818,13 @@ TEST(Reconciler, ConvergesAfterAnyDisorder) {
         case 8:
           world.pass(std::chrono::milliseconds{rng.below(3000)});
           break;
+        case 9:
+          world.readable = rng.chance(0.5);
+          break;
       }
     }
     world.refused.clear();
+    world.readable = true;
     world.pass(2min);
     EXPECT_THAT(world.lvsd.pending(), IsEmpty());
     EXPECT_TRUE(world.core.contains(foreign));

@@ -48,6 +48,17 @@ TEST(Status, AHealthyDirectorShowsItsPairServicesAndServers) {
       "                             b 10.0.0.12:80  up      1       Masq     2       0\n");
 }
 
+TEST(Status, WhatTheStandbyOnIpvsDoesIsSaidAndNoWorry) {
+  Answer lvsd = kLvsd;
+  (*lvsd.status)["core"] = "kernel";
+  (*lvsd.status)["sync_daemons"] = {"backup on eth0, id 7"};
+  (*lvsd.status)["held_back"] = {"TCP 192.0.2.10:80 waits"};
+  const StatusPage page = status_page(kPulse, lvsd);
+  EXPECT_EQ(page.condition, Condition::healthy);
+  EXPECT_THAT(page.text, HasSubstr("kernel, sync daemon backup on eth0, id 7\n"));
+  EXPECT_THAT(page.text, HasSubstr("! TCP 192.0.2.10:80 waits\n"));
+}
+
 TEST(Status, ADaemonThatIsDownIsSaidAndTheOtherShown) {
   const StatusPage page = status_page(kAbsent, kLvsd);
   EXPECT_EQ(page.condition, Condition::degraded);

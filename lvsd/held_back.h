@@ -1,0 +1,28 @@
+// Services that a standby keeps out of the kernel's table, because it is one of their servers
+// itself.
+//
+// ip_vs has no switch like the one that arms the embedded core: it schedules whatever reaches it.
+// What the active director sends to this one as to a real server (direct or tunnel: still addressed
+// to the VIP) would be scheduled once more here, perhaps back to the active: a loop. Without the
+// service in its table the standby takes such packets for its own. 127.0.0.1 means each director to
+// itself and is never sent to.
+#pragma once
+
+#include <optional>
+#include <set>
+
+#include "lvsd/desired.h"
+
+namespace lvs::lvsd {
+
+// The active services that have one of the `own` addresses, or a floating one, as server or sorry
+// server; each with the address.
+std::map<ipvs::ServiceKey, Address> served_by_directors(const config::Config& config,
+                                                        const std::set<Address>& own);
+
+// Takes the services that must wait out of the wanted table. role: true active, false standby;
+// nothing: not known yet, and they stay in or out as the actual table has them.
+void hold_back(const config::Config& config, const std::set<Address>& own, std::optional<bool> role,
+               const ipvs::Table& actual, Desired& wanted);
+
+}  // namespace lvs::lvsd

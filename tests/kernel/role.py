@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""lvsd with `core = kernel` is told its role as pulse tells it: sync daemons, services of which the standby is a server
+itself, time-outs, forwarding methods; killed and stopped, what is ours goes and what is not stays. Runs inside the
+user-mode kernel: role.py BIN-FOLDER
+"""
+import json
+import socket
+import sys
+
+from director import GLOBALS, WEB, WEB_TABLE, Director
+from inside import IPVSADM, execute
+
+SYNC = "syncdaemon = 1\nsyncd_iface = lo\nsyncd_id = 7\ntcp_timeout = 1200\nudp_timeout = 60\n"
+# Three servers, each reached in its own way. All addresses are this machine's: it is a server of each service.
+MIXED = """
+virtual mixed {
+     active = 1
+     address = 192.0.2.1 lo:1
+     port = 81
+     scheduler = wlc
+     forward = direct
+     check = tcp
+     interval = 1
+     server one {
+         address = 10.0.0.254
+         active = 1
+     }
+     server two {
+         address = 10.0.0.2
+         active = 1
+         forward = tunnel
+     }
+     server three {
+         address = 10.0.0.1
+         port = 8081
+         active = 1
+         forward = nat
+     }
+}
+"""
+MIXED_TABLE = ("-A -t 192.0.2.1:81 -s wlc\n-a -t 192.0.2.1:81 -r 10.0.0.1:8081 -m -w 1\n"
+               "-a -t 192.0.2.1:81 -r 10.0.0.2:81 -i -w 1 --tun-type ipip\n"
+               "-a -t 192.0.2.1:81 -r 10.0.0.254:81 -g -w 1\n")
+FOREIGN = "-A -f 99 -s sed\n-a -f 99 -r 10.0.0.9:0 -g -w 7\n"
+FOREIGN_DAEMON = ["--start-daemon", "backup", "--mcast-interface", "lo", "--syncid", "99"]
+
+
+def say_role(active):
+    """As pulse does, over lvsd's control socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
+        control.connect("\0lvs/lvsd")
+        control.sendall(json.dumps({"do": "role", "active": active}).encode() + b"\n")
+        return json.loads(control.makefile().readline())
+
+
+def daemons():
+    return execute([IPVSADM], ["-L", "--daemon"])[1].split("\n")[:-1]
+
+
+def timeouts():
+    return execute([IPVSADM], ["-L", "--timeout"])[1]
+
+
+def sorted_lines(text):
+    return sorted(text.splitlines())
+
+
+def follows_its_role(director):
+    director.start("--standby")
+    director.eventually("lvsd answers", director.status)
+    director.eventually("nothing is scheduled before the role is said",
+                        lambda: director.table() == FOREIGN and len(director.status()["held_back"]) == 2)
+    director.expect("no daemon before the role is said", daemons() == [])
+    director.eventually("every server was checked", lambda: "unknown" not in
+                        [server["health"] for service in director.status()["services"] for server in service["servers"]])
+
+    answer = say_role(False)
+    director.expect("a standby is ready and not armed", answer["ready"] and not answer["armed"])
+    director.expect("its table is the foreign one", director.table() == FOREIGN)
+    director.expect("its daemon takes connections in", len(daemons()) == 1 and "backup" in daemons()[0] and
+                    "syncid=7" in daemons()[0])
+    director.expect("status tells why", "waits for this director to be active" in director.status_text() and
+                    "sync daemon backup on lo, id 7" in director.status_text())
+
+    answer = say_role(True)
+    director.expect("the word to be active finds the table complete", answer["armed"] and
+                    sorted_lines(director.table()) == sorted_lines(WEB_TABLE + MIXED_TABLE + FOREIGN))
+    director.expect("its daemon sends connections", len(daemons()) == 1 and "master" in daemons()[0])
+    director.expect("the time-outs are those of lvs.cf, the one that it does not name as it was",
+                    timeouts().endswith(": 1200 120 60\n"))
+
+    say_role(False)
+    director.expect("standby again: the diff took ours away", director.table() == FOREIGN)
+    director.expect("and the daemon is the backup again", len(daemons()) == 1 and "backup" in daemons()[0])
+    say_role(True)
+
+
+def finds_its_own_after_a_kill(director):
+    director.kill()
+    before = director.table()
+    director.configure(GLOBALS + SYNC.replace("syncd_id = 7", "syncd_id = 8") + WEB)
+    director.start("--standby")
+    director.eventually("the service that left the file while lvsd was dead is gone, the foreign one is not",
+                        lambda: sorted_lines(director.table()) == sorted_lines(WEB_TABLE + FOREIGN))
+    director.expect("the others were there all the time", WEB_TABLE in before)
+    director.expect("the daemon waits for the role", len(daemons()) == 1 and "syncid=7" in daemons()[0])
+    say_role(True)
+    director.expect("the old daemon was known as ours", len(daemons()) == 1 and "syncid=8" in daemons()[0])
+
+
+def leaves_the_daemons_of_others(director):
+    execute([IPVSADM], FOREIGN_DAEMON)
+    say_role(False)
+    director.eventually("status says which daemon is in the way", lambda: "--stop-daemon backup" in director.status_text())
+    director.expect("and it still runs", len(daemons()) == 1 and "syncid=99" in daemons()[0])
+    execute([IPVSADM], ["--stop-daemon", "backup"])
+    director.eventually("stopped: ours runs", lambda: len(daemons()) == 1 and "syncid=8" in daemons()[0])
+    say_role(True)
+
+
+def is_stopped(director):
+    director.stop()
+    director.expect("lvsd's end leaves table and daemon", sorted_lines(director.table()) ==
+                    sorted_lines(WEB_TABLE + FOREIGN) and len(daemons()) == 1)
+    status, out, error = execute([f"{director.binaries}/lvsd"], ["--core", "--remove"])
+    director.expect(f"removal works: {out}{error}", status == 0)
+    director.expect("the director's stop takes both away", director.table() == FOREIGN and daemons() == [])
+
+
+def main():
+    director = Director(sys.argv[1])
+    director.configure(GLOBALS + SYNC + WEB + MIXED)
+    for address, port in (("10.0.0.254", 81), ("10.0.0.2", 81), ("10.0.0.1", 8081)):
+        director.serve(address, port)
+    director.table(given=FOREIGN)
+    follows_its_role(director)
+    finds_its_own_after_a_kill(director)
+    leaves_the_daemons_of_others(director)
+    is_stopped(director)
+    print("table, sync daemons and time-outs follow role and file; what others made stays")
+
+
+main()
