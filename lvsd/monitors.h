@@ -1,8 +1,7 @@
 // Which monitors the configuration asks for, and which servers hang on each. Services that share a
-// server and a check share the monitor, so a server behind fifty services is probed once; those with
-// `check = none` have none. Ids are
-// stable: across a reload a monitor that is still wanted keeps its id (and with it its verdict),
-// also when only its timings changed.
+// server and a check share the monitor, so a server behind fifty services is probed once; those
+// with `check = none` have none. Ids are stable: across a reload a monitor that is still wanted
+// keeps its id (and with it its verdict), also when only its timings changed.
 #pragma once
 
 #include <map>

@@ -411,8 +411,14 @@ void Reconciler::disown_removed() {
 
 void Reconciler::on(const OpsDone& event) {
   applying_ = false;
+  std::vector<OpResult> answered;
   size_t failed = 0;
   for (const auto& result : event.results) {
+    if (result.error && result.error->code == ENOBUFS) {
+      continue;  // Done or not: only reading the table tells. No reason to wait before trying
+                 // again.
+    }
+    answered.push_back(result);
     if (result.error) {
       ++failed;
       continue;
@@ -423,14 +429,18 @@ void Reconciler::on(const OpsDone& event) {
       take_timeouts(timeouts->timeouts, timeouts_);
     }
   }
-  for (const auto& begun : retries_.note(event.results, now_)) {
+  for (const auto& begun : retries_.note(answered, now_)) {
     log(event_of(Level::error, "change-failed",
                  {{"change", ipvs::to_string(begun.request)}, {"error", begun.error->what}}));
   }
-  log(event_of(Level::info, "applied",
-               {{"changes", std::to_string(event.results.size() - failed)},
-                {"failed", std::to_string(failed)}}));
-  if (failed > 0) {
+  log(event_of(
+      Level::info, "applied",
+      {{"changes", std::to_string(answered.size() - failed)}, {"failed", std::to_string(failed)}}));
+  const size_t unanswered = event.results.size() - answered.size();
+  if (unanswered > 0) {
+    log(event_of(Level::warning, "answers-lost", {{"changes", std::to_string(unanswered)}}));
+  }
+  if (failed + unanswered > 0) {
     expects_surprise_ = true;
     request_read();
   }
@@ -563,11 +573,10 @@ void Reconciler::announce_monitors(const MonitorSet& before) {
       if (monitor == monitors_.monitor_of.end() || before.monitor_of.contains(id)) {
         continue;
       }
-      log(event_of(
-          Level::info, "monitor",
-          {{"server", to_string(id)}, {"monitor", std::to_string(monitor->second)}},
-          "create_monitor for " + service->name + "/" + server->name + " running as pid " +
-              std::to_string(*nanny_pid_)));
+      log(event_of(Level::info, "monitor",
+                   {{"server", to_string(id)}, {"monitor", std::to_string(monitor->second)}},
+                   "create_monitor for " + service->name + "/" + server->name + " running as pid " +
+                       std::to_string(*nanny_pid_)));
     }
   }
 }

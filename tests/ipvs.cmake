@@ -1,3 +1,4 @@
+lvs_test(unit/common/ipvs/batch lvs_ipvs)
 lvs_test(unit/common/ipvs/client lvs_ipvs)
 lvs_test(unit/common/ipvs/codec_reply lvs_ipvs)
 lvs_test(unit/common/ipvs/codec_request lvs_ipvs)

@@ -36,4 +36,9 @@ foreach(topic scheduling persistence)
   list(APPEND kernel_tests kernel.scenarios.${topic}.embedded)
 endforeach()
 
+add_executable(kernel_transport kernel/transport.cpp)
+target_link_libraries(kernel_transport PRIVATE lvs_options lvs_ipvs_io GTest::gtest)
+set_target_properties(kernel_transport PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+lvs_kernel_test(transport "'$<TARGET_FILE:kernel_transport>'")
+
 set_tests_properties(${kernel_tests} PROPERTIES LABELS kernel TIMEOUT 180 PROCESSORS 1 SKIP_RETURN_CODE 77)

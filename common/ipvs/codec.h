@@ -46,6 +46,7 @@ class ReplyDecoder {
  public:
   ReplyDecoder(const Request& request, uint32_t seq);
   // True when the reply is complete; an Error with the core's errno when the request was refused.
+  // EAGAIN: the dump is complete but was interrupted by a change: to be asked for again.
   Result<bool> add(ByteView datagram);
   Result<Reply> take();
 
@@ -56,6 +57,8 @@ class ReplyDecoder {
   Reply reply_;
   size_t objects_expected_ = 0;
   bool is_dump_ = false;
+  bool interrupted_ = false;
+  Family service_family_ = Family::v4;
   size_t objects_ = 0;
 };
 

@@ -182,6 +182,7 @@ Error unexpected(uint8_t command) {
 // One overload an alternative of Reply: takes one object into it.
 struct Collector {
   uint8_t command;
+  Family service_family;
   const Attributes& top;
 
   Result<Ok> operator()(Ack&) const { return unexpected(command); }
@@ -190,7 +191,8 @@ struct Collector {
                                            : unexpected(command);
   }
   Result<Ok> operator()(std::vector<DestStatus>& dests) const {
-    return command == IPVS_CMD_NEW_DEST ? append(dests, dest_status(top)) : unexpected(command);
+    return command == IPVS_CMD_NEW_DEST ? append(dests, dest_status(top, service_family))
+                                        : unexpected(command);
   }
   Result<Ok> operator()(std::vector<SyncDaemon>& daemons) const {
     return command == IPVS_CMD_NEW_DAEMON ? append(daemons, daemon(top)) : unexpected(command);
@@ -315,6 +317,9 @@ ReplyDecoder::ReplyDecoder(const Request& request, uint32_t seq) : seq_(seq) {
   reply_ = std::move(expected.reply);
   objects_expected_ = expected.objects;
   is_dump_ = expected.is_dump;
+  if (const auto* dests = std::get_if<GetDests>(&request)) {
+    service_family_ = family_of(dests->service);
+  }
 }
 
 Result<bool> ReplyDecoder::add(ByteView datagram) {
@@ -343,6 +348,9 @@ Result<bool> ReplyDecoder::add_message(ByteView message) {
       const std::string text = error_text(head, message);
       return text.empty() ? os_error(code, "refused") : Error{code, text};
     }
+    if (interrupted_ || (head.nlmsg_flags & NLM_F_DUMP_INTR) != 0) {
+      return Error{EAGAIN, "the table changed while it was read"};
+    }
     return true;
   }
   if (head.nlmsg_type < NLMSG_MIN_TYPE) {
@@ -351,13 +359,14 @@ Result<bool> ReplyDecoder::add_message(ByteView message) {
   if (message.size() < kHeaders || ++objects_ > kReplyObjectsMax) {
     return Error{EBADMSG, "malformed or endless answer"};
   }
+  interrupted_ = interrupted_ || (head.nlmsg_flags & NLM_F_DUMP_INTR) != 0;
   const uint8_t command = message[NLMSG_HDRLEN];
   const auto top =
       Attributes::parse(message.data() + kHeaders, message.size() - kHeaders, policy_of(reply_));
   if (!top) {
     return Error{EBADMSG, "attribute of a wrong size in an answer"};
   }
-  const auto taken = std::visit(Collector{command, *top}, reply_);
+  const auto taken = std::visit(Collector{command, service_family_, *top}, reply_);
   if (!taken) {
     return taken.error();
   }

@@ -59,7 +59,7 @@ Result<SyncDaemon> daemon(const Attributes& top);
 Result<DaemonRole> daemon_role(const Attributes& top);
 
 Result<ServiceStatus> service_status(const Attributes& top);
-Result<DestStatus> dest_status(const Attributes& top);
+Result<DestStatus> dest_status(const Attributes& top, Family service_family);
 Result<Connection> connection(const Attributes& top);
 
 Family family_of(const ServiceKey& key);

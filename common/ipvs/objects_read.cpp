@@ -293,7 +293,7 @@ Result<DestKey> dest_key(const Attributes& top, Family service_family) {
   if (!dest->has(IPVS_DEST_ATTR_ADDR) || !dest->has(IPVS_DEST_ATTR_PORT)) {
     return invalid("DEST without ADDR or PORT");
   }
-  // Clients before 3.18 do not give the family: it is the service's.
+  // Kernels and clients before 3.18 do not give the family: it is the service's.
   const uint16_t af = dest->u16(IPVS_DEST_ATTR_ADDR_FAMILY);
   const auto family = af == 0 ? service_family : family_from(af);
   if (!family) {
@@ -334,17 +334,12 @@ Result<Dest> dest(const Attributes& top) {
               .tunnel_flags = given->u16(IPVS_DEST_ATTR_TUN_FLAGS)};
 }
 
-Result<DestStatus> dest_status(const Attributes& top) {
-  // A reply says the family, but for kernels before 3.18, whose servers are of their service's:
-  // then IPv4 is guessed from the zeros behind the first four bytes.
+Result<DestStatus> dest_status(const Attributes& top, Family service_family) {
   const auto attributes = dest_attributes(top);
   if (!attributes) {
     return attributes.error();
   }
-  const auto raw = attributes->bytes(IPVS_DEST_ATTR_ADDR);
-  const bool short_address = std::all_of(raw.begin() + std::min<ptrdiff_t>(4, raw.size()),
-                                         raw.end(), [](uint8_t byte) { return byte == 0; });
-  const auto key = dest_key(top, short_address ? Family::v4 : Family::v6);
+  const auto key = dest_key(top, service_family);
   if (!key) {
     return key.error();
   }

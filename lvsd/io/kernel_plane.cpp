@@ -25,6 +25,19 @@ class KernelPlane : public Plane {
     return reply ? std::move(reply) : advised(request, reply.error());
   }
 
+  std::vector<std::optional<Error>> write(std::span<const ipvs::Request> requests) override {
+    if (auto connected = connect(); !connected) {
+      return {requests.size(), connected.error()};
+    }
+    auto results = client_->write(requests);
+    for (size_t i = 0; i < results.size(); ++i) {
+      if (results[i]) {
+        results[i] = advised(requests[i], *results[i]);
+      }
+    }
+    return results;
+  }
+
   bool armed() const override { return false; }
   Result<Ok> set_armed(bool) override { return Ok{}; }
   Result<Ok> set_interfaces(const std::vector<std::string>&) override { return Ok{}; }
@@ -32,7 +45,7 @@ class KernelPlane : public Plane {
   boost::json::object describe() const override { return {}; }
 
  private:
-  Result<ipvs::Reply> ask(const ipvs::Request& request) {
+  Result<Ok> connect() {
     if (!client_) {
       auto transport = ipvs::io::connect_kernel();
       if (!transport) {
@@ -40,7 +53,12 @@ class KernelPlane : public Plane {
       }
       client_.emplace(std::move(*transport));
     }
-    return client_->call(request);
+    return Ok{};
+  }
+
+  Result<ipvs::Reply> ask(const ipvs::Request& request) {
+    auto connected = connect();
+    return connected ? client_->call(request) : connected.error();
   }
 
   static Error advised(const ipvs::Request& request, const Error& error) {

@@ -27,6 +27,14 @@ class EmbeddedPlane : public Plane {
   }
 
   Result<ipvs::Reply> call(const ipvs::Request& request) override { return core_->handle(request); }
+  std::vector<std::optional<Error>> write(std::span<const ipvs::Request> requests) override {
+    std::vector<std::optional<Error>> results;
+    for (const auto& request : requests) {
+      const auto reply = core_->handle(request);
+      results.push_back(reply ? std::optional<Error>{} : reply.error());
+    }
+    return results;
+  }
   bool armed() const override { return core_->armed(); }
   Result<Ok> set_armed(bool armed) override { return core_->set_armed(armed); }
   Result<Ok> set_interfaces(const std::vector<std::string>& interfaces) override {

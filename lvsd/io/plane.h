@@ -5,6 +5,9 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/json/object.hpp>
 #include <memory>
+#include <optional>
+#include <span>
+#include <vector>
 
 #include "common/config/model.h"
 #include "common/ipvs/codec.h"
@@ -17,6 +20,8 @@ class Plane {
  public:
   virtual ~Plane() = default;
   virtual Result<ipvs::Reply> call(const ipvs::Request& request) = 0;
+  // Changes, in order; of each: nothing when it was done, else why not (ipvs::Client::write).
+  virtual std::vector<std::optional<Error>> write(std::span<const ipvs::Request> requests) = 0;
   virtual bool armed() const = 0;
   virtual Result<Ok> set_armed(bool armed) = 0;
   virtual Result<Ok> set_interfaces(const std::vector<std::string>& interfaces) = 0;

@@ -34,10 +34,11 @@ void Shell::perform(const ReadTable&) {
 }
 
 void Shell::perform(const ApplyOps& action) {
+  auto errors = plane_.write(action.ops);
   OpsDone done;
-  for (const auto& op : action.ops) {
-    const auto reply = plane_.call(op);
-    done.results.push_back({op, reply ? std::optional<Error>{} : reply.error()});
+  done.results.reserve(errors.size());
+  for (size_t i = 0; i < errors.size(); ++i) {
+    done.results.push_back({action.ops[i], std::move(errors[i])});
   }
   driver_->feed(std::move(done));
 }

@@ -6,7 +6,9 @@
 
 namespace lvs::ipvs::io {
 
+constexpr int kReceiveBufferBytes = 1 << 20;
+
 // ENOENT: the kernel has no ip_vs, or its module is not loaded; the text says what to load.
-Result<std::unique_ptr<Transport>> connect_kernel();
+Result<std::unique_ptr<Transport>> connect_kernel(int receive_buffer_bytes = kReceiveBufferBytes);
 
 }  // namespace lvs::ipvs::io

@@ -32,6 +32,7 @@ class World {
   SyncDaemons daemons;
   std::set<Address> own_addresses;
   bool readable = true;
+  bool loses_answers = false;  // Of every second operation; half of those are done.
   bool armable = true;
   // What the world saw.
   std::vector<ipvs::Request> ops;
@@ -140,6 +141,13 @@ class World {
     OpsDone done;
     for (const auto& op : action.ops) {
       ops.push_back(op);
+      if (loses_answers && ops.size() % 2 == 0) {
+        if (ops.size() % 4 == 0) {
+          apply_op(op, core);
+        }
+        done.results.push_back({op, Error{ENOBUFS, "lost"}});
+        continue;
+      }
       const bool accepted = !refused.contains(target_of(op)) && apply_op(op, core);
       if (accepted) {
         apply_others(op);
@@ -407,6 +415,18 @@ TEST(Reconciler, ReadsAgainWhenTheTableIsNotAsItBelieved) {
   world.pass(1s);
   EXPECT_THAT(world.web_servers(), ElementsAre(server_at(1)));
   EXPECT_EQ(world.lvsd.drifts(), 0U);
+}
+
+TEST(Reconciler, ReadsTheTableAtOnceWhenAnswersAreLost) {
+  World world;
+  world.loses_answers = true;
+  world.start(with({web(7)}));
+  world.all_up();
+  EXPECT_THAT(world.web_servers(), SizeIs(7)) << "without waiting as for a failure";
+  EXPECT_THAT(world.lvsd.retries().failures(), IsEmpty());
+  EXPECT_EQ(world.count("change-failed"), 0);
+  EXPECT_EQ(world.lvsd.drifts(), 0U);
+  EXPECT_GT(world.count("answers-lost"), 0);
 }
 
 TEST(Reconciler, KeepsVerdictsWhileNannyIsAway) {

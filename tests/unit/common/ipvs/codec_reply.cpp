@@ -277,6 +277,30 @@ TEST(ReplyDecoding, NarrowCountersServeWhereThereAreNoWideOnes) {
   EXPECT_EQ(services[0].stats.in_bytes, 1ULL << 40);
 }
 
+// As kernels before 3.18 list a server: neither its family nor wide counters. The address is of the
+// family of its service, also when only its first bytes are not zero.
+TEST(ReplyDecoding, AServerWithoutAFamilyIsOfItsServicesFamily) {
+  const auto listed = [](const Address& vip, const Bytes& address) {
+    const Bytes object = generic(
+        kFamily, kMulti, kSeq, 5,
+        attribute(2, join({attribute(1, address), attribute(2, {0, 80}), attribute(3, le32(0)),
+                           attribute(4, le32(1)), attribute(5, le32(0)), attribute(6, le32(0)),
+                           attribute(7, le32(3)), attribute(8, le32(0)), attribute(9, le32(0)),
+                           attribute(10, join({attribute(1, le32(5))}))})));
+    return understood<std::vector<DestStatus>>(GetDests{AddressKey{Protocol::tcp, vip, 80}},
+                                               {join({object, done()})});
+  };
+  const auto v4 = listed(*Address::parse("192.0.2.1"), kServer);
+  ASSERT_EQ(v4.size(), 1U);
+  EXPECT_EQ(v4[0].key, (DestKey{*Address::parse("10.0.0.2"), 80}));
+  EXPECT_EQ(v4[0].active, 3U);
+  EXPECT_EQ(v4[0].stats.connections, 5U);
+  const auto v6 = listed(*Address::parse("2001:db8::1"),
+                         {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
+  ASSERT_EQ(v6.size(), 1U);
+  EXPECT_EQ(v6[0].key, (DestKey{*Address::parse("2001:db8::"), 80}));
+}
+
 TEST(ReplyDecoding, AnswersToOtherRequestsAreSkipped) {
   const Bytes request = encode_request(GetInfo{}, kFamily, kSeq);
   const Bytes late =
