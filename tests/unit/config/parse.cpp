@@ -16,8 +16,8 @@ using namespace std::chrono_literals;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
-using testing::SizeIs;
 using testing::Not;
+using testing::SizeIs;
 
 std::string contents(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
