@@ -72,12 +72,6 @@ ipvs::Table restricted_to(const ipvs::Table& table, const std::set<ipvs::Service
   return ours;
 }
 
-bool has_virtual_of(const config::Config& config, Family family) {
-  const auto services = active_services(config);
-  return std::any_of(services.begin(), services.end(),
-                     [&](const auto& service) { return family_of(*service.second) == family; });
-}
-
 bool has_marks(const config::Config& config) {
   return std::any_of(config.virtuals.begin(), config.virtuals.end(),
                      [](const auto& service) { return service.active && service.fwmark != 0; });
@@ -148,7 +142,8 @@ void Reconciler::take_configuration(const config::Config& config) {
                 [&](const auto& heard) { return !monitors_.monitors.contains(heard.first); });
   announce_services(before);
   begin_draining(before);
-  set_up_host();
+  marks_backoff_.reset();
+  apply_marks();
   if (nanny_pid_) {
     auto changes = orders(monitors_before, monitors_);
     if (!changes.empty()) {
@@ -159,13 +154,17 @@ void Reconciler::take_configuration(const config::Config& config) {
   mark_due();
 }
 
-void Reconciler::set_up_host() {
-  if (config_.manage_sysctls) {
-    actions_.push_back(
-        SetSysctls{has_virtual_of(config_, Family::v4), has_virtual_of(config_, Family::v6)});
+// ip_vs has its switches only while it is loaded, and one of them depends on the role.
+void Reconciler::set_sysctls() {
+  const bool is_early = config_.core == config::CoreKind::kernel && !role_;
+  if (!config_.manage_sysctls || is_early) {
+    return;
   }
-  marks_backoff_.reset();
-  apply_marks();
+  auto wanted = host_settings(config_, role_, own_addresses_);
+  if (sysctls_set_ != wanted) {
+    sysctls_set_ = wanted;
+    actions_.push_back(SetSysctls{std::move(wanted)});
+  }
 }
 
 void Reconciler::apply_marks() {
@@ -279,6 +278,7 @@ void Reconciler::note_unreadable(const Error& error) {
     log(event_of(Level::error, "core-unreadable", {{"error", error.what}}));
   }
   core_error_ = error.what;
+  sysctls_set_.reset();
   if (config_.core == config::CoreKind::kernel) {
     set_armed(false);
   }
@@ -357,6 +357,7 @@ void Reconciler::settle() {
     return;  // What the core answers next comes back here.
   }
   due_at_.reset();
+  set_sysctls();
   std::set<ServerId> draining;
   for (const auto& [id, until] : draining_) {
     draining.insert(id);
@@ -473,6 +474,18 @@ void Reconciler::take_mark_warnings(const std::vector<std::string>& warnings) {
     }
   }
   mark_warnings_ = warnings;
+}
+
+void Reconciler::on(const SysctlsDone& event) {
+  const std::string error =
+      event.done ? "" : event.done.error().what + " (manage_sysctls = 0 leaves them to you)";
+  if (!error.empty()) {
+    sysctls_set_.reset();
+    if (sysctls_error_ != error) {
+      log(event_of(Level::error, "sysctls-failed", {{"error", error}}));
+    }
+  }
+  sysctls_error_ = error;
 }
 
 void Reconciler::on(const RoleSaid& event) {

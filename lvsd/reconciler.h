@@ -31,6 +31,7 @@
 #include "common/monitor.h"
 #include "common/result.h"
 #include "lvsd/desired.h"
+#include "lvsd/host_settings.h"
 #include "lvsd/monitors.h"
 #include "lvsd/owned.h"
 #include "lvsd/plan.h"
@@ -81,6 +82,9 @@ struct OpsDone {
 struct MarksDone {
   Result<std::vector<std::string>> warnings;  // What is odd about the marks that are set.
 };
+struct SysctlsDone {
+  Result<Ok> done;
+};
 struct RoleSaid {
   bool active;
 };
@@ -98,7 +102,7 @@ struct VerdictHeard {
 };
 struct Timer {};
 using Event = std::variant<Started, Configured, ReloadFailed, TableRead, OpsDone, MarksDone,
-                           RoleSaid, ArmDone, NannyUp, NannyGone, VerdictHeard, Timer>;
+                           SysctlsDone, RoleSaid, ArmDone, NannyUp, NannyGone, VerdictHeard, Timer>;
 
 // Actions.
 struct ReadTable {
@@ -117,8 +121,7 @@ struct SetInterfaces {
   bool operator==(const SetInterfaces&) const = default;
 };
 struct SetSysctls {
-  bool forward_v4;
-  bool forward_v6;
+  std::vector<Sysctl> wanted;
   bool operator==(const SetSysctls&) const = default;
 };
 struct ApplyMarks {
@@ -180,6 +183,7 @@ class Reconciler {
   uint64_t repairs() const { return repairs_; }
   const std::string& core_error() const { return core_error_; }
   const std::string& marks_error() const { return marks_error_; }
+  const std::string& sysctls_error() const { return sysctls_error_; }
   const std::vector<std::string>& mark_warnings() const { return mark_warnings_; }
   const std::string& reload_error() const { return reload_error_; }
 
@@ -190,6 +194,7 @@ class Reconciler {
   void on(const TableRead& event);
   void on(const OpsDone& event);
   void on(const MarksDone& event);
+  void on(const SysctlsDone& event);
   void on(const RoleSaid& event);
   void on(const ArmDone& event);
   void on(const NannyUp& event);
@@ -198,7 +203,7 @@ class Reconciler {
   void on(const Timer& event);
 
   void take_configuration(const config::Config& config);
-  void set_up_host();
+  void set_sysctls();
   void apply_marks();
   void take_mark_warnings(const std::vector<std::string>& warnings);
   void announce_services(const config::Config& before);
@@ -267,6 +272,8 @@ class Reconciler {
   uint64_t repairs_ = 0;
   std::string core_error_;
   std::string marks_error_;
+  std::optional<std::vector<Sysctl>> sysctls_set_;  // Nothing: to be set at the next occasion.
+  std::string sysctls_error_;
   std::vector<std::string> mark_warnings_;
   std::string reload_error_;
 };

@@ -1,6 +1,7 @@
 # lvsd apart from its core and its mark rules.
 lvs_test(unit/lvsd/desired lvs_lvsd)
 lvs_test(unit/lvsd/held_back lvs_lvsd)
+lvs_test(unit/lvsd/host_settings lvs_lvsd)
 lvs_test(unit/lvsd/kernel_advice lvs_lvsd)
 lvs_test(unit/lvsd/monitors lvs_lvsd)
 lvs_test(unit/lvsd/options lvs_lvsd)

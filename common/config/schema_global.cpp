@@ -194,7 +194,7 @@ std::vector<Key<B>> new_keys() {
           {"10", "How long lvsd may be away before the director counts as not able.", "", kNew}),
       key("manage_sysctls", &B::manage_sysctls, boolean(),
           {"1",
-           "Whether kernel settings that the configuration needs (ip_forward) are set and "
+           "Whether sysctls that the configuration needs (ip_forward, those of ip_vs) are set and "
            "restored.",
            "", kNew}),
       key("standby_monitoring", &B::standby_monitoring, boolean(),

@@ -248,7 +248,8 @@ core::CoreModeOptions core_options(const Options& options) {
 
 int run_core(const Options& options) {
   const auto dir = lvs::io::run_dir();
-  const auto set = dir ? set_sysctls(*dir, {{kForwardV4, "1"}}) : Result<Ok>(dir.error());
+  const auto set =
+      dir ? set_sysctls(*dir, {{"net/ipv4/ip_forward", "1"}}) : Result<Ok>(dir.error());
   if (!set) {
     say(set.error().what);
     return EXIT_FAILURE;

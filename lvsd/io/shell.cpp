@@ -52,14 +52,7 @@ void Shell::perform(const SetInterfaces& action) {
 }
 
 void Shell::perform(const SetSysctls& action) {
-  std::vector<Sysctl> wanted;
-  if (action.forward_v4) {
-    wanted.push_back({kForwardV4, "1"});
-  }
-  if (action.forward_v6) {
-    wanted.push_back({kForwardV6, "1"});
-  }
-  report("sysctls-failed", set_sysctls(settings_.run_dir, wanted));
+  driver_->feed(SysctlsDone{set_sysctls(settings_.run_dir, action.wanted)});
 }
 
 void Shell::perform(const ApplyMarks& action) {

@@ -144,6 +144,7 @@ json::object status_of(const Reconciler& reconciler, Plane& plane, TimePoint now
           {"repairs", reconciler.repairs()},
           {"reload_error", reconciler.reload_error()},
           {"marks_error", reconciler.marks_error()},
+          {"sysctls_error", reconciler.sysctls_error()},
           {"mark_warnings",
            json::array(reconciler.mark_warnings().begin(), reconciler.mark_warnings().end())},
           {"failing", failures_json(reconciler)},

@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
+#include <optional>
 #include <sstream>
 
 #include "common/io/log_sink.h"
@@ -62,41 +64,76 @@ Result<Ok> save(const std::string& run_dir, const Record& record) {
   return lvs::io::write_file_atomically(run_dir + kRecordFile, text, 0600);
 }
 
+// Remembered before it is done: after a crash the value is still known.
+Result<Ok> set_one(const std::string& run_dir, const Sysctl& wanted, Record& record) {
+  const auto before = read_value(wanted.name);
+  if (!before) {
+    return before.error();
+  }
+  if (*before == wanted.value) {
+    return Ok{};
+  }
+  const auto known = record.find(wanted.name);
+  record[wanted.name] = {known == record.end() ? *before : known->second.before, wanted.value};
+  if (auto saved = save(run_dir, record); !saved) {
+    return saved;
+  }
+  if (auto written = write_value(wanted.name, wanted.value); !written) {
+    return written;
+  }
+  lvs::io::log({Level::notice,
+                "sysctl-set",
+                "",
+                {{"name", wanted.name}, {"value", wanted.value}, {"was", *before}}});
+  return Ok{};
+}
+
+// A switch that is not there any more (ip_vs was unloaded) has nothing to be put back.
+Result<Ok> restore_one(const std::string& name, const Change& change) {
+  const auto now = read_value(name);
+  if (!now || *now != change.given || *now == change.before) {
+    return Ok{};
+  }
+  if (auto written = write_value(name, change.before); !written) {
+    return written;
+  }
+  lvs::io::log({Level::notice,
+                "sysctl-restored",
+                "",
+                {{"name", name}, {"value", change.before}, {"was", change.given}}});
+  return Ok{};
+}
+
 }  // namespace
 
 Result<Ok> set_sysctls(const std::string& run_dir, const std::vector<Sysctl>& wanted) {
   Record record = load(run_dir);
-  for (const auto& [name, value] : wanted) {
-    const auto before = read_value(name);
-    if (!before) {
-      return before.error();
+  std::optional<Error> failed;
+  const auto note = [&](const Result<Ok>& done) {
+    if (!done && !failed) {
+      failed = done.error();
     }
-    if (*before == value) {
-      continue;
-    }
-    const auto known = record.find(name);
-    record[name] = {known == record.end() ? *before : known->second.before, value};
-    if (auto saved = save(run_dir, record); !saved) {
-      return saved;
-    }
-    if (auto written = write_value(name, value); !written) {
-      return written;
-    }
-    lvs::io::log(
-        {Level::notice, "sysctl-set", "", {{"name", name}, {"value", value}, {"was", *before}}});
+    return static_cast<bool>(done);
+  };
+  const size_t remembered = record.size();
+  std::erase_if(record, [&](const auto& entry) {
+    const bool is_wanted = std::any_of(wanted.begin(), wanted.end(), [&](const auto& sysctl) {
+      return sysctl.name == entry.first;
+    });
+    return !is_wanted && note(restore_one(entry.first, entry.second));
+  });
+  if (record.size() != remembered) {
+    note(save(run_dir, record));
   }
-  return Ok{};
+  for (const auto& sysctl : wanted) {
+    note(set_one(run_dir, sysctl, record));
+  }
+  return failed ? Result<Ok>(*failed) : Result<Ok>(Ok{});
 }
 
 Result<Ok> restore_sysctls(const std::string& run_dir) {
-  for (const auto& [name, change] : load(run_dir)) {
-    const auto now = read_value(name);
-    if (!now || *now != change.given) {
-      continue;
-    }
-    if (auto written = write_value(name, change.before); !written) {
-      return written;
-    }
+  if (auto restored = set_sysctls(run_dir, {}); !restored) {
+    return restored;
   }
   ::unlink((run_dir + kRecordFile).c_str());
   return Ok{};

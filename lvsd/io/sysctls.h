@@ -1,24 +1,21 @@
-// The kernel switches that forwarding needs; each change is logged. What they were before is
-// remembered in the run directory, once, and put back when the core is removed.
+// Sets kernel switches; each change is logged. What one was before we first changed it is
+// remembered in the run directory (common/io/run_dir), so that a later process knows it too, and
+// put back when it is not wanted any more.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "common/result.h"
+#include "lvsd/host_settings.h"
 
 namespace lvs::lvsd::io {
 
-struct Sysctl {
-  std::string name;  // "net/ipv4/ip_forward": the path below /proc/sys.
-  std::string value;
-};
-
-constexpr const char* kForwardV4 = "net/ipv4/ip_forward";
-constexpr const char* kForwardV6 = "net/ipv6/conf/all/forwarding";
-
+// Sets what is wanted, and puts back what we set earlier and is not wanted any more. Goes on after
+// an error and tells the first.
 Result<Ok> set_sysctls(const std::string& run_dir, const std::vector<Sysctl>& wanted);
-// Only what still has the value that we gave it: a later hand is respected.
+// Puts all back. Like the above, only what still has the value that we gave it: a later hand is
+// respected.
 Result<Ok> restore_sysctls(const std::string& run_dir);
 
 }  // namespace lvs::lvsd::io

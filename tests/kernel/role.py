@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """lvsd with `core = kernel` is told its role as pulse tells it: sync daemons, services of which the standby is a server
-itself, time-outs, forwarding methods; killed and stopped, what is ours goes and what is not stays. Runs inside the
-user-mode kernel: role.py BIN-FOLDER
+itself, time-outs, sysctls, forwarding methods; killed and stopped, what is ours goes and what is not stays. Runs inside
+the user-mode kernel: role.py BIN-FOLDER
 """
 import json
 import socket
@@ -42,6 +42,9 @@ MIXED_TABLE = ("-A -t 192.0.2.1:81 -s wlc\n-a -t 192.0.2.1:81 -r 10.0.0.1:8081 -
                "-a -t 192.0.2.1:81 -r 10.0.0.2:81 -i -w 1 --tun-type ipip\n"
                "-a -t 192.0.2.1:81 -r 10.0.0.254:81 -g -w 1\n")
 FOREIGN = "-A -f 99 -s sed\n-a -f 99 -r 10.0.0.9:0 -g -w 7\n"
+BEFORE = {"ip_forward": 0, "vs/expire_nodest_conn": 0, "vs/conn_reuse_mode": 2, "vs/expire_quiescent_template": 0,
+          "vs/backup_only": 0}
+NEEDED = BEFORE | {"ip_forward": 1, "vs/expire_nodest_conn": 1, "vs/conn_reuse_mode": 1}
 FOREIGN_DAEMON = ["--start-daemon", "backup", "--mcast-interface", "lo", "--syncid", "99"]
 
 
@@ -59,6 +62,13 @@ def daemons():
 
 def timeouts():
     return execute([IPVSADM], ["-L", "--timeout"])[1]
+
+
+def sysctls():
+    def read(name):
+        with open(f"/proc/sys/net/ipv4/{name}", encoding="utf-8") as value:
+            return int(value.read())
+    return {name: read(name) for name in BEFORE}
 
 
 def sorted_lines(text):
@@ -79,6 +89,7 @@ def follows_its_role(director):
     director.expect("its table is the foreign one", director.table() == FOREIGN)
     director.expect("its daemon takes connections in", len(daemons()) == 1 and "backup" in daemons()[0] and
                     "syncid=7" in daemons()[0])
+    director.expect(f"sysctls are as needed: {sysctls()}", sysctls() == NEEDED | {"vs/backup_only": 1})
     director.expect("status tells why", "waits for this director to be active" in director.status_text() and
                     "sync daemon backup on lo, id 7" in director.status_text())
 
@@ -86,6 +97,7 @@ def follows_its_role(director):
     director.expect("the word to be active finds the table complete", answer["armed"] and
                     sorted_lines(director.table()) == sorted_lines(WEB_TABLE + MIXED_TABLE + FOREIGN))
     director.expect("its daemon sends connections", len(daemons()) == 1 and "master" in daemons()[0])
+    director.expect(f"the active forwards: {sysctls()}", sysctls() == NEEDED)
     director.expect("the time-outs are those of lvs.cf, the one that it does not name as it was",
                     timeouts().endswith(": 1200 120 60\n"))
 
@@ -105,6 +117,7 @@ def finds_its_own_after_a_kill(director):
     director.expect("the others were there all the time", WEB_TABLE in before)
     director.expect("the daemon waits for the role", len(daemons()) == 1 and "syncid=7" in daemons()[0])
     say_role(True)
+    director.expect(f"sysctls are as needed: {sysctls()}", sysctls() == NEEDED)
     director.expect("the old daemon was known as ours", len(daemons()) == 1 and "syncid=8" in daemons()[0])
 
 
@@ -120,11 +133,12 @@ def leaves_the_daemons_of_others(director):
 
 def is_stopped(director):
     director.stop()
-    director.expect("lvsd's end leaves table and daemon", sorted_lines(director.table()) ==
-                    sorted_lines(WEB_TABLE + FOREIGN) and len(daemons()) == 1)
+    director.expect("lvsd's end leaves table, daemon and sysctls", sorted_lines(director.table()) ==
+                    sorted_lines(WEB_TABLE + FOREIGN) and len(daemons()) == 1 and sysctls() == NEEDED)
     status, out, error = execute([f"{director.binaries}/lvsd"], ["--core", "--remove"])
     director.expect(f"removal works: {out}{error}", status == 0)
     director.expect("the director's stop takes both away", director.table() == FOREIGN and daemons() == [])
+    director.expect(f"sysctls are what they were before the first lvsd: {sysctls()}", sysctls() == BEFORE)
 
 
 def main():
@@ -133,11 +147,13 @@ def main():
     for address, port in (("10.0.0.254", 81), ("10.0.0.2", 81), ("10.0.0.1", 8081)):
         director.serve(address, port)
     director.table(given=FOREIGN)
+    execute(["sysctl", "-q", "-w", "net.ipv4.vs.conn_reuse_mode=2"], [])
+    director.expect(f"sysctls: {sysctls()}", sysctls() == BEFORE)
     follows_its_role(director)
     finds_its_own_after_a_kill(director)
     leaves_the_daemons_of_others(director)
     is_stopped(director)
-    print("table, sync daemons and time-outs follow role and file; what others made stays")
+    print("table, sync daemons, time-outs and sysctls follow role and file; what others made stays")
 
 
 main()

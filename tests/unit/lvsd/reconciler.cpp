@@ -44,6 +44,9 @@ class World {
   int nanny_stops = 0;
   int marks = 0;
   std::string marks_error;
+  std::vector<Sysctl> sysctls;
+  std::string sysctls_error;
+  int sysctl_sets = 0;
   std::vector<std::string> mark_warnings;
   bool nanny_works = true;
 
@@ -166,7 +169,12 @@ class World {
   }
   void perform(const SaveOwned& action) { saved = action.owned; }
   void perform(const SetInterfaces&) {}
-  void perform(const SetSysctls&) {}
+  void perform(const SetSysctls& action) {
+    ++sysctl_sets;
+    sysctls = action.wanted;
+    queue_.push_back(SysctlsDone{sysctls_error.empty() ? Result<Ok>(Ok{})
+                                                       : Result<Ok>(Error{EACCES, sysctls_error})});
+  }
   void perform(const ApplyMarks&) {
     ++marks;
     if (marks_error.empty()) {
@@ -741,6 +749,47 @@ TEST(Reconciler, AStandbyThatIsAServerItselfProgramsTheServiceWhenItBecomesActiv
   EXPECT_FALSE(world.core.contains(web_key()));
   EXPECT_FALSE(world.lvsd.armed());
   EXPECT_THAT(world.ops, Not(Contains(ipvs::Request(ipvs::Flush{}))));
+}
+
+TEST(Reconciler, SetsSysctlsWhenTheyChangeAndAgainInAnIpvsThatWasLoadedAgain) {
+  World world;
+  world.start(on_the_kernel(with({web(1)})));
+  EXPECT_EQ(world.sysctl_sets, 0) << "before the role is said";
+  world.feed(RoleSaid{true});
+  world.pass(1min);
+  EXPECT_EQ(world.sysctl_sets, 1);
+  EXPECT_THAT(world.sysctls, Contains(Sysctl{"net/ipv4/vs/expire_nodest_conn", "1"}));
+  world.readable = false;
+  world.pass(1min);
+  world.readable = true;
+  world.pass(1min);
+  EXPECT_EQ(world.sysctl_sets, 2);
+  world.reload(on_the_kernel(with({})));
+  EXPECT_EQ(world.sysctl_sets, 3);
+  EXPECT_THAT(world.sysctls, IsEmpty());
+}
+
+TEST(Reconciler, TriesSysctlsThatFailAgainAndSaysItOnce) {
+  World world;
+  world.sysctls_error = "set net/ipv4/ip_forward = 1: Permission denied";
+  world.start(with({web(1)}));
+  world.pass(1min);
+  EXPECT_GE(world.sysctl_sets, 10);
+  EXPECT_LE(world.sysctl_sets, 20);
+  EXPECT_EQ(world.count("sysctls-failed"), 1);
+  EXPECT_THAT(world.lvsd.sysctls_error(), HasSubstr("Permission denied"));
+  world.sysctls_error.clear();
+  world.pass(kDriftCheck + 10ms);
+  EXPECT_EQ(world.lvsd.sysctls_error(), "");
+}
+
+TEST(Reconciler, LeavesSysctlsAloneWhenTold) {
+  auto config = with({web(1)});
+  config.manage_sysctls = false;
+  World world;
+  world.start(config);
+  world.pass(1min);
+  EXPECT_EQ(world.sysctl_sets, 0);
 }
 
 TEST(Reconciler, IpvsIsNotArmedWhileItCannotBeRead) {

@@ -1,0 +1,58 @@
+#include "lvsd/host_settings.h"
+
+#include <algorithm>
+
+#include "lvsd/held_back.h"
+
+namespace lvs::lvsd {
+namespace {
+
+using Services = std::map<ipvs::ServiceKey, const config::VirtualService*>;
+
+bool has_nat_server(const config::Config& config, const config::VirtualService& service) {
+  const auto servers = active_servers(service);
+  return std::any_of(servers.begin(), servers.end(), [&](const auto& server) {
+    return config::effective_forward(config, service, *server.second) == ipvs::Forward::masq;
+  });
+}
+
+bool needs_forwarding(const config::Config& config, const Services& services, Family family) {
+  return std::any_of(services.begin(), services.end(), [&](const auto& service) {
+    return family_of(*service.second) == family &&
+           (config.core == config::CoreKind::embedded || has_nat_server(config, *service.second));
+  });
+}
+
+bool is_persistent(const Services& services) {
+  return std::any_of(services.begin(), services.end(), [](const auto& service) {
+    return service.second->persistent > Duration::zero();
+  });
+}
+
+}  // namespace
+
+std::vector<Sysctl> host_settings(const config::Config& config, std::optional<bool> role,
+                                  const std::set<Address>& own) {
+  const Services services = active_services(config);
+  std::vector<Sysctl> settings;
+  if (needs_forwarding(config, services, Family::v4)) {
+    settings.push_back({"net/ipv4/ip_forward", "1"});
+  }
+  if (needs_forwarding(config, services, Family::v6)) {
+    settings.push_back({"net/ipv6/conf/all/forwarding", "1"});
+  }
+  if (config.core == config::CoreKind::embedded || services.empty()) {
+    return settings;
+  }
+  settings.push_back({"net/ipv4/vs/expire_nodest_conn", "1"});
+  settings.push_back({"net/ipv4/vs/conn_reuse_mode", "1"});
+  if (is_persistent(services)) {
+    settings.push_back({"net/ipv4/vs/expire_quiescent_template", "1"});
+  }
+  if (config.syncdaemon && role && !served_by_directors(config, own).empty()) {
+    settings.push_back({"net/ipv4/vs/backup_only", *role ? "0" : "1"});
+  }
+  return settings;
+}
+
+}  // namespace lvs::lvsd

@@ -1,0 +1,81 @@
+#include "lvsd/host_settings.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/unit/lvsd/build.h"
+
+namespace lvs::lvsd {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Contains;
+using testing::IsEmpty;
+using testing::Not;
+using testing::UnorderedElementsAre;
+
+const std::optional<bool> kActive = true, kStandby = false, kUnsaid;
+const Sysctl kForward{"net/ipv4/ip_forward", "1"};
+const Sysctl kForwardV6{"net/ipv6/conf/all/forwarding", "1"};
+const Sysctl kExpireNodest{"net/ipv4/vs/expire_nodest_conn", "1"};
+const Sysctl kExpireTemplate{"net/ipv4/vs/expire_quiescent_template", "1"};
+const Sysctl kReuse{"net/ipv4/vs/conn_reuse_mode", "1"};
+
+config::Config on_the_kernel(std::vector<config::VirtualService> services) {
+  auto config = with(std::move(services));
+  config.core = config::CoreKind::kernel;
+  return config;
+}
+
+TEST(HostSettings, TheEmbeddedCoreNeedsForwardingOnly) {
+  EXPECT_THAT(host_settings(with({web()}), kActive, {}), UnorderedElementsAre(kForward));
+}
+
+TEST(HostSettings, ByNatTheKernelNeedsForwardingToo) {
+  EXPECT_THAT(host_settings(on_the_kernel({web()}), kActive, {}),
+              UnorderedElementsAre(kForward, kExpireNodest, kReuse));
+}
+
+TEST(HostSettings, DirectAndTunnelNeedNoForwarding) {
+  auto service = web(2);
+  service.forward = ipvs::Forward::direct;
+  service.servers[1].forward = ipvs::Forward::tunnel;
+  EXPECT_THAT(host_settings(on_the_kernel({service}), kActive, {}), Not(Contains(kForward)));
+  service.servers[1].forward = ipvs::Forward::masq;
+  EXPECT_THAT(host_settings(on_the_kernel({service}), kActive, {}), Contains(kForward));
+}
+
+TEST(HostSettings, ForwardingIsPerFamily) {
+  auto service = web(1);
+  service.address = config::FloatingAddress{address("2001:db8::1"), "eth0", "eth0:1", {}};
+  service.servers[0].address = address("2001:db8::2");
+  const auto settings = host_settings(on_the_kernel({service}), kActive, {});
+  EXPECT_THAT(settings, Contains(kForwardV6));
+  EXPECT_THAT(settings, Not(Contains(kForward)));
+}
+
+TEST(HostSettings, PersistentClientsLeaveAServerThatIsDown) {
+  auto service = web();
+  service.persistent = 300s;
+  EXPECT_THAT(host_settings(on_the_kernel({service}), kActive, {}), Contains(kExpireTemplate));
+}
+
+TEST(HostSettings, AStandbyThatIsAServerItselfOnlyTakesConnectionsIn) {
+  auto config = on_the_kernel({web(2)});
+  const std::set<Address> own{address("10.0.0.1")};
+  const Sysctl on{"net/ipv4/vs/backup_only", "1"}, off{"net/ipv4/vs/backup_only", "0"};
+  config.syncdaemon = true;
+  EXPECT_THAT(host_settings(config, kStandby, own), Contains(on));
+  EXPECT_THAT(host_settings(config, kActive, own), Contains(off));
+  for (const auto& settings : {host_settings(config, kUnsaid, own),
+                               host_settings(config, kStandby, {address("10.9.9.9")})}) {
+    EXPECT_THAT(settings, Not(Contains(on)));
+    EXPECT_THAT(settings, Not(Contains(off)));
+  }
+}
+
+TEST(HostSettings, WithoutServicesNothingIsNeeded) {
+  EXPECT_THAT(host_settings(on_the_kernel({}), kActive, {}), IsEmpty());
+}
+
+}  // namespace
+}  // namespace lvs::lvsd
