@@ -14,6 +14,7 @@
 #include "lvsd/bpf/packet.h"
 
 enum icmp_type { ICMP_UNREACHABLE = 3, ICMP_QUENCH = 4, ICMP_EXCEEDED = 11 };
+#define ICMP_HOST_UNREACHABLE 1
 #define ICMP_PORT_UNREACHABLE 3
 #define ICMP_FRAGMENTATION_NEEDED 4
 

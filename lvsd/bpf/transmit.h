@@ -98,7 +98,8 @@ static __noinline int transmit_by_lookup(struct __sk_buff* skb, const struct pac
     return TOO_BIG;
   }
   if (found != BPF_FIB_LKUP_RET_SUCCESS && found != BPF_FIB_LKUP_RET_NO_NEIGH) {
-    return drop(LVS_DROP_NO_ROUTE);
+    count_drop(LVS_DROP_NO_ROUTE);
+    return answer_with_icmp(skb, vip_of(packet, to), ICMP_UNREACHABLE, ICMP_HOST_UNREACHABLE, 0);
   }
   route->ifindex = 0;
   if (found == BPF_FIB_LKUP_RET_SUCCESS) {
