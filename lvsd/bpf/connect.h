@@ -119,8 +119,7 @@ static __always_inline __u32 dest_by_template(const struct packet* packet, struc
     const __u32 seen = generation_of(found->word);
     const int is_over = now >= found->expires && !(found->word & LVS_TEMPLATE_CONTROLLED);
     if (dest && dest->use == LVS_DEST_AVAILABLE && !is_over && hold_template(found, seen)) {
-      found->timeout = timeout;
-      found->expires = now + timeout;
+      found->expires = now + found->timeout;
       *generation = seen;
       return found->dest;
     }
