@@ -110,6 +110,14 @@ void add(lvs_stats& to, const lvs_stats& from) {
   to.out_bytes += from.out_bytes;
 }
 
+void subtract(lvs_stats& from, const lvs_stats& what) {
+  from.connections -= what.connections;
+  from.in_packets -= what.in_packets;
+  from.in_bytes -= what.in_bytes;
+  from.out_packets -= what.out_packets;
+  from.out_bytes -= what.out_bytes;
+}
+
 ipvs::Stats shown(const lvs_stats& stats) {
   ipvs::Stats to;
   to.connections = stats.connections;

@@ -27,6 +27,7 @@ std::vector<std::pair<ipvs::ServiceKey, uint32_t>> service_ids(const Tables& tab
 std::optional<LaidOut> laid_out(const Tables& tables, uint32_t service_id);
 
 void add(lvs_stats& to, const lvs_stats& from);
+void subtract(lvs_stats& from, const lvs_stats& what);
 ipvs::Stats shown(const lvs_stats& stats);
 lvs_stats traffic_of(const Tables& tables, uint32_t server);
 lvs_stats traffic_of(const Tables& tables, const ServiceEntry& entry);

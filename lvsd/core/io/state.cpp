@@ -95,12 +95,14 @@ void State::write_server(uint32_t id, bool is_fresh) {
     return;
   }
   auto& dest = programs_.dests()[id];
+  const auto& [key, server] = *found;
   if (is_fresh) {
     std::memset(&dest, 0, sizeof(dest));
     clear_stats(id);
     server_rates_.erase(id);
+  } else if (dest.use == LVS_DEST_REMOVED) {
+    subtract(programs_.services()[table_.find(key)->id].stats, traffic_of(programs_.tables(), id));
   }
-  const auto& [key, server] = *found;
   core::write_server(dest, key, table_.find(key)->id, server);
   const uint32_t total = load(dest.total);
   const uint32_t upper = dest.upper_threshold;
@@ -155,9 +157,14 @@ void State::remove_service(const ipvs::ServiceKey& key, uint32_t id, TimePoint n
     slices_.erase(slice);
   }
   service_rates_.erase(key);
+  for (const auto& [server, trashed] : table_.trash()) {
+    if (trashed.service == key) {
+      clear_stats(server);
+    }
+  }
 }
 
-// Its traffic stays in the sum of its service.
+// Its traffic stays in the sum of its service, and its own, should it come back to that service.
 void State::remove_server(uint32_t id) {
   auto& dest = programs_.dests()[id];
   store(dest.use, static_cast<__u8>(LVS_DEST_REMOVED));
@@ -165,7 +172,6 @@ void State::remove_server(uint32_t id) {
   if (const auto* entry = table_.find(key)) {
     add(programs_.services()[entry->id].stats, traffic_of(programs_.tables(), id));
   }
-  clear_stats(id);
 }
 
 void State::collect(TimePoint now) {
