@@ -7,10 +7,11 @@ A WAY is `ipvsadm`, `lvsadm` (both on the kernel's ip_vs, so inside a kernel tha
 `lvsd --core`, on any kernel). With --rewrite, transcripts are written anew to FOLDER with what comes out.
 
 The steps, apart from ipvsadm:
-  connect ADDRESS:PORT [times N] [from ADDRESS[:PORT]]     one TCP connection, or N; they stay open
-  ask ADDRESS:PORT [times N] [from ADDRESS[:PORT]] [bytes N]   datagrams, each from a port of its own
+  connect ADDRESS:PORT [times N] [from ADDRESS[:PORT]] [within S]            a TCP connection, or N; they stay open
+  ask ADDRESS:PORT [times N] [from ADDRESS[:PORT]] [within S] [bytes N]   datagrams, each from a port of its own
   send BYTES on WHICH                    to the server and back
-  finish WHICH [by server]               FIN;  WHICH: a real server, a client port, or `all`
+  finish WHICH [by server]               FIN from the client, or from the server;  WHICH: the connections of a real
+                                         server, of a client port, or `all`
   reset WHICH [by server]                RST
   sysctl NAME=VALUE                      on the director
   wait SECONDS                           time that the story needs, as timeouts do
@@ -122,37 +123,30 @@ class Stage:
         if verb in ("connect", "ask"):
             return self.send_new(verb, rest, expected)
         if verb == "send":
-            return [self.traffic.send(rest[2], int(rest[0]))]
+            return [self.traffic.send(rest[2], int(rest[0]), SILENCE_S if expected in (["timeout"], ["reset"]) else PATIENCE_S)]
         if verb in ("finish", "reset"):
             getattr(self.traffic, verb)(rest[0], rest[1:] == ["by", "server"])
             return []
         raise Wrong(f"no step {verb}")
 
     def on_node(self, name, words):
-        program = {"iptables": "iptables-legacy" if is_user_mode_kernel() else "iptables"}.get(words[0], words[0])
-        lines = []
-        for one in SERVERS if name == "servers" else (name,):
-            lines += admin_output(*self.network[one].run([program], words[1:]))
-        return lines
+        nodes = SERVERS if name == "servers" else (name,)
+        return [line for one in nodes for line in admin_output(*self.network[one].run(words[:1], words[1:]))]
 
     def send_new(self, verb, words, expected):
         options = dict(zip(words[1::2], words[2::2]))
         source = options.pop("from", "")
-        times, size = int(options.pop("times", 1)), int(options.pop("bytes", 10))
+        times, size, within = int(options.pop("times", 1)), int(options.pop("bytes", 10)), options.pop("within", None)
         if options:
             raise Wrong(f"{verb}: what is {' '.join(options)}?")
         wanted = " ".join(expected).split()
         words_out = []
         for n in range(times):
-            patience_s = SILENCE_S if wanted[n:n + 1] == ["timeout"] else PATIENCE_S
+            usual_s = SILENCE_S if wanted[n:n + 1] == ["timeout"] else PATIENCE_S
+            patience_s = float(within or usual_s)
             words_out.append(self.traffic.connect(words[0], source, patience_s) if verb == "connect"
                              else self.traffic.ask(words[0], source, size, patience_s))
         return [" ".join(words_out)]
-
-
-def is_user_mode_kernel():
-    with open("/proc/cpuinfo", encoding="ascii") as file:
-        return "User Mode Linux" in file.read()
 
 
 def play(transcript, way, binaries, rewrite):

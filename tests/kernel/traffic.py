@@ -64,9 +64,7 @@ def icmp_of(one):
 class Connection:
     def __init__(self, server, at_client, at_server):
         self.server, self.at_client, self.at_server = server, at_client, at_server
-
-    def port(self):
-        return self.at_client.getsockname()[1]
+        self.port, self.finished_by = at_client.getsockname()[1], set()
 
     def end(self, of_server):
         return self.at_server if of_server else self.at_client
@@ -188,15 +186,20 @@ class Traffic:
 
     def of(self, which):
         """Connections by server ("rs1"), by client port ("40001"), or "all"."""
-        found = [one for one in self.connections if which in ("all", one.server, str(one.port()))]
+        found = [one for one in self.connections if which in ("all", one.server, str(one.port))]
         if not found:
             raise ValueError(f"no connection of {which}")
         return found
 
     def finish(self, which, by_server):
-        """FIN from one end."""
+        """FIN from one end; after that of the other the connection is forgotten."""
         for one in self.of(which):
             one.end(by_server).shutdown(socket.SHUT_WR)
+            one.finished_by.add(by_server)
+            if len(one.finished_by) == 2:
+                one.at_client.close()
+                one.at_server.close()
+                self.connections.remove(one)
 
     def reset(self, which, by_server):
         """RST from one end; the connection is forgotten."""
@@ -204,14 +207,14 @@ class Traffic:
             one.reset(by_server)
             self.connections.remove(one)
 
-    def send(self, which, size):
-        """That many bytes to the server and back."""
+    def send(self, which, size, patience_s):
+        """That many bytes to the server and back: what became of them."""
         for one in self.of(which):
             for sender, receiver in ((one.at_client, one.at_server), (one.at_server, one.at_client)):
                 sender.sendall(b"." * size)
                 got = 0
-                while got < size and is_ready(receiver, PATIENCE_S):
+                while got < size and is_ready(receiver, patience_s):
                     got += len(receiver.recv(65536))
                 if got != size:
-                    return f"{got} of {size} bytes"
-        return "all bytes"
+                    return "reset" if one.at_client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) else "timeout"
+        return "arrived"
