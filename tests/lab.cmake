@@ -18,5 +18,17 @@ if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT CARIBE_SANITIZE)
       WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
     list(APPEND tests lab.sabotage.${sabotage})
   endforeach()
+
+  # The same on the kernel's ip_vs, if need be in a user-mode kernel. 77: there is none here, skipped with the reason.
+  set(drill lab/drill --boot --core kernel --no-build --preset ${preset} --lab kerneltest)
+  add_test(NAME lab.kernel COMMAND ${drill} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+  list(JOIN drill " " command)
+  add_test(NAME lab.kernel.sabotage.no-mark
+    COMMAND sh -c "${command} --sabotage no-mark; status=$?; test $status -ne 77 || exit 77; test $status -eq 1"
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+  set(kernel_tests lab.kernel lab.kernel.sabotage.no-mark)
+  set_tests_properties(${kernel_tests} PROPERTIES LABELS "lab;kernel" TIMEOUT 450 SKIP_RETURN_CODE 77
+    RUN_SERIAL TRUE RESOURCE_LOCK lab)
+
   set_tests_properties(${tests} PROPERTIES LABELS lab TIMEOUT 240 RUN_SERIAL TRUE RESOURCE_LOCK lab)
 endif()

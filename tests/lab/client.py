@@ -5,6 +5,8 @@
     {"do": "ask"}                                                one more page over it: as visit
     {"do": "close"}
 
+usage: client.py TIMEOUT_S
+
 Connections are ended by RST, as the prober's: see prober.cpp.
 """
 import http.client
@@ -14,7 +16,6 @@ import ssl
 import struct
 import sys
 
-TIMEOUT_S = 1.5
 LINGER_RESET = struct.pack("ii", 1, 0)
 
 
@@ -26,13 +27,13 @@ def unverified():
     return context
 
 
-def connect(order):
+def connect(order, timeout_s):
     source = (order["source"], 0)
     if order.get("port", 80) == 443:
-        connection = http.client.HTTPSConnection(order["target"], 443, timeout=TIMEOUT_S, source_address=source,
+        connection = http.client.HTTPSConnection(order["target"], 443, timeout=timeout_s, source_address=source,
                                                  context=unverified())
     else:
-        connection = http.client.HTTPConnection(order["target"], 80, timeout=TIMEOUT_S, source_address=source)
+        connection = http.client.HTTPConnection(order["target"], 80, timeout=timeout_s, source_address=source)
     connection.connect()
     connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESET)
     return connection
@@ -44,18 +45,19 @@ def page(connection):
 
 
 class Clients:
-    def __init__(self):
+    def __init__(self, timeout_s):
+        self.timeout_s = timeout_s
         self.kept = None
 
     def answer(self, order):
         try:
             if order["do"] == "visit":
-                connection = connect(order)
+                connection = connect(order, self.timeout_s)
                 server = page(connection)
                 connection.close()
                 return {"server": server}
             if order["do"] == "open":
-                self.kept = connect(order)
+                self.kept = connect(order, self.timeout_s)
                 return {"server": page(self.kept)}
             if order["do"] == "ask":
                 # A connection that was cut must not be opened again behind our back.
@@ -68,7 +70,7 @@ class Clients:
 
 
 def main():
-    clients = Clients()
+    clients = Clients(float(sys.argv[1]))
     for line in sys.stdin:
         print(json.dumps(clients.answer(json.loads(line))), flush=True)
 

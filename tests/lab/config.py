@@ -50,7 +50,7 @@ def _servers():
      }}""" for server in REAL_SERVERS)
 
 
-def lvs_cf(mark_ports=True, persistent=True):
+def lvs_cf(tempo, plane, mark_ports=True, persistent=True):
     """`mark_ports` and `persistent` are left out by the sabotages of the same names."""
     primary, backup = DIRECTORS
     marks = "     mark_ports = tcp/80,443\n" if mark_ports else ""
@@ -65,13 +65,13 @@ backup = {backup.public}
 backup_private = {backup.private}
 heartbeat = 1
 heartbeat_port = 539
-keepalive = 100ms
-deadtime = 300ms
+keepalive = {tempo.keepalive_ms}ms
+deadtime = {tempo.deadtime_ms}ms
 network = nat
 nat_router = {NAT_ROUTER} eth1:1
 nat_nmask = 255.255.255.0
 monitor_links = 1
-virtual web {{
+{plane.lvs_cf}virtual web {{
      active = 1
      address = {VIP_WEB} eth0:1
      vip_nmask = 255.255.255.0
@@ -80,8 +80,8 @@ virtual web {{
 {persistence}     scheduler = wlc
      protocol = tcp
      check = http
-     interval = 1s
-     timeout = 500ms
+     interval = {tempo.check_interval_ms}ms
+     timeout = {tempo.check_timeout_ms}ms
      reentry = 1
 {_servers()}
 }}
@@ -93,8 +93,8 @@ virtual plain {{
      scheduler = rr
      protocol = tcp
      check = tcp
-     interval = 1s
-     timeout = 500ms
+     interval = {tempo.check_interval_ms}ms
+     timeout = {tempo.check_timeout_ms}ms
      reentry = 1
 {_servers()}
 }}

@@ -10,11 +10,14 @@ import sys
 import time
 
 import config
+import emulate
 import fingerprint
 import judge as judges
 import lab as labs
 import observe
+import planes
 import scenes
+import tempo as tempos
 
 ROOT = labs.HERE.parent.parent
 
@@ -89,6 +92,10 @@ def parse(argv):
         prog="./run drill", description=__doc__,
         epilog=f"Scenes: {', '.join(scenes.SCENES)}. Exit status: 0 every expectation held; 1 one did not; 2 usage; "
                f"3 the lab could not be built; 4 a sabotage was not noticed by the expectation meant for it.")
+    described.add_argument("--core", choices=sorted(planes.PLANES), default="embedded",
+                           help="what the directors forward with: the embedded core, or the kernel's ip_vs")
+    described.add_argument("--boot", action="store_true",
+                           help="where this machine's kernel has no ip_vs, play --core kernel in a user-mode kernel")
     described.add_argument("--strict", action="store_true", help="hold the figures that the suite promises")
     described.add_argument("--only", metavar="SCENE[,SCENE]", help="play these scenes only")
     described.add_argument("--sabotage", choices=sorted(SABOTAGES), help="break something; the drill must notice")
@@ -97,6 +104,9 @@ def parse(argv):
     described.add_argument("--json", metavar="FILE", help="write the summary there (- = standard output, alone)")
     described.add_argument("--preset", default="release", help="whose programs to drill: release (default), dev")
     described.add_argument("--no-build", action="store_true", help="take build/PRESET as it is")
+    described.add_argument("--logs", metavar="FOLDER", type=pathlib.Path, help="keep the logs there")
+    described.add_argument("--tempo", choices=sorted(tempos.TEMPOS), default="machine", help="see tempo.py")
+    described.add_argument("--installed", metavar="FOLDER", help="drill what is installed there, not build/PRESET")
     described.add_argument("--lab", default="caribe", metavar="NAME", help="prefix of the lab's namespaces")
     options = described.parse_args(argv)
     options.scenes = list(scenes.SCENES)
@@ -107,11 +117,20 @@ def parse(argv):
     unknown = [s for s in options.scenes if s not in scenes.SCENES]
     if unknown:
         described.error(f"no scene {', '.join(unknown)}; there are: {', '.join(scenes.SCENES)}")
+    options.plane = planes.PLANES[options.core]
+    options.tempo = tempos.TEMPOS[options.tempo]
+    options.logs = options.logs or ROOT / "build" / options.preset / "drill" / options.lab
     return options
 
 
-def install_from(preset):
+def installer(options):
+    """A function that puts the suite's files below a folder."""
+    preset = options.preset
+
     def install(folder):
+        if options.installed:
+            folder.symlink_to(options.installed)
+            return
         done = subprocess.run(["cmake", "--install", f"build/{preset}"], cwd=ROOT,
                               env={**os.environ, "DESTDIR": str(folder)}, capture_output=True, text=True, check=False)
         if done.returncode != 0:
@@ -120,7 +139,7 @@ def install_from(preset):
 
 
 def play(lab, options, timeline, judge):
-    story = scenes.Story(lab, judge, timeline, ROOT / "build" / options.preset / "tests" / "prober", options.sabotage)
+    story = scenes.Story(lab, options.plane, options.tempo, judge, timeline, ROOT / "build" / options.preset / "tests" / "prober", options.sabotage)
     for director in config.DIRECTORS:
         story.start_director(director)
     active, standby = story.roles()
@@ -130,6 +149,8 @@ def play(lab, options, timeline, judge):
     time.sleep(0.5)
     for name in [s for s in scenes.SCENES if s in options.scenes]:
         timeline.title(name, TITLES[name])
+        if name in options.plane.left_out:
+            story.say(options.plane.left_out[name])
         told = len(judge.expectations)
         try:
             getattr(story, name)()
@@ -142,11 +163,9 @@ def play(lab, options, timeline, judge):
     story.stop_traffic()
 
 
-def keep_logs(lab, preset):
+def keep_logs(lab, folder):
     """What one wants to read after a drill that did not hold."""
-    folder = ROOT / "build" / preset / "drill" / lab.name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     sources = [(lab.folder / "attempts.log", "attempts.log")]
     for director in config.DIRECTORS:
         sources.append((lab.folder / "disk" / director.name / "var" / "log" / "messages", f"{director.name}.log"))
@@ -154,14 +173,13 @@ def keep_logs(lab, preset):
     for source, name in sources:
         if source.exists():
             shutil.copy(source, folder / name)
-    return folder
 
 
-def conclude(options, judge, timeline, seconds, logs):
+def conclude(options, judge, timeline, seconds):
     expected = SABOTAGES.get(options.sabotage, (None, None))[1]
     noticed = [e for e in judge.broken if e.name == expected]
     summary = {"held": judge.held, "strict": options.strict, "sabotage": options.sabotage,
-               "seconds": round(seconds, 1), "scenes": timeline.scenes, "logs": str(logs),
+               "seconds": round(seconds, 1), "scenes": timeline.scenes, "logs": str(options.logs),
                "expectations": [vars(e) for e in judge.expectations]}
     if options.json:
         text = json.dumps(summary, indent=2) + "\n"
@@ -171,7 +189,7 @@ def conclude(options, judge, timeline, seconds, logs):
             pathlib.Path(options.json).write_text(text)
     if options.json != "-":
         print(f"\n{len(judge.expectations) - len(judge.broken)} of {len(judge.expectations)} expectations held, "
-              f"{seconds:.0f} s{', strict' if options.strict else ''}; logs: {logs}")
+              f"{seconds:.0f} s{', strict' if options.strict else ''}; logs: {options.logs}")
         for e in judge.broken:
             print(e)
         if options.sabotage:
@@ -198,21 +216,21 @@ def on_signal(number, _frame):
 
 def drill(options, lab):
     timeline = Timeline(quiet=options.json == "-")
-    judge = judges.Judge(options.strict)
+    judge = judges.Judge(options.strict, options.tempo.name)
     began = time.monotonic()
     lab.clean()
     before = fingerprint.take(lab.name)
     kept = False
-    logs = None
     try:
-        lab.build(install_from(options.preset), config.lvs_cf(mark_ports=options.sabotage != "no-mark",
-                                                              persistent=options.sabotage != "no-persistence"))
+        lab.build(installer(options), config.lvs_cf(options.tempo, options.plane,
+                                                    mark_ports=options.sabotage != "no-mark",
+                                                    persistent=options.sabotage != "no-persistence"))
         try:
             play(lab, options, timeline, judge)
         except labs.LabError as error:
             judge.true("start.ready", "the pair is up", False, str(error))
         finally:
-            logs = keep_logs(lab, options.preset)
+            keep_logs(lab, options.logs)
         kept = options.hold
     finally:
         if not kept:
@@ -227,7 +245,7 @@ def drill(options, lab):
                    f"changed: {', '.join(changed)}" if changed else "unchanged")
         timeline.title("end", "the lab is removed")
         timeline.expectations(judge.expectations[told:])
-    status = conclude(options, judge, timeline, time.monotonic() - began, logs)
+    status = conclude(options, judge, timeline, time.monotonic() - began)
     if kept:
         hold_open(lab)
     return status
@@ -248,6 +266,12 @@ def main(argv):
             return HELD
         if not options.no_build:
             subprocess.run(["./run", "build", options.preset], cwd=ROOT, check=True)
+        if not options.installed:
+            shutil.rmtree(options.logs, ignore_errors=True)
+        if options.core == "kernel" and not planes.kernel_has_ip_vs():
+            if options.boot:
+                return emulate.play(options, installer(options))
+            raise labs.LabError("this machine's kernel has no ip_vs: `./run drill --core kernel` boots one that has it")
         return drill(options, lab)
     except Interrupted as interrupted:
         print(f"drill: ended by {interrupted}; the lab is removed", file=sys.stderr)

@@ -31,7 +31,6 @@ import time
 import config
 
 HERE = pathlib.Path(__file__).resolve().parent
-POLL_S = 0.01
 READY_TIMEOUT_S = 10
 PORTS = ("public", "inside", "private")
 
@@ -54,7 +53,7 @@ def split_processors(usable):
     return str(first), ",".join(map(str, others or [first]))
 
 
-def wait_until(what, holds, timeout):
+def wait_until(what, holds, timeout, poll_s=0.01):
     """Polls until `holds()` is true and returns its value; LabError after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:
@@ -63,7 +62,7 @@ def wait_until(what, holds, timeout):
             return value
         if time.monotonic() > deadline:
             raise LabError(f"waited {timeout} s in vain: {what}")
-        time.sleep(POLL_S)
+        time.sleep(poll_s)
 
 
 def scratch_folder(name):
@@ -102,6 +101,8 @@ class Lab:
         return [*self._on_processors(node), "nsenter", f"--net=/run/netns/{self.namespace(node)}", "--"]
 
     def _on_processors(self, name):
+        if self._traffic_cpu == self._director_cpus:
+            return []
         return ["taskset", "--cpu-list", self._director_cpus if name.startswith("director") else self._traffic_cpu]
 
     def on(self, node, *argv, **options):

@@ -2,6 +2,7 @@
 """The judge's own trial: recorded logs with known faults in them must lead to known findings."""
 import os
 import pathlib
+import shlex
 import sys
 import tempfile
 import unittest
@@ -10,6 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import config
 import drill
+import emulate
 import fingerprint
 import judge
 import observe
@@ -109,6 +111,12 @@ class AVerdictNeedsEveryExpectation(unittest.TestCase):
     def test_no_bound_is_looser_when_strict(self):
         for name, bound in judge.BOUNDS.items():
             self.assertLessEqual(bound.strict, bound.generous, name)
+            self.assertLessEqual(bound.generous, bound.limit(False, "emulated"), name)
+
+    def test_an_emulated_machine_is_given_more_time_and_no_more_failures(self):
+        for name, bound in judge.BOUNDS.items():
+            if bound.unit in (judge.PERCENT, judge.COUNT):
+                self.assertEqual(bound.generous, bound.limit(False, "emulated"), name)
 
 
 class TheStatusTellsWhoNoticed(unittest.TestCase):
@@ -121,7 +129,7 @@ class TheStatusTellsWhoNoticed(unittest.TestCase):
         with open(os.devnull, "w") as nowhere:
             stdout, sys.stdout = sys.stdout, nowhere
             try:
-                return drill.conclude(options, bench, drill.Timeline(quiet=True), 1, "logs")
+                return drill.conclude(options, bench, drill.Timeline(quiet=True), 1)
             finally:
                 sys.stdout = stdout
 
@@ -136,6 +144,26 @@ class TheStatusTellsWhoNoticed(unittest.TestCase):
         for scene, expectation in drill.SABOTAGES.values():
             self.assertIn(scene, scenes.SCENES)
             self.assertEqual(expectation.split(".")[0], scene)
+
+
+class ADrillInAUserModeKernelIsTheSameDrill(unittest.TestCase):
+    def inner(self, *argv):
+        outer = drill.parse(["--boot", "--core", "kernel", *argv])
+        words = shlex.split(emulate.command(outer, pathlib.Path("/installed")))
+        self.assertEqual(words[0], str(emulate.labs.HERE / "drill"))
+        return outer, drill.parse(words[1:])
+
+    def test_it_plays_what_was_asked_for_but_more_slowly(self):
+        for argv in ((), ("--only", "steady,power"), ("--sabotage", "no-mark"), ("--preset", "dev", "--lab", "x")):
+            outer, inner = self.inner(*argv)
+            for name in ("core", "scenes", "sabotage", "preset", "lab", "logs"):
+                self.assertEqual(getattr(outer, name), getattr(inner, name), name)
+            self.assertEqual((inner.tempo.name, inner.no_build, inner.boot), ("emulated", True, False))
+
+    def test_it_has_no_strict_figures_and_cannot_be_held(self):
+        for option in ("--strict", "--hold"):
+            with self.assertRaises(emulate.labs.LabError):
+                emulate.play(drill.parse(["--core", "kernel", option]), None)
 
 
 class AnAddressEventIsReadFromTheKernelsWords(unittest.TestCase):
