@@ -75,7 +75,10 @@ static __always_inline int refuse_too_big(struct __sk_buff* skb, const struct pa
                           mtu);
 }
 
-#define TOO_BIG (-2) /* A verdict that is none of TC's. */
+/* Verdicts that are none of TC's: the caller answers the sender. Linux 6.1 would refuse the
+ * programs for their stack if the answer were made further down. */
+#define TOO_BIG (-2)
+#define NO_ROUTE (-3)
 
 /* Asks the routing table, remembers the answer in the flow, and sends through the neighbour layer;
  * TOO_BIG when the packet does not fit into route->mtu. */
@@ -98,8 +101,7 @@ static __noinline int transmit_by_lookup(struct __sk_buff* skb, const struct pac
     return TOO_BIG;
   }
   if (found != BPF_FIB_LKUP_RET_SUCCESS && found != BPF_FIB_LKUP_RET_NO_NEIGH) {
-    count_drop(LVS_DROP_NO_ROUTE);
-    return answer_with_icmp(skb, vip_of(packet, to), ICMP_UNREACHABLE, ICMP_HOST_UNREACHABLE, 0);
+    return NO_ROUTE;
   }
   route->ifindex = 0;
   if (found == BPF_FIB_LKUP_RET_SUCCESS) {
@@ -133,6 +135,10 @@ static __always_inline int transmit(struct __sk_buff* skb, const struct packet* 
   const __u32 ifindex = route->ifindex;
   if (!may_use_route || !ifindex) {
     const int verdict = transmit_by_lookup(skb, packet, to, route);
+    if (verdict == NO_ROUTE) {
+      count_drop(LVS_DROP_NO_ROUTE);
+      return answer_with_icmp(skb, vip_of(packet, to), ICMP_UNREACHABLE, ICMP_HOST_UNREACHABLE, 0);
+    }
     return verdict == TOO_BIG ? refuse_too_big(skb, packet, to, route->mtu) : verdict;
   }
   if (longest_segment(skb, packet) > route->mtu) {
