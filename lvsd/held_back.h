@@ -5,7 +5,8 @@
 // What the active director sends to this one as to a real server (direct or tunnel: still addressed
 // to the VIP) would be scheduled once more here, perhaps back to the active: a loop. Without the
 // service in its table the standby takes such packets for its own. 127.0.0.1 means each director to
-// itself and is never sent to.
+// itself and is never sent to. Where connections are synchronised there is another way, backup_only
+// (host_settings.h), and nothing need be held back.
 #pragma once
 
 #include <optional>

@@ -330,10 +330,10 @@ std::vector<ipvs::Request> Reconciler::pending() const {
   if (timeouts != ipvs::Timeouts{}) {
     ops.push_back(ipvs::SetConfig{timeouts});
   }
-  const auto changes = plan(*actual_, desired_.table, owned_.services);
-  ops.insert(ops.end(), changes.begin(), changes.end());
   const auto daemons = plan_daemons(daemons_, owned_.daemons, config_, role_);
   ops.insert(ops.end(), daemons.begin(), daemons.end());
+  const auto changes = plan(*actual_, desired_.table, owned_.services);
+  ops.insert(ops.end(), changes.begin(), changes.end());
   return ops;
 }
 
@@ -348,8 +348,19 @@ std::vector<ipvs::Request> Reconciler::plan_for(const config::Config& config) co
 Desired Reconciler::desired_for(const config::Config& config, const Verdicts& verdicts,
                                 const std::set<ServerId>& draining) const {
   Desired wanted = desired(config, verdicts, *actual_, draining);
-  hold_back(config, own_addresses_, role_, *actual_, wanted);
+  if (!is_switched_off(config)) {
+    hold_back(config, own_addresses_, role_, *actual_, wanted);
+  }
   return wanted;
+}
+
+// A standby that takes in connections under backup_only (host_settings.h) handles no packet, so its
+// table can be complete: connections that come in need their servers in it.
+bool Reconciler::is_switched_off(const config::Config& config) const {
+  const auto daemon = wanted_daemon(config, role_);
+  return daemon && daemon->role == ipvs::DaemonRole::backup && config.manage_sysctls &&
+         sysctls_error_.empty() &&
+         !retries_.failures().contains(target_of(ipvs::NewDaemon{*daemon}));
 }
 
 void Reconciler::settle() {
@@ -483,6 +494,7 @@ void Reconciler::on(const SysctlsDone& event) {
     sysctls_set_.reset();
     if (sysctls_error_ != error) {
       log(event_of(Level::error, "sysctls-failed", {{"error", error}}));
+      mark_due();  // The table may rest on one that could not be set.
     }
   }
   sysctls_error_ = error;

@@ -214,6 +214,7 @@ class Reconciler {
   void settle();
   Desired desired_for(const config::Config& config, const Verdicts& verdicts,
                       const std::set<ServerId>& draining) const;
+  bool is_switched_off(const config::Config& config) const;
   void own(Owned owned);
   void disown_removed();
   void arm_kernel();

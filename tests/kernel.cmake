@@ -20,6 +20,7 @@ lvs_kernel_test(plan "'$<TARGET_FILE:kernel_plan>' 1000")
 lvs_kernel_test(lvsd "kernel/lvsd.py '$<TARGET_FILE_DIR:lvsd>'")
 lvs_kernel_test(failures "kernel/failures.py '$<TARGET_FILE_DIR:lvsd>'")
 lvs_kernel_test(role "kernel/role.py '$<TARGET_FILE_DIR:lvsd>'")
+lvs_kernel_test(pair "kernel/pair.py '$<TARGET_FILE_DIR:lvsd>'")
 
 # One topic a test, each way: both programs on the kernel's ip_vs, and natively the embedded core.
 foreach(topic scheduling persistence marks connections answers admin forwarding hashing)

@@ -2,6 +2,7 @@
 on its loopback, and the questions that the stories ask of it."""
 import http.server
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -43,6 +44,14 @@ virtual web {
 """
 WEB_TABLE = ("-A -t 192.0.2.1:80 -s rr\n-a -t 192.0.2.1:80 -r 10.0.0.1:80 -m -w 1\n"
              "-a -t 192.0.2.1:80 -r 10.0.0.2:80 -m -w 3\n")
+
+
+def say_role(active):
+    """As pulse does, over lvsd's control socket in this network namespace."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
+        control.connect("\0lvs/lvsd")
+        control.sendall(json.dumps({"do": "role", "active": active}).encode() + b"\n")
+        return json.loads(control.makefile().readline())
 
 
 class Page(http.server.BaseHTTPRequestHandler):

@@ -3,11 +3,10 @@
 itself, time-outs, sysctls, forwarding methods; killed and stopped, what is ours goes and what is not stays. Runs inside
 the user-mode kernel: role.py BIN-FOLDER
 """
-import json
-import socket
+import signal
 import sys
 
-from director import GLOBALS, WEB, WEB_TABLE, Director
+from director import GLOBALS, WEB, WEB_TABLE, Director, say_role
 from inside import IPVSADM, execute
 
 SYNC = "syncdaemon = 1\nsyncd_iface = lo\nsyncd_id = 7\ntcp_timeout = 1200\nudp_timeout = 60\n"
@@ -42,22 +41,21 @@ MIXED_TABLE = ("-A -t 192.0.2.1:81 -s wlc\n-a -t 192.0.2.1:81 -r 10.0.0.1:8081 -
                "-a -t 192.0.2.1:81 -r 10.0.0.2:81 -i -w 1 --tun-type ipip\n"
                "-a -t 192.0.2.1:81 -r 10.0.0.254:81 -g -w 1\n")
 FOREIGN = "-A -f 99 -s sed\n-a -f 99 -r 10.0.0.9:0 -g -w 7\n"
+COMPLETE = WEB_TABLE + MIXED_TABLE + FOREIGN
 BEFORE = {"ip_forward": 0, "vs/expire_nodest_conn": 0, "vs/conn_reuse_mode": 2, "vs/expire_quiescent_template": 0,
           "vs/backup_only": 0}
 NEEDED = BEFORE | {"ip_forward": 1, "vs/expire_nodest_conn": 1, "vs/conn_reuse_mode": 1}
 FOREIGN_DAEMON = ["--start-daemon", "backup", "--mcast-interface", "lo", "--syncid", "99"]
 
 
-def say_role(active):
-    """As pulse does, over lvsd's control socket."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
-        control.connect("\0lvs/lvsd")
-        control.sendall(json.dumps({"do": "role", "active": active}).encode() + b"\n")
-        return json.loads(control.makefile().readline())
-
-
 def daemons():
     return execute([IPVSADM], ["-L", "--daemon"])[1].split("\n")[:-1]
+
+
+def daemons_are(role, number):
+    """One, of this role and number."""
+    running = daemons()
+    return len(running) == 1 and role in running[0] and f"syncid={number}" in running[0]
 
 
 def timeouts():
@@ -69,10 +67,6 @@ def sysctls():
         with open(f"/proc/sys/net/ipv4/{name}", encoding="utf-8") as value:
             return int(value.read())
     return {name: read(name) for name in BEFORE}
-
-
-def sorted_lines(text):
-    return sorted(text.splitlines())
 
 
 def follows_its_role(director):
@@ -87,24 +81,28 @@ def follows_its_role(director):
     answer = say_role(False)
     director.expect("a standby is ready and not armed", answer["ready"] and not answer["armed"])
     director.expect("its table is the foreign one", director.table() == FOREIGN)
-    director.expect("its daemon takes connections in", len(daemons()) == 1 and "backup" in daemons()[0] and
-                    "syncid=7" in daemons()[0])
+    director.expect(f"sysctls are as needed: {sysctls()}", sysctls() == NEEDED)
+    director.expect("status tells why", "waits for this director to be active" in director.status_text())
+    answer = say_role(True)
+    director.expect("the word to be active finds the table complete", answer["armed"] and director.table() == COMPLETE)
+    say_role(False)
+    director.expect("standby again: the diff took ours away", director.table() == FOREIGN)
+
+
+def synchronises(director):
+    director.configure(GLOBALS + SYNC + WEB + MIXED)
+    director.lvsd.send_signal(signal.SIGHUP)
+    director.eventually("its daemon takes connections in", lambda: daemons_are("backup", 7))
+    director.eventually("then nothing is scheduled, and the table can be complete", lambda: director.table() == COMPLETE)
     director.expect(f"sysctls are as needed: {sysctls()}", sysctls() == NEEDED | {"vs/backup_only": 1})
-    director.expect("status tells why", "waits for this director to be active" in director.status_text() and
-                    "sync daemon backup on lo, id 7" in director.status_text())
+    director.expect("status shows the daemon", "sync daemon backup on lo, id 7" in director.status_text())
 
     answer = say_role(True)
-    director.expect("the word to be active finds the table complete", answer["armed"] and
-                    sorted_lines(director.table()) == sorted_lines(WEB_TABLE + MIXED_TABLE + FOREIGN))
-    director.expect("its daemon sends connections", len(daemons()) == 1 and "master" in daemons()[0])
+    director.expect("active", answer["armed"] and director.table() == COMPLETE)
+    director.expect("its daemon sends connections", daemons_are("master", 7))
     director.expect(f"the active forwards: {sysctls()}", sysctls() == NEEDED)
     director.expect("the time-outs are those of lvs.cf, the one that it does not name as it was",
                     timeouts().endswith(": 1200 120 60\n"))
-
-    say_role(False)
-    director.expect("standby again: the diff took ours away", director.table() == FOREIGN)
-    director.expect("and the daemon is the backup again", len(daemons()) == 1 and "backup" in daemons()[0])
-    say_role(True)
 
 
 def finds_its_own_after_a_kill(director):
@@ -113,28 +111,28 @@ def finds_its_own_after_a_kill(director):
     director.configure(GLOBALS + SYNC.replace("syncd_id = 7", "syncd_id = 8") + WEB)
     director.start("--standby")
     director.eventually("the service that left the file while lvsd was dead is gone, the foreign one is not",
-                        lambda: sorted_lines(director.table()) == sorted_lines(WEB_TABLE + FOREIGN))
+                        lambda: director.table() == WEB_TABLE + FOREIGN)
     director.expect("the others were there all the time", WEB_TABLE in before)
-    director.expect("the daemon waits for the role", len(daemons()) == 1 and "syncid=7" in daemons()[0])
+    director.expect("the daemon waits for the role", daemons_are("master", 7))
     say_role(True)
     director.expect(f"sysctls are as needed: {sysctls()}", sysctls() == NEEDED)
-    director.expect("the old daemon was known as ours", len(daemons()) == 1 and "syncid=8" in daemons()[0])
+    director.expect("the old daemon was known as ours", daemons_are("master", 8))
 
 
 def leaves_the_daemons_of_others(director):
     execute([IPVSADM], FOREIGN_DAEMON)
     say_role(False)
     director.eventually("status says which daemon is in the way", lambda: "--stop-daemon backup" in director.status_text())
-    director.expect("and it still runs", len(daemons()) == 1 and "syncid=99" in daemons()[0])
+    director.expect("and it still runs", daemons_are("backup", 99))
     execute([IPVSADM], ["--stop-daemon", "backup"])
-    director.eventually("stopped: ours runs", lambda: len(daemons()) == 1 and "syncid=8" in daemons()[0])
+    director.eventually("stopped: ours runs", lambda: daemons_are("backup", 8))
     say_role(True)
 
 
 def is_stopped(director):
     director.stop()
-    director.expect("lvsd's end leaves table, daemon and sysctls", sorted_lines(director.table()) ==
-                    sorted_lines(WEB_TABLE + FOREIGN) and len(daemons()) == 1 and sysctls() == NEEDED)
+    director.expect("lvsd's end leaves table, daemon and sysctls", director.table() == WEB_TABLE + FOREIGN and
+                    daemons_are("master", 8) and sysctls() == NEEDED)
     status, out, error = execute([f"{director.binaries}/lvsd"], ["--core", "--remove"])
     director.expect(f"removal works: {out}{error}", status == 0)
     director.expect("the director's stop takes both away", director.table() == FOREIGN and daemons() == [])
@@ -143,13 +141,14 @@ def is_stopped(director):
 
 def main():
     director = Director(sys.argv[1])
-    director.configure(GLOBALS + SYNC + WEB + MIXED)
+    director.configure(GLOBALS + WEB + MIXED)
     for address, port in (("10.0.0.254", 81), ("10.0.0.2", 81), ("10.0.0.1", 8081)):
         director.serve(address, port)
     director.table(given=FOREIGN)
     execute(["sysctl", "-q", "-w", "net.ipv4.vs.conn_reuse_mode=2"], [])
     director.expect(f"sysctls: {sysctls()}", sysctls() == BEFORE)
     follows_its_role(director)
+    synchronises(director)
     finds_its_own_after_a_kill(director)
     leaves_the_daemons_of_others(director)
     is_stopped(director)

@@ -751,6 +751,40 @@ TEST(Reconciler, AStandbyThatIsAServerItselfProgramsTheServiceWhenItBecomesActiv
   EXPECT_THAT(world.ops, Not(Contains(ipvs::Request(ipvs::Flush{}))));
 }
 
+// ip_vs handles no packet then, and connections that come in need their servers in the table.
+TEST(Reconciler, AStandbyThatTakesInConnectionsHasTheWholeTable) {
+  World world;
+  world.own_addresses = {address("10.0.0.1")};
+  world.start(synchronised());
+  world.all_up();
+  world.feed(RoleSaid{false});
+  EXPECT_THAT(world.sysctls, Contains(Sysctl{"net/ipv4/vs/backup_only", "1"}));
+  EXPECT_THAT(world.web_servers(), SizeIs(1));
+  world.ops.clear();
+  world.feed(RoleSaid{true});
+  world.feed(RoleSaid{false});
+  EXPECT_THAT(world.ops, SizeIs(4)) << "two daemons stopped, two started, the table untouched";
+}
+
+TEST(Reconciler, AStandbyThatIsNotSwitchedOffAfterAllHoldsItsServicesBack) {
+  World no_daemon;
+  no_daemon.refused = {{{}, {}, ipvs::DaemonRole::backup}};
+  World no_sysctls;
+  no_sysctls.sysctls_error = "set net/ipv4/vs/backup_only = 1: Permission denied";
+  for (World* world : {&no_daemon, &no_sysctls}) {
+    world->own_addresses = {address("10.0.0.1")};
+    world->start(synchronised());
+    world->all_up();
+    world->feed(RoleSaid{false});
+    world->pass(1min);
+    EXPECT_FALSE(world->core.contains(web_key()));
+    world->refused.clear();
+    world->sysctls_error.clear();
+    world->pass(1min);
+    EXPECT_TRUE(world->core.contains(web_key()));
+  }
+}
+
 TEST(Reconciler, SetsSysctlsWhenTheyChangeAndAgainInAnIpvsThatWasLoadedAgain) {
   World world;
   world.start(on_the_kernel(with({web(1)})));
