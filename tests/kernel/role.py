@@ -42,9 +42,11 @@ MIXED_TABLE = ("-A -t 192.0.2.1:81 -s wlc\n-a -t 192.0.2.1:81 -r 10.0.0.1:8081 -
                "-a -t 192.0.2.1:81 -r 10.0.0.254:81 -g -w 1\n")
 FOREIGN = "-A -f 99 -s sed\n-a -f 99 -r 10.0.0.9:0 -g -w 7\n"
 COMPLETE = WEB_TABLE + MIXED_TABLE + FOREIGN
+DIRECT_TABLE = WEB_TABLE.replace(" -m ", " -g ") + FOREIGN
 BEFORE = {"ip_forward": 0, "vs/expire_nodest_conn": 0, "vs/conn_reuse_mode": 2, "vs/expire_quiescent_template": 0,
           "vs/backup_only": 0}
 NEEDED = BEFORE | {"ip_forward": 1, "vs/expire_nodest_conn": 1, "vs/conn_reuse_mode": 1}
+DIRECT_NEEDED = NEEDED | {"ip_forward": 0}
 FOREIGN_DAEMON = ["--start-daemon", "backup", "--mcast-interface", "lo", "--syncid", "99"]
 
 
@@ -108,14 +110,14 @@ def synchronises(director):
 def finds_its_own_after_a_kill(director):
     director.kill()
     before = director.table()
-    director.configure(GLOBALS + SYNC.replace("syncd_id = 7", "syncd_id = 8") + WEB)
+    director.configure(GLOBALS.replace("nat", "direct") + SYNC.replace("syncd_id = 7", "syncd_id = 8") + WEB)
     director.start("--standby")
     director.eventually("the service that left the file while lvsd was dead is gone, the foreign one is not",
-                        lambda: director.table() == WEB_TABLE + FOREIGN)
+                        lambda: director.table() == DIRECT_TABLE)
     director.expect("the others were there all the time", WEB_TABLE in before)
     director.expect("the daemon waits for the role", daemons_are("master", 7))
     say_role(True)
-    director.expect(f"sysctls are as needed: {sysctls()}", sysctls() == NEEDED)
+    director.expect(f"what the new file does not need is as it was: {sysctls()}", sysctls() == DIRECT_NEEDED)
     director.expect("the old daemon was known as ours", daemons_are("master", 8))
 
 
@@ -131,8 +133,8 @@ def leaves_the_daemons_of_others(director):
 
 def is_stopped(director):
     director.stop()
-    director.expect("lvsd's end leaves table, daemon and sysctls", director.table() == WEB_TABLE + FOREIGN and
-                    daemons_are("master", 8) and sysctls() == NEEDED)
+    director.expect("lvsd's end leaves table, daemon and sysctls", director.table() == DIRECT_TABLE and
+                    daemons_are("master", 8) and sysctls() == DIRECT_NEEDED)
     status, out, error = execute([f"{director.binaries}/lvsd"], ["--core", "--remove"])
     director.expect(f"removal works: {out}{error}", status == 0)
     director.expect("the director's stop takes both away", director.table() == FOREIGN and daemons() == [])

@@ -507,6 +507,28 @@ def remove_takes_everything_away(lab):
     expect(forward == "0", "ip_forward as it was before")
 
 
+def core_that_is_left_forwards_no_more(lab):
+    lab.start_lvsd()
+    eventually("the embedded core serves", lambda: lab.get() in ("one", "two"))
+    lab.lvsd.terminate()
+    lab.lvsd.wait(PATIENCE_S)
+    lab.configure(more="core = kernel")
+    lab.start_lvsd()
+    expect(lab.status()["core"] == "kernel", "the other core is driven, whether it can be or not")
+    expect("ipvs0" not in run(*lab.enter_director("ip", "-brief", "link")).stdout, "the embedded one is gone")
+
+    lab.lvsd.terminate()
+    lab.lvsd.wait(PATIENCE_S)
+    folders = run(*lab.enter_director("sh", "-c", "echo /run/lvs/*/")).stdout.split()
+    expect(len(folders) == 1, f"one network namespace: {folders}")
+    record = f"{folders[0]}ip_vs"
+    run(*lab.enter_director("sh", "-c", f"echo mark 4242 4 >{record}"))
+    lab.configure()
+    lab.start_lvsd()
+    eventually("the embedded core serves again", lambda: lab.get() in ("one", "two"))
+    expect(run(*lab.enter_director("ls", record), check=False).returncode != 0, "nothing is ours in ip_vs any more")
+
+
 STORIES = [
     table_appears_and_serves,
     nanny_has_no_privileges,
@@ -527,6 +549,7 @@ STORIES = [
     terminated_lvsd_leaves_forwarding,
     role_arms_and_disarms,
     remove_takes_everything_away,
+    core_that_is_left_forwards_no_more,
 ]
 
 
