@@ -1,5 +1,7 @@
 #include "lvsd/core/chain.h"
 
+#include <array>
+
 namespace lvs::core {
 
 namespace {
@@ -8,60 +10,82 @@ namespace {
 // that is nobody's does, and this one is of the block for documentation.
 constexpr const char* kCopy = R"(dup to 192.0.2.254 device "ipvs0" drop)";
 
-std::string set_of(const std::string& name, const std::string& type,
-                   const std::vector<std::string>& elements) {
-  std::string text = "  set " + name + " {\n    type " + type + "\n";
-  if (!elements.empty()) {
-    text += "    elements = { ";
-    for (size_t i = 0; i < elements.size(); ++i) {
-      text += (i == 0 ? "" : ", ") + elements[i];
-    }
-    text += " }\n";
+struct Set {
+  const char* name;
+  const char* type;
+  const char* packet;  // What of a packet is looked up in it.
+};
+
+constexpr std::array<Set, 3> kSets{{
+    {"marks", "mark", "meta mark"},
+    {"services", "ipv4_addr . inet_proto . inet_service", "ip daddr . meta l4proto . th dport"},
+    {"any_port", "ipv4_addr . inet_proto", "ip daddr . meta l4proto"},
+}};
+
+struct Element {
+  size_t set;
+  std::string text;
+};
+
+Element element_of(const ipvs::ServiceKey& key) {
+  if (const auto* mark = std::get_if<ipvs::MarkKey>(&key)) {
+    return {0, std::to_string(mark->mark)};
   }
-  return text + "  }\n";
+  const auto& by_address = std::get<ipvs::AddressKey>(key);
+  const char* protocol = by_address.protocol == ipvs::Protocol::tcp ? "tcp" : "udp";
+  const auto text = to_string(by_address.address) + " . " + protocol;
+  if (by_address.port == 0) {
+    return {2, text};
+  }
+  return {1, text + " . " + std::to_string(by_address.port)};
 }
 
-std::string protocol_name(ipvs::Protocol protocol) {
-  return protocol == ipvs::Protocol::tcp ? "tcp" : "udp";
+std::string command(const std::string& verb, const std::vector<ipvs::ServiceKey>& services) {
+  std::array<std::string, kSets.size()> lists;
+  for (const auto& key : services) {
+    const auto element = element_of(key);
+    auto& list = lists[element.set];
+    list += (list.empty() ? "" : ", ") + element.text;
+  }
+  std::string script;
+  for (size_t i = 0; i < kSets.size(); ++i) {
+    if (!lists[i].empty()) {
+      script += verb + " element ip lvs " + kSets[i].name + " { " + lists[i] + " }\n";
+    }
+  }
+  return script;
 }
 
 }  // namespace
 
 std::string chain_script(const std::vector<ipvs::ServiceKey>& services, bool catches) {
-  std::vector<std::string> marks;
-  std::vector<std::string> ports;
-  std::vector<std::string> any_port;
-  for (const auto& key : services) {
-    if (const auto* mark = std::get_if<ipvs::MarkKey>(&key)) {
-      marks.push_back(std::to_string(mark->mark));
-      continue;
-    }
-    const auto& by_address = std::get<ipvs::AddressKey>(key);
-    const auto element = to_string(by_address.address) + " . " + protocol_name(by_address.protocol);
-    if (by_address.port == 0) {
-      any_port.push_back(element);
-    } else {
-      ports.push_back(element + " . " + std::to_string(by_address.port));
-    }
+  std::string script =
+      "add table ip lvs\n"
+      "add chain ip lvs input { type filter hook input priority 100; policy accept; }\n"
+      "flush chain ip lvs input\n";
+  for (const auto& set : kSets) {
+    const std::string name = std::string("set ip lvs ") + set.name;
+    script += "add " + name + " { type " + set.type + "; }\nflush " + name + "\n";
   }
-  std::string script = chain_removal();
-  script += "table ip lvs {\n";
-  script += set_of("marks", "mark;", marks);
-  script += set_of("services", "ipv4_addr . inet_proto . inet_service;", ports);
-  script += set_of("any_port", "ipv4_addr . inet_proto;", any_port);
-  script += "  chain input {\n    type filter hook input priority 100; policy accept;\n";
-  if (catches) {
-    script +=
-        "    iif \"lo\" accept\n"
-        "    iifname \"ipvs1\" drop\n"
-        "    meta l4proto != { tcp, udp } accept\n"
-        "    th sport 20 accept\n"
-        "    tcp flags & (syn | rst) != syn accept\n";
-    script += std::string("    meta mark @marks ") + kCopy + "\n";
-    script += std::string("    ip daddr . meta l4proto . th dport @services ") + kCopy + "\n";
-    script += std::string("    ip daddr . meta l4proto @any_port ") + kCopy + "\n";
+  script += command("add", services);
+  if (!catches) {
+    return script;
   }
-  return script + "  }\n}\n";
+  const std::string rule = "add rule ip lvs input ";
+  for (const char* passes :
+       {"iif \"lo\" accept", "iifname \"ipvs1\" drop", "meta l4proto != { tcp, udp } accept",
+        "th sport 20 accept", "tcp flags & (syn | rst) != syn accept"}) {
+    script += rule + passes + "\n";
+  }
+  for (const auto& set : kSets) {
+    script += rule + set.packet + " @" + set.name + " " + kCopy + "\n";
+  }
+  return script;
+}
+
+std::string chain_change(const std::vector<ipvs::ServiceKey>& added,
+                         const std::vector<ipvs::ServiceKey>& gone) {
+  return command("delete", gone) + command("add", added);
 }
 
 std::string chain_removal() {

@@ -2,6 +2,10 @@
 // where ip_vs has its hook: a packet that may open a connection of a service is copied to ipvs0 and
 // dropped here. All other packets go on to the local stack, which answers a stray segment with a
 // reset, as behind ip_vs.
+//
+// The base chain, once there, stays: rules and sets are changed under it. Were it taken away and
+// made anew, even in one transaction, a packet between the old hook and the new one would be caught
+// by neither.
 #pragma once
 
 #include <string>
@@ -11,9 +15,15 @@
 
 namespace lvs::core {
 
-// A script for `nft -f`: replaces the whole table in one transaction. `catches` is false on a core
-// that is not armed: the VIP's packets are then the stack's own.
+// Each is a script for `nft -f`, one transaction.
+
+// Makes rules and sets just these, whatever they were. `catches` is false on a core that is not
+// armed: the VIP's packets are then the stack's own. Fails where somebody made a chain or a set of
+// our names that is of another kind: then chain_removal() must go before it.
 std::string chain_script(const std::vector<ipvs::ServiceKey>& services, bool catches);
+// Services that came and went; the others are not mentioned.
+std::string chain_change(const std::vector<ipvs::ServiceKey>& added,
+                         const std::vector<ipvs::ServiceKey>& gone);
 // Takes the table away, whether it exists or not.
 std::string chain_removal();
 

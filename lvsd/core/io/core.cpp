@@ -126,10 +126,8 @@ class Core::Impl {
     if (auto ok = state_.write(*changes, Clock::now()); !ok) {
       return ok.error();
     }
-    if (!changes->services.empty() || !changes->services_gone.empty()) {
-      if (auto ok = write_chain(); !ok) {
-        return ok.error();
-      }
+    if (auto ok = follow_in_chain(*changes); !ok) {
+      return ok.error();
     }
     settle();
     return ipvs::Reply(ipvs::Ack{});
@@ -246,18 +244,49 @@ class Core::Impl {
 
   // --- what stands in the namespace ---
 
-  Result<Ok> write_chain() {
-    std::vector<ipvs::ServiceKey> keys;
-    for (const auto& [key, entry] : state_.table().services()) {
-      keys.push_back(key);
-    }
-    auto ok = nft_.run(chain_script(keys, armed()));
-    if (!ok) {
-      log_(event(Level::error, "core-chain-failed", {{"error", ok.error().what}}));
-    } else if (watch_) {
+  Result<Ok> run_nft(const std::string& script) {
+    auto ok = nft_.run(script);
+    if (ok && watch_) {
       watch_->expect_own_transaction();
     }
     return ok;
+  }
+
+  Result<Ok> write_chain() {
+    caught_.clear();
+    for (const auto& [key, entry] : state_.table().services()) {
+      caught_.insert(key);
+    }
+    const auto script = chain_script({caught_.begin(), caught_.end()}, armed());
+    auto ok = run_nft(script);
+    if (!ok) {
+      ok = run_nft(chain_removal() + script);
+    }
+    if (!ok) {
+      caught_.clear();
+      log_(event(Level::error, "core-chain-failed", {{"error", ok.error().what}}));
+    }
+    return ok;
+  }
+
+  // Only what a change of the table changes here, which mostly is nothing.
+  Result<Ok> follow_in_chain(const Changes& changes) {
+    std::vector<ipvs::ServiceKey> added;
+    std::vector<ipvs::ServiceKey> gone;
+    for (const auto& [key, id] : changes.services_gone) {
+      if (caught_.erase(key) != 0) {
+        gone.push_back(key);
+      }
+    }
+    for (const auto& key : changes.services) {
+      if (caught_.insert(key).second) {
+        added.push_back(key);
+      }
+    }
+    if (added.empty() && gone.empty()) {
+      return Ok{};
+    }
+    return run_nft(chain_change(added, gone)) ? Result<Ok>(Ok{}) : write_chain();
   }
 
   void repair_chain() {
@@ -462,6 +491,7 @@ class Core::Impl {
   bool is_settling_ = false;
   int pair_index_ = 0;
   std::map<std::string, int> attached_;
+  std::set<ipvs::ServiceKey> caught_;  // In the sets of the chain.
   uint64_t repairs_ = 0;
 };
 

@@ -86,6 +86,28 @@ TEST_F(CoreSurvives, KillingItsProcessFailsNoConnectionAndTheNextOneTakesOver) {
   EXPECT_EQ(listed.size(), made + 1);
 }
 
+TEST_F(CoreSurvives, ServicesThatComeAndGoFailNoConnectionOfAnother) {
+  std::atomic<bool> is_over{false};
+  std::atomic<uint32_t> made{0};
+  std::atomic<uint32_t> failed{0};
+  std::thread traffic([&] {
+    while (!is_over) {
+      (world.connect(kVip, 80, "", 500ms) != 0 ? made : failed) += 1;
+    }
+  });
+  for (uint16_t port = 1000; port < 1500; ++port) {
+    const ipvs::ServiceKey other =
+        ipvs::AddressKey{ipvs::Protocol::tcp, *Address::parse(kVip), port};
+    world.ask(ipvs::NewService{other, {.scheduler = "rr"}});
+    world.ask(ipvs::DelService{other});
+  }
+  is_over = true;
+  traffic.join();
+  EXPECT_EQ(failed, 0U) << "of " << made + failed << "; drops: " << drops();
+  EXPECT_TRUE(world.director_succeeds(
+      "nft list set ip lvs services | grep -q \"{ 192.0.2.100 . tcp . 80 }\""));
+}
+
 // What the maps of the director say with nobody there.
 struct Found {
   std::vector<ipvs::DestStatus> servers;

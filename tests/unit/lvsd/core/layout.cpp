@@ -85,17 +85,27 @@ TEST(Slots, WhatIsInUseCanBeReservedOnce) {
 
 TEST(Chain, CatchesServicesMarksAndAnyPortInOneTransaction) {
   const auto script = chain_script({kWeb, kAnyPort, kMark}, true);
-  EXPECT_THAT(script, HasSubstr("add table ip lvs\ndelete table ip lvs\n"));
-  EXPECT_THAT(script, HasSubstr("elements = { 192.0.2.100 . tcp . 80 }"));
-  EXPECT_THAT(script, HasSubstr("elements = { 192.0.2.101 . udp }"));
-  EXPECT_THAT(script, HasSubstr("elements = { 4261412944 }"));
-  EXPECT_THAT(script, HasSubstr("dup to 192.0.2.254 device \"ipvs0\" drop"));
+  EXPECT_THAT(script, HasSubstr("add element ip lvs services { 192.0.2.100 . tcp . 80 }"));
+  EXPECT_THAT(script, HasSubstr("add element ip lvs any_port { 192.0.2.101 . udp }"));
+  EXPECT_THAT(script, HasSubstr("add element ip lvs marks { 4261412944 }"));
+  EXPECT_THAT(script, HasSubstr("meta mark @marks dup to 192.0.2.254 device \"ipvs0\" drop"));
+}
+
+TEST(Chain, IsNeverTakenAwayToBeWritten) {
+  EXPECT_THAT(chain_script({kWeb}, true), Not(HasSubstr("delete")));
 }
 
 TEST(Chain, OfAnUnarmedCoreLeavesEverythingToTheStack) {
   const auto script = chain_script({kWeb, kMark}, false);
   EXPECT_THAT(script, HasSubstr("type filter hook input"));
   EXPECT_THAT(script, Not(HasSubstr("dup to")));
+}
+
+TEST(Chain, ChangesByTheServicesThatCameAndWent) {
+  EXPECT_EQ(chain_change({kWeb, kMark}, {kAnyPort}),
+            "delete element ip lvs any_port { 192.0.2.101 . udp }\n"
+            "add element ip lvs marks { 4261412944 }\n"
+            "add element ip lvs services { 192.0.2.100 . tcp . 80 }\n");
 }
 
 }  // namespace
