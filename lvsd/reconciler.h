@@ -8,11 +8,10 @@
 // itself with backoff, after the table has been read again. Every few seconds the table is read
 // anyway: what somebody else changed in our services is drift, counted and repaired.
 //
-//                    nanny                                           role
-//   away   --StartNanny--> starting --NannyUp--> up       unsaid: armed as found (adopted from a
-//   former life) up     --NannyGone--> waiting (backoff, verdicts      active/standby: as pulse
-//   says; asked again until it is so
-//            kept) --time--> starting
+// nanny: away --StartNanny--> starting --NannyUp--> up --NannyGone--> waiting (backoff, verdicts
+//        kept) --time--> starting
+// role:  unsaid (armed as found, adopted from a former life) --RoleSaid--> active or standby, asked
+//        for again until it is so
 //
 // Ready: the configuration is applied as far as the core accepts it, and either the table was
 // adopted complete, or nanny has answered for every monitor, or has run for kFirstVerdicts.
