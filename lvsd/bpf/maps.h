@@ -97,12 +97,20 @@ struct icmp_answer {
   __u8 quoted[LVS_IP_HEADER_MAX + LVS_QUOTED_L4];
 };
 
+/* The real server that a scheduler would choose of those that it has seen. */
+struct best {
+  __u32 dest;
+  __s32 weight;
+  __u64 load;
+};
+
 /* What is under construction: too big for the stack, and no two packets of a CPU are in here at
  * once. */
 struct scratch {
   struct lvs_flow flow;
   struct lvs_flow reply;
   struct icmp_answer answer;
+  struct best best;
 };
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -9,14 +9,20 @@
 #define NO_DEST 0xffffffffU
 #define TURN_TRIES 4
 
-struct choice {
+struct turns {
   __u32 offset; /* First slot to look at. */
   __u32 slots;
-  __u32 turn; /* rr, wrr: where to begin. */
+  __u32 turn; /* Where to begin; then the turn after the one that was taken. */
+  __u32 dest;
+};
+
+/* What changes from one real server to the next is in a map. Linux 6.1 verifies the body of a loop
+ * once, with what is on the stack when the loop begins, and takes out the branches that could not
+ * be taken then: on the stack, the last real server would always be the best one. */
+struct comparison {
+  struct best* best;
+  __u32 offset;
   __u32 scheduler;
-  __u32 dest; /* The best so far. */
-  __s32 weight;
-  __u64 load;
 };
 
 static __always_inline struct lvs_dest* dest_for_new(__u32 id) {
@@ -24,25 +30,25 @@ static __always_inline struct lvs_dest* dest_for_new(__u32 id) {
   return dest && dest->use == LVS_DEST_AVAILABLE && !dest->overload ? dest : 0;
 }
 
-static long look_at_turn(__u32 i, struct choice* choice) {
-  __u32 turn = choice->turn + i;
-  if (turn >= choice->slots) {
-    turn -= choice->slots;
+static long look_at_turn(__u32 i, struct turns* turns) {
+  __u32 turn = turns->turn + i;
+  if (turn >= turns->slots) {
+    turn -= turns->slots;
   }
-  const __u32 index = choice->offset + turn;
+  const __u32 index = turns->offset + turn;
   const struct lvs_slot* slot = bpf_map_lookup_elem(&lvs_slots, &index);
   if (!slot || !dest_for_new(slot->dest)) {
     return 0;
   }
-  choice->dest = slot->dest;
-  choice->turn = turn + 1;
+  turns->dest = slot->dest;
+  turns->turn = turn + 1;
   return 1;
 }
 
 static __always_inline __u32 take_turn(struct lvs_service* service, __u32 offset,
                                        const struct lvs_slice* slice) {
-  struct choice choice = {.dest = NO_DEST, .slots = slice->sequence};
-  choice.offset = offset + LVS_SLICE_SLOTS + slice->dests;
+  struct turns turns = {.dest = NO_DEST, .slots = slice->sequence};
+  turns.offset = offset + LVS_SLICE_SLOTS + slice->dests;
   if (!slice->sequence) {
     return NO_DEST;
   }
@@ -52,27 +58,28 @@ static __always_inline __u32 take_turn(struct lvs_service* service, __u32 offset
   for (int i = 0; i < TURN_TRIES; i++) {
     const __u64 current = service->current;
     if (current >> 32 != offset) {
-      return choice.dest;
+      return turns.dest;
     }
     const __u32 turn = (__u32)current & ~LVS_TURN_UNTAKEN;
-    choice.turn = turn < slice->sequence ? turn : 0;
-    choice.dest = NO_DEST;
-    if (!look_at_turn(0, &choice)) {
-      bpf_loop(slice->sequence, look_at_turn, &choice, 0);
+    turns.turn = turn < slice->sequence ? turn : 0;
+    turns.dest = NO_DEST;
+    if (!look_at_turn(0, &turns)) {
+      bpf_loop(slice->sequence, look_at_turn, &turns, 0);
     }
-    if (choice.dest == NO_DEST) {
+    if (turns.dest == NO_DEST) {
       return NO_DEST;
     }
-    const __u64 next = (__u64)offset << 32 | choice.turn;
+    const __u64 next = (__u64)offset << 32 | turns.turn;
     if (__sync_val_compare_and_swap(&service->current, current, next) == current) {
-      return choice.dest;
+      return turns.dest;
     }
   }
-  return choice.dest;
+  return turns.dest;
 }
 
-static __always_inline int is_better(const struct choice* best, __u64 load, __s32 weight) {
-  switch (best->scheduler) {
+static __always_inline int is_better(__u32 scheduler, const struct best* best, __u64 load,
+                                     __s32 weight) {
+  switch (scheduler) {
     case LVS_LC:
       return load < best->load;
     case LVS_FO:
@@ -83,8 +90,9 @@ static __always_inline int is_better(const struct choice* best, __u64 load, __s3
   }
 }
 
-static long look_at_load(__u32 i, struct choice* choice) {
-  const __u32 index = choice->offset + i;
+static long look_at_load(__u32 i, struct comparison* comparison) {
+  struct best* best = comparison->best;
+  const __u32 index = comparison->offset + i;
   const struct lvs_slot* slot = bpf_map_lookup_elem(&lvs_slots, &index);
   if (!slot || slot->weight <= 0) {
     return 0;
@@ -94,7 +102,7 @@ static long look_at_load(__u32 i, struct choice* choice) {
     return 0;
   }
   const __u32 active = dest->active;
-  const __u32 scheduler = choice->scheduler;
+  const __u32 scheduler = comparison->scheduler;
   __u64 load = ((__u64)active << 8) + dest->total;
   if (scheduler == LVS_SED || scheduler == LVS_NQ) {
     load = (__u64)active + 1;
@@ -103,13 +111,13 @@ static long look_at_load(__u32 i, struct choice* choice) {
     return 0;
   }
   if (scheduler == LVS_NQ && !active) {
-    choice->dest = slot->dest;
+    best->dest = slot->dest;
     return 1;
   }
-  if (choice->dest == NO_DEST || is_better(choice, load, slot->weight)) {
-    choice->dest = slot->dest;
-    choice->weight = slot->weight;
-    choice->load = load;
+  if (best->dest == NO_DEST || is_better(scheduler, best, load, slot->weight)) {
+    best->dest = slot->dest;
+    best->weight = slot->weight;
+    best->load = load;
   }
   return 0;
 }
@@ -117,16 +125,19 @@ static long look_at_load(__u32 i, struct choice* choice) {
 /* NO_DEST when every real server is away, quiesced or overloaded. */
 __attribute__((noinline)) __u32 schedule(struct lvs_service* service, __u32 offset,
                                          const struct lvs_slice* slice) {
-  if (!service || !slice) {
+  const __u32 zero = 0;
+  struct scratch* scratch = bpf_map_lookup_elem(&lvs_scratch, &zero);
+  if (!service || !slice || !scratch) {
     return NO_DEST;
   }
   if (slice->scheduler == LVS_RR || slice->scheduler == LVS_WRR) {
     return take_turn(service, offset, slice);
   }
-  struct choice choice = {.dest = NO_DEST, .scheduler = slice->scheduler};
-  choice.offset = offset + LVS_SLICE_SLOTS;
-  bpf_loop(slice->dests, look_at_load, &choice, 0);
-  return choice.dest;
+  scratch->best = (struct best){.dest = NO_DEST};
+  struct comparison comparison = {
+      .best = &scratch->best, .offset = offset + LVS_SLICE_SLOTS, .scheduler = slice->scheduler};
+  bpf_loop(slice->dests, look_at_load, &comparison, 0);
+  return scratch->best.dest;
 }
 
 /* Copies a slice's header; false when there is none. */
