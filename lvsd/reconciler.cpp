@@ -278,6 +278,7 @@ void Reconciler::note_unreadable(const Error& error) {
     log(event_of(Level::error, "core-unreadable", {{"error", error.what}}));
   }
   core_error_ = error.what;
+  retries_.keep_only({});  // It failed as a whole.
   sysctls_set_.reset();
   if (config_.core == config::CoreKind::kernel) {
     set_armed(false);
@@ -322,27 +323,28 @@ const Reconciler::HeardVerdict* Reconciler::verdict_of(const ServerId& id) const
 }
 
 std::vector<ipvs::Request> Reconciler::pending() const {
-  std::vector<ipvs::Request> ops;
-  if (!actual_) {
-    return ops;
-  }
-  const ipvs::Timeouts timeouts = changed_timeouts(config_, timeouts_);
-  if (timeouts != ipvs::Timeouts{}) {
-    ops.push_back(ipvs::SetConfig{timeouts});
-  }
-  const auto daemons = plan_daemons(daemons_, owned_.daemons, config_, role_);
-  ops.insert(ops.end(), daemons.begin(), daemons.end());
-  const auto changes = plan(*actual_, desired_.table, owned_.services);
-  ops.insert(ops.end(), changes.begin(), changes.end());
-  return ops;
+  return actual_ ? changes(config_, desired_) : std::vector<ipvs::Request>{};
 }
 
 std::vector<ipvs::Request> Reconciler::plan_for(const config::Config& config) const {
   if (!actual_) {
     return {};
   }
-  const Desired wanted = desired_for(config, verdicts(monitors_for(config, monitors_)), {});
-  return plan(*actual_, wanted.table, owned_.services);
+  return changes(config, desired_for(config, verdicts(monitors_for(config, monitors_)), {}));
+}
+
+std::vector<ipvs::Request> Reconciler::changes(const config::Config& config,
+                                               const Desired& wanted) const {
+  std::vector<ipvs::Request> ops;
+  const ipvs::Timeouts timeouts = changed_timeouts(config, timeouts_);
+  if (timeouts != ipvs::Timeouts{}) {
+    ops.push_back(ipvs::SetConfig{timeouts});
+  }
+  const auto daemons = plan_daemons(daemons_, owned_.daemons, config, role_);
+  ops.insert(ops.end(), daemons.begin(), daemons.end());
+  const auto table = plan(*actual_, wanted.table, owned_.services);
+  ops.insert(ops.end(), table.begin(), table.end());
+  return ops;
 }
 
 Desired Reconciler::desired_for(const config::Config& config, const Verdicts& verdicts,

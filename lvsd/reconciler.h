@@ -13,6 +13,10 @@
 // role:  unsaid (armed as found, adopted from a former life) --RoleSaid--> active or standby, asked
 //        for again until it is so
 //
+// The kernel's ip_vs has no switch. There a role is a matter of what is in the table, of sync
+// daemons and sysctls (held_back, sync_daemons, host_settings), and counts as armed once all of it
+// is asked for.
+//
 // Ready: the configuration is applied as far as the core accepts it, and either the table was
 // adopted complete, or nanny has answered for every monitor, or has run for kFirstVerdicts.
 #pragma once
@@ -211,6 +215,7 @@ class Reconciler {
   void note_unreadable(const Error& error);
   void note_drift(const ipvs::Table& read);
   void settle();
+  std::vector<ipvs::Request> changes(const config::Config& config, const Desired& wanted) const;
   Desired desired_for(const config::Config& config, const Verdicts& verdicts,
                       const std::set<ServerId>& draining) const;
   bool is_switched_off(const config::Config& config) const;

@@ -495,6 +495,19 @@ TEST(Reconciler, IsNotReadyWhileTheCoreCannotBeRead) {
   EXPECT_TRUE(world.lvsd.is_ready(world.now));
 }
 
+// What fails because the core is going says nothing about a service.
+TEST(Reconciler, ACoreThatCannotBeReadIsTheOnlyFailureThatIsShown) {
+  World world;
+  world.start(with({web(1)}));
+  world.refused = {{web_key(), server_at(1)}};
+  world.say(1, Health::up);
+  EXPECT_THAT(world.lvsd.retries().failures(), SizeIs(1));
+  world.readable = false;
+  world.pass(kDriftCheck + kReadRetry);
+  EXPECT_THAT(world.lvsd.retries().failures(), IsEmpty());
+  EXPECT_NE(world.lvsd.core_error(), "");
+}
+
 TEST(Reconciler, AsksACoreThatCannotBeReadLessAndLessOften) {
   World world;
   world.readable = false;
@@ -875,6 +888,10 @@ TEST(Reconciler, TellsWhatAReloadWouldDo) {
   EXPECT_THAT(world.lvsd.plan_for(with({web(2)})), IsEmpty());
   EXPECT_THAT(world.lvsd.plan_for(with({web(1)})),
               ElementsAre(ipvs::Request(ipvs::DelDest{web_key(), server_at(2)})));
+  auto slower = with({web(2)});
+  slower.tcp_timeout = 1200;
+  EXPECT_THAT(world.lvsd.plan_for(slower),
+              ElementsAre(ipvs::Request(ipvs::SetConfig{{1200, 0, 0}})));
 }
 
 // Whatever happens, in whatever order, on either core: once the world is calm the table is the
