@@ -64,11 +64,6 @@ const ipvs::Dest* find_dest(const ipvs::Table& table, const ServerId& id) {
   return dest == entry->second.dests.end() ? nullptr : &dest->second;
 }
 
-Health health_of(const Verdicts& verdicts, const ServerId& id) {
-  const auto found = verdicts.find(id);
-  return found == verdicts.end() ? Health::unknown : found->second;
-}
-
 // Builds the entry of one service.
 class EntryBuilder {
  public:
@@ -278,24 +273,48 @@ std::map<ipvs::DestKey, const config::RealServer*> active_servers(
   return servers;
 }
 
-Desired desired(const config::Config& config, const Verdicts& verdicts, const ipvs::Table& actual,
-                const std::set<ServerId>& draining) {
+void want_service(const config::Config& config, const config::VirtualService& service,
+                  const HealthOf& health_of, const ipvs::Table& actual,
+                  const std::set<ServerId>& draining, Desired& out) {
+  const ipvs::ServiceKey key = service_key(service);
+  want_nothing(key, out);
+  EntryBuilder builder(config, service, actual, out);
+  for (const auto& [server_key, server] : active_servers(service)) {
+    builder.add_server(server_key, *server,
+                       config::is_checked(service) ? health_of({key, server_key}) : Health::up);
+  }
+  for (auto id = draining.lower_bound(ServerId{key, {}});
+       id != draining.end() && id->service == key; ++id) {
+    builder.add_draining(*id);
+  }
+  builder.add_sorry_server();
+}
+
+void want_nothing(const ipvs::ServiceKey& key, Desired& out) {
+  out.table.erase(key);
+  auto placed = out.placements.lower_bound(ServerId{key, {}});
+  while (placed != out.placements.end() && placed->first.service == key) {
+    placed = out.placements.erase(placed);
+  }
+}
+
+Desired desired_by(const config::Config& config, const HealthOf& health_of,
+                   const ipvs::Table& actual, const std::set<ServerId>& draining) {
   Desired out;
   for (const auto& [key, service] : active_services(config)) {
-    EntryBuilder builder(config, *service, actual, out);
-    for (const auto& [server_key, server] : active_servers(*service)) {
-      builder.add_server(
-          server_key, *server,
-          config::is_checked(*service) ? health_of(verdicts, {key, server_key}) : Health::up);
-    }
-    for (auto id = draining.lower_bound(ServerId{key, {}});
-         id != draining.end() && id->service == key; ++id) {
-      builder.add_draining(*id);
-    }
-    builder.add_sorry_server();
+    want_service(config, *service, health_of, actual, draining, out);
   }
   note_skipped(config, out);
   return out;
+}
+
+Desired desired(const config::Config& config, const Verdicts& verdicts, const ipvs::Table& actual,
+                const std::set<ServerId>& draining) {
+  const auto health_of = [&](const ServerId& id) {
+    const auto found = verdicts.find(id);
+    return found == verdicts.end() ? Health::unknown : found->second;
+  };
+  return desired_by(config, health_of, actual, draining);
 }
 
 }  // namespace lvs::lvsd

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <compare>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -36,6 +37,7 @@ struct ServerId {
 std::string to_string(const ServerId& id);  // "10.0.0.2:80 of TCP 192.0.2.1:80"
 
 using Verdicts = std::map<ServerId, Health>;  // A server that is missing is unknown.
+using HealthOf = std::function<Health(const ServerId&)>;
 
 enum class Standing {
   up,        // Takes connections with its weight.
@@ -82,5 +84,14 @@ std::map<ipvs::DestKey, const config::RealServer*> active_servers(
 
 Desired desired(const config::Config& config, const Verdicts& verdicts, const ipvs::Table& actual,
                 const std::set<ServerId>& draining = {});
+Desired desired_by(const config::Config& config, const HealthOf& health_of,
+                   const ipvs::Table& actual, const std::set<ServerId>& draining);
+
+// The same for one active service, in place of what `out` has of it. A service depends on its own
+// servers only, so what changes one leaves the others as they are.
+void want_service(const config::Config& config, const config::VirtualService& service,
+                  const HealthOf& health_of, const ipvs::Table& actual,
+                  const std::set<ServerId>& draining, Desired& out);
+void want_nothing(const ipvs::ServiceKey& key, Desired& out);
 
 }  // namespace lvs::lvsd

@@ -32,6 +32,23 @@ void plan_known_service(const ipvs::ServiceKey& key, const ipvs::Entry& held,
   }
 }
 
+void plan_unwanted_service(const ipvs::ServiceKey& key, const ipvs::Table& desired,
+                           const std::set<ipvs::ServiceKey>& owned, Ops& ops) {
+  if (!desired.contains(key) && owned.contains(key)) {
+    ops.push_back(ipvs::DelService{key});
+  }
+}
+
+void plan_wanted_service(const ipvs::ServiceKey& key, const ipvs::Entry& wanted,
+                         const ipvs::Table& actual, Ops& ops) {
+  const auto held = actual.find(key);
+  if (held == actual.end()) {
+    plan_new_service(key, wanted, ops);
+  } else {
+    plan_known_service(key, held->second, wanted, ops);
+  }
+}
+
 struct Applier {
   ipvs::Table& table;
 
@@ -91,20 +108,34 @@ struct Applier {
 }  // namespace
 
 Ops plan(const ipvs::Table& actual, const ipvs::Table& desired,
+         const std::set<ipvs::ServiceKey>& owned, const std::set<ipvs::ServiceKey>& only) {
+  const auto part = [&](const ipvs::Table& table) {
+    std::vector<ipvs::Table::const_iterator> entries;
+    for (const auto& key : only) {
+      if (const auto entry = table.find(key); entry != table.end()) {
+        entries.push_back(entry);
+      }
+    }
+    return entries;
+  };
+  Ops ops;
+  for (const auto& held : part(actual)) {
+    plan_unwanted_service(held->first, desired, owned, ops);
+  }
+  for (const auto& wanted : part(desired)) {
+    plan_wanted_service(wanted->first, wanted->second, actual, ops);
+  }
+  return ops;
+}
+
+Ops plan(const ipvs::Table& actual, const ipvs::Table& desired,
          const std::set<ipvs::ServiceKey>& owned) {
   Ops ops;
   for (const auto& [key, held] : actual) {
-    if (!desired.contains(key) && owned.contains(key)) {
-      ops.push_back(ipvs::DelService{key});
-    }
+    plan_unwanted_service(key, desired, owned, ops);
   }
   for (const auto& [key, wanted] : desired) {
-    const auto held = actual.find(key);
-    if (held == actual.end()) {
-      plan_new_service(key, wanted, ops);
-    } else {
-      plan_known_service(key, held->second, wanted, ops);
-    }
+    plan_wanted_service(key, wanted, actual, ops);
   }
   return ops;
 }

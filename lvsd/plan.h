@@ -18,6 +18,11 @@ namespace lvs::lvsd {
 std::vector<ipvs::Request> plan(const ipvs::Table& actual, const ipvs::Table& desired,
                                 const std::set<ipvs::ServiceKey>& owned);
 
+// The part of it that is about the services in `only`.
+std::vector<ipvs::Request> plan(const ipvs::Table& actual, const ipvs::Table& desired,
+                                const std::set<ipvs::ServiceKey>& owned,
+                                const std::set<ipvs::ServiceKey>& only);
+
 // What a core's table looks like once it has done `request`; false when the core would refuse it
 // (and the table stays as it is). Requests that do not change the table are true.
 bool apply_op(const ipvs::Request& request, ipvs::Table& table);

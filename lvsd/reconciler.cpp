@@ -77,6 +77,16 @@ bool has_marks(const config::Config& config) {
                      [](const auto& service) { return service.active && service.fwmark != 0; });
 }
 
+// A service of a table against one of a set.
+struct KeyOrder {
+  bool operator()(const ipvs::ServiceKey& a, const ipvs::Table::value_type& b) const {
+    return a < b.first;
+  }
+  bool operator()(const ipvs::Table::value_type& a, const ipvs::ServiceKey& b) const {
+    return a.first < b;
+  }
+};
+
 std::optional<TimePoint> earliest(std::initializer_list<std::optional<TimePoint>> times) {
   std::optional<TimePoint> first;
   for (const auto& time : times) {
@@ -96,16 +106,21 @@ Step Reconciler::step(const Event& event, TimePoint now) {
   if (!started_) {
     return {std::move(actions_), std::nullopt};
   }
-  keep_nanny();
-  if (marks_at_ && *marks_at_ <= now_) {
-    apply_marks();
-  }
   if (read_at_ <= now_) {
     request_read();
   }
   const auto retry_at = retries_.next_at();
-  if ((due_at_ && *due_at_ <= now_) || (retry_at && *retry_at <= now_)) {
+  if (retry_at && *retry_at <= now_) {
+    mark_due();
+  }
+  if (due_at_ && *due_at_ <= now_) {
     settle();
+  }
+  if (has_looked()) {
+    keep_nanny();
+    if (marks_at_ && *marks_at_ <= now_) {
+      apply_marks();
+    }
   }
   return {std::exchange(actions_, {}), wake_at()};
 }
@@ -119,11 +134,11 @@ void Reconciler::on(const Started& event) {
 }
 
 void Reconciler::on(const Configured& event) {
-  log(event_of(Level::notice, "reload", {{"serial", std::to_string(event.config.serial_no)}},
+  log(event_of(Level::notice, "reload", {{"serial", std::to_string(event.config->serial_no)}},
                "rereading configuration file"));
   reload_error_.clear();
-  if (event.config.interfaces != config_.interfaces) {
-    actions_.push_back(SetInterfaces{event.config.interfaces});
+  if (event.config->interfaces != config_->interfaces) {
+    actions_.push_back(SetInterfaces{event.config->interfaces});
   }
   take_configuration(event.config);
 }
@@ -135,15 +150,16 @@ void Reconciler::on(const ReloadFailed& event) {
                "rereading configuration file"));
 }
 
-void Reconciler::take_configuration(const config::Config& config) {
-  const config::Config before = std::exchange(config_, config);
+void Reconciler::take_configuration(const SharedConfig& config) {
+  const SharedConfig before = std::exchange(config_, config);
   const MonitorSet monitors_before = std::exchange(monitors_, monitors_for(config_, monitors_));
   std::erase_if(verdicts_,
                 [&](const auto& heard) { return !monitors_.monitors.contains(heard.first); });
   announce_services(before);
   begin_draining(before);
+  services_ = active_services(config_);
   marks_backoff_.reset();
-  apply_marks();
+  marks_at_ = now_;
   if (nanny_pid_) {
     auto changes = orders(monitors_before, monitors_);
     if (!changes.empty()) {
@@ -156,8 +172,8 @@ void Reconciler::take_configuration(const config::Config& config) {
 
 // ip_vs has its switches only while it is loaded, and one of them depends on the role.
 void Reconciler::set_sysctls() {
-  const bool is_early = config_.core == config::CoreKind::kernel && !role_;
-  if (!config_.manage_sysctls || is_early) {
+  const bool is_early = config_->core == config::CoreKind::kernel && !role_;
+  if (!config_->manage_sysctls || is_early) {
     return;
   }
   auto wanted = host_settings(config_, role_, own_addresses_);
@@ -217,18 +233,18 @@ void Reconciler::begin_draining(const config::Config& before) {
   }
 }
 
-void Reconciler::end_draining(const Snapshot& snapshot) {
-  std::erase_if(draining_, [&](const auto& drained) {
-    const auto held = snapshot.connections.find(drained.first);
-    const bool is_empty = held == snapshot.connections.end() || held->second == 0;
-    const bool is_late = drained.second <= now_;
-    if (is_empty || is_late) {
-      log(event_of(Level::notice, "drained",
-                   {{"server", to_string(drained.first)},
-                    {"reason", is_empty ? "no connections left" : "deadline"}}));
-    }
-    return is_empty || is_late;
-  });
+bool Reconciler::end_draining(const Snapshot& snapshot) {
+  return std::erase_if(draining_, [&](const auto& drained) {
+           const auto held = snapshot.connections.find(drained.first);
+           const bool is_empty = held == snapshot.connections.end() || held->second == 0;
+           const bool is_late = drained.second <= now_;
+           if (is_empty || is_late) {
+             log(event_of(Level::notice, "drained",
+                          {{"server", to_string(drained.first)},
+                           {"reason", is_empty ? "no connections left" : "deadline"}}));
+           }
+           return is_empty || is_late;
+         }) > 0;
 }
 
 void Reconciler::request_read() {
@@ -252,6 +268,7 @@ void Reconciler::on(const TableRead& event) {
   }
   const Snapshot& snapshot = *event.snapshot;
   const bool is_first = !actual_;
+  const bool is_news = is_first || is_news_in(snapshot);
   if (!is_first && !expects_surprise_) {
     note_drift(snapshot.table);
   }
@@ -261,15 +278,29 @@ void Reconciler::on(const TableRead& event) {
   timeouts_ = snapshot.timeouts;
   daemons_ = snapshot.daemons;
   own_addresses_ = snapshot.own_addresses;
-  end_draining(snapshot);
+  const bool some_drained = end_draining(snapshot);
   read_at_ = now_ + (draining_.empty() ? kDriftCheck : kDrainCheck);
   if (is_first) {
-    const Desired kept = desired_for(config_, {}, {});
-    adopted_ = !actual_->empty() && kept.table == restricted_to(*actual_, keys_of(kept.table));
-    due_at_ = now_;
-    return;
+    adopted_ = is_as_configured();
   }
-  mark_due();
+  const bool lacks_sysctls = config_->manage_sysctls && !sysctls_set_;
+  if (is_news || some_drained || lacks_sysctls) {
+    mark_due();
+  }
+}
+
+bool Reconciler::is_news_in(const Snapshot& snapshot) const {
+  return snapshot.table != *actual_ || snapshot.timeouts != timeouts_ ||
+         snapshot.daemons != daemons_ || snapshot.own_addresses != own_addresses_;
+}
+
+// Whether the table found at start lacks nothing.
+bool Reconciler::is_as_configured() const {
+  if (actual_->empty()) {
+    return false;
+  }
+  const Desired kept = desired_for(config_, [](const ServerId&) { return Health::unknown; }, {});
+  return kept.table == restricted_to(*actual_, keys_of(kept.table));
 }
 
 void Reconciler::note_unreadable(const Error& error) {
@@ -280,7 +311,7 @@ void Reconciler::note_unreadable(const Error& error) {
   core_error_ = error.what;
   retries_.keep_only({});  // It failed as a whole.
   sysctls_set_.reset();
-  if (config_.core == config::CoreKind::kernel) {
+  if (config_->core == config::CoreKind::kernel) {
     set_armed(false);
   }
 }
@@ -299,18 +330,15 @@ void Reconciler::note_drift(const ipvs::Table& read) {
                 {"first", ipvs::to_string(repair.front())}}));
 }
 
-Verdicts Reconciler::verdicts(const MonitorSet& monitors) const {
-  Verdicts by_server;
-  for (const auto& [id, heard] : verdicts_) {
-    const auto servers = monitors.servers_of.find(id);
-    if (servers == monitors.servers_of.end()) {
-      continue;
+HealthOf Reconciler::health_by(const MonitorSet& monitors) const {
+  return [this, &monitors](const ServerId& id) {
+    const auto monitor = monitors.monitor_of.find(id);
+    if (monitor == monitors.monitor_of.end()) {
+      return Health::unknown;
     }
-    for (const auto& server : servers->second) {
-      by_server.emplace(server, heard.verdict.health);
-    }
-  }
-  return by_server;
+    const auto heard = verdicts_.find(monitor->second);
+    return heard == verdicts_.end() ? Health::unknown : heard->second.verdict.health;
+  };
 }
 
 const Reconciler::HeardVerdict* Reconciler::verdict_of(const ServerId& id) const {
@@ -323,18 +351,22 @@ const Reconciler::HeardVerdict* Reconciler::verdict_of(const ServerId& id) const
 }
 
 std::vector<ipvs::Request> Reconciler::pending() const {
-  return actual_ ? changes(config_, desired_) : std::vector<ipvs::Request>{};
+  return actual_ ? changes(config_, plan(*actual_, desired_.table, owned_.services))
+                 : std::vector<ipvs::Request>{};
 }
 
 std::vector<ipvs::Request> Reconciler::plan_for(const config::Config& config) const {
   if (!actual_) {
     return {};
   }
-  return changes(config, desired_for(config, verdicts(monitors_for(config, monitors_)), {}));
+  const MonitorSet monitors = monitors_for(config, monitors_);
+  const Desired wanted = desired_for(config, health_by(monitors), {});
+  return changes(config, plan(*actual_, wanted.table, owned_.services));
 }
 
+// Those of the table behind those beside it.
 std::vector<ipvs::Request> Reconciler::changes(const config::Config& config,
-                                               const Desired& wanted) const {
+                                               std::vector<ipvs::Request> table) const {
   std::vector<ipvs::Request> ops;
   const ipvs::Timeouts timeouts = changed_timeouts(config, timeouts_);
   if (timeouts != ipvs::Timeouts{}) {
@@ -342,14 +374,13 @@ std::vector<ipvs::Request> Reconciler::changes(const config::Config& config,
   }
   const auto daemons = plan_daemons(daemons_, owned_.daemons, config, role_);
   ops.insert(ops.end(), daemons.begin(), daemons.end());
-  const auto table = plan(*actual_, wanted.table, owned_.services);
-  ops.insert(ops.end(), table.begin(), table.end());
-  return ops;
+  table.insert(table.begin(), ops.begin(), ops.end());
+  return table;
 }
 
-Desired Reconciler::desired_for(const config::Config& config, const Verdicts& verdicts,
+Desired Reconciler::desired_for(const config::Config& config, const HealthOf& health_of,
                                 const std::set<ServerId>& draining) const {
-  Desired wanted = desired(config, verdicts, *actual_, draining);
+  Desired wanted = desired_by(config, health_of, *actual_, draining);
   if (!is_switched_off(config)) {
     hold_back(config, own_addresses_, role_, *actual_, wanted);
   }
@@ -365,42 +396,89 @@ bool Reconciler::is_switched_off(const config::Config& config) const {
          !retries_.failures().contains(target_of(ipvs::NewDaemon{*daemon}));
 }
 
+std::set<ServerId> Reconciler::draining_servers() const {
+  std::set<ServerId> draining;
+  for (const auto& [id, until] : draining_) {
+    draining.insert(draining.end(), id);
+  }
+  return draining;
+}
+
 void Reconciler::settle() {
   if (waits_for_core()) {
     return;  // What the core answers next comes back here.
   }
   due_at_.reset();
-  set_sysctls();
-  std::set<ServerId> draining;
-  for (const auto& [id, until] : draining_) {
-    draining.insert(id);
+  settled_at_ = now_;
+  const bool whole = std::exchange(all_due_, false);
+  const auto services = std::exchange(due_services_, {});
+  std::vector<ipvs::Request> ops;
+  if (whole) {
+    set_sysctls();
+    want_all();
+    ops = pending();
+    retries_.keep_only(ops);
+  } else {
+    want(services);
+    ops = changes(config_, plan(*actual_, desired_.table, owned_.services, services));
+    retries_.keep_only(ops, services);
   }
-  Desired next = desired_for(config_, verdicts(monitors_), draining);
+  ops = retries_.due(std::move(ops), now_);
+  if (ops.empty()) {
+    applied_once_ = true;
+    if (whole) {
+      disown_removed();
+    }
+    arm_kernel();
+    return;
+  }
+  own_wanted();
+  applying_ = true;
+  actions_.push_back(ApplyOps{std::move(ops)});
+}
+
+void Reconciler::want_all() {
+  Desired next = desired_for(config_, health_by(monitors_), draining_servers());
   if (next.skipped != desired_.skipped) {
     for (const auto& skipped : next.skipped) {
       log(event_of(Level::warning, "service-skipped", {{"why", skipped}}));
     }
   }
   desired_ = std::move(next);
-  auto ops = pending();
-  retries_.keep_only(ops);
-  ops = retries_.due(std::move(ops), now_);
-  if (ops.empty()) {
-    applied_once_ = true;
-    disown_removed();
-    arm_kernel();
+}
+
+// What only a verdict or an operation has changed costs what it touches.
+void Reconciler::want(const std::set<ipvs::ServiceKey>& services) {
+  const auto draining = draining_servers();
+  for (const auto& key : services) {
+    const auto service = services_.find(key);
+    if (service == services_.end()) {
+      want_nothing(key, desired_);
+      continue;
+    }
+    want_service(config_, *service->second, health_by(monitors_), *actual_, draining, desired_);
+    if (desired_.held_back.contains(key)) {
+      desired_.table.erase(key);
+    }
+  }
+}
+
+void Reconciler::own_wanted() {
+  const auto daemon = wanted_daemon(config_, role_);
+  const bool owns_daemon = !daemon || std::find(owned_.daemons.begin(), owned_.daemons.end(),
+                                                *daemon) != owned_.daemons.end();
+  const bool owns_services =
+      std::includes(owned_.services.begin(), owned_.services.end(), desired_.table.begin(),
+                    desired_.table.end(), KeyOrder{});
+  if (owns_daemon && owns_services) {
     return;
   }
   Owned owned = owned_;
   owned.services.merge(keys_of(desired_.table));
-  if (const auto daemon = wanted_daemon(config_, role_);
-      daemon &&
-      std::find(owned.daemons.begin(), owned.daemons.end(), *daemon) == owned.daemons.end()) {
+  if (!owns_daemon) {
     owned.daemons.push_back(*daemon);
   }
   own(std::move(owned));
-  applying_ = true;
-  actions_.push_back(ApplyOps{std::move(ops)});
 }
 
 // Written before the operations: after a crash what we made is still known as ours.
@@ -425,41 +503,49 @@ void Reconciler::disown_removed() {
 
 void Reconciler::on(const OpsDone& event) {
   applying_ = false;
-  std::vector<OpResult> answered;
-  size_t failed = 0;
+  writes_ += event.results.size();
+  size_t done = 0;
+  size_t unanswered = 0;
   for (const auto& result : event.results) {
-    if (result.error && result.error->code == ENOBUFS) {
-      continue;  // Done or not: only reading the table tells. No reason to wait before trying
-                 // again.
-    }
-    answered.push_back(result);
+    unanswered += is_unanswered(result) ? 1 : 0;
     if (result.error) {
-      ++failed;
       continue;
     }
-    apply_op(result.request, *actual_);
-    apply_daemon_op(result.request, daemons_);
-    if (const auto* timeouts = std::get_if<ipvs::SetConfig>(&result.request)) {
-      take_timeouts(timeouts->timeouts, timeouts_);
-    }
+    ++done;
+    take_done(result.request);
   }
-  for (const auto& begun : retries_.note(answered, now_)) {
+  for (const auto& begun : retries_.note(event.results, now_)) {
     log(event_of(Level::error, "change-failed",
                  {{"change", ipvs::to_string(begun.request)}, {"error", begun.error->what}}));
   }
-  log(event_of(
-      Level::info, "applied",
-      {{"changes", std::to_string(answered.size() - failed)}, {"failed", std::to_string(failed)}}));
-  const size_t unanswered = event.results.size() - answered.size();
+  const size_t failed = event.results.size() - done - unanswered;
+  log(event_of(Level::info, "applied",
+               {{"changes", std::to_string(done)}, {"failed", std::to_string(failed)}}));
   if (unanswered > 0) {
     log(event_of(Level::warning, "answers-lost", {{"changes", std::to_string(unanswered)}}));
   }
   if (failed + unanswered > 0) {
     expects_surprise_ = true;
+    all_due_ = true;
     request_read();
   }
   applied_once_ = true;
   due_at_ = now_;
+}
+
+void Reconciler::take_done(const ipvs::Request& request) {
+  apply_op(request, *actual_);
+  apply_daemon_op(request, daemons_);
+  if (const auto* timeouts = std::get_if<ipvs::SetConfig>(&request)) {
+    take_timeouts(timeouts->timeouts, timeouts_);
+  }
+  if (const auto target = target_of(request); target.service) {
+    due_services_.insert(*target.service);
+  }
+  // What is gone is no longer ours either; whether a sync daemon runs may hold services back.
+  all_due_ = all_due_ || std::holds_alternative<ipvs::DelService>(request) ||
+             std::holds_alternative<ipvs::DelDaemon>(request) ||
+             std::holds_alternative<ipvs::NewDaemon>(request);
 }
 
 void Reconciler::on(const MarksDone& event) {
@@ -494,9 +580,11 @@ void Reconciler::on(const SysctlsDone& event) {
       event.done ? "" : event.done.error().what + " (manage_sysctls = 0 leaves them to you)";
   if (!error.empty()) {
     sysctls_set_.reset();
-    if (sysctls_error_ != error) {
+  }
+  if (sysctls_error_ != error) {
+    mark_due();  // The table may rest on one that could not be set.
+    if (!error.empty()) {
       log(event_of(Level::error, "sysctls-failed", {{"error", error}}));
-      mark_due();  // The table may rest on one that could not be set.
     }
   }
   sysctls_error_ = error;
@@ -506,19 +594,20 @@ void Reconciler::on(const RoleSaid& event) {
   if (role_ != event.active) {
     role_ = event.active;
     log(event_of(Level::notice, "role", {{"role", event.active ? "active" : "standby"}}));
+    all_due_ = true;
     due_at_ = now_;
     if (!core_error_.empty()) {
       read_at_ = now_;
     }
   }
-  if (armed_ != event.active && config_.core == config::CoreKind::embedded) {
+  if (armed_ != event.active && config_->core == config::CoreKind::embedded) {
     actions_.push_back(ArmCore{event.active});
   }
 }
 
 // ip_vs has no switch: it is armed when all that the role asks for has been asked of it.
 void Reconciler::arm_kernel() {
-  if (config_.core == config::CoreKind::kernel && role_) {
+  if (config_->core == config::CoreKind::kernel && role_) {
     set_armed(*role_);
   }
 }
@@ -539,7 +628,7 @@ void Reconciler::on(const ArmDone& event) {
 }
 
 bool Reconciler::wants_nanny() const {
-  return config_.standby_monitoring || role_.value_or(armed_);
+  return config_->standby_monitoring || role_.value_or(armed_);
 }
 
 void Reconciler::keep_nanny() {
@@ -622,6 +711,7 @@ void Reconciler::on(const VerdictHeard& event) {
   heard->second.since = now_;
   const bool is_up = verdict.health == Health::up;
   for (const auto& id : monitors_.servers_of.at(verdict.id)) {
+    mark_due(id.service);
     const std::string server =
         to_string(Endpoint{id.server.address, monitors_.monitors.at(verdict.id).target.port});
     log(event_of(Level::notice, "health",
@@ -633,7 +723,6 @@ void Reconciler::on(const VerdictHeard& event) {
                  is_up ? "[ active ] making " + server + " available"
                        : "[inactive] shutting down " + server + " due to connection failure"));
   }
-  mark_due();
 }
 
 void Reconciler::on(const Timer&) {
@@ -650,10 +739,26 @@ bool Reconciler::is_ready(TimePoint now) const {
   return nanny_first_up_ && (all_known || now - *nanny_first_up_ >= kFirstVerdicts);
 }
 
+// Everything may have changed.
 void Reconciler::mark_due() {
+  all_due_ = true;
+  arm_due();
+}
+
+void Reconciler::mark_due(const ipvs::ServiceKey& service) {
+  due_services_.insert(service);
+  arm_due();
+}
+
+// At once after a pause; what follows close behind is gathered.
+void Reconciler::arm_due() {
   if (!due_at_) {
-    due_at_ = now_ + kGather;
+    due_at_ = std::max(now_, settled_at_ + kGather);
   }
+}
+
+bool Reconciler::has_looked() const {
+  return actual_ || !core_error_.empty();
 }
 
 void Reconciler::log(LogEvent event) {

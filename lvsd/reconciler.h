@@ -39,6 +39,7 @@
 #include "lvsd/owned.h"
 #include "lvsd/plan.h"
 #include "lvsd/retries.h"
+#include "lvsd/shared_config.h"
 
 namespace lvs::lvsd {
 
@@ -66,12 +67,12 @@ struct Snapshot {
 
 // Events.
 struct Started {
-  config::Config config;
+  SharedConfig config;
   Owned owned;         // From the record of a former life.
   bool armed = false;  // As the core was found.
 };
 struct Configured {
-  config::Config config;
+  SharedConfig config;
 };
 struct ReloadFailed {
   std::string what;
@@ -128,7 +129,7 @@ struct SetSysctls {
   bool operator==(const SetSysctls&) const = default;
 };
 struct ApplyMarks {
-  config::Config config;
+  SharedConfig config;
   bool operator==(const ApplyMarks&) const = default;
 };
 struct ArmCore {
@@ -182,6 +183,7 @@ class Reconciler {
   std::optional<bool> role() const { return role_; }
   std::optional<int> nanny_pid() const { return nanny_pid_; }
   uint64_t nanny_restarts() const { return nanny_restarts_; }
+  uint64_t writes() const { return writes_; }  // Operations that the core was asked for.
   uint64_t drifts() const { return drifts_; }
   uint64_t repairs() const { return repairs_; }
   const std::string& core_error() const { return core_error_; }
@@ -205,18 +207,25 @@ class Reconciler {
   void on(const VerdictHeard& event);
   void on(const Timer& event);
 
-  void take_configuration(const config::Config& config);
+  void take_configuration(const SharedConfig& config);
   void set_sysctls();
   void apply_marks();
   void take_mark_warnings(const std::vector<std::string>& warnings);
   void announce_services(const config::Config& before);
   void begin_draining(const config::Config& before);
-  void end_draining(const Snapshot& snapshot);
+  bool end_draining(const Snapshot& snapshot);
+  bool is_news_in(const Snapshot& snapshot) const;
+  bool is_as_configured() const;
   void note_unreadable(const Error& error);
   void note_drift(const ipvs::Table& read);
   void settle();
-  std::vector<ipvs::Request> changes(const config::Config& config, const Desired& wanted) const;
-  Desired desired_for(const config::Config& config, const Verdicts& verdicts,
+  std::vector<ipvs::Request> changes(const config::Config& config,
+                                     std::vector<ipvs::Request> table) const;
+  void want_all();
+  void want(const std::set<ipvs::ServiceKey>& services);
+  void own_wanted();
+  void take_done(const ipvs::Request& request);
+  Desired desired_for(const config::Config& config, const HealthOf& health_of,
                       const std::set<ServerId>& draining) const;
   bool is_switched_off(const config::Config& config) const;
   void own(Owned owned);
@@ -226,9 +235,13 @@ class Reconciler {
   bool wants_nanny() const;
   void keep_nanny();
   void announce_monitors(const MonitorSet& before);
-  Verdicts verdicts(const MonitorSet& monitors) const;
+  HealthOf health_by(const MonitorSet& monitors) const;
+  std::set<ServerId> draining_servers() const;
   void request_read();
   void mark_due();
+  void mark_due(const ipvs::ServiceKey& service);
+  void arm_due();
+  bool has_looked() const;
   bool waits_for_core() const;
   void log(LogEvent event);
   std::optional<TimePoint> wake_at() const;
@@ -236,7 +249,8 @@ class Reconciler {
   TimePoint now_;
   std::vector<Action> actions_;
 
-  config::Config config_;
+  SharedConfig config_;
+  std::map<ipvs::ServiceKey, const config::VirtualService*> services_;  // Of config_.
   bool started_ = false;
   MonitorSet monitors_;
   std::map<MonitorId, HeardVerdict> verdicts_;
@@ -256,6 +270,9 @@ class Reconciler {
   bool applied_once_ = false;
   bool adopted_ = false;
   std::optional<TimePoint> due_at_;
+  bool all_due_ = false;  // Else only these:
+  std::set<ipvs::ServiceKey> due_services_;
+  TimePoint settled_at_;
   TimePoint read_at_;
   Backoff read_backoff_{kReadRetry, kReadRetryMax};
 
@@ -273,6 +290,7 @@ class Reconciler {
   std::optional<TimePoint> marks_at_;  // The next look at the mark rules.
   Backoff marks_backoff_{kRetryFirst, kRetryMax};
 
+  uint64_t writes_ = 0;
   uint64_t drifts_ = 0;
   uint64_t repairs_ = 0;
   std::string core_error_;

@@ -31,11 +31,18 @@ OpTarget target_of(const ipvs::Request& request) {
   return std::visit(TargetOf{}, request);
 }
 
+bool is_unanswered(const OpResult& result) {
+  return result.error && result.error->code == ENOBUFS;
+}
+
 std::vector<OpResult> Retries::note(const std::vector<OpResult>& results, TimePoint now) {
   std::vector<OpResult> begun;
   std::set<OpTarget> failed;
   for (const auto& result : results) {
     const OpTarget target = target_of(result.request);
+    if (is_unanswered(result)) {
+      continue;
+    }
     if (!result.error) {
       if (!failed.contains(target)) {
         failures_.erase(target);
@@ -92,6 +99,21 @@ void Retries::keep_only(const std::vector<ipvs::Request>& ops) {
     wanted.insert(target_of(op));
   }
   std::erase_if(failures_, [&](const auto& failure) { return !wanted.contains(failure.first); });
+}
+
+void Retries::keep_only(const std::vector<ipvs::Request>& ops,
+                        const std::set<ipvs::ServiceKey>& services) {
+  if (failures_.empty()) {
+    return;
+  }
+  std::set<OpTarget> wanted;
+  for (const auto& op : ops) {
+    wanted.insert(target_of(op));
+  }
+  std::erase_if(failures_, [&](const auto& failure) {
+    const auto& service = failure.first.service;
+    return service && services.contains(*service) && !wanted.contains(failure.first);
+  });
 }
 
 std::optional<TimePoint> Retries::next_at() const {

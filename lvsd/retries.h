@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,9 @@ struct OpResult {
   std::optional<Error> error;
 };
 
+// Done or not: only reading the table tells.
+bool is_unanswered(const OpResult& result);
+
 class Retries {
  public:
   struct Failure {
@@ -41,12 +45,15 @@ class Retries {
     std::string what;
   };
 
-  // Failures that this batch began, for the log; those that go on are only counted.
+  // Failures that this batch began, for the log; those that go on are only counted. What was not
+  // answered (ENOBUFS) is no failure.
   std::vector<OpResult> note(const std::vector<OpResult>& results, TimePoint now);
   // The operations that may be tried now.
   std::vector<ipvs::Request> due(std::vector<ipvs::Request> ops, TimePoint now) const;
   // Forgets failures of targets that no operation is about any more.
   void keep_only(const std::vector<ipvs::Request>& ops);
+  // The same where `ops` are those about `services` only.
+  void keep_only(const std::vector<ipvs::Request>& ops, const std::set<ipvs::ServiceKey>& services);
   std::optional<TimePoint> next_at() const;
   const std::map<OpTarget, Failure>& failures() const { return failures_; }
 

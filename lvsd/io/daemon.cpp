@@ -63,9 +63,9 @@ class Lvsd {
       driver_.feed(ReloadFailed{loaded.error().what});
       return;
     }
-    if (loaded->config.core != reconciler_.config().core) {
+    if (loaded->config->core != reconciler_.config().core) {
       driver_.feed(ReloadFailed{config_file_ + ":" +
-                                std::to_string(loaded->config.lines.of("core")) +
+                                std::to_string(loaded->config->lines.of("core")) +
                                 ": core: another core needs a restart of lvsd"});
       return;
     }
@@ -167,14 +167,14 @@ Result<int> serve(const Options& options, const LoadedConfig& loaded,
   if (!plane) {
     return plane.error();
   }
-  if (const auto left = leave_other_core(loaded.config.core, *dir); !left) {
+  if (const auto left = leave_other_core(loaded.config->core, *dir); !left) {
     lvs::io::log({Level::error, "other-core-stays", "", {{"error", left.error().what}}});
   }
   const auto pid_file = lvs::io::PidFile::create(kPidFile);
-  Lvsd lvsd(io, **plane, {*dir, loaded.config.core, options.log_to_stderr, options.verbose},
+  Lvsd lvsd(io, **plane, {*dir, loaded.config->core, options.log_to_stderr, options.verbose},
             options.config_file);
   running = &lvsd;
-  lvsd.start(loaded, load_owned(*dir, loaded.config.core));
+  lvsd.start(loaded, load_owned(*dir, loaded.config->core));
   if (!options.standby) {
     lvsd.take_role(true);
   }

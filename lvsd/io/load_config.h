@@ -6,11 +6,12 @@
 
 #include "common/config/parse.h"
 #include "common/result.h"
+#include "lvsd/shared_config.h"
 
 namespace lvs::lvsd::io {
 
 struct LoadedConfig {
-  config::Config config;
+  SharedConfig config;
   std::string digest;           // The first 8 bytes of the text's SHA-256, as hexadecimal digits.
   config::Diagnostics remarks;  // Warnings, and what is not in effect in this version.
 };

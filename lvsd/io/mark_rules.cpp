@@ -146,7 +146,7 @@ struct MarkRules::Shared : std::enable_shared_from_this<MarkRules::Shared> {
   boost::asio::io_context& io;
   MarkFiles files;
   std::function<void(const LogEvent&)> log;
-  config::Config config, next_config;
+  SharedConfig config, next_config;
   std::array<std::string, std::size(kTools)> rules;  // As they are when ours have been set.
   std::vector<Done> running, waiting;
 };
@@ -170,7 +170,7 @@ MarkRules::~MarkRules() {
   shared_->log = [](const LogEvent&) {};
 }
 
-void MarkRules::apply(const config::Config& config, Done done) {
+void MarkRules::apply(const SharedConfig& config, Done done) {
   shared_->waiting.push_back(std::move(done));
   if (!shared_->running.empty()) {
     shared_->next_config = config;

@@ -9,10 +9,10 @@
 #include <memory>
 #include <string>
 
-#include "common/config/model.h"
 #include "common/log.h"
 #include "common/result.h"
 #include "lvsd/marks.h"
+#include "lvsd/shared_config.h"
 
 namespace lvs::lvsd::io {
 
@@ -31,7 +31,7 @@ class MarkRules {
 
   // Calls `done` once, later. A call during another waits for it; of several waiting ones the last
   // configuration counts, and all get its result.
-  void apply(const config::Config& config, std::function<void(Result<MarkWarnings>)> done);
+  void apply(const SharedConfig& config, std::function<void(Result<MarkWarnings>)> done);
 
   struct Shared;
 

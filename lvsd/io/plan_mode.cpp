@@ -49,7 +49,7 @@ int run_plan(const Options& options) {
     std::fprintf(stderr, "%s\n", loaded.error().what.c_str());
     return EXIT_FAILURE;
   }
-  const auto actual = present_table(loaded->config.core);
+  const auto actual = present_table(loaded->config->core);
   const auto dir = lvs::io::run_dir();
   if (!actual || !dir) {
     std::fprintf(stderr, "lvsd: %s\n", (actual ? dir.error() : actual.error()).what.c_str());
@@ -60,7 +60,7 @@ int run_plan(const Options& options) {
     std::fprintf(stderr, "lvsd: skipped: %s\n", skipped.c_str());
   }
   for (const auto& op :
-       plan(*actual, wanted.table, load_owned(*dir, loaded->config.core).services)) {
+       plan(*actual, wanted.table, load_owned(*dir, loaded->config->core).services)) {
     std::printf("%s\n", ipvs::to_string(op).c_str());
   }
   return EXIT_SUCCESS;

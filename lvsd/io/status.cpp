@@ -140,6 +140,7 @@ json::object status_of(const Reconciler& reconciler, Plane& plane, TimePoint now
           {"core_status", plane.describe()},
           {"core_error", reconciler.core_error()},
           {"nanny", std::move(nanny)},
+          {"writes", reconciler.writes()},
           {"drifts", reconciler.drifts()},
           {"repairs", reconciler.repairs()},
           {"reload_error", reconciler.reload_error()},

@@ -242,7 +242,38 @@ TEST(Reconciler, PlansManyVerdictsTogether) {
   const int applied = world.count("applied");
   world.all_up();
   EXPECT_THAT(world.ops, SizeIs(200));
-  EXPECT_EQ(world.count("applied"), applied + 1);
+  EXPECT_EQ(world.count("applied"), applied + 2) << "the first at once, the others together";
+}
+
+TEST(Reconciler, AVerdictAfterAPauseWaitsForNothing) {
+  World world;
+  world.start(with({web(2)}));
+  world.all_up();
+  world.pass(1s);
+  world.ops.clear();
+  world.feed(VerdictHeard{{1, Health::down, "", 1ms}});
+  EXPECT_THAT(world.ops, ElementsAre(ipvs::DelDest{web_key(), server_at(1)}));
+  EXPECT_EQ(world.lvsd.writes(), 4U) << "the service, two servers, one of them gone";
+}
+
+TEST(Reconciler, ReloadOfTheSameWritesNothing) {
+  World world;
+  world.start(with({web(2)}));
+  world.all_up();
+  world.ops.clear();
+  world.reload(with({web(2)}));
+  EXPECT_THAT(world.ops, IsEmpty());
+  EXPECT_EQ(world.lvsd.writes(), 3U);
+}
+
+TEST(Reconciler, TheTableComesBeforeMarksAndMonitors) {
+  Reconciler lvsd;
+  const Step step = lvsd.step(Started{with({web(1)}), {}, false}, TimePoint{1h});
+  EXPECT_THAT(step.actions, Contains(testing::VariantWith<ReadTable>(ReadTable{})));
+  for (const auto& action : step.actions) {
+    EXPECT_FALSE(std::holds_alternative<ApplyMarks>(action));
+    EXPECT_FALSE(std::holds_alternative<StartNanny>(action));
+  }
 }
 
 TEST(Reconciler, SpeaksPiranhasWords) {
@@ -753,6 +784,9 @@ TEST(Reconciler, AStandbyThatIsAServerItselfProgramsTheServiceWhenItBecomesActiv
   EXPECT_FALSE(world.lvsd.armed());
   EXPECT_TRUE(world.lvsd.is_ready(world.now));
   EXPECT_THAT(world.lvsd.wanted().held_back, SizeIs(1));
+  world.say(2, Health::down);
+  world.say(2, Health::up);
+  EXPECT_FALSE(world.core.contains(web_key())) << "a verdict does not change that";
 
   world.feed(RoleSaid{true});
   EXPECT_TRUE(world.lvsd.armed()) << "pulse adds the addresses at this word";
@@ -952,6 +986,8 @@ TEST(Reconciler, ConvergesAfterAnyDisorder) {
     ours.erase(foreign);
     EXPECT_EQ(ours, world.lvsd.wanted().table);
     EXPECT_EQ(world.lvsd.actual(), world.core);
+    EXPECT_THAT(world.lvsd.plan_for(world.lvsd.config()), IsEmpty())
+        << "what came piece by piece differs from the whole";
   }
 }
 
