@@ -5,6 +5,7 @@ kernel. Its timeline is printed as it happens there.
 """
 import pathlib
 import shlex
+import shutil
 import subprocess
 
 import lab as labs
@@ -41,6 +42,7 @@ def play(options, install):
         kernel.terminate()  # It takes its kernel with it; killed it could not.
         kernel.wait()
         raise
+    shutil.rmtree(installed)
     summary = options.logs / "summary.json"
     if summary.exists():
         pathlib.Path(options.json).write_text(summary.read_text())

@@ -19,6 +19,8 @@ class Embedded:
     left_out = {}
     # Whether the rules of the INPUT chain meet every packet of a flow, or the first one only.
     obeys_input_always = False
+    # Whether the standby knows the connections of the active director.
+    shares_connections = False
 
     @staticmethod
     def remains(lab, director):
@@ -32,7 +34,7 @@ class Embedded:
 class Kernel:
     """The kernel's ip_vs. It cannot be made to tell of changes: its table is compared every 5 s."""
     name = "kernel"
-    lvs_cf = "core = kernel\n"
+    lvs_cf = "core = kernel\nsyncdaemon = 1\nsyncd_iface = eth2\n"
     repair_event = "drift"
     removal = ("ipvsadm", "-C")
     damages = (("ipvsadm -C", "table-cleared"),
@@ -41,6 +43,7 @@ class Kernel:
     left_out = {"repair": "no nft chain, TC filter or ipvs0 belongs to ip_vs: none is taken away",
                 "marks": "ip_vs cannot end a connection: INPUT DROP alone does what lvsadm --kill is for"}
     obeys_input_always = True
+    shares_connections = True
 
     @staticmethod
     def remains(lab, director):

@@ -26,6 +26,9 @@ LVSD_AWAY_S = 5
 EXPIRY_TIMEOUT_S = 125
 REPAIR_WATCHED_S = 0.7
 TCP_STATES_SHORT_S = 2
+# ip_vs tells of a connection from its third packet on, at the latest after two seconds.
+SYNC_PAGES = 3
+SYNC_DELAY_S = 2.5
 
 AddressEvent = collections.namedtuple("AddressEvent", "at director added address")
 MONITOR_LINE = re.compile(r"^\[([^]]+)\] (Deleted )?.*\binet (\d+\.\d+\.\d+\.\d+)/")
@@ -183,6 +186,10 @@ class Story:
         """Attempts that were due before this moment have ended."""
         return observe.boottime_ns() - self.tempo.in_flight_ns
 
+    def _watch(self, seconds):
+        """Lets traffic run until all attempts that were due in this time have ended."""
+        time.sleep(seconds + self.tempo.in_flight_ns / 1e9)
+
     def summary(self, scene, begin, end):
         seen = self.window(begin, end)
         self.timeline.scene(scene, seen)
@@ -199,7 +206,7 @@ class Story:
                 self.lab.on("client", "iptables", "-A", chain, "-m", "statistic", "--mode", "random",
                             "--probability", "0.01", "-j", "DROP")
         begin = observe.boottime_ns()
-        time.sleep(3)
+        self._watch(3)
         seen = self.summary("steady", begin, self._answered())
         self.judge.share("steady.failed", "with nothing wrong nothing fails", len(seen.failed), len(seen.attempts))
         self.judge.at_most("steady.silence", "and nothing pauses", seen.silence_ms)
@@ -287,7 +294,7 @@ class Story:
         self._until(f"{victim.name} is used again", lambda: self.serving(active, victim) == 2)
         used = observe.boottime_ns()
         self.say(f"{active.name} uses {victim.name} again")
-        time.sleep(1)
+        self._watch(1)
         seen = self.summary("server", begin, self._answered())
         after = self.window(noticed + self.tempo.in_flight_ns, seen.end)
         self.judge.at_most("server.noticed", "the dead server is noticed after", (noticed - begin) / 1e6)
@@ -306,7 +313,7 @@ class Story:
             self.lab.on(active, *command.split())
             self.say(f"{active.name}: {command}")
             self._waited(lambda: self.table_is_full(active))
-            time.sleep(REPAIR_WATCHED_S * self.tempo.patience)
+            self._watch(REPAIR_WATCHED_S)
             seen = self.window(at, self._answered())
             self.judge.at_most(f"repair.{name}", f"after `{command}` the longest silence is", seen.silence_ms)
         self._waited(lambda: self._mark_rules(active))
@@ -347,11 +354,13 @@ class Story:
 
     def power(self):
         active, standby = self.roles()
+        living = self._open_connection()
         begin = observe.boottime_ns()
         self.lab.power_off(active)
         self.say(f"{active.name} loses power")
         if not self._takeover("power", standby, begin):
             return
+        self._goes_on("power", living)
         time.sleep(1)
         self.lab.power_on(active)
         self.say(f"{active.name} boots")
@@ -362,6 +371,7 @@ class Story:
 
     def stop(self):
         active, standby = self.roles()
+        living = self._open_connection()
         time.sleep(0.5)
         begin = observe.boottime_ns()
         self.say(f"{active.name}: service pulse stop")
@@ -370,7 +380,8 @@ class Story:
         if not self._takeover("stop", standby, begin):
             return
         handover = self._watches[standby].first_added_after(begin)
-        time.sleep(1)
+        self._goes_on("stop", living)
+        self._watch(1)
         after = self.window(handover, self._answered())
         self.judge.share("stop.failed-after-handover", "no connection opened after the handover fails",
                          len(after.failed), len(after.attempts))
@@ -395,7 +406,7 @@ class Story:
         left_alone = observe.boottime_ns()
         self.say(f"{killed} processes killed")
         back = self._waited(lambda: self.lab.pids(active, "lvsd"))
-        time.sleep(3)
+        self._watch(3)
         seen = self.summary("lvsd", begin, self._answered())
         self.judge.share("lvsd.failed", "without lvsd nothing fails", len(seen.failed), len(seen.attempts))
         self.judge.at_most("lvsd.silence", "and nothing pauses", seen.silence_ms)
@@ -440,9 +451,29 @@ class Story:
         except labs.LabError:
             return False
 
+    def _open_connection(self):
+        """A connection that the other director knows too; nothing where directors do not tell each other."""
+        if not self.plane.shares_connections:
+            return None
+        clients = Clients(self.lab, self.tempo.visit_timeout_s)
+        opened = clients.ask("open", source=config.CLIENT, target=config.VIP_PLAIN)
+        for _ in range(SYNC_PAGES):
+            clients.ask("ask")
+        time.sleep(SYNC_DELAY_S)
+        return clients, opened.get("server")
+
+    def _goes_on(self, scene, living):
+        if living is None:
+            return
+        clients, server = living
+        answer = clients.ask("ask")
+        self.judge.true(f"{scene}.living", "a connection from before goes on", server and answer.get("server") == server,
+                        answer.get("server") or answer["error"])
+        clients.ask("close")
+
     def _takeover(self, scene, standby, begin):
         took = self._waited(self._watches[standby].holds_all, TAKEOVER_TIMEOUT_S * self.tempo.patience)
-        time.sleep(0.5)
+        self._watch(0.5)
         seen = self.window(begin, self._answered())
         self.judge.true(f"{scene}.takeover", f"{standby.name} takes over", took)
         self.judge.at_most(f"{scene}.silence", "the longest silence is", seen.silence_ms)
@@ -451,7 +482,7 @@ class Story:
     def _stays_passive(self, scene, director, since, failed_bound):
         """The pair is whole again; the returning director must leave the addresses where they are."""
         active, _ = self.roles()
-        time.sleep(2)
+        self._watch(2)
         self.judge.true(f"{scene}.stays-passive", f"the returning {director.name} stays passive",
                         active is not director and self._watches[director].first_added_after(since) is None)
         if failed_bound:
