@@ -429,4 +429,12 @@ MarkWarnings mark_warnings(const config::Config& config, std::string_view runnin
   return warnings;
 }
 
+std::string iptables_advice(std::string_view said) {
+  if (said.find("Failed to initialize nft") == std::string_view::npos) {
+    return {};
+  }
+  return "this kernel has no nf_tables; iptables-legacy may do, on Debian: update-alternatives "
+         "--set iptables /usr/sbin/iptables-legacy, and the same for ip6tables";
+}
+
 }  // namespace lvs::lvsd

@@ -63,4 +63,7 @@ using MarkWarnings = std::vector<std::string>;
 MarkWarnings mark_warnings(const config::Config& config, std::string_view running_v4,
                            std::string_view running_v6);
 
+// What to do about an error of an iptables program, by what it said; empty where that is clear.
+std::string iptables_advice(std::string_view said);
+
 }  // namespace lvs::lvsd

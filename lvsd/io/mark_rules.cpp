@@ -30,6 +30,12 @@ struct FamilyTools {
 constexpr FamilyTools kTools[] = {{Family::v4, "iptables-save", "iptables-restore"},
                                   {Family::v6, "ip6tables-save", "ip6tables-restore"}};
 
+Error explained(const Error& error) {
+  const std::string advice = iptables_advice(error.what);
+  return Error{error.code, advice.empty() ? error.what : error.what + ": " + advice}.in(
+      "firewall marks");
+}
+
 std::string folder_of(const std::string& path) {
   return path.substr(0, path.rfind('/'));
 }
@@ -64,8 +70,7 @@ struct MarkRules::Shared : std::enable_shared_from_this<MarkRules::Shared> {
     if (!running_rules) {
       // Without iptables there is nothing of ours to take away.
       const bool nothing_to_do = wanted.empty();
-      return nothing_to_do ? apply_family(index + 1)
-                           : finish(running_rules.error().in("firewall marks"));
+      return nothing_to_do ? apply_family(index + 1) : finish(explained(running_rules.error()));
     }
     const auto repaired = splice(*running_rules, wanted);
     rules[index] = repaired ? *repaired : *running_rules;
@@ -77,7 +82,7 @@ struct MarkRules::Shared : std::enable_shared_from_this<MarkRules::Shared> {
         io, {kTools[index].restore, "--noflush", "-w", kLockWait}, std::move(script), kCommandLimit,
         [self = shared_from_this(), index, wanted](const Result<std::string>& restored) {
           if (!restored) {
-            return self->finish(restored.error().in("firewall marks"));
+            return self->finish(explained(restored.error()));
           }
           self->say("marks-applied",
                     {{"tool", kTools[index].restore}, {"rules", std::to_string(wanted.size())}});

@@ -206,5 +206,13 @@ TEST(MarkAnalysis, NamesAMarkWithoutRuleAndARuleWithoutService) {
   EXPECT_EQ(analysis.rules_without_service[0].destination, "198.51.100.1/32");
 }
 
+TEST(IptablesAdvice, NamesTheLegacyProgramsWhereTheKernelLacksNfTables) {
+  EXPECT_THAT(
+      iptables_advice("iptables-save: exit status 1: iptables-save/1.8.9 (nf_tables) Failed "
+                      "to initialize nft: Protocol not supported"),
+      testing::HasSubstr("iptables-legacy"));
+  EXPECT_EQ(iptables_advice("iptables-restore: line 3 failed"), "");
+}
+
 }  // namespace
 }  // namespace lvs::lvsd
