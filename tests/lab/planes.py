@@ -11,6 +11,7 @@ class Embedded:
     lvs_cf = ""
     repair_event = "core-repaired"
     removal = ("lvsd", "--core", "--remove")
+    short_timeouts = ("lvsadm", "--set", "2", "2", "2")
     # Each is made good by somebody who watches, as (command, name of the bound in judge.py).
     damages = (("nft flush ruleset", "nft-flushed"),
                (f"ip addr del {config.VIP_PLAIN}/32 dev eth0", "address-deleted"),
@@ -34,9 +35,12 @@ class Embedded:
 class Kernel:
     """The kernel's ip_vs. It cannot be made to tell of changes: its table is compared every 5 s."""
     name = "kernel"
-    lvs_cf = "core = kernel\nsyncdaemon = 1\nsyncd_iface = eth2\n"
+    # The time-outs: a connection that ends while neither director looks (its table cleared, a message about it lost)
+    # is listed for as long as an idle one.
+    lvs_cf = "core = kernel\nsyncdaemon = 1\nsyncd_iface = eth2\ntcp_timeout = 20\ntcpfin_timeout = 5\n"
     repair_event = "drift"
     removal = ("ipvsadm", "-C")
+    short_timeouts = ("true",)  # lvs.cf has them already.
     damages = (("ipvsadm -C", "table-cleared"),
                (f"ip addr del {config.VIP_PLAIN}/32 dev eth0", "address-deleted"),
                ("iptables -t mangle -F", "marks-flushed"))

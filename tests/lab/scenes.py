@@ -25,7 +25,6 @@ LVSD_AWAY_S = 5
 # One TIME_WAIT: wrk opens with a connection that it closes; played alone, this scene has to wait for that one.
 EXPIRY_TIMEOUT_S = 125
 REPAIR_WATCHED_S = 0.7
-TCP_STATES_SHORT_S = 2
 # ip_vs tells of a connection from its third packet on, at the latest after two seconds.
 SYNC_PAGES = 3
 SYNC_DELAY_S = 2.5
@@ -421,7 +420,7 @@ class Story:
 
     def expiry(self):
         active, _ = self.roles()
-        self.lab.on(active, "lvsadm", "--set", *[str(TCP_STATES_SHORT_S)] * 3)
+        self.lab.on(active, *self.plane.short_timeouts)
         time.sleep(1)
         # Closed in the ordinary way, each connection of the load would stay in the table for two minutes.
         no_more = ["OUTPUT", "-d", config.VIP_PLAIN, "-j", "DROP"]
@@ -436,6 +435,8 @@ class Story:
         self._waited(lambda: self.counted(active) == 0 and self.listed(active) == 0, EXPIRY_TIMEOUT_S)
         took = time.monotonic() - begin
         left = self.counted(active), self.listed(active)
+        if left != (0, 0):
+            self.timeline.quote(self.lab.on(active, "lvsadm", "-L", "-c", "-n").stdout)
         self.judge.true("expiry.zero", "all expire", left == (0, 0), f"{left[0]} counted, {left[1]} listed")
         self.judge.at_most("expiry.seconds", "within", took)
         self.lab.on("client", "iptables", "-D", *no_more)
