@@ -139,7 +139,8 @@ def installer(options):
 
 
 def play(lab, options, timeline, judge):
-    story = scenes.Story(lab, options.plane, options.tempo, judge, timeline, ROOT / "build" / options.preset / "tests" / "prober", options.sabotage)
+    story = scenes.Story(lab, options.plane, options.tempo, judge, timeline,
+                         ROOT / "build" / options.preset / "tests" / "prober", options.sabotage)
     for director in config.DIRECTORS:
         story.start_director(director)
     active, standby = story.roles()

@@ -1,7 +1,8 @@
 """The verdict on a drill: a list of expectations, each with its figure and its bound.
 
 Every bound stands in BOUNDS: the one that the suite promises (--strict), a generous one for machines that have other
-things to do, and one for the tempo of an emulated machine (tempo.py) where the generous one is not enough. A drill holds when it has expectations and every one of them held.
+things to do, and one for the tempo of an emulated machine (tempo.py) where the generous one is not enough. A drill
+holds when it has expectations and every one of them held.
 """
 import dataclasses
 

@@ -72,8 +72,8 @@ class Clients:
     """client.py running in the client's namespace."""
 
     def __init__(self, lab, timeout_s):
-        self._process = lab.spawn("client", "/usr/bin/python3", "-B", labs.HERE / "client.py", timeout_s, stdin=subprocess.PIPE,
-                                  stdout=subprocess.PIPE, text=True)
+        self._process = lab.spawn("client", "/usr/bin/python3", "-B", labs.HERE / "client.py", timeout_s,
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, do, **order):
         self._process.stdin.write(json.dumps({"do": do, **order}) + "\n")
@@ -209,7 +209,8 @@ class Story:
         seen = self.summary("steady", begin, self._answered())
         self.judge.share("steady.failed", "with nothing wrong nothing fails", len(seen.failed), len(seen.attempts))
         self.judge.at_most("steady.silence", "and nothing pauses", seen.silence_ms)
-        repairs = self.lab.on(active, "grep", "--count", self.plane.repair_event, "/var/log/messages", check=False).stdout
+        repairs = self.lab.on(active, "grep", "--count", self.plane.repair_event, "/var/log/messages",
+                              check=False).stdout
         self.judge.true("steady.no-repairs", "the core finds nothing to repair", repairs.strip() == "0",
                         f"{repairs.strip()} repairs")
         self.judge.true("steady.all-servers", "all real servers serve",
@@ -468,8 +469,8 @@ class Story:
             return
         clients, server = living
         answer = clients.ask("ask")
-        self.judge.true(f"{scene}.living", "a connection from before goes on", server and answer.get("server") == server,
-                        answer.get("server") or answer["error"])
+        self.judge.true(f"{scene}.living", "a connection from before goes on",
+                        server and answer.get("server") == server, answer.get("server") or answer["error"])
         clients.ask("close")
 
     def _takeover(self, scene, standby, begin):
