@@ -27,11 +27,15 @@ enum class ReservationAction { nothing, preempt };
 // Where a block stands in its file, for diagnostics. Two blocks that differ only in this are equal.
 struct SourceLines {
   int block = 0;  // Of the line that opens it; 0 for the globals.
-  std::map<std::string, int, std::less<>> keys;
+  std::vector<std::pair<std::string_view, int>> keys;  // Named as the schema does; a handful.
 
   int of(std::string_view key) const {  // The key's line, else the block's.
-    const auto found = keys.find(key);
-    return found == keys.end() ? block : found->second;
+    for (const auto& [name, line] : keys) {
+      if (name == key) {
+        return line;
+      }
+    }
+    return block;
   }
   bool operator==(const SourceLines&) const { return true; }
 };

@@ -80,7 +80,7 @@ class Parser {
     }
     Lines lines = read_lines(text, file_);
     diagnostics_ = std::move(lines.diagnostics);
-    Config config = read_globals(lines.globals);
+    Config config = read_globals(std::move(lines.globals));
     add_unless_said(validate(config, file_));
     for (auto& diagnostic : diagnostics_) {
       diagnostic.line = std::max(diagnostic.line, 1);  // What is missing has no line of its own.
@@ -105,13 +105,15 @@ class Parser {
     diagnostics_.insert(diagnostics_.end(), more.begin(), more.end());
   }
 
-  Config read_globals(const Block& globals) {
+  // Gives back each block once it is read: a large file is not in memory twice.
+  Config read_globals(Block globals) {
     Config config;
     std::optional<unsigned> mask;
     read_keys(globals, global_keys(), config, mask);
     join_mask(config.nat_router, mask, config.lines, "nat_nmask");
     resolve_directors(config);
-    for (const auto& block : globals.children) {
+    for (Block& child : globals.children) {
+      const Block block = std::move(child);
       if (block.word == "virtual") {
         config.virtuals.push_back(read_service(block));
       } else if (block.word == "failover") {
@@ -127,6 +129,7 @@ class Parser {
     service.name = block.name;
     read_keys(block, service_keys(), service, mask);
     join_mask(service.address, mask, service.lines, "vip_nmask");
+    service.servers.reserve(block.children.size());
     for (const auto& child : block.children) {
       if (child.word == "server") {
         service.servers.push_back(read_server(child, service));
@@ -155,17 +158,22 @@ class Parser {
   void read_keys(const Block& block, const std::vector<Key<B>>& keys, B& target,
                  std::optional<unsigned>& mask) {
     target.lines.block = block.line;
+    target.lines.keys.reserve(block.assignments.size());
     for (const auto& assignment : block.assignments) {
       const Key<B>* key = find_key(keys, assignment.key);
       if (key == nullptr) {
         refuse_unknown(block, assignment, nearest(keys, assignment.key));
         continue;
       }
-      const auto [earlier, first] = target.lines.keys.try_emplace(key->name, assignment.line);
-      if (!first) {
+      auto& known = target.lines.keys;
+      const auto earlier = std::find_if(
+          known.begin(), known.end(), [&](const auto& given) { return given.first == key->name; });
+      if (earlier != known.end()) {
         note(Severity::warning, assignment.line, key->name,
              "given before in line " + std::to_string(earlier->second) + ": this one counts");
         earlier->second = assignment.line;
+      } else {
+        known.emplace_back(key->name, assignment.line);
       }
       if (key->since == Since::caribe) {
         note(Severity::strict, assignment.line, key->name, "unknown command");
