@@ -97,7 +97,6 @@ class Lvsd {
  private:
   void remember(const LoadedConfig& loaded) {
     log_remarks(loaded);
-    digest_ = loaded.digest;
     remarks_ = json::array();
     for (const auto& remark : loaded.remarks) {
       remarks_.push_back(json::string(config::to_string(remark)));
@@ -109,7 +108,6 @@ class Lvsd {
     status["pid"] = ::getpid();
     status["version"] = lvs::io::version_line("lvsd");
     status["config_file"] = config_file_;
-    status["digest"] = digest_;
     status["remarks"] = remarks_;
     return status;
   }
@@ -139,7 +137,6 @@ class Lvsd {
   Plane& plane_;
   std::string config_file_;
   json::array remarks_;
-  std::string digest_;
   Reconciler reconciler_;
   Shell shell_;
   Shell::Driver driver_;

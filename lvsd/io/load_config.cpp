@@ -1,28 +1,11 @@
 #include "lvsd/io/load_config.h"
 
-#include <openssl/sha.h>
-
-#include <array>
-
 #include "common/config/not_in_effect.h"
 #include "common/io/read_file.h"
 #include "common/io/resolve.h"
 
 namespace lvs::lvsd::io {
 namespace {
-
-constexpr size_t kDigestBytes = 8;
-
-std::string digest_of(const std::string& text) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
-  std::string hex;
-  for (size_t i = 0; i < kDigestBytes; ++i) {
-    hex += "0123456789abcdef"[digest[i] >> 4];
-    hex += "0123456789abcdef"[digest[i] & 15];
-  }
-  return hex;
-}
 
 std::string all_errors(const config::Diagnostics& diagnostics) {
   std::string text;
@@ -45,7 +28,7 @@ Result<LoadedConfig> load_config(const std::string& path) {
   if (!parsed.config) {
     return Error{EINVAL, all_errors(parsed.diagnostics)};
   }
-  LoadedConfig loaded{std::move(*parsed.config), digest_of(*text), {}};
+  LoadedConfig loaded{std::move(*parsed.config), {}};
   for (auto& diagnostic : parsed.diagnostics) {
     if (diagnostic.severity == config::Severity::warning) {
       loaded.remarks.push_back(std::move(diagnostic));

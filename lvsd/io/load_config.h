@@ -12,7 +12,6 @@ namespace lvs::lvsd::io {
 
 struct LoadedConfig {
   SharedConfig config;
-  std::string digest;           // The first 8 bytes of the text's SHA-256, as hexadecimal digits.
   config::Diagnostics remarks;  // Warnings, and what is not in effect in this version.
 };
 
