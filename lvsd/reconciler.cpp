@@ -503,22 +503,21 @@ void Reconciler::disown_removed() {
 
 void Reconciler::on(const OpsDone& event) {
   applying_ = false;
-  writes_ += event.results.size();
+  writes_ += event.ops.size();
   size_t done = 0;
   size_t unanswered = 0;
-  for (const auto& result : event.results) {
-    unanswered += is_unanswered(result) ? 1 : 0;
-    if (result.error) {
-      continue;
+  for (size_t i = 0; i < event.ops.size(); ++i) {
+    unanswered += is_unanswered(event.errors[i]) ? 1 : 0;
+    if (!event.errors[i]) {
+      ++done;
+      take_done(event.ops[i]);
     }
-    ++done;
-    take_done(result.request);
   }
-  for (const auto& begun : retries_.note(event.results, now_)) {
+  for (const size_t i : retries_.note(event.ops, event.errors, now_)) {
     log(event_of(Level::error, "change-failed",
-                 {{"change", ipvs::to_string(begun.request)}, {"error", begun.error->what}}));
+                 {{"change", ipvs::to_string(event.ops[i])}, {"error", event.errors[i]->what}}));
   }
-  const size_t failed = event.results.size() - done - unanswered;
+  const size_t failed = event.ops.size() - done - unanswered;
   log(event_of(Level::info, "applied",
                {{"changes", std::to_string(done)}, {"failed", std::to_string(failed)}}));
   if (unanswered > 0) {

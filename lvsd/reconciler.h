@@ -81,7 +81,8 @@ struct TableRead {
   Result<Snapshot> snapshot;
 };
 struct OpsDone {
-  std::vector<OpResult> results;
+  std::vector<ipvs::Request> ops;
+  OpErrors errors;
 };
 struct MarksDone {
   Result<std::vector<std::string>> warnings;  // What is odd about the marks that are set.

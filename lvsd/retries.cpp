@@ -31,19 +31,21 @@ OpTarget target_of(const ipvs::Request& request) {
   return std::visit(TargetOf{}, request);
 }
 
-bool is_unanswered(const OpResult& result) {
-  return result.error && result.error->code == ENOBUFS;
+bool is_unanswered(const std::optional<Error>& error) {
+  return error && error->code == ENOBUFS;
 }
 
-std::vector<OpResult> Retries::note(const std::vector<OpResult>& results, TimePoint now) {
-  std::vector<OpResult> begun;
+std::vector<size_t> Retries::note(const std::vector<ipvs::Request>& ops, const OpErrors& errors,
+                                  TimePoint now) {
+  std::vector<size_t> begun;
   std::set<OpTarget> failed;
-  for (const auto& result : results) {
-    const OpTarget target = target_of(result.request);
-    if (is_unanswered(result)) {
+  for (size_t i = 0; i < ops.size(); ++i) {
+    const auto& error = errors[i];
+    const OpTarget target = target_of(ops[i]);
+    if (is_unanswered(error)) {
       continue;
     }
-    if (!result.error) {
+    if (!error) {
       if (!failed.contains(target)) {
         failures_.erase(target);
       }
@@ -53,7 +55,7 @@ std::vector<OpResult> Retries::note(const std::vector<OpResult>& results, TimePo
     if (is_consequence || !failed.insert(target).second) {
       continue;
     }
-    if (std::holds_alternative<ipvs::NewService>(result.request)) {
+    if (std::holds_alternative<ipvs::NewService>(ops[i])) {
       // Without the service nothing can be said of its servers.
       std::erase_if(failures_, [&](const auto& held) {
         return held.first.server && service_target(held.first) == target;
@@ -62,9 +64,9 @@ std::vector<OpResult> Retries::note(const std::vector<OpResult>& results, TimePo
     const auto [failure, is_new] = failures_.try_emplace(target);
     failure->second.retry_at = now + failure->second.backoff.failed();
     failure->second.count += 1;
-    failure->second.what = result.error->what;
+    failure->second.what = error->what;
     if (is_new) {
-      begun.push_back(result);
+      begun.push_back(i);
     }
   }
   return begun;

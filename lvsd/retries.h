@@ -28,13 +28,11 @@ struct OpTarget {
 
 OpTarget target_of(const ipvs::Request& request);
 
-struct OpResult {
-  ipvs::Request request;
-  std::optional<Error> error;
-};
+// What became of operations, one for each in their order; nothing: done.
+using OpErrors = std::vector<std::optional<Error>>;
 
 // Done or not: only reading the table tells.
-bool is_unanswered(const OpResult& result);
+bool is_unanswered(const std::optional<Error>& error);
 
 class Retries {
  public:
@@ -45,9 +43,10 @@ class Retries {
     std::string what;
   };
 
-  // Failures that this batch began, for the log; those that go on are only counted. What was not
-  // answered (ENOBUFS) is no failure.
-  std::vector<OpResult> note(const std::vector<OpResult>& results, TimePoint now);
+  // Which operations began to fail with this batch, for the log; failures that go on are only
+  // counted. What was not answered (ENOBUFS) is no failure.
+  std::vector<size_t> note(const std::vector<ipvs::Request>& ops, const OpErrors& errors,
+                           TimePoint now);
   // The operations that may be tried now.
   std::vector<ipvs::Request> due(std::vector<ipvs::Request> ops, TimePoint now) const;
   // Forgets failures of targets that no operation is about any more.

@@ -2,11 +2,10 @@
 // one timer.
 //
 // Core:  Step step(const Event&, TimePoint now), where Step has `std::vector<Action> actions` (a
-// variant) and
-//        `std::optional<TimePoint> wake_at`.
-// Shell: an overload of perform(const A&) for each alternative of Action; one that is missing does
-// not compile. Actions may feed further events: they are queued and stepped after the current
-// actions are done, never nested.
+//        variant) and `std::optional<TimePoint> wake_at`.
+// Shell: an overload of perform(const A&) for each alternative of Action, or perform(A) where it
+//        keeps what it is given; one that is missing does not compile. Actions may feed further
+//        events: they are queued and stepped after the current actions are done, never nested.
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
@@ -33,9 +32,9 @@ class Driver {
     while (!queue_.empty()) {
       const Event next = std::move(queue_.front());
       queue_.pop_front();
-      const auto step = core_.step(next, Clock::now());
-      for (const auto& action : step.actions) {
-        std::visit([this](const auto& a) { shell_.perform(a); }, action);
+      auto step = core_.step(next, Clock::now());
+      for (auto& action : step.actions) {
+        std::visit([this](auto& a) { shell_.perform(std::move(a)); }, action);
       }
       arm(step.wake_at);
     }

@@ -49,6 +49,7 @@ Result<Reply> Client::ask(const Request& request) {
 
 std::vector<std::optional<Error>> Client::write(std::span<const Request> requests) {
   std::vector<std::optional<Error>> results;
+  results.reserve(requests.size());
   while (results.size() < requests.size()) {
     const auto rest = requests.subspan(results.size());
     auto batch = write_batch(rest);

@@ -33,14 +33,9 @@ void Shell::perform(const ReadTable&) {
   driver_->feed(TableRead{std::move(snapshot)});
 }
 
-void Shell::perform(const ApplyOps& action) {
+void Shell::perform(ApplyOps action) {
   auto errors = plane_.write(action.ops);
-  OpsDone done;
-  done.results.reserve(errors.size());
-  for (size_t i = 0; i < errors.size(); ++i) {
-    done.results.push_back({action.ops[i], std::move(errors[i])});
-  }
-  driver_->feed(std::move(done));
+  driver_->feed(OpsDone{std::move(action.ops), std::move(errors)});
 }
 
 void Shell::perform(const SaveOwned& action) {

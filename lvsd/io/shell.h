@@ -33,7 +33,7 @@ class Shell {
   void drive_with(Driver& driver) { driver_ = &driver; }
 
   void perform(const ReadTable& action);
-  void perform(const ApplyOps& action);
+  void perform(ApplyOps action);
   void perform(const SaveOwned& action);
   void perform(const SetInterfaces& action);
   void perform(const SetSysctls& action);

@@ -141,22 +141,22 @@ class World {
                  : Result<Snapshot>(Error{EIO, "core gone"})});
   }
   void perform(const ApplyOps& action) {
-    OpsDone done;
+    OpsDone done{action.ops, {}};
     for (const auto& op : action.ops) {
       ops.push_back(op);
       if (loses_answers && ops.size() % 2 == 0) {
         if (ops.size() % 4 == 0) {
           apply_op(op, core);
         }
-        done.results.push_back({op, Error{ENOBUFS, "lost"}});
+        done.errors.push_back(Error{ENOBUFS, "lost"});
         continue;
       }
       const bool accepted = !refused.contains(target_of(op)) && apply_op(op, core);
       if (accepted) {
         apply_others(op);
       }
-      done.results.push_back(
-          {op, accepted ? std::optional<Error>{} : Error{EINVAL, "refused by the core"}});
+      done.errors.push_back(accepted ? std::optional<Error>{}
+                                     : Error{EINVAL, "refused by the core"});
     }
     queue_.push_back(done);
   }
