@@ -14,6 +14,24 @@ bool lists_the_table(const Request& request) {
          std::holds_alternative<GetDests>(request) || std::holds_alternative<GetDaemons>(request);
 }
 
+// What the decoder makes of the datagrams that come, when it has them all.
+template <typename Answer, typename Decoder>
+Result<Answer> received(Transport& transport, Decoder& decoder) {
+  for (;;) {
+    const auto datagram = transport.receive();
+    if (!datagram) {
+      return datagram.error();
+    }
+    const auto complete = decoder.add(*datagram);
+    if (!complete) {
+      return complete.error();
+    }
+    if (*complete) {
+      return decoder.take();
+    }
+  }
+}
+
 }  // namespace
 
 Result<Reply> Client::call(const Request& request) {
@@ -32,19 +50,7 @@ Result<Reply> Client::ask(const Request& request) {
     return sent.error();
   }
   ReplyDecoder decoder(request, seq);
-  for (;;) {
-    const auto datagram = transport_->receive();
-    if (!datagram) {
-      return datagram.error();
-    }
-    const auto complete = decoder.add(*datagram);
-    if (!complete) {
-      return complete.error();
-    }
-    if (*complete) {
-      return decoder.take();
-    }
-  }
+  return received<Reply>(*transport_, decoder);
 }
 
 std::vector<std::optional<Error>> Client::write(std::span<const Request> requests) {
@@ -75,19 +81,7 @@ Result<std::vector<std::optional<Error>>> Client::write_batch(std::span<const Re
     return sent.error();
   }
   BatchDecoder decoder(first_seq, batch.requests);
-  for (;;) {
-    const auto datagram = transport_->receive();
-    if (!datagram) {
-      return datagram.error();
-    }
-    const auto complete = decoder.add(*datagram);
-    if (!complete) {
-      return complete.error();
-    }
-    if (*complete) {
-      return decoder.take();
-    }
-  }
+  return received<std::vector<std::optional<Error>>>(*transport_, decoder);
 }
 
 Result<Ok> InProcessTransport::send(ByteView request) {

@@ -16,6 +16,31 @@ using namespace std::chrono_literals;
 
 const ipvs::ServiceKey kWeb = ipvs::AddressKey{ipvs::Protocol::tcp, *Address::parse(kVip), 80};
 
+// Connections to the web service, one after the other.
+class Traffic {
+ public:
+  explicit Traffic(const World& world)
+      : thread_([this, &world] {
+          while (!is_over_) {
+            (world.connect(kVip, 80, "", 500ms) != 0 ? made : failed) += 1;
+          }
+        }) {}
+  ~Traffic() { stop(); }
+  void stop() {
+    is_over_ = true;
+    if (thread_.joinable()) {
+      thread_.join();
+    }
+  }
+
+  std::atomic<uint32_t> made{0};
+  std::atomic<uint32_t> failed{0};
+
+ private:
+  std::atomic<bool> is_over_{false};
+  std::thread thread_;  // Last: it uses the others.
+};
+
 struct CoreSurvives : ::testing::Test {
   World world;
 
@@ -52,25 +77,17 @@ TEST_F(CoreSurvives, KillingItsProcessFailsNoConnectionAndTheNextOneTakesOver) {
   ASSERT_TRUE(held);
   const auto table = world.ask(ipvs::GetServices{});
   const auto before = servers();
-  std::atomic<bool> is_over{false};
-  std::atomic<uint32_t> made{0};
-  std::atomic<uint32_t> failed{0};
-  std::thread traffic([&] {
-    while (!is_over) {
-      (world.connect(kVip, 80, "", 500ms) != 0 ? made : failed) += 1;
-    }
-  });
+  Traffic traffic(world);
   for (int i = 0; i < 3; ++i) {
-    const auto seen = made.load();
-    EXPECT_TRUE(eventually([&] { return made > seen + 20; }));
+    const auto seen = traffic.made.load();
+    EXPECT_TRUE(eventually([&] { return traffic.made > seen + 20; }));
     world.kill_core();
-    const auto alone = made.load();
-    EXPECT_TRUE(eventually([&] { return made > alone + 20; })) << "with nobody there";
+    const auto alone = traffic.made.load();
+    EXPECT_TRUE(eventually([&] { return traffic.made > alone + 20; })) << "with nobody there";
     world.start_core();
   }
-  is_over = true;
-  traffic.join();
-  EXPECT_EQ(failed, 0U) << "of " << made + failed << "; drops: " << drops();
+  traffic.stop();
+  EXPECT_EQ(traffic.failed, 0U) << "of " << traffic.made + traffic.failed << "; drops: " << drops();
   EXPECT_EQ(std::get<std::vector<ipvs::ServiceStatus>>(world.ask(ipvs::GetServices{}))[0].service,
             std::get<std::vector<ipvs::ServiceStatus>>(table)[0].service);
   const auto after = servers();
@@ -81,29 +98,21 @@ TEST_F(CoreSurvives, KillingItsProcessFailsNoConnectionAndTheNextOneTakesOver) {
     EXPECT_EQ(after[i].dest, before[i].dest);
     bound += after[i].active + after[i].inactive;
   }
-  EXPECT_EQ(bound, made + 1);
+  EXPECT_EQ(bound, traffic.made + 1);
   const auto listed = std::get<std::vector<ipvs::Connection>>(world.ask(ipvs::GetConnections{}));
-  EXPECT_EQ(listed.size(), made + 1);
+  EXPECT_EQ(listed.size(), traffic.made + 1);
 }
 
 TEST_F(CoreSurvives, ServicesThatComeAndGoFailNoConnectionOfAnother) {
-  std::atomic<bool> is_over{false};
-  std::atomic<uint32_t> made{0};
-  std::atomic<uint32_t> failed{0};
-  std::thread traffic([&] {
-    while (!is_over) {
-      (world.connect(kVip, 80, "", 500ms) != 0 ? made : failed) += 1;
-    }
-  });
+  Traffic traffic(world);
   for (uint16_t port = 1000; port < 1500; ++port) {
     const ipvs::ServiceKey other =
         ipvs::AddressKey{ipvs::Protocol::tcp, *Address::parse(kVip), port};
     world.ask(ipvs::NewService{other, {.scheduler = "rr"}});
     world.ask(ipvs::DelService{other});
   }
-  is_over = true;
-  traffic.join();
-  EXPECT_EQ(failed, 0U) << "of " << made + failed << "; drops: " << drops();
+  traffic.stop();
+  EXPECT_EQ(traffic.failed, 0U) << "of " << traffic.made + traffic.failed << "; drops: " << drops();
   EXPECT_TRUE(world.director_succeeds(
       "nft list set ip lvs services | grep -q \"{ 192.0.2.100 . tcp . 80 }\""));
 }
