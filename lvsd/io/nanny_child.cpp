@@ -60,7 +60,8 @@ std::string choose_program(const std::string& client_monitor) {
 }
 
 // Between fork and exec: only async-signal-safe calls. Changing the user drops all capabilities;
-// the parent-death signal is cleared by it, so it comes after.
+// the parent-death signal is cleared by it, so it comes after. The program is opened before it:
+// nanny's user need not be able to look into the folder. A script it must find by its path.
 [[noreturn]] void become_nanny(const std::string& path, const char* const* argv, int socket,
                                User user, pid_t parent) {
   if (socket == kSocketInChild) {
@@ -69,6 +70,7 @@ std::string choose_program(const std::string& client_monitor) {
     ::dup2(socket, kSocketInChild);
   }
   ::close_range(kSocketInChild + 1, ~0U, 0);
+  const int program = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -78,7 +80,9 @@ std::string choose_program(const std::string& client_monitor) {
       ::setresuid(user.uid, user.uid, user.uid) == 0 &&
       ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_PDEATHSIG, SIGTERM) == 0;
   if (dropped && ::getppid() == parent) {
-    ::execv(path.c_str(), const_cast<char* const*>(argv));
+    auto* const arguments = const_cast<char* const*>(argv);
+    ::fexecve(program, arguments, environ);
+    ::execv(path.c_str(), arguments);
   }
   ::_exit(kExitNotExecuted);
 }
