@@ -129,7 +129,6 @@ class Core::Impl {
     if (auto ok = follow_in_chain(*changes); !ok) {
       return ok.error();
     }
-    settle();
     return ipvs::Reply(ipvs::Ack{});
   }
 
@@ -147,7 +146,7 @@ class Core::Impl {
   }
   Result<ipvs::Reply> execute(const ipvs::NewDest& request) {
     return apply(state_.table().new_dest(request.service, request.key, request.dest),
-                 devices_of({request.key.address}, false));
+                 new_devices_towards(request.key.address));
   }
   Result<ipvs::Reply> execute(const ipvs::SetDest& request) {
     return apply(state_.table().set_dest(request.service, request.key, request.dest));
@@ -371,6 +370,14 @@ class Core::Impl {
     }
     attached_ = std::move(now);
     return first_error ? Result<Ok>(*first_error) : Result<Ok>(Ok{});
+  }
+
+  // Mostly none, which one question to the routing table tells.
+  std::set<std::string> new_devices_towards(const Address& server) const {
+    const int index = route_device(server);
+    const bool is_known = std::any_of(attached_.begin(), attached_.end(),
+                                      [&](const auto& device) { return device.second == index; });
+    return is_known ? std::set<std::string>{} : devices_of({server}, false);
   }
 
   void attach_also(const std::set<std::string>& names) {

@@ -51,7 +51,26 @@ void each_in(nl_cache* cache, Fn fn) {
   }
 }
 
-// The output device of the route to an address; 0 when there is none.
+void write_sysctl(const std::string& path, const char* value) {
+  std::ofstream file("/proc/sys/net/" + path);
+  file << value;
+}
+
+int set_up(nl_sock* socket, const char* name) {
+  rtnl_link* found = nullptr;
+  if (const int error = rtnl_link_get_kernel(socket, 0, name, &found); error != 0) {
+    return error;
+  }
+  const NlLink link(found);
+  const NlLink change(rtnl_link_alloc());
+  rtnl_link_set_ifindex(change.get(), rtnl_link_get_ifindex(link.get()));
+  rtnl_link_set_flags(change.get(), IFF_UP | IFF_NOARP);
+  rtnl_link_set_mtu(change.get(), kPairMtu);
+  return rtnl_link_change(socket, link.get(), change.get(), 0);
+}
+
+}  // namespace
+
 int route_device(const Address& address) {
   const io::UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
   struct {
@@ -90,26 +109,6 @@ int route_device(const Address& address) {
   }
   return 0;
 }
-
-void write_sysctl(const std::string& path, const char* value) {
-  std::ofstream file("/proc/sys/net/" + path);
-  file << value;
-}
-
-int set_up(nl_sock* socket, const char* name) {
-  rtnl_link* found = nullptr;
-  if (const int error = rtnl_link_get_kernel(socket, 0, name, &found); error != 0) {
-    return error;
-  }
-  const NlLink link(found);
-  const NlLink change(rtnl_link_alloc());
-  rtnl_link_set_ifindex(change.get(), rtnl_link_get_ifindex(link.get()));
-  rtnl_link_set_flags(change.get(), IFF_UP | IFF_NOARP);
-  rtnl_link_set_mtu(change.get(), kPairMtu);
-  return rtnl_link_change(socket, link.get(), change.get(), 0);
-}
-
-}  // namespace
 
 std::vector<Device> devices() {
   std::vector<Device> found;

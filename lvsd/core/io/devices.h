@@ -23,6 +23,9 @@ struct Device {
 
 std::vector<Device> devices();
 
+// The output device of the route to an IPv4 address; 0 when there is none.
+int route_device(const Address& address);
+
 // Devices on which packets to and from these addresses come and go: those that hold one or route to
 // one. With `any_holder`, each that holds any IPv4 address.
 std::set<std::string> devices_of(const std::vector<Address>& addresses, bool any_holder);
