@@ -205,7 +205,7 @@ struct lvs_config {
   __u32 magic;
   __u32 version;
   __u32 armed;
-  __u32 route_epoch;
+  __u32 epoch; /* Steps when routes, neighbours or timeouts have changed: flows ask anew. */
   __u32 connections_max;
   __u32 zero;
   __u64 timeouts[LVS_TIMEOUTS];

@@ -36,7 +36,7 @@ static __always_inline int forward(struct __sk_buff* skb, const struct packet* p
                                  .keep_ttl = hook == AT_IPVS0};
   const __u32 generation = generation_of(word);
   const __u8 state = word & LVS_WORD_STATE;
-  const int is_due = now >= flow->touch || flow->route.epoch != config->route_epoch;
+  const int is_due = now >= flow->touch || flow->route.epoch != config->epoch;
   if (is_due || (packet->key.protocol == IPPROTO_TCP &&
                  lvs_tcp_step(LVS_TCP_IN, state, packet->tcp_flags) != state)) {
     const struct segment segment = {.generation = generation,
@@ -98,7 +98,7 @@ static __always_inline int reply(struct __sk_buff* skb, const struct packet* pac
                                  __u64 now) {
   const struct translation to = {
       .address = flow->address, .port = flow->port, .direction = LVS_TO_CLIENT};
-  const int is_due = now >= flow->touch || flow->route.epoch != config->route_epoch;
+  const int is_due = now >= flow->touch || flow->route.epoch != config->epoch;
   if (is_due || (packet->tcp_flags & RARE_FLAGS)) {
     if (!advance_by_reply(flow, packet->key.protocol, packet->tcp_flags, now)) {
       return LVS_PASS;

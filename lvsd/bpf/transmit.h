@@ -108,7 +108,7 @@ static __noinline int transmit_by_lookup(struct __sk_buff* skb, const struct pac
     __builtin_memcpy(route->dmac, fib.dmac, ETH_ALEN);
     __builtin_memcpy(route->smac, fib.smac, ETH_ALEN);
     route->mtu = fib.mtu_result;
-    route->epoch = config->route_epoch;
+    route->epoch = config->epoch;
     route->ifindex = fib.ifindex;
   }
   struct bpf_redir_neigh next_hop = {.nh_family = fib.family};

@@ -238,6 +238,17 @@ TEST_F(PacketPath, AnyPortServiceMustBePersistent) {
   EXPECT_EQ(first({.dport = 8443}).packet->dport, 8443);
 }
 
+TEST_F(PacketPath, ANewTimeoutHoldsFromTheVeryNextPacket) {
+  balance(kNames, {.scheduler = "rr"}, 1, 53);
+  const Packet ask_name{.dport = 53, .protocol = 17, .flags = 0};
+  first(ask_name);
+  EXPECT_GT(connections().at(0).expires_s, 70U);
+  ask(ipvs::SetConfig{{.udp = 70}});
+  EXPECT_GT(connections().at(0).expires_s, 70U);
+  on_nic(ask_name);
+  EXPECT_LE(connections().at(0).expires_s, 70U);
+}
+
 TEST_F(PacketPath, FullTableDropsNewFlowsAndThePacketPathMakesRoomItself) {
   open({.interfaces = {}, .connections_max = 1024});
   balance(kNames, {.scheduler = "rr"}, 1, 53);

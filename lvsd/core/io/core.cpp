@@ -38,7 +38,7 @@ void initialise(lvs_config& config, uint32_t connections_max) {
   config = {};
   config.magic = LVS_LAYOUT_MAGIC;
   config.version = LVS_LAYOUT_VERSION;
-  config.route_epoch = 1;
+  config.epoch = 1;
   config.connections_max = connections_max;
   for (size_t i = 0; i < LVS_TIMEOUTS; ++i) {
     config.timeouts[i] = lvs_timeout_defaults[i] * kSecondNs;
@@ -71,7 +71,7 @@ class Core::Impl {
       return ok;
     }
     const Watched on{.nft_table = [this] { repair_chain(); },
-                     .next_hops = [this] { forget_next_hops(); },
+                     .next_hops = [this] { renew_flows(); },
                      .attachments = [this] { settle(); }};
     if (auto ok = Watch::start(io_, on, watch_); !ok) {
       return ok;
@@ -193,6 +193,7 @@ class Core::Impl {
     if (auto ok = state_.set_timeouts(request.timeouts); !ok) {
       return ok.error();
     }
+    renew_flows();
     return ipvs::Reply(ipvs::Ack{});
   }
   Result<ipvs::Reply> execute(const ipvs::GetConfig&) {
@@ -295,8 +296,8 @@ class Core::Impl {
     }
   }
 
-  void forget_next_hops() {
-    __atomic_add_fetch(&programs_.config().route_epoch, 1, __ATOMIC_RELEASE);
+  void renew_flows() {
+    __atomic_add_fetch(&programs_.config().epoch, 1, __ATOMIC_RELEASE);
   }
 
   std::set<std::string> wanted_interfaces() const {
