@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/wait.h>
-#include <systemd/sd-daemon.h>
 
 #include <csignal>
 #include <cstdlib>
+
+#include "common/io/log_sink.h"
+#include "common/io/notify.h"
 
 namespace lvs::io {
 namespace {
@@ -61,7 +63,7 @@ Result<Background> Background::enter() {
 }
 
 void Background::ready() {
-  notify_init("READY=1");
+  tell_init("READY=1");
   if (!parent_) {
     return;
   }
@@ -114,8 +116,10 @@ void Signals::wait() {
   });
 }
 
-void notify_init(const std::string& state) {
-  sd_notify(0, state.c_str());
+void tell_init(const std::string& state) {
+  if (const auto told = notify_init(state); !told) {
+    log({Level::warning, "init-not-told", "", {{"state", state}, {"error", told.error().what}}});
+  }
 }
 
 std::string version_line(const std::string& program) {

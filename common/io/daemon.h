@@ -54,9 +54,8 @@ class Signals {
   std::function<void()> on_reload_;
 };
 
-// "sd_notify" when an init system listens, nothing otherwise: "READY=1", "STATUS=...",
-// "STOPPING=1".
-void notify_init(const std::string& state);
+// notify_init() whose failure is a warning in the log.
+void tell_init(const std::string& state);
 
 // "pulse (Caribe) 0.1.0"
 std::string version_line(const std::string& program);

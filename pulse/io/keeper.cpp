@@ -85,7 +85,7 @@ class Keeper {
   void perform(const keeper::SignalChild& action);
   void perform(const keeper::ReportLvsdFailure&);
   void perform(const keeper::TellReady&);
-  void perform(const keeper::TellStopping&) { io::notify_init("STOPPING=1"); }
+  void perform(const keeper::TellStopping&) { io::tell_init("STOPPING=1"); }
   void perform(const keeper::End& action);
   void perform(const LogEvent& action) { io::log(action); }
 
