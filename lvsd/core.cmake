@@ -16,4 +16,4 @@ add_library(lvs_core_io STATIC
   core/io/core.cpp core/io/nft.cpp core/io/programs.cpp core/io/state.cpp core/io/watch.cpp
   core_mode.cpp)
 target_link_libraries(lvs_core_io PUBLIC lvs_core_reading lvs_ipvs_io
-  PRIVATE lvs_bpf PkgConfig::LIBNL_ROUTE PkgConfig::LIBNFTABLES)
+  PRIVATE lvs_bpf PkgConfig::LIBNL_ROUTE)

@@ -58,11 +58,8 @@ int run_for_lvsd(const Options& options) {
       SIG_IGN);  // Holding servers is for a nanny of one server; here lvsd has its own means.
   std::signal(SIGUSR2, SIG_IGN);
   asio::io_context loop;
-  const auto http = io::HttpClient::create(loop, options.ca_file);
-  if (!http) {
-    return refuse(http.error().what);
-  }
-  Nanny nanny(loop, **http, Announcer::lvsd);
+  io::HttpClient http(loop, options.ca_file);
+  Nanny nanny(loop, http, Announcer::lvsd);
   const auto link = io::LvsdLink::open(
       loop, io::kLvsdDescriptor,
       [&](const MonitorOrder& order) {
@@ -185,11 +182,8 @@ int run_by_hand(const Options& options) {
                     foreground ? lvs::io::LogTarget::standard_error : lvs::io::LogTarget::syslog,
                     options.verbose ? Level::debug : Level::info);
   asio::io_context loop;
-  const auto http = io::HttpClient::create(loop, options.ca_file);
-  if (!http) {
-    return refuse(http.error().what);
-  }
-  ByHand by_hand(loop, **http, options);
+  io::HttpClient http(loop, options.ca_file);
+  ByHand by_hand(loop, http, options);
   background.ready();
   return by_hand.run();
 }

@@ -1,6 +1,5 @@
 #include "nanny/io/probe_http.h"
 
-#include <curl/curl.h>
 #include <sys/epoll.h>
 
 #include <array>
@@ -9,6 +8,7 @@
 
 #include "common/io/unique_fd.h"
 #include "nanny/http_verdict.h"
+#include "nanny/io/curl.h"
 #include "nanny/io/endpoint.h"
 
 namespace lvs::nanny::io {
@@ -19,36 +19,24 @@ using boost::system::error_code;
 
 constexpr int kEventsAtOnce = 64;
 
-struct FreeEasy {
-  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
-};
-struct FreeMulti {
-  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
-};
-struct FreeList {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-
 }  // namespace
 
 class HttpClient::Impl {
  public:
-  Impl(asio::io_context& io, lvs::io::UniqueFd sockets, std::string ca_file)
-      : io_(io),
+  Impl(asio::io_context& io, const Curl& curl, lvs::io::UniqueFd sockets)
+      : curl_(curl),
         sockets_(io, sockets.release()),
         timer_(io),
-        multi_(curl_multi_init()),
-        ca_file_(std::move(ca_file)) {
-    curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETFUNCTION, &Impl::on_socket);
-    curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETDATA, this);
-    curl_multi_setopt(multi_.get(), CURLMOPT_TIMERFUNCTION, &Impl::on_timer);
-    curl_multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this);
+        multi_(curl.multi_init(), curl.multi_cleanup) {
+    curl.multi_setopt(multi_.get(), CURLMOPT_SOCKETFUNCTION, &Impl::on_socket);
+    curl.multi_setopt(multi_.get(), CURLMOPT_SOCKETDATA, this);
+    curl.multi_setopt(multi_.get(), CURLMOPT_TIMERFUNCTION, &Impl::on_timer);
+    curl.multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this);
     watch();
   }
 
+  const Curl& curl() const { return curl_; }
   CURLM* multi() const { return multi_.get(); }
-  asio::io_context& io() const { return io_; }
-  const std::string& ca_file() const { return ca_file_; }
 
  private:
   static int on_socket(CURL*, curl_socket_t socket, int what, void* self, void*) {
@@ -107,17 +95,16 @@ class HttpClient::Impl {
 
   void act(curl_socket_t socket, int events) {
     int running = 0;
-    curl_multi_socket_action(multi_.get(), socket, events, &running);
+    curl_.multi_socket_action(multi_.get(), socket, events, &running);
   }
 
   void tell_finished();
 
-  asio::io_context& io_;
+  const Curl& curl_;
   asio::posix::stream_descriptor sockets_;
   asio::steady_timer timer_;
-  std::unique_ptr<CURLM, FreeMulti>
-      multi_;  // Behind the two that its callbacks use while it is freed.
-  std::string ca_file_;
+  // Behind the two that its callbacks use while it is freed.
+  std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)> multi_;
 };
 
 namespace {
@@ -126,22 +113,25 @@ namespace {
 // done.
 class Transfer : public Probe {
  public:
-  Transfer(HttpClient::Impl& client, const Endpoint& target, const config::HttpCheck& check,
-           std::optional<Regex> body_regex, Duration timeout, Tell tell)
-      : client_(client),
+  Transfer(HttpClient::Impl& client, const std::string& ca_file, const Endpoint& target,
+           const config::HttpCheck& check, std::optional<Regex> body_regex, Duration timeout,
+           Tell tell)
+      : curl_(client.curl()),
+        multi_(client.multi()),
         target_(target),
         check_(check),
         body_regex_(std::move(body_regex)),
         tell_(std::move(tell)),
-        easy_(curl_easy_init()),
-        connect_to_(curl_slist_append(nullptr, http_connect_to(target).c_str())) {
+        easy_(curl_.easy_init(), curl_.easy_cleanup),
+        connect_to_(curl_.slist_append(nullptr, http_connect_to(target).c_str()),
+                    curl_.slist_free_all) {
     set_request();
     set_limits(timeout);
-    set_trust();
-    curl_multi_add_handle(client_.multi(), easy_.get());
+    set_trust(ca_file);
+    curl_.multi_add_handle(multi_, easy_.get());
   }
 
-  ~Transfer() override { curl_multi_remove_handle(client_.multi(), easy_.get()); }
+  ~Transfer() override { curl_.multi_remove_handle(multi_, easy_.get()); }
 
   void finish(CURLcode code) {
     const Tell tell = std::exchange(tell_, nullptr);
@@ -151,7 +141,7 @@ class Transfer : public Probe {
  private:
   template <typename Value>
   void set(CURLoption option, Value value) {
-    curl_easy_setopt(easy_.get(), option, value);
+    curl_.easy_setopt(easy_.get(), option, value);
   }
 
   void set_request() {
@@ -181,12 +171,12 @@ class Transfer : public Probe {
     set(CURLOPT_WRITEDATA, static_cast<void*>(this));
   }
 
-  void set_trust() {
+  void set_trust(const std::string& ca_file) {
     set(CURLOPT_SSL_SESSIONID_CACHE, 0L);
     set(CURLOPT_SSL_VERIFYPEER, check_.verify ? 1L : 0L);
     set(CURLOPT_SSL_VERIFYHOST, check_.verify ? 2L : 0L);
-    if (!client_.ca_file().empty()) {
-      set(CURLOPT_CAINFO, client_.ca_file().c_str());
+    if (!ca_file.empty()) {
+      set(CURLOPT_CAINFO, ca_file.c_str());
     }
   }
 
@@ -207,16 +197,16 @@ class Transfer : public Probe {
   ProbeResult verdict(CURLcode code) {
     if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && body_is_cut_)) {
       long status = 0;
-      curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+      curl_.easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
       return judge_http(check_, body_regex_, target_, static_cast<int>(status), body_);
     }
     if (code == CURLE_OPERATION_TIMEDOUT) {
       curl_off_t ready = 0;
-      curl_easy_getinfo(easy_.get(), CURLINFO_PRETRANSFER_TIME_T, &ready);
+      curl_.easy_getinfo(easy_.get(), CURLINFO_PRETRANSFER_TIME_T, &ready);
       return ready > 0 ? read_timed_out(target_) : connect_timed_out(target_);
     }
     long os_errno = 0;
-    curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &os_errno);
+    curl_.easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &os_errno);
     if (code == CURLE_COULDNT_CONNECT && os_errno != 0) {
       return system_error("connect", static_cast<int>(os_errno));
     }
@@ -227,16 +217,17 @@ class Transfer : public Probe {
       return fails("http: more than " + std::to_string(kHttpHeadersMax) + " bytes of headers");
     }
     return fails(std::string("http: ") +
-                 (error_[0] != '\0' ? error_.data() : curl_easy_strerror(code)));
+                 (error_[0] != '\0' ? error_.data() : curl_.easy_strerror(code)));
   }
 
-  HttpClient::Impl& client_;
+  const Curl& curl_;
+  CURLM* multi_;
   Endpoint target_;
   config::HttpCheck check_;
   std::optional<Regex> body_regex_;
   Tell tell_;
-  std::unique_ptr<CURL, FreeEasy> easy_;
-  std::unique_ptr<curl_slist, FreeList> connect_to_;
+  std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> easy_;
+  std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> connect_to_;
   std::array<char, CURL_ERROR_SIZE> error_{};
   std::string body_;
   bool body_is_cut_ = false;
@@ -248,46 +239,53 @@ class Transfer : public Probe {
 // Telling may destroy the transfer and start others, so nothing of the message is used afterwards.
 void HttpClient::Impl::tell_finished() {
   int left = 0;
-  while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
+  while (const CURLMsg* message = curl_.multi_info_read(multi_.get(), &left)) {
     if (message->msg != CURLMSG_DONE) {
       continue;
     }
     Transfer* transfer = nullptr;
     const CURLcode code = message->data.result;
-    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+    curl_.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
     transfer->finish(code);
   }
 }
 
-Result<std::unique_ptr<HttpClient>> HttpClient::create(asio::io_context& io, std::string ca_file) {
-  static const CURLcode kReady = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (kReady != CURLE_OK) {
-    return Error{EIO, std::string("start libcurl: ") + curl_easy_strerror(kReady)};
-  }
-  lvs::io::UniqueFd sockets{::epoll_create1(EPOLL_CLOEXEC)};
-  if (!sockets) {
-    return os_error(errno, "epoll_create1");
-  }
-  return std::unique_ptr<HttpClient>(
-      new HttpClient(std::make_unique<Impl>(io, std::move(sockets), std::move(ca_file))));
-}
-
-HttpClient::HttpClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {
+HttpClient::HttpClient(asio::io_context& io, std::string ca_file)
+    : io_(io), ca_file_(std::move(ca_file)) {
 }
 HttpClient::~HttpClient() = default;
 
+Result<HttpClient::Impl*> HttpClient::impl() {
+  if (!impl_) {
+    const auto curl = load_curl();
+    if (!curl) {
+      return curl.error();
+    }
+    lvs::io::UniqueFd sockets{::epoll_create1(EPOLL_CLOEXEC)};
+    if (!sockets) {
+      return os_error(errno, "http: epoll_create1");
+    }
+    impl_ = std::make_unique<Impl>(io_, **curl, std::move(sockets));
+  }
+  return impl_.get();
+}
+
 std::unique_ptr<Probe> HttpClient::probe(const Endpoint& target, const config::HttpCheck& check,
                                          Duration timeout, Tell tell) {
+  const auto client = impl();
+  if (!client) {
+    return probe_that_ends(io_, {Outcome::undecided, client.error().what, ""}, std::move(tell));
+  }
   std::optional<Regex> body_regex;
   if (!check.body_regex.empty()) {
     Result<Regex> compiled = Regex::compile(check.body_regex);
     if (!compiled) {
-      return probe_that_ends(impl_->io(), fails("body: " + compiled.error().what), std::move(tell));
+      return probe_that_ends(io_, fails("body: " + compiled.error().what), std::move(tell));
     }
     body_regex = std::move(compiled).value();
   }
-  return std::make_unique<Transfer>(*impl_, target, check, std::move(body_regex), timeout,
-                                    std::move(tell));
+  return std::make_unique<Transfer>(**client, ca_file_, target, check, std::move(body_regex),
+                                    timeout, std::move(tell));
 }
 
 }  // namespace lvs::nanny::io

@@ -222,7 +222,23 @@ class Lab:
         return done.stdout if done.returncode == 0 else "nothing"
 
 
+    @contextlib.contextmanager
+    def without_library(self, name):
+        """As if this shared library were not installed on the director."""
+        listed = run("ldconfig", "--print-cache").stdout
+        path = os.path.realpath(re.search(rf"{re.escape(name)} .* => (.*)", listed).group(1))
+        run(*self.enter_director("mount", "--bind", "/dev/null", path))
+        yield
+        run(*self.enter_director("umount", path))
+
+
 # Stories, in the order in which they happen.
+
+def without_libnftables_lvsd_says_what_to_install(lab):
+    with lab.without_library("libnftables.so.1"):
+        refused = run(*lab.enter_director(f"{lab.binaries}/lvsd", "-n"), check=False, timeout=PATIENCE_S)
+    expect(refused.returncode == 1 and "install libnftables1" in refused.stderr, refused.stderr)
+
 
 def table_appears_and_serves(lab):
     lab.start_lvsd()
@@ -342,6 +358,20 @@ def killed_nanny_costs_nothing(lab):
     eventually("another nanny", lambda: lab.status()["nanny"].get("pid", pid) != pid)
     expect(lab.in_table() == ["one", "two"], "the servers stayed")
     expect(lab.status()["drifts"] == 0 and lab.get() in ("one", "two"), "and serve")
+
+
+def without_libcurl_http_checks_wait_for_it(lab):
+    with lab.without_library("libcurl.so.4"):
+        os.kill(lab.status()["nanny"]["pid"], signal.SIGKILL)  # It may have loaded the library already.
+        lab.configure(extra="     check = http")
+        lab.hang_up()
+        eventually("the log says what to install", lambda: "install libcurl4" in lab.log_text())
+        expect(all(s["health"] == "unknown" for s in lab.servers().values()), "no verdict")
+        expect(lab.in_table() == ["one", "two"] and lab.get() in ("one", "two"), "the servers stay")
+    eventually("verdicts once it is there", lambda: all(s["health"] == "up" for s in lab.servers().values()))
+    lab.configure()
+    lab.hang_up()
+    eventually("verdicts of the other check", lambda: all(s["health"] == "up" for s in lab.servers().values()))
 
 
 def foreign_service_is_left_alone(lab):
@@ -530,6 +560,7 @@ def core_that_is_left_forwards_no_more(lab):
 
 
 STORIES = [
+    without_libnftables_lvsd_says_what_to_install,
     table_appears_and_serves,
     nanny_has_no_privileges,
     dead_server_is_removed_and_comes_back,
@@ -539,6 +570,7 @@ STORIES = [
     killed_lvsd_can_be_read,
     killed_again_and_again_serves,
     killed_nanny_costs_nothing,
+    without_libcurl_http_checks_wait_for_it,
     foreign_service_is_left_alone,
     flushed_table_is_repaired,
     sorry_server_serves_when_all_are_dead,

@@ -1,6 +1,7 @@
-// libnftables in process: runs a script as one transaction. The only file that knows the library.
+// libnftables in process: runs a script as one transaction. The only file that knows the library,
+// which is loaded for the first script: lvsd has no use for it while it drives the kernel's ip_vs.
 // In a kernel without netfilter's netlink the library would end the process; here it is an error,
-// EPROTONOSUPPORT.
+// EPROTONOSUPPORT. ELIBACC: the library is not installed.
 #pragma once
 
 #include <memory>
@@ -8,20 +9,17 @@
 
 #include "common/result.h"
 
-struct nft_ctx;
-
 namespace lvs::core {
 
 class Nft {
  public:
-  Nft() = default;
+  Nft();
   ~Nft();
-  Nft(const Nft&) = delete;
-  Nft& operator=(const Nft&) = delete;
   Result<Ok> run(const std::string& script);
 
  private:
-  nft_ctx* context_ = nullptr;  // Made when it is first needed.
+  struct Library;
+  std::unique_ptr<Library> library_;  // None before the first script.
 };
 
 }  // namespace lvs::core

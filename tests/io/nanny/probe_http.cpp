@@ -16,19 +16,17 @@ using testing::HasSubstr;
 
 class ProbeHttp : public testing::Test {
  protected:
-  ProbeHttp() : http_(std::move(HttpClient::create(loop_, "")).value()) {}
-
   ProbeResult probe(const Endpoint& target, const HttpCheck& check = {}, Duration timeout = 10s) {
     std::optional<ProbeResult> told;
     const auto probe =
-        http_->probe(target, check, timeout, [&](ProbeResult result) { told = std::move(result); });
+        http_.probe(target, check, timeout, [&](ProbeResult result) { told = std::move(result); });
     EXPECT_FALSE(told) << "told before the start returned";
     EXPECT_TRUE(run_until(loop_, [&] { return told.has_value(); }));
     return told.value_or(ProbeResult{});
   }
 
   boost::asio::io_context loop_;
-  std::unique_ptr<HttpClient> http_;
+  HttpClient http_{loop_, ""};
 };
 
 // Answers each connection with this text as soon as the request's headers are there, then closes.
@@ -171,7 +169,7 @@ TEST_F(ProbeHttp, AServerThatDoesNotSpeakTlsTimesOutWhileConnecting) {
 TEST_F(ProbeHttp, ACancelledRequestSaysNothing) {
   TcpServer server(loop_, stall);
   bool told = false;
-  auto probe = http_->probe(server.place(), {}, 10s, [&](const ProbeResult&) { told = true; });
+  auto probe = http_.probe(server.place(), {}, 10s, [&](const ProbeResult&) { told = true; });
   EXPECT_TRUE(run_until(loop_, [&] { return server.connections() == 1; }));
   probe.reset();
   loop_.run_for(20ms);
@@ -183,7 +181,7 @@ TEST_F(ProbeHttp, ManyRequestsAtOnceEachGetTheirAnswer) {
   std::vector<std::unique_ptr<Probe>> probes;
   size_t working = 0;
   for (int i = 0; i < 200; ++i) {
-    probes.push_back(http_->probe(server.place, {}, 10s, [&](const ProbeResult& result) {
+    probes.push_back(http_.probe(server.place, {}, 10s, [&](const ProbeResult& result) {
       working += result.outcome == Outcome::works;
     }));
   }

@@ -97,10 +97,10 @@ class ProbeHttps : public testing::Test {
 
   ProbeResult probe(const HttpCheck& check, const std::string& ca_file) {
     boost::asio::io_context loop;
-    const auto http = std::move(HttpClient::create(loop, ca_file)).value();
+    HttpClient http(loop, ca_file);
     std::optional<ProbeResult> told;
-    const auto probe = http->probe(nginx_->place, check, 10s,
-                                   [&](ProbeResult result) { told = std::move(result); });
+    const auto probe = http.probe(nginx_->place, check, 10s,
+                                  [&](ProbeResult result) { told = std::move(result); });
     EXPECT_TRUE(run_until(loop, [&] { return told.has_value(); }));
     return told.value_or(ProbeResult{});
   }
