@@ -26,7 +26,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr size_t kBulk = 300'000;
-constexpr int kLimitMs = 3000;
+constexpr int kLimitMs = 30'000;
 constexpr const char* kFarServer = "10.9.1.2";
 
 const ipvs::ServiceKey kWeb = ipvs::AddressKey{ipvs::Protocol::tcp, *Address::parse(kVip), 80};

@@ -22,7 +22,7 @@ class Traffic {
   explicit Traffic(const World& world)
       : thread_([this, &world] {
           while (!is_over_) {
-            (world.connect(kVip, 80, "", 500ms) != 0 ? made : failed) += 1;
+            (world.connect(kVip, 80) != 0 ? made : failed) += 1;
           }
         }) {}
   ~Traffic() { stop(); }
@@ -56,6 +56,25 @@ struct CoreSurvives : ::testing::Test {
 
   bool attached(const std::string& device) {
     return world.director_succeeds("tc filter show dev " + device + " ingress | grep -q nic_ingr");
+  }
+
+  bool serves() const { return world.connect(kVip, 80, "", 20ms) != 0; }
+
+  // A busy machine may delay a repair, so only the quickest of a few counts. Each damage is done as
+  // soon as the one before it is made good: a core that looked by the clock, instead of being told,
+  // would have its next look a whole period before it, every time.
+  bool is_repaired_at_once(const std::string& damage, const std::function<bool()>& is_whole) {
+    using Clock = std::chrono::steady_clock;
+    auto quickest = Clock::duration::max();
+    for (int tries = 0; tries < 10 && quickest > 100ms; ++tries) {
+      world.director(damage);
+      const auto begin = Clock::now();
+      if (!eventually(is_whole)) {
+        return false;
+      }
+      quickest = std::min(quickest, Clock::now() - begin);
+    }
+    return quickest <= 100ms;
   }
 
   std::string drops() {
@@ -103,18 +122,24 @@ TEST_F(CoreSurvives, KillingItsProcessFailsNoConnectionAndTheNextOneTakesOver) {
   EXPECT_EQ(listed.size(), traffic.made + 1);
 }
 
-TEST_F(CoreSurvives, ServicesThatComeAndGoFailNoConnectionOfAnother) {
+TEST_F(CoreSurvives, ServicesThatComeAndGoAreServedMeanwhileAndFailNoConnectionOfAnother) {
   Traffic traffic(world);
+  // From an address of its own: one server gets both, and cannot tell two connections from one
+  // client port apart, however different the ports that they were opened to.
+  const auto is_served = [&](uint16_t port) { return world.connect(kVip, port, "192.0.2.3") == 1; };
   for (uint16_t port = 1000; port < 1500; ++port) {
     const ipvs::ServiceKey other =
         ipvs::AddressKey{ipvs::Protocol::tcp, *Address::parse(kVip), port};
     world.ask(ipvs::NewService{other, {.scheduler = "rr"}});
+    world.ask(ipvs::NewDest{other, {*Address::parse("10.0.1.2"), 80}, {}});
+    ASSERT_TRUE(is_served(port)) << port;
     world.ask(ipvs::DelService{other});
   }
   traffic.stop();
   EXPECT_EQ(traffic.failed, 0U) << "of " << traffic.made + traffic.failed << "; drops: " << drops();
   EXPECT_TRUE(world.director_succeeds(
-      "nft list set ip lvs services | grep -q \"{ 192.0.2.100 . tcp . 80 }\""));
+      "nft list set ip lvs services | grep -q \"{ 192.0.2.100 . tcp . 80 }\""))
+      << "not that element and no other";
 }
 
 // What the maps of the director say with nobody there.
@@ -143,7 +168,7 @@ TEST_F(CoreSurvives, ItsTableCanBeReadWhileNobodyIsThereLessWhatHasExpired) {
   world.ask(ipvs::NewService{
       names, {.scheduler = "rr", .flags = ipvs::kPersistent, .timeout = 1, .prefix = 32}});
   world.ask(ipvs::NewDest{names, {*Address::parse("10.0.1.2"), 53}, {.weight = 3}});
-  world.ask(ipvs::SetConfig{{.udp = 2}});
+  world.ask(ipvs::SetConfig{{.udp = 5}});
   const auto held = world.open(kVip, 80);
   ASSERT_EQ(world.datagram(kVip, 53), 1);
   world.kill_core();
@@ -186,19 +211,16 @@ TEST_F(CoreSurvives, NothingIsReadWhereNothingIsAttached) {
 }
 
 TEST_F(CoreSurvives, FlushedRulesAreBackWithinAHundredMilliseconds) {
-  world.director("nft flush ruleset");
-  EXPECT_TRUE(eventually([&] { return world.connect(kVip, 80, "", 20ms) != 0; }, 100ms));
+  EXPECT_TRUE(is_repaired_at_once("nft flush ruleset", [this] { return serves(); }));
 }
 
 TEST_F(CoreSurvives, DeletedIpvs0IsBackWithinAHundredMilliseconds) {
-  world.director("ip link del ipvs0");
-  EXPECT_TRUE(eventually([&] { return world.connect(kVip, 80, "", 20ms) != 0; }, 150ms));
+  EXPECT_TRUE(is_repaired_at_once("ip link del ipvs0", [this] { return serves(); }));
 }
 
 TEST_F(CoreSurvives, DeletedFilterIsBackWithinAHundredMilliseconds) {
-  world.director("tc qdisc del dev eth0 clsact");
-  EXPECT_TRUE(eventually([&] { return attached("eth0"); }, 100ms));
-  EXPECT_NE(world.connect(kVip, 80), 0);
+  EXPECT_TRUE(is_repaired_at_once("tc qdisc del dev eth0 clsact",
+                                  [this] { return attached("eth0") && serves(); }));
 }
 
 TEST_F(CoreSurvives, ForwardingOutlivesTermAndRemovalTakesEverythingAway) {

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/socket.h>
@@ -51,6 +52,14 @@ bool is_readable(int fd, std::chrono::milliseconds limit, short what = POLLIN) {
 bool is_left(int connection) {
   char byte = 0;
   return ::recv(connection, &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+// However patient the client is, a packet that was lost shows: TCP sent it again.
+bool sent_twice(int fd) {
+  tcp_info info{};
+  socklen_t length = sizeof(info);
+  return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0 ||
+         info.tcpi_total_retrans != 0;
 }
 
 io::UniqueFd connected(const std::string& to, uint16_t port, const std::string& source,
@@ -232,7 +241,7 @@ int World::connect(const std::string& to, uint16_t port, const std::string& sour
   char answer = '0';
   in(network("c"), [&] {
     const auto socket = connected(to, port, source, limit);
-    if (socket && is_readable(socket.get(), limit)) {
+    if (socket && is_readable(socket.get(), limit) && !sent_twice(socket.get())) {
       (void)!::recv(socket.get(), &answer, 1, 0);
     }
   });
@@ -241,7 +250,7 @@ int World::connect(const std::string& to, uint16_t port, const std::string& sour
 
 io::UniqueFd World::open(const std::string& to, uint16_t port) const {
   io::UniqueFd socket;
-  in(network("c"), [&] { socket = connected(to, port, "", 300ms); });
+  in(network("c"), [&] { socket = connected(to, port, "", kPatience); });
   return socket;
 }
 
@@ -251,7 +260,7 @@ int World::datagram(const std::string& to, uint16_t port) const {
     const io::UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     const auto target = address_of(to, port);
     ::sendto(socket.get(), "?", 1, 0, reinterpret_cast<const sockaddr*>(&target), sizeof(target));
-    if (is_readable(socket.get(), 300ms)) {
+    if (is_readable(socket.get(), kPatience)) {
       (void)!::recv(socket.get(), &answer, 1, 0);
     }
   });

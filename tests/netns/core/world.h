@@ -26,6 +26,8 @@
 namespace lvs::test {
 
 constexpr const char* kVip = "192.0.2.100";
+// How long a test waits for what must happen: far more than any of it takes on a busy machine.
+constexpr std::chrono::milliseconds kPatience{30'000};
 
 class World {
  public:
@@ -46,9 +48,10 @@ class World {
   Result<ipvs::Reply> try_ask(const ipvs::Request& request) const;
 
   // One TCP connection from `source` ("" leaves it to the kernel): the number of the server that
-  // answered, 0 when none did within the limit.
+  // answered, 0 when none did within the limit or a packet had to be sent twice. Where silence is
+  // expected the limit says how long to listen.
   int connect(const std::string& to, uint16_t port, const std::string& source = "",
-              std::chrono::milliseconds limit = std::chrono::milliseconds(300)) const;
+              std::chrono::milliseconds limit = kPatience) const;
   // A connection that stays open.
   io::UniqueFd open(const std::string& to, uint16_t port) const;
   int datagram(const std::string& to, uint16_t port) const;
@@ -67,8 +70,7 @@ class World {
 };
 
 // Waits until it holds, looking every 10 ms; false when the limit passed.
-bool eventually(const std::function<bool()>& holds,
-                std::chrono::milliseconds limit = std::chrono::milliseconds(5000));
+bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds limit = kPatience);
 
 // For the program's main: runs the core when started with --core; otherwise the tests.
 int main_of_tests(int argc, char** argv);
