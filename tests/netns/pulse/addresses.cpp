@@ -23,6 +23,23 @@ std::string shown() {
   return output_of("ip -o address show dev eth0");
 }
 
+// A lease of this length, of which a busy machine may have used up some seconds meanwhile.
+testing::Matcher<Duration> lease_of(Duration length) {
+  return testing::AllOf(testing::Gt(length - 30s), testing::Le(length));
+}
+
+// Of the only address with a lease.
+Duration lease_shown() {
+  const std::string all = shown();
+  const std::string before = "valid_lft ";
+  for (size_t at = 0; (at = all.find(before, at)) != std::string::npos; at += before.size()) {
+    if (const int left = std::atoi(all.c_str() + at + before.size()); left != 0) {
+      return std::chrono::seconds{left};
+    }
+  }
+  return {};
+}
+
 class AddressesTest : public netns::OwnNetwork {
  protected:
   void SetUp() override {
@@ -39,17 +56,18 @@ class AddressesTest : public netns::OwnNetwork {
 };
 
 TEST_F(AddressesTest, AnAddressComesAsASlash32WithLabelAndLease) {
-  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 5s));
+  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 60s));
   EXPECT_THAT(shown(), HasSubstr("192.0.2.10/32"));
   EXPECT_THAT(shown(), HasSubstr("dynamic noprefixroute eth0:1"));
-  EXPECT_THAT(shown(), HasSubstr("valid_lft 5sec"));
+  EXPECT_THAT(lease_shown(), lease_of(60s));
 }
 
 TEST_F(AddressesTest, AnIpv6AddressIsUsableAtOnceAndNoSourceOfOurOwnConnections) {
-  ASSERT_TRUE(addresses().add(floating("2001:db8::10"), 5s));
+  ASSERT_TRUE(addresses().add(floating("2001:db8::10"), 60s));
   EXPECT_THAT(shown(), HasSubstr("2001:db8::10/128"));
   EXPECT_THAT(shown(), HasSubstr("deprecated"));
-  EXPECT_THAT(shown(), HasSubstr("valid_lft 5sec preferred_lft 0sec"));
+  EXPECT_THAT(lease_shown(), lease_of(60s));
+  EXPECT_THAT(shown(), HasSubstr("sec preferred_lft 0sec"));
   EXPECT_THAT(output_of("ip -6 -o address show dev eth0 tentative to 2001:db8::10"),
               testing::IsEmpty());
 }
@@ -62,31 +80,26 @@ TEST_F(AddressesTest, WithoutALeaseItIsPermanent) {
 TEST_F(AddressesTest, TheKernelTakesAwayWhatNobodyRenews) {
   ASSERT_TRUE(addresses().add(floating("192.0.2.10"), 1s));
   ASSERT_TRUE(addresses().add(floating("2001:db8::10"), 1s));
-  EXPECT_TRUE(becomes_true([] { return shown().find("/32") == std::string::npos; }, 3s));
-  EXPECT_TRUE(becomes_true([] { return shown().find("/128") == std::string::npos; }, 3s));
+  EXPECT_TRUE(becomes_true([] { return shown().find("/32") == std::string::npos; }));
+  EXPECT_TRUE(becomes_true([] { return shown().find("/128") == std::string::npos; }));
 }
 
 TEST_F(AddressesTest, ARenewedAddressOutlivesItsLease) {
   for (const char* text : {"192.0.2.10", "2001:db8::10"}) {
-    ASSERT_TRUE(addresses().add(floating(text), 1s));
+    ASSERT_TRUE(addresses().add(floating(text), 2s));
+    ASSERT_TRUE(addresses().renew(floating(text), 60s));
   }
-  const TimePoint end = Clock::now() + 3s;
-  const bool gone = becomes_true(
-      [&] {
-        EXPECT_TRUE(addresses().renew(floating("192.0.2.10"), 1s));
-        EXPECT_TRUE(addresses().renew(floating("2001:db8::10"), 1s));
-        const std::string now = shown();
-        return now.find("192.0.2.10/32") == std::string::npos ||
-               now.find("2001:db8::10/128") == std::string::npos;
-      },
-      2500ms);
-  EXPECT_FALSE(gone);
-  EXPECT_LT(Clock::now(), end);
+  const auto is_gone = [] {
+    const std::string now = shown();
+    return now.find("192.0.2.10/32") == std::string::npos ||
+           now.find("2001:db8::10/128") == std::string::npos;
+  };
+  EXPECT_FALSE(becomes_true(is_gone, 4s));
 }
 
 TEST_F(AddressesTest, RenewingKeepsOurMarkSoThatASuccessorFindsIt) {
-  ASSERT_TRUE(addresses().add(floating("192.0.2.10"), 5s));
-  ASSERT_TRUE(addresses().renew(floating("192.0.2.10"), 9s));
+  ASSERT_TRUE(addresses().add(floating("192.0.2.10"), 60s));
+  ASSERT_TRUE(addresses().renew(floating("192.0.2.10"), 100s));
   auto successor = Addresses::open();
   ASSERT_TRUE(successor);
   const auto found = successor->ours();
@@ -95,14 +108,15 @@ TEST_F(AddressesTest, RenewingKeepsOurMarkSoThatASuccessorFindsIt) {
   EXPECT_EQ(found->front().address, *Address::parse("192.0.2.10"));
   EXPECT_EQ(found->front().device, "eth0");
   EXPECT_EQ(found->front().label, "eth0:1");
-  EXPECT_EQ(found->front().lease_left, 9s);
+  ASSERT_TRUE(found->front().lease_left);
+  EXPECT_THAT(*found->front().lease_left, lease_of(100s));
   EXPECT_TRUE(successor->remove(floating("192.0.2.10")));
   EXPECT_THAT(shown(), Not(HasSubstr("192.0.2.10")));
 }
 
 TEST_F(AddressesTest, WhatTheAdministratorAddedIsNeverOurs) {
   must("ip address add 192.0.2.10/32 dev eth0");
-  const auto added = addresses().add(floating("192.0.2.10"), 5s);
+  const auto added = addresses().add(floating("192.0.2.10"), 60s);
   ASSERT_FALSE(added);
   EXPECT_EQ(added.error().code, EEXIST);
   EXPECT_THAT(added.error().what, HasSubstr("not from us"));
@@ -113,26 +127,26 @@ TEST_F(AddressesTest, WhatTheAdministratorAddedIsNeverOurs) {
 }
 
 TEST_F(AddressesTest, AddingWhatWeHoldRenewsIt) {
-  ASSERT_TRUE(addresses().add(floating("192.0.2.10"), 3s));
-  EXPECT_TRUE(addresses().add(floating("192.0.2.10"), 7s));
-  EXPECT_THAT(shown(), HasSubstr("valid_lft 7sec"));
+  ASSERT_TRUE(addresses().add(floating("192.0.2.10"), 60s));
+  EXPECT_TRUE(addresses().add(floating("192.0.2.10"), 100s));
+  EXPECT_THAT(lease_shown(), lease_of(100s));
 }
 
 TEST_F(AddressesTest, RemovingWhatIsGoneIsNoError) {
-  ASSERT_TRUE(addresses().add(floating("192.0.2.10"), 5s));
+  ASSERT_TRUE(addresses().add(floating("192.0.2.10"), 60s));
   must("ip address del 192.0.2.10/32 dev eth0");
   EXPECT_TRUE(addresses().remove(floating("192.0.2.10")));
 }
 
 TEST_F(AddressesTest, TheEndOfOneAddressDoesNotTakeItsNeighboursAlong) {
-  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 5s));
-  ASSERT_TRUE(addresses().add(floating("192.0.2.11", 24), 5s));
+  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 60s));
+  ASSERT_TRUE(addresses().add(floating("192.0.2.11", 24), 60s));
   ASSERT_TRUE(addresses().remove(floating("192.0.2.10", 24)));
   EXPECT_THAT(shown(), HasSubstr("192.0.2.11/32"));
 }
 
 TEST_F(AddressesTest, TheImpliedNetworkIsReachableWhereTheDeviceHasNoOtherAddressOfIt) {
-  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 5s));
+  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 60s));
   EXPECT_THAT(output_of("ip route"),
               HasSubstr("192.0.2.0/24 dev eth0 proto 202 scope link src 192.0.2.10"));
   ASSERT_TRUE(addresses().remove(floating("192.0.2.10", 24)));
@@ -140,8 +154,8 @@ TEST_F(AddressesTest, TheImpliedNetworkIsReachableWhereTheDeviceHasNoOtherAddres
 }
 
 TEST_F(AddressesTest, TheImpliedNetworkPassesToTheNextAddressOfIt) {
-  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 5s));
-  ASSERT_TRUE(addresses().add(floating("192.0.2.11", 24), 5s));
+  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 60s));
+  ASSERT_TRUE(addresses().add(floating("192.0.2.11", 24), 60s));
   ASSERT_TRUE(addresses().remove(floating("192.0.2.10", 24)));
   EXPECT_THAT(output_of("ip route"),
               HasSubstr("192.0.2.0/24 dev eth0 proto 202 scope link src 192.0.2.11"));
@@ -151,13 +165,13 @@ TEST_F(AddressesTest, TheImpliedNetworkPassesToTheNextAddressOfIt) {
 
 TEST_F(AddressesTest, TheImpliedNetworkEndsWithTheLease) {
   ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 1s));
-  EXPECT_TRUE(becomes_true(
-      [] { return output_of("ip route").find("192.0.2.0/24") == std::string::npos; }, 3s));
+  EXPECT_TRUE(
+      becomes_true([] { return output_of("ip route").find("192.0.2.0/24") == std::string::npos; }));
 }
 
 TEST_F(AddressesTest, AnOwnAddressOfTheNetworkMakesItsRoute) {
   must("ip address add 192.0.2.1/24 dev eth0");
-  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 5s));
+  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 60s));
   EXPECT_THAT(output_of("ip route"), Not(HasSubstr("proto 202")));
 }
 
@@ -171,7 +185,7 @@ TEST_F(AddressesTest, AMissingDeviceIsNamed) {
 
 TEST_F(AddressesTest, AThousandAddressesAreHeldAndLeft) {
   for (uint32_t i = 0; i < 1000; ++i) {
-    ASSERT_TRUE(addresses().add({Address::v4(0x0A000001 + i), "eth0", "eth0:1", 8}, 60s)) << i;
+    ASSERT_TRUE(addresses().add({Address::v4(0x0A000001 + i), "eth0", "eth0:1", 8}, 600s)) << i;
   }
   EXPECT_EQ(addresses().ours()->size(), 1000u);
   for (uint32_t i = 0; i < 1000; ++i) {

@@ -46,18 +46,17 @@ class AnnounceTest : public netns::OwnNetwork {
     must("ip address add 192.0.2.1/24 dev eth0");
     // The kernel drops what is sent before it has heard of the carrier on either end, and a
     // neighbour solicitation needs a link-local address to be answered at.
-    ASSERT_TRUE(netns::becomes_true(
-        [&] {
-          const auto ours = output_of("ip -o link show dev eth0");
-          const auto theirs = output_of(other.enter("ip -o link show dev peer0"));
-          return ours.find(" state UP ") != std::string::npos &&
-                 theirs.find(" state UP ") != std::string::npos &&
-                 !output_of("ip -6 -o address show dev eth0 scope link -tentative").empty();
-        },
-        5s));
+    ASSERT_TRUE(netns::becomes_true([&] {
+      const auto ours = output_of("ip -o link show dev eth0");
+      const auto theirs = output_of(other.enter("ip -o link show dev peer0"));
+      return ours.find(" state UP ") != std::string::npos &&
+             theirs.find(" state UP ") != std::string::npos &&
+             !output_of("ip -6 -o address show dev eth0 scope link -tentative").empty();
+    }));
   }
 
-  bool runs_until(const std::function<bool()>& condition, std::chrono::milliseconds limit) {
+  bool runs_until(const std::function<bool()>& condition,
+                  std::chrono::milliseconds limit = netns::kPatience) {
     return netns::becomes_true(
         [&] {
           io_.poll();
@@ -81,16 +80,11 @@ TEST_F(AnnounceTest, ANeighbourMovesItsEntryToUs) {
   const auto entries = [&] { return output_of(other.enter("ip neighbour show")); };
   ASSERT_TRUE(announcer_->announce(kVip, *link));
   ASSERT_TRUE(announcer_->announce(kVip6, *link));
-  EXPECT_TRUE(netns::becomes_true(
-      [&] {
-        const std::string all = entries();
-        return all.find("192.0.2.10 dev peer0 lladdr " + to_string(link->mac)) !=
-                   std::string::npos &&
-               all.find("2001:db8::10 dev peer0 lladdr " + to_string(link->mac)) !=
-                   std::string::npos;
-      },
-      2s))
-      << entries();
+  EXPECT_TRUE(netns::becomes_true([&] {
+    const std::string all = entries();
+    return all.find("192.0.2.10 dev peer0 lladdr " + to_string(link->mac)) != std::string::npos &&
+           all.find("2001:db8::10 dev peer0 lladdr " + to_string(link->mac)) != std::string::npos;
+  })) << entries();
 }
 
 TEST_F(AnnounceTest, AProbeTellsWhoHoldsTheAddress) {
@@ -99,22 +93,18 @@ TEST_F(AnnounceTest, AProbeTellsWhoHoldsTheAddress) {
   must(other.enter("ip address add 192.0.2.10/32 dev peer0"));
   must(other.enter("ip address add 2001:db8::10/128 dev peer0 nodad"));
   // A kernel worker joins the group that is asked, some time after the command has ended.
-  ASSERT_TRUE(netns::becomes_true(
-      [&] {
-        return output_of(other.enter("ip maddress show dev peer0")).find("ff02::1:ff00:10") !=
-               std::string::npos;
-      },
-      5s));
+  ASSERT_TRUE(netns::becomes_true([&] {
+    return output_of(other.enter("ip maddress show dev peer0")).find("ff02::1:ff00:10") !=
+           std::string::npos;
+  }));
   const Mac theirs = {2, 0, 0, 0, 0, 0x99};
   ASSERT_TRUE(announcer_->probe(kVip, *links_->find("eth0")));
   ASSERT_TRUE(announcer_->probe(kVip6, *links_->find("eth0")));
-  EXPECT_TRUE(runs_until(
-      [&] {
-        return std::ranges::count(answers_, Neighbour{kVip, theirs}) > 0 &&
-               std::ranges::count(answers_, Neighbour{kVip6, theirs}) > 0;
-      },
-      2s))
-      << answers_.size() << " answers";
+  EXPECT_TRUE(runs_until([&] {
+    return std::ranges::count(answers_, Neighbour{kVip, theirs}) > 0 &&
+           std::ranges::count(answers_, Neighbour{kVip6, theirs}) > 0;
+  })) << answers_.size()
+      << " answers";
 }
 
 TEST_F(AnnounceTest, NobodyAnswersForAnAddressThatNobodyHolds) {
@@ -129,18 +119,18 @@ TEST_F(AnnounceTest, AProbeLeavesNoTraceInTheNeighboursTable) {
   settle(other);
   must(other.enter("ip address add 192.0.2.10/32 dev peer0"));
   ASSERT_TRUE(announcer_->probe(kVip, *links_->find("eth0")));
-  ASSERT_TRUE(runs_until([&] { return !answers_.empty(); }, 2s));
+  ASSERT_TRUE(runs_until([&] { return !answers_.empty(); }));
   EXPECT_THAT(output_of(other.enter("ip -4 neighbour show")), testing::IsEmpty());
 }
 
 TEST_F(AnnounceTest, LinksFollowCarrierAndDisappearance) {
-  EXPECT_TRUE(runs_until([&] { return links_->find("eth0")->up; }, 2s));
+  EXPECT_TRUE(runs_until([&] { return links_->find("eth0")->up; }));
   must("ip link set peer0 down");
-  EXPECT_TRUE(runs_until([&] { return !links_->find("eth0")->up; }, 2s));
+  EXPECT_TRUE(runs_until([&] { return !links_->find("eth0")->up; }));
   must("ip link set peer0 up");
-  EXPECT_TRUE(runs_until([&] { return links_->find("eth0")->up; }, 2s));
+  EXPECT_TRUE(runs_until([&] { return links_->find("eth0")->up; }));
   must("ip link del eth0");
-  EXPECT_TRUE(runs_until([&] { return links_->find("eth0") == nullptr; }, 2s));
+  EXPECT_TRUE(runs_until([&] { return links_->find("eth0") == nullptr; }));
 }
 
 }  // namespace

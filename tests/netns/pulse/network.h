@@ -34,8 +34,12 @@ inline void must(const std::string& command) {
   ASSERT_EQ(std::system(command.c_str()), 0) << command;
 }
 
+// How long a test waits for what must happen: far more than any of it takes on a busy machine.
+constexpr std::chrono::milliseconds kPatience{30'000};
+
 // Looks every 5 ms whether it has become true.
-inline bool becomes_true(const std::function<bool()>& condition, std::chrono::milliseconds limit) {
+inline bool becomes_true(const std::function<bool()>& condition,
+                         std::chrono::milliseconds limit = kPatience) {
   const TimePoint end = Clock::now() + limit;
   while (!condition()) {
     if (Clock::now() >= end) {
