@@ -12,6 +12,7 @@ lvs_test(netns/core/icmp core_world)
 
 lvs_test(bpf/nat lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/icmp lvs_core_io PkgConfig::LIBBPF)
+lvs_test(bpf/changes lvs_core_io PkgConfig::LIBBPF)
 
-# They measure: a repair has 100 ms.
-set_tests_properties(netns.core.nat netns.core.survival PROPERTIES RUN_SERIAL TRUE)
+# It measures: a repair has 100 ms.
+set_tests_properties(netns.core.survival PROPERTIES RUN_SERIAL TRUE)
