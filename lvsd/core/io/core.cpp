@@ -296,9 +296,7 @@ class Core::Impl {
     }
   }
 
-  void renew_flows() {
-    __atomic_add_fetch(&programs_.config().epoch, 1, __ATOMIC_RELEASE);
-  }
+  void renew_flows() { __atomic_add_fetch(&programs_.config().epoch, 1, __ATOMIC_RELEASE); }
 
   std::set<std::string> wanted_interfaces() const {
     if (!options_.interfaces.empty()) {
