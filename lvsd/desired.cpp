@@ -200,10 +200,8 @@ void note_skipped(const config::Config& config, Desired& out) {
     }
     const auto [defined, is_first] = first.emplace(service_key(service), service.name);
     if (!is_first) {
-      out.skipped.push_back("virtual " + service.name + " (line " +
-                            std::to_string(service.lines.block) +
-                            "): " + ipvs::to_string(defined->first) + " is defined by " +
-                            defined->second + " already");
+      out.skipped.push_back("virtual " + service.name + ": " + ipvs::to_string(defined->first) +
+                            " is defined by " + defined->second + " already");
     }
   }
 }

@@ -62,8 +62,7 @@ struct Placement {
 struct Desired {
   ipvs::Table table;
   std::map<ServerId, Placement> placements;  // Also of servers that are not in the table.
-  std::vector<std::string>
-      skipped;  // "virtual web2 (line 40): TCP 192.0.2.1:80 is defined by web already"
+  std::vector<std::string> skipped;  // "virtual web2: TCP 192.0.2.1:80 is defined by web already"
   // Services that wait for this director to be active, and the address that makes them
   // (held_back.h).
   std::map<ipvs::ServiceKey, Address> held_back;

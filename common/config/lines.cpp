@@ -3,8 +3,6 @@
 #include <ini.h>
 
 #include <algorithm>
-#include <optional>
-#include <utility>
 
 #include "common/config/text.h"
 
@@ -60,232 +58,210 @@ bool is_assignment(std::string_view statement) {
          trim(statement.substr(0, equals)).find_first_of(" \t\"'{}") == std::string_view::npos;
 }
 
-class Reader {
- public:
-  explicit Reader(std::string_view file) : file_(file) { open_.push_back({}); }
-
-  void take_line(std::string_view line) {
-    ++line_;
-    if (line.ends_with('\r')) {
-      line.remove_suffix(1);
-      note_once(crlf_noted_, "CR-LF line ends: after the first line everything would be skipped");
-    }
-    if (line.size() > kMaxLineBytes) {
-      return error("", "expected a line of at most " + std::to_string(kMaxLineBytes) + " bytes");
-    }
-    if (has_control_byte(line)) {
-      return error("", "expected text: the line holds a control byte");
-    }
-    const size_t comment = comment_start(line);
-    const std::string_view statement = trim(line.substr(0, comment));
-    if (statement.empty()) {
-      return;
-    }
-    if (comment != std::string_view::npos) {
-      strict("", "a comment behind a statement is refused: give it a line of its own");
-    }
-    take_statement(statement, line.substr(0, comment));
-  }
-
-  Lines finish() {
-    if (pending_) {
-      error(pending_->word, "expected { after " + described(*pending_));
-      open_pending();
-    }
-    while (open_.size() > 1) {
-      warning(open_.back().word, "the closing } of " + described(open_.back()) + " is missing");
-      close();
-    }
-    return {std::move(open_.front()), std::move(diagnostics_)};
-  }
-
- private:
-  void take_statement(std::string_view statement, std::string_view line) {
-    if (pending_) {
-      const bool brace = statement == "{";
-      if (brace) {
-        strict(pending_->word, "the { must stand on the line that opens the block");
-      } else {
-        error(pending_->word, "expected { after " + described(*pending_));
-      }
-      open_pending();
-      if (brace) {
-        return;
-      }
-    }
-    if (statement.starts_with('}')) {
-      return take_closing(statement);
-    }
-    if (is_assignment(statement)) {
-      return take_assignment(statement, line);
-    }
-    take_opening(statement);
-  }
-
-  void take_closing(std::string_view statement) {
-    if (statement != "}") {
-      error("", "expected } alone on its line");
-    }
-    if (open_.size() == 1) {
-      return error("", "this } closes nothing");
-    }
-    close();
-  }
-
-  void take_assignment(std::string_view statement, std::string_view line) {
-    auto pair = split_assignment(std::string(statement));
-    const std::string key(trim(statement.substr(0, statement.find('='))));
-    if (!pair || pair->key != key) {
-      return error(key, "expected key = value");
-    }
-    if (pair->value.empty()) {
-      return error(key, "expected a value behind the =");
-    }
-    note_what_piranha_refuses(line, *pair);
-    pair->line = line_;
-    open_.back().assignments.push_back(*std::move(pair));
-  }
-
-  void take_opening(std::string_view statement) {
-    const bool brace = statement.ends_with('{');
-    const std::string_view header =
-        trim(brace ? statement.substr(0, statement.size() - 1) : statement);
-    const Words split = split_words(header);
-    if (!split.error.empty()) {
-      return error("", split.error);
-    }
-    const std::string word = split.words.empty() ? "" : split.words[0].raw;
-    const bool known = word == "virtual" || word == "failover" || word == "server";
-    if (!brace && statement.find('{') != std::string_view::npos) {
-      return take_crowded_opening(word, split, statement);
-    }
-    if (!known && !brace) {
-      return error(word, "expected key = value");
-    }
-    if (!known) {
-      error(word, "expected a block: virtual, failover or server");
-    } else if (split.words.size() != 2) {
-      error(word, "expected one name and {");
-    }
-    if (brace && statement.size() > 1 && statement[statement.size() - 2] != ' ' &&
-        statement[statement.size() - 2] != '\t') {
-      strict(word, "expected a blank before the {");
-    }
-    pending_ = Block{word, split.words.size() > 1 ? split.words[1].text : "", line_, {}, {}};
-    if (brace) {
-      open_pending();
-    }
-  }
-
-  // "virtual web { active = 1 }" is a whole block, "virtual web { active = 1" the start of one.
-  void take_crowded_opening(const std::string& word, const Words& split,
-                            std::string_view statement) {
-    error(word, "expected the block's contents on lines of their own");
-    if (!statement.ends_with('}')) {
-      pending_ = Block{word, split.words.size() > 1 ? split.words[1].text : "", line_, {}, {}};
-      open_pending();
-    }
-  }
-
-  void open_pending() {
-    close_what_cannot_hold(pending_->word);
-    if (pending_->word == "server" && open_.size() == 1) {
-      error(pending_->word, "expected a server block inside a virtual block");
-    }
-    open_.push_back(*std::move(pending_));
-    pending_.reset();
-  }
-
-  // A virtual cannot stand in another block, a server not in a server: there a } was forgotten.
-  void close_what_cannot_hold(const std::string& word) {
-    const bool top_level = word == "virtual" || word == "failover";
-    while (open_.size() > 1 && (top_level || (word == "server" && open_.back().word == "server"))) {
-      error(word, "expected } before it: " + described(open_.back()) + " is still open");
-      close();
-    }
-  }
-
-  void close() {
-    Block done = std::move(open_.back());
-    open_.pop_back();
-    open_.back().children.push_back(std::move(done));
-  }
-
-  void note_what_piranha_refuses(std::string_view line, const Assignment& pair) {
-    const std::string_view tail = line.substr(line.find('=') + 1);
-    const size_t equals = line.find('=');
-    if (line[equals - 1] != ' ' && line[equals - 1] != '\t') {
-      strict(pair.key, "expected a blank before the =");
-    }
-    if (!tail.starts_with(' ') && !tail.starts_with('\t')) {
-      strict(pair.key, "expected a blank behind the =");
-    }
-    const Words split = split_words(pair.value);
-    if (split.words.size() + 2 > kMaxPiranhaTokens) {
-      strict(pair.key, "more than 99 words on a line are refused");
-    }
-    if (split.words.size() == 1 && pair.value.find_first_of("\"'") == 0) {
-      note_quote_traps(line, pair, split.words[0]);
-    }
-  }
-
-  void note_quote_traps(std::string_view line, const Assignment& pair, const Word& word) {
-    const size_t blank = word.raw.find_first_of(" \t");
-    const bool trailing = line.ends_with(' ') || line.ends_with('\t');
-    if (blank == std::string::npos && trailing) {
-      strict(pair.key, "blanks behind a quoted text without blanks are a quotation mismatch");
-    }
-    const size_t inner = word.raw.find(std::string("\\") + word.raw.front(), 1);
-    if (inner != std::string::npos && inner + 2 < word.raw.size() && blank < inner) {
-      strict(pair.key, "an escaped quote behind a blank ends the text");
-    }
-  }
-
-  static std::string described(const Block& block) {
-    return block.word + " " + block.name + " (line " + std::to_string(block.line) + ")";
-  }
-
-  void note_once(bool& noted, const char* text) {
-    if (!std::exchange(noted, true)) {
-      strict("", text);
-    }
-  }
-  void error(std::string_view key, std::string text) {
-    note(Severity::error, key, std::move(text));
-  }
-  void warning(std::string_view key, std::string text) {
-    note(Severity::warning, key, std::move(text));
-  }
-  void strict(std::string_view key, std::string text) {
-    note(Severity::strict, key, std::move(text));
-  }
-  void note(Severity severity, std::string_view key, std::string text) {
-    diagnostics_.push_back({severity, file_, line_, std::string(key), std::move(text)});
-  }
-
-  std::string file_;
-  int line_ = 0;
-  std::vector<Block> open_;       // The brace stack; the globals at the bottom.
-  std::optional<Block> pending_;  // Its { has not come yet.
-  Diagnostics diagnostics_;
-  bool crlf_noted_ = false;
-};
+std::string described(const Block& block) {
+  return block.word + " " + block.name + " (line " + std::to_string(block.line) + ")";
+}
 
 }  // namespace
 
-Lines read_lines(std::string_view text, std::string_view file) {
+LineReader::LineReader() {
   set_inih_switches();
-  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-  if (text.starts_with(kByteOrderMark)) {
-    text.remove_prefix(kByteOrderMark.size());
+  open_.push_back({});
+}
+
+void LineReader::take_line(std::string_view line) {
+  ++line_;
+  if (line.ends_with('\r')) {
+    line.remove_suffix(1);
+    if (!std::exchange(crlf_noted_, true)) {
+      strict("", "CR-LF line ends: after the first line everything would be skipped");
+    }
   }
-  Reader reader(file);
-  while (!text.empty()) {
-    const size_t end = text.find('\n');
-    reader.take_line(text.substr(0, end));
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  if (line.size() > kMaxLineBytes) {
+    return error("", "expected a line of at most " + std::to_string(kMaxLineBytes) + " bytes");
   }
-  return reader.finish();
+  if (has_control_byte(line)) {
+    return error("", "expected text: the line holds a control byte");
+  }
+  const size_t comment = comment_start(line);
+  const std::string_view statement = trim(line.substr(0, comment));
+  if (statement.empty()) {
+    return;
+  }
+  if (comment != std::string_view::npos) {
+    strict("", "a comment behind a statement is refused: give it a line of its own");
+  }
+  take_statement(statement, line.substr(0, comment));
+}
+
+void LineReader::finish() {
+  if (pending_) {
+    error(pending_->word, "expected { after " + described(*pending_));
+    open_pending();
+  }
+  while (open_.size() > 1) {
+    warning(open_.back().word, "the closing } of " + described(open_.back()) + " is missing");
+    close();
+  }
+}
+
+void LineReader::take_statement(std::string_view statement, std::string_view line) {
+  if (pending_) {
+    const bool brace = statement == "{";
+    if (brace) {
+      strict(pending_->word, "the { must stand on the line that opens the block");
+    } else {
+      error(pending_->word, "expected { after " + described(*pending_));
+    }
+    open_pending();
+    if (brace) {
+      return;
+    }
+  }
+  if (statement.starts_with('}')) {
+    return take_closing(statement);
+  }
+  if (is_assignment(statement)) {
+    return take_assignment(statement, line);
+  }
+  take_opening(statement);
+}
+
+void LineReader::take_closing(std::string_view statement) {
+  if (statement != "}") {
+    error("", "expected } alone on its line");
+  }
+  if (open_.size() == 1) {
+    return error("", "this } closes nothing");
+  }
+  close();
+}
+
+void LineReader::take_assignment(std::string_view statement, std::string_view line) {
+  auto pair = split_assignment(std::string(statement));
+  const std::string key(trim(statement.substr(0, statement.find('='))));
+  if (!pair || pair->key != key) {
+    return error(key, "expected key = value");
+  }
+  if (pair->value.empty()) {
+    return error(key, "expected a value behind the =");
+  }
+  note_what_piranha_refuses(line, *pair);
+  pair->line = line_;
+  open_.back().assignments.push_back(*std::move(pair));
+}
+
+void LineReader::take_opening(std::string_view statement) {
+  const bool brace = statement.ends_with('{');
+  const std::string_view header =
+      trim(brace ? statement.substr(0, statement.size() - 1) : statement);
+  const Words split = split_words(header);
+  if (!split.error.empty()) {
+    return error("", split.error);
+  }
+  const std::string word = split.words.empty() ? "" : split.words[0].raw;
+  const bool known = word == "virtual" || word == "failover" || word == "server";
+  const std::string name = split.words.size() > 1 ? split.words[1].text : "";
+  if (!brace && statement.find('{') != std::string_view::npos) {
+    return take_crowded_opening(word, name, statement);
+  }
+  if (!known && !brace) {
+    return error(word, "expected key = value");
+  }
+  if (!known) {
+    error(word, "expected a block: virtual, failover or server");
+  } else if (split.words.size() != 2) {
+    error(word, "expected one name and {");
+  }
+  if (brace && statement.size() > 1 && statement[statement.size() - 2] != ' ' &&
+      statement[statement.size() - 2] != '\t') {
+    strict(word, "expected a blank before the {");
+  }
+  pending_ = Block{word, name, line_, {}, {}};
+  if (brace) {
+    open_pending();
+  }
+}
+
+// "virtual web { active = 1 }" is a whole block, "virtual web { active = 1" the start of one.
+void LineReader::take_crowded_opening(const std::string& word, const std::string& name,
+                                      std::string_view statement) {
+  error(word, "expected the block's contents on lines of their own");
+  if (!statement.ends_with('}')) {
+    pending_ = Block{word, name, line_, {}, {}};
+    open_pending();
+  }
+}
+
+void LineReader::open_pending() {
+  close_what_cannot_hold(pending_->word);
+  if (pending_->word == "server" && open_.size() == 1) {
+    error(pending_->word, "expected a server block inside a virtual block");
+  }
+  open_.push_back(*std::move(pending_));
+  pending_.reset();
+}
+
+// A virtual cannot stand in another block, a server not in a server: there a } was forgotten.
+void LineReader::close_what_cannot_hold(const std::string& word) {
+  const bool top_level = word == "virtual" || word == "failover";
+  while (open_.size() > 1 && (top_level || (word == "server" && open_.back().word == "server"))) {
+    error(word, "expected } before it: " + described(open_.back()) + " is still open");
+    close();
+  }
+}
+
+void LineReader::close() {
+  Block done = std::move(open_.back());
+  open_.pop_back();
+  open_.back().children.push_back(std::move(done));
+}
+
+void LineReader::note_what_piranha_refuses(std::string_view line, const Assignment& pair) {
+  const std::string_view tail = line.substr(line.find('=') + 1);
+  const size_t equals = line.find('=');
+  if (line[equals - 1] != ' ' && line[equals - 1] != '\t') {
+    strict(pair.key, "expected a blank before the =");
+  }
+  if (!tail.starts_with(' ') && !tail.starts_with('\t')) {
+    strict(pair.key, "expected a blank behind the =");
+  }
+  const Words split = split_words(pair.value);
+  if (split.words.size() + 2 > kMaxPiranhaTokens) {
+    strict(pair.key, "more than 99 words on a line are refused");
+  }
+  if (split.words.size() == 1 && pair.value.find_first_of("\"'") == 0) {
+    note_quote_traps(line, pair, split.words[0].raw);
+  }
+}
+
+void LineReader::note_quote_traps(std::string_view line, const Assignment& pair,
+                                  const std::string& word) {
+  const size_t blank = word.find_first_of(" \t");
+  const bool trailing = line.ends_with(' ') || line.ends_with('\t');
+  if (blank == std::string::npos && trailing) {
+    strict(pair.key, "blanks behind a quoted text without blanks are a quotation mismatch");
+  }
+  const size_t inner = word.find(std::string("\\") + word.front(), 1);
+  if (inner != std::string::npos && inner + 2 < word.size() && blank < inner) {
+    strict(pair.key, "an escaped quote behind a blank ends the text");
+  }
+}
+
+void LineReader::error(std::string_view key, std::string text) {
+  diagnostics_.push_back({Severity::error, "", line_, std::string(key), std::move(text)});
+}
+void LineReader::warning(std::string_view key, std::string text) {
+  diagnostics_.push_back({Severity::warning, "", line_, std::string(key), std::move(text)});
+}
+void LineReader::strict(std::string_view key, std::string text) {
+  diagnostics_.push_back({Severity::strict, "", line_, std::string(key), std::move(text)});
+}
+std::string_view take_first_line(std::string_view& text) {
+  const size_t end = text.find('\n');
+  const std::string_view line = text.substr(0, end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  return line;
 }
 
 }  // namespace lvs::config

@@ -1,4 +1,4 @@
-// lvs.cf as lines and braces: from text to a tree of blocks holding "key = value" pairs, without
+// lvs.cf as lines and braces: from lines to trees of blocks holding "key = value" pairs, without
 // knowing a single key.
 //
 //   keepalive = 6            an assignment of the globals
@@ -14,8 +14,10 @@
 // the open one.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/config/diagnostic.h"
@@ -38,11 +40,46 @@ struct Block {
   std::vector<Block> children;
 };
 
-struct Lines {
-  Block globals;
-  Diagnostics diagnostics;
+// Takes a file line by line. Between two blocks it remembers nothing (but that it has complained of
+// CR-LF once): the same lines from there on give the same blocks.
+class LineReader {
+ public:
+  LineReader();
+
+  void take_line(std::string_view line);  // Without its LF.
+  void skip_lines(int number) { line_ += number; }
+  void finish();  // After the last line; says what is not closed.
+
+  int line() const { return line_; }  // The last one taken, from 1.
+  bool is_between_blocks() const { return open_.size() == 1 && !pending_; }
+  Block take_globals() { return std::move(open_.front()); }
+  std::vector<Block> take_blocks() { return std::exchange(open_.front().children, {}); }
+  Diagnostics take_diagnostics() { return std::exchange(diagnostics_, {}); }  // Without file.
+
+ private:
+  void take_statement(std::string_view statement, std::string_view line);
+  void take_closing(std::string_view statement);
+  void take_assignment(std::string_view statement, std::string_view line);
+  void take_opening(std::string_view statement);
+  void take_crowded_opening(const std::string& word, const std::string& name,
+                            std::string_view statement);
+  void open_pending();
+  void close_what_cannot_hold(const std::string& word);
+  void close();
+  void note_what_piranha_refuses(std::string_view line, const Assignment& pair);
+  void note_quote_traps(std::string_view line, const Assignment& pair, const std::string& word);
+  void error(std::string_view key, std::string text);
+  void warning(std::string_view key, std::string text);
+  void strict(std::string_view key, std::string text);
+
+  int line_ = 0;
+  std::vector<Block> open_;       // The brace stack; the globals at the bottom.
+  std::optional<Block> pending_;  // Its { has not come yet.
+  Diagnostics diagnostics_;
+  bool crlf_noted_ = false;
 };
 
-Lines read_lines(std::string_view text, std::string_view file);
+// The text's first line, taken off it; without its LF.
+std::string_view take_first_line(std::string_view& text);
 
 }  // namespace lvs::config

@@ -63,9 +63,9 @@ Duration effective_interval(const VirtualService& service) {
   return service.interval.value_or(service.timeout);
 }
 
-ipvs::Forward effective_forward(const Config& config, const VirtualService& service,
+ipvs::Forward effective_forward(const Globals& globals, const VirtualService& service,
                                 const RealServer& server) {
-  return server.forward.value_or(service.forward.value_or(config.network));
+  return server.forward.value_or(service.forward.value_or(globals.network));
 }
 
 std::vector<FloatingAddress> floating_addresses(const Config& config) {

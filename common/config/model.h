@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "common/address.h"
+#include "common/config/blocks.h"
 #include "common/ipvs/types.h"
 #include "common/time.h"
 
@@ -24,7 +25,9 @@ enum class HeartbeatFormat { v2, legacy };
 enum class ServiceMode { lvs, fos };
 enum class ReservationAction { nothing, preempt };
 
-// Where a block stands in its file, for diagnostics. Two blocks that differ only in this are equal.
+// Where a block stands in its file, for diagnostics. Globals have the lines of the file, from 1; in
+// a service and its servers they are counted from the line that opens the service, which is 0 (and
+// stands in Blocks::Entry). Two blocks that differ only in this are equal.
 struct SourceLines {
   int block = 0;  // Of the line that opens it; 0 for the globals.
   std::vector<std::pair<std::string_view, int>> keys;  // Named as the schema does; a handful.
@@ -150,7 +153,8 @@ struct VirtualService {
   bool operator==(const VirtualService&) const = default;
 };
 
-struct Config {
+// What stands outside all blocks.
+struct Globals {
   SourceLines lines;
   int serial_no = 0;
   std::optional<Address> primary;
@@ -193,9 +197,12 @@ struct Config {
   bool manage_sysctls = true;
   bool standby_monitoring = true;
   bool split_guard = true;
+  bool operator==(const Globals&) const = default;
+};
 
-  std::vector<VirtualService> virtuals;
-  std::vector<VirtualService> failovers;
+struct Config : Globals {
+  Blocks<VirtualService> virtuals;
+  Blocks<VirtualService> failovers;
   bool operator==(const Config&) const = default;
 };
 
@@ -207,7 +214,7 @@ bool is_checked(const VirtualService& service);
 // rise, else reentry / pause, at least 1 (Piranha counts reentry in check periods).
 int effective_rise(const VirtualService& service);
 Duration effective_interval(const VirtualService& service);  // interval, else timeout
-ipvs::Forward effective_forward(const Config& config, const VirtualService& service,
+ipvs::Forward effective_forward(const Globals& globals, const VirtualService& service,
                                 const RealServer& server);
 // The distinct floating addresses of active virtuals, first one of an address wins; then nat_router
 // if network = nat.

@@ -1,270 +1,342 @@
 #include "common/config/parse.h"
 
 #include <algorithm>
+#include <iterator>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "common/config/lines.h"
-#include "common/config/schema.h"
+#include "common/config/not_in_effect.h"
+#include "common/config/read_block.h"
 #include "common/config/validate.h"
 
 namespace lvs::config {
 
 namespace {
 
-constexpr size_t kFarthestGuess = 2;  // Edits between an unknown key and the one that was meant.
-constexpr uint16_t kPortUntilGiven = 80;
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) {
-    row[j] = j;
-  }
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row.back();
-}
+// A virtual or failover block of the file, and all that is to be said of it by itself.
+struct Piece {
+  std::string_view text;  // Its lines, if the same lines would give the same again; else empty.
+  int number_of_lines = 0;
+  bool has_resolved = false;
+  bool is_failover = false;
+  Blocks<VirtualService>::Entry entry;
+  Diagnostics read;  // Lines of these are the block's own.
+  struct Judged {    // Beside the globals of the file.
+    Diagnostics rules;
+    Diagnostics later;
+  };
+  std::optional<Judged> judged;
+};
 
-template <typename B>
-const Key<B>* find_key(const std::vector<Key<B>>& keys, std::string_view name) {
-  const auto found =
-      std::find_if(keys.begin(), keys.end(), [&](const Key<B>& key) { return key.name == name; });
-  return found == keys.end() ? nullptr : &*found;
-}
-
-template <typename B>
-std::string nearest(const std::vector<Key<B>>& keys, std::string_view name) {
-  std::string best;
-  size_t least = kFarthestGuess + 1;
-  for (const auto& key : keys) {
-    const size_t distance = edit_distance(name, key.name);
-    if (distance < least && distance < name.size()) {
-      least = distance;
-      best = key.name;
-    }
-  }
-  return best;
-}
-
-// Where else a key is known, for one that was written in the wrong block.
-std::string home_of(std::string_view name) {
-  if (find_key(global_keys(), name) != nullptr) {
-    return "it belongs outside all blocks";
-  }
-  if (find_key(service_keys(), name) != nullptr) {
-    return "it belongs in a virtual block";
-  }
-  if (find_key(server_keys(), name) != nullptr) {
-    return "it belongs in a server block";
-  }
-  return "";
-}
-
-class Parser {
+// The pieces of the last reading, in the order of their file. A block is mostly found where it was.
+class KnownPieces {
  public:
-  Parser(std::string_view file, const Resolver& resolve) : file_(file), resolve_(resolve) {}
+  explicit KnownPieces(std::vector<Piece> pieces) : pieces_(std::move(pieces)) {}
 
-  Parsed run(std::string_view text) {
-    if (text.size() > kMaxFileBytes) {
-      note(Severity::error, 1, "", "expected a file of at most 4 MiB");
-      return {std::nullopt, std::move(diagnostics_)};
+  // The piece whose lines `rest` begins with. Each is given once.
+  std::optional<Piece> take(std::string_view rest) {
+    if (next_ < pieces_.size() && is_at(pieces_[next_], rest)) {
+      return give(next_);
     }
-    if (text.empty()) {
-      note(Severity::error, 1, "", "Empty configuration");
-      return {std::nullopt, std::move(diagnostics_)};
+    if (!may_open_a_block(rest)) {
+      return std::nullopt;
     }
-    Lines lines = read_lines(text, file_);
-    diagnostics_ = std::move(lines.diagnostics);
-    Config config = read_globals(std::move(lines.globals));
-    add_unless_said(validate(config, file_));
-    for (auto& diagnostic : diagnostics_) {
-      diagnostic.line = std::max(diagnostic.line, 1);  // What is missing has no line of its own.
+    if (by_first_line_.empty()) {
+      for (size_t i = next_; i < pieces_.size(); ++i) {
+        by_first_line_.emplace(first_line_of(pieces_[i].text), i);
+      }
     }
-    std::stable_sort(diagnostics_.begin(), diagnostics_.end(),
-                     [](const Diagnostic& a, const Diagnostic& b) { return a.line < b.line; });
-    if (has_errors(diagnostics_)) {
-      return {std::nullopt, std::move(diagnostics_)};
+    const auto [begin, end] = by_first_line_.equal_range(first_line_of(rest));
+    for (auto known = begin; known != end; ++known) {
+      if (is_at(pieces_[known->second], rest)) {
+        return give(known->second);
+      }
     }
-    return {std::move(config), std::move(diagnostics_)};
+    return std::nullopt;
   }
 
  private:
-  // A value that could not be read would also break the rules about it.
-  void add_unless_said(Diagnostics more) {
-    const auto is_said = [this](const Diagnostic& d) {
-      return std::any_of(diagnostics_.begin(), diagnostics_.end(), [&](const Diagnostic& said) {
-        return said.severity == Severity::error && said.line == d.line && said.key == d.key;
-      });
-    };
-    std::erase_if(more, is_said);
-    diagnostics_.insert(diagnostics_.end(), more.begin(), more.end());
+  static std::string_view first_line_of(std::string_view text) { return take_first_line(text); }
+
+  static bool may_open_a_block(std::string_view rest) {
+    rest.remove_prefix(std::min(rest.find_first_not_of(" \t"), rest.size()));
+    return rest.starts_with("virtual") || rest.starts_with("failover");
   }
 
-  // Gives back each block once it is read: a large file is not in memory twice.
-  Config read_globals(Block globals) {
-    Config config;
-    std::optional<unsigned> mask;
-    read_keys(globals, global_keys(), config, mask);
-    join_mask(config.nat_router, mask, config.lines, "nat_nmask");
-    resolve_directors(config);
-    for (Block& child : globals.children) {
-      const Block block = std::move(child);
-      if (block.word == "virtual") {
-        config.virtuals.push_back(read_service(block));
-      } else if (block.word == "failover") {
-        config.failovers.push_back(read_service(block));
+  // Whole lines: what follows the text must be the start of another.
+  static bool is_at(const Piece& piece, std::string_view rest) {
+    return !piece.text.empty() && rest.starts_with(piece.text) &&
+           (piece.text.ends_with('\n') || rest.size() == piece.text.size());
+  }
+
+  Piece give(size_t i) {
+    next_ = i + 1;
+    Piece given = std::move(pieces_[i]);
+    pieces_[i].text = {};
+    return given;
+  }
+
+  std::vector<Piece> pieces_;
+  size_t next_ = 0;  // Behind the one that was given last.
+  std::unordered_multimap<std::string_view, size_t> by_first_line_;
+};
+
+bool are_all_strict(const Diagnostics& diagnostics) {
+  return std::all_of(diagnostics.begin(), diagnostics.end(),
+                     [](const Diagnostic& d) { return d.severity == Severity::strict; });
+}
+
+// One reading of one text.
+class Reading {
+ public:
+  Reading(std::string_view text, const Resolver& resolve, Severity least, KnownPieces known)
+      : rest_(text), resolve_(resolve), least_(least), known_(std::move(known)) {
+    if (rest_.starts_with(kByteOrderMark)) {
+      rest_.remove_prefix(kByteOrderMark.size());
+    }
+  }
+
+  void run() {
+    while (!rest_.empty()) {
+      if (auto piece = known_.take(rest_)) {
+        take_known(*std::move(piece));
+      } else {
+        take_lines();
       }
     }
-    return config;
+    lines_.finish();
+    take_blocks();
+    add(0, lines_.take_diagnostics(), found_);
+    auto read = read_globals(lines_.take_globals(), resolve_);
+    globals_ = std::move(read.globals);
+    add(0, std::move(read.diagnostics), found_);
   }
 
-  VirtualService read_service(const Block& block) {
-    VirtualService service;
-    std::optional<unsigned> mask;
-    service.name = block.name;
-    read_keys(block, service_keys(), service, mask);
-    join_mask(service.address, mask, service.lines, "vip_nmask");
-    service.servers.reserve(block.children.size());
-    for (const auto& child : block.children) {
-      if (child.word == "server") {
-        service.servers.push_back(read_server(child, service));
+  Globals take_globals() { return std::move(globals_); }
+  std::vector<Piece> take_pieces() { return std::move(pieces_); }  // Not judged unless known.
+  Diagnostics take_found() { return std::move(found_); }  // Outside the pieces; the file's lines.
+
+ private:
+  void add(int lines_on, Diagnostics diagnostics, Diagnostics& to) const {
+    for (auto& diagnostic : diagnostics) {
+      if (diagnostic.severity <= least_) {
+        diagnostic.line += lines_on;
+        to.push_back(std::move(diagnostic));
       }
     }
-    return service;
   }
 
-  RealServer read_server(const Block& block, const VirtualService& service) {
-    RealServer server;
-    std::optional<unsigned> no_mask;
-    server.name = block.name;
-    read_keys(block, server_keys(), server, no_mask);
-    if (server.port_given) {
-      return server;
-    }
-    server.port = service.port;
-    if (service.port != kPortUntilGiven && service.lines.of("port") > block.line) {
-      note(Severity::strict, block.line, "server",
-           "the service's port stands below: this server would get port 80");
-    }
-    return server;
+  void take_known(Piece piece) {
+    piece.entry.line = lines_.line() + 1;
+    lines_.skip_lines(piece.number_of_lines);
+    const size_t size = piece.text.size();
+    piece.text = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    pieces_.push_back(std::move(piece));
   }
 
-  template <typename B>
-  void read_keys(const Block& block, const std::vector<Key<B>>& keys, B& target,
-                 std::optional<unsigned>& mask) {
-    target.lines.block = block.line;
-    target.lines.keys.reserve(block.assignments.size());
-    for (const auto& assignment : block.assignments) {
-      const Key<B>* key = find_key(keys, assignment.key);
-      if (key == nullptr) {
-        refuse_unknown(block, assignment, nearest(keys, assignment.key));
+  // From between two blocks to between two blocks: one line, or a block of them.
+  void take_lines() {
+    const std::string_view begin = rest_;
+    const size_t pieces_before = pieces_.size();
+    do {
+      lines_.take_line(take_first_line(rest_));
+      take_blocks();
+    } while (!rest_.empty() && !lines_.is_between_blocks());
+    auto said = lines_.take_diagnostics();
+    // Two blocks would not come without an error.
+    if (pieces_.size() > pieces_before && are_all_strict(said)) {
+      remember(pieces_.back(), begin.substr(0, begin.size() - rest_.size()), said);
+    }
+    add(0, std::move(said), found_);
+  }
+
+  void take_blocks() {
+    for (const Block& block : lines_.take_blocks()) {
+      if (block.word != "virtual" && block.word != "failover") {
         continue;
       }
-      auto& known = target.lines.keys;
-      const auto earlier = std::find_if(
-          known.begin(), known.end(), [&](const auto& given) { return given.first == key->name; });
-      if (earlier != known.end()) {
-        note(Severity::warning, assignment.line, key->name,
-             "given before in line " + std::to_string(earlier->second) + ": this one counts");
-        earlier->second = assignment.line;
-      } else {
-        known.emplace_back(key->name, assignment.line);
-      }
-      if (key->since == Since::caribe) {
-        note(Severity::strict, assignment.line, key->name, "unknown command");
-      }
-      read_value(*key, assignment, target, mask);
+      auto read = read_service(block, resolve_);
+      Piece piece;
+      piece.is_failover = block.word == "failover";
+      piece.entry = {std::make_shared<const VirtualService>(std::move(read.service)), block.line};
+      piece.has_resolved = read.has_resolved;
+      add(0, std::move(read.diagnostics), piece.read);
+      pieces_.push_back(std::move(piece));
     }
   }
 
-  template <typename B>
-  void read_value(const Key<B>& key, const Assignment& assignment, B& target,
-                  std::optional<unsigned>& mask) {
-    const Words split = split_words(assignment.value);
-    if (!split.error.empty()) {
-      return note(Severity::error, assignment.line, key.name, split.error);
-    }
-    std::vector<std::pair<Severity, std::string>> notes;
-    const bool good = key.read(split.words, target, Notes{resolve_, mask, notes});
-    bool explained = false;
-    for (auto& [severity, text] : notes) {
-      explained = explained || severity == Severity::error;
-      note(severity, assignment.line, key.name, std::move(text));
-    }
-    if (!good && !explained) {
-      note(Severity::error, assignment.line, key.name, expectation(key));
-    }
-  }
-
-  void refuse_unknown(const Block& block, const Assignment& assignment, const std::string& guess) {
-    const std::string& word = block.word == "failover" ? "virtual" : block.word;
-    for (const auto& known : misplaced_keys()) {
-      if (known.block == word && known.key == assignment.key) {
-        if (known.severity == Severity::warning) {
-          note(Severity::strict, assignment.line, known.key, "unknown command");
-        }
-        return note(known.severity, assignment.line, known.key, known.text);
-      }
-    }
-    std::string hint = home_of(assignment.key);
-    if (hint.empty() && !guess.empty()) {
-      hint = "did you mean " + guess + "?";
-    }
-    note(Severity::error, assignment.line, assignment.key,
-         "unknown key" + (hint.empty() ? "" : ": " + hint));
-  }
-
-  void join_mask(std::optional<FloatingAddress>& address, std::optional<unsigned> mask,
-                 const SourceLines& lines, const std::string& key) {
-    if (!mask) {
+  // Not what is complained of: complaints name lines. Not where a name was looked up, nor CR-LF,
+  // which is said once in a file.
+  void remember(Piece& piece, std::string_view text, Diagnostics& said) const {
+    const bool has_cr = text.find('\r') != std::string_view::npos;
+    if (piece.has_resolved || has_cr || !are_all_strict(piece.read)) {
       return;
     }
-    if (!address) {
-      return note(Severity::warning, lines.of(key), key, "no address for this netmask: ignored");
-    }
-    const unsigned longest = address->address.is_v4() ? 32 : 128;
-    if (*mask > longest) {
-      return note(Severity::error, lines.of(key), key,
-                  "expected a netmask of the address's family");
-    }
-    address->prefix = mask;
+    piece.text = text;
+    piece.number_of_lines = lines_.line() + 1 - piece.entry.line;
+    add(-piece.entry.line, std::exchange(said, {}), piece.read);
   }
 
-  // Piranha's rules about who the directors are.
-  void resolve_directors(Config& config) {
-    if (config.backup && config.backup->is_unspecified()) {
-      config.backup.reset();
-    }
-    if (config.backup_active && !config.backup) {
-      note(Severity::warning, config.lines.of("backup_active"), "backup_active",
-           "there is no backup address: this director runs alone");
-      config.backup_active = false;
-    }
-    if (config.backup_private && !config.primary_private) {
-      note(Severity::warning, config.lines.of("backup_private"), "backup_private",
-           "ignored without primary_private");
-      config.backup_private.reset();
-    }
-  }
-
-  void note(Severity severity, int line, std::string_view key, std::string text) {
-    diagnostics_.push_back({severity, file_, line, std::string(key), std::move(text)});
-  }
-
-  std::string file_;
+  std::string_view rest_;
   const Resolver& resolve_;
-  Diagnostics diagnostics_;
+  const Severity least_;
+  KnownPieces known_;
+  LineReader lines_;
+  Globals globals_;
+  std::vector<Piece> pieces_;
+  Diagnostics found_;
 };
+
+void judge(Piece& piece, const Globals& globals) {
+  const VirtualService& service = *piece.entry.block;
+  piece.judged.emplace();
+  if (piece.is_failover) {
+    piece.judged->later = failover_not_in_effect();
+    return;
+  }
+  piece.judged->rules = broken_rules(globals, service, piece.entry.line);
+  piece.judged->later = not_in_effect(service, globals.core);
+  if (has_errors(piece.judged->rules)) {
+    piece.text = {};  // They name lines.
+  }
+}
+
+Config assemble(const Globals& globals, const std::vector<Piece>& pieces) {
+  Config config;
+  static_cast<Globals&>(config) = globals;
+  for (const auto& piece : pieces) {
+    (piece.is_failover ? config.failovers : config.virtuals).push_back(piece.entry);
+  }
+  return config;
+}
+
+// Diagnostics of blocks and of the file, brought together.
+class Report {
+ public:
+  explicit Report(std::string_view file) : file_(file) {}
+
+  void add(const Diagnostics& diagnostics, int first_line = 0) {
+    for (const auto& diagnostic : diagnostics) {
+      all_.push_back(diagnostic);
+      all_.back().file = file_;
+      all_.back().line += first_line;
+    }
+  }
+
+  // A value that could not be read would also break the rules about it: one complaint is enough.
+  void add_unless_said(const Diagnostics& rules, int first_line = 0) {
+    const bool has_said_errors = has_errors(all_);
+    for (const auto& rule : rules) {
+      const auto is_about_it = [&](const Diagnostic& said) {
+        return said.severity == Severity::error && said.line == rule.line + first_line &&
+               said.key == rule.key;
+      };
+      if (!has_said_errors || std::none_of(all_.begin(), all_.end(), is_about_it)) {
+        add({rule}, first_line);
+      }
+    }
+  }
+
+  Diagnostics in_order() {
+    for (auto& diagnostic : all_) {
+      diagnostic.line = std::max(diagnostic.line, 1);  // What is missing has no line of its own.
+    }
+    std::stable_sort(all_.begin(), all_.end(),
+                     [](const Diagnostic& a, const Diagnostic& b) { return a.line < b.line; });
+    return std::move(all_);
+  }
+
+  Diagnostics as_added() { return std::move(all_); }
+
+ private:
+  std::string file_;
+  Diagnostics all_;
+};
+
+Diagnostics diagnose(const Config& config, const std::vector<Piece>& pieces,
+                     const Diagnostics& found, std::string_view file) {
+  Report report(file);
+  report.add(found);
+  for (const auto& piece : pieces) {
+    report.add(piece.read, piece.entry.line);
+  }
+  report.add_unless_said(broken_rules(config));
+  for (const auto& piece : pieces) {
+    report.add_unless_said(piece.judged->rules, piece.entry.line);
+  }
+  return report.in_order();
+}
+
+Diagnostics all_not_in_effect(const Globals& globals, const std::vector<Piece>& pieces,
+                              std::string_view file) {
+  Report report(file);
+  report.add(not_in_effect(globals));
+  for (const auto& piece : pieces) {
+    report.add(piece.judged->later, piece.entry.line);
+  }
+  return report.as_added();
+}
 
 }  // namespace
 
-Parsed parse(std::string_view text, std::string_view file, const Resolver& resolve) {
-  return Parser(file, resolve).run(text);
+struct ConfigReader::Memory {
+  std::string text;
+  Globals globals;
+  std::vector<Piece> pieces;  // Their texts are parts of this one.
+};
+
+ConfigReader::ConfigReader(std::string file, Resolver resolve, Severity least)
+    : file_(std::move(file)),
+      resolve_(std::move(resolve)),
+      least_(least),
+      memory_(std::make_unique<Memory>()) {
+}
+ConfigReader::~ConfigReader() = default;
+ConfigReader::ConfigReader(ConfigReader&&) noexcept = default;
+ConfigReader& ConfigReader::operator=(ConfigReader&&) noexcept = default;
+
+Parsed ConfigReader::read(std::string text) {
+  const auto refused = [this](const char* why) {
+    return Parsed{std::nullopt, {{Severity::error, file_, 1, "", why}}, {}};
+  };
+  if (text.size() > kMaxFileBytes) {
+    return refused("expected a file of at most 4 MiB");
+  }
+  if (text.empty()) {
+    return refused("Empty configuration");
+  }
+  auto next = std::make_unique<Memory>();
+  next->text = std::move(text);
+  Reading reading(next->text, resolve_, least_, KnownPieces(std::move(memory_->pieces)));
+  reading.run();
+  next->globals = reading.take_globals();
+  next->pieces = reading.take_pieces();
+  const bool is_same_outside = next->globals == memory_->globals;
+  for (auto& piece : next->pieces) {
+    if (!piece.judged || !is_same_outside) {
+      judge(piece, next->globals);
+    }
+  }
+  memory_ = std::move(next);
+  const auto& pieces = memory_->pieces;
+  Config config = assemble(memory_->globals, pieces);
+  Parsed parsed{std::nullopt, diagnose(config, pieces, reading.take_found(), file_), {}};
+  if (!has_errors(parsed.diagnostics)) {
+    parsed.not_in_effect = all_not_in_effect(config, pieces, file_);
+    parsed.config = std::move(config);
+  }
+  return parsed;
+}
+
+Parsed parse(std::string_view text, std::string_view file, const Resolver& resolve,
+             Severity least) {
+  return ConfigReader(std::string(file), resolve, least).read(std::string(text));
 }
 
 }  // namespace lvs::config

@@ -62,7 +62,7 @@ std::string written_line(const Key<B>& key, const B& block) {
   return value.empty() || !wanted ? "" : key.name + " = " + value;
 }
 
-const std::vector<Key<Config>>& global_keys();
+const std::vector<Key<Globals>>& global_keys();
 const std::vector<Key<VirtualService>>& service_keys();  // virtual and failover
 const std::vector<Key<RealServer>>& server_keys();
 

@@ -9,7 +9,7 @@ namespace lvs::config {
 namespace {
 
 using namespace std::chrono_literals;
-using B = Config;
+using B = Globals;
 
 constexpr auto kNew = Since::caribe;
 constexpr auto kAlways = Written::always;
@@ -217,8 +217,8 @@ std::vector<Key<B>> all_keys() {
 
 }  // namespace
 
-const std::vector<Key<Config>>& global_keys() {
-  static const std::vector<Key<Config>> keys = all_keys();
+const std::vector<Key<Globals>>& global_keys() {
+  static const std::vector<Key<Globals>> keys = all_keys();
   return keys;
 }
 

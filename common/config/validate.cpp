@@ -1,33 +1,30 @@
+// Rules of the globals, and between services.
 #include "common/config/validate.h"
 
 #include <algorithm>
 #include <map>
 #include <set>
 
-#include "common/config/check_syntax.h"
-#include "common/config/text.h"
-
 namespace lvs::config {
 
 namespace {
 
-constexpr uint16_t kFtpPort = 21;
+using Entry = Blocks<VirtualService>::Entry;
 
-class Validator {
+std::string described(const Entry& entry) {
+  return entry.block->name + " (line " + std::to_string(entry.line) + ")";
+}
+
+class ConfigRules {
  public:
-  Validator(const Config& config, std::string_view file) : config_(config), file_(file) {}
+  explicit ConfigRules(const Config& config) : config_(config) {}
 
-  Diagnostics run() {
+  Diagnostics check() {
     check_directors();
     check_heartbeat();
     check_something_to_serve();
     check_names_and_keys_are_unique();
     check_floating_addresses();
-    for (const auto& service : config_.virtuals) {
-      if (service.active) {
-        check_service(service);
-      }
-    }
     check_marks_do_not_overlap();
     return std::move(found_);
   }
@@ -78,22 +75,21 @@ class Validator {
   }
 
   void check_names_and_keys_are_unique() {
-    std::map<std::string, int> names;
-    std::map<ipvs::ServiceKey, const VirtualService*> keys;
-    for (const auto& service : config_.virtuals) {
-      if (const auto [first, added] = names.try_emplace(service.name, service.lines.block);
-          !added) {
-        warning(service.lines, "virtual",
+    std::map<std::string_view, int> names;
+    std::map<ipvs::ServiceKey, const Entry*> keys;
+    for (const auto& entry : config_.virtuals.entries()) {
+      const VirtualService& service = *entry.block;
+      if (const auto [first, added] = names.try_emplace(service.name, entry.line); !added) {
+        warning(entry, "virtual",
                 "the name " + service.name + " was given in line " + std::to_string(first->second));
       }
       if (!service.active || (!service.address && service.fwmark == 0)) {
         continue;
       }
-      const auto [first, added] = keys.try_emplace(key_of(service), &service);
+      const auto [first, added] = keys.try_emplace(key_of(service), &entry);
       if (!added) {
-        error(service.lines, service.fwmark == 0 ? "port" : "fwmark",
-              "expected a service of its own: " + first->second->name + " (line " +
-                  std::to_string(first->second->lines.block) + ") has this one");
+        error(entry, service.fwmark == 0 ? "port" : "fwmark",
+              "expected a service of its own: " + described(*first->second) + " has this one");
       }
     }
   }
@@ -107,22 +103,21 @@ class Validator {
   }
 
   void check_floating_addresses() {
-    std::map<Address, const VirtualService*> holders;
-    for (const auto& service : config_.virtuals) {
+    std::map<Address, const Entry*> holders;
+    for (const auto& entry : config_.virtuals.entries()) {
+      const VirtualService& service = *entry.block;
       if (!service.active || !service.address) {
         continue;
       }
       const FloatingAddress& vip = *service.address;
-      const auto [first, added] = holders.try_emplace(vip.address, &service);
-      if (!added && (first->second->address->label != vip.label ||
-                     first->second->address->prefix != vip.prefix)) {
-        warning(service.lines, "address",
-                "device and netmask of " + first->second->name + " (line " +
-                    std::to_string(first->second->lines.block) + ") count for this address");
+      const auto [first, added] = holders.try_emplace(vip.address, &entry);
+      const FloatingAddress& held = *first->second->block->address;
+      if (!added && (held.label != vip.label || held.prefix != vip.prefix)) {
+        warning(entry, "address",
+                "device and netmask of " + described(*first->second) + " count for this address");
       }
       if (is_a_directors(vip.address)) {
-        error(service.lines, "address",
-              "expected a floating address: this one is a director's own");
+        error(entry, "address", "expected a floating address: this one is a director's own");
       }
     }
     if (config_.nat_router && is_a_directors(config_.nat_router->address)) {
@@ -140,167 +135,30 @@ class Validator {
            address == config_.primary_private || address == config_.backup_private;
   }
 
-  void check_service(const VirtualService& service) {
-    const bool has_address = service.address && !service.address->address.is_unspecified();
-    if (!has_address && service.fwmark == 0) {
-      error(service.lines, "address", "expected an address and its device (192.0.2.10 eth0:1)");
-    }
-    if (service.port == 0 && service.fwmark == 0 && service.persistent == Duration{0}) {
-      error(service.lines, "port", "expected persistent as well: port 0 stands for all ports");
-    }
-    if (!service.mark_ports.empty() && service.fwmark == 0) {
-      error(service.lines, "mark_ports", "expected fwmark as well: the mark to set");
-    } else if (!service.mark_ports.empty() && !has_address) {
-      error(service.lines, "mark_ports", "expected address as well: whose packets to mark");
-    }
-    const bool ipv6 = has_address && !service.address->address.is_v4();
-    if (service.pmask_prefix > 32 && !ipv6) {
-      error(service.lines, "pmask", "expected a netmask of the address's family");
-    }
-    check_flags_fit_scheduler(service);
-    check_probe(service);
-    check_ftp_and_ipsec(service);
-    check_sorry_server(service);
-    check_servers(service);
-  }
-
-  void check_flags_fit_scheduler(const VirtualService& service) {
-    for (const auto& flag : service.sched_flags) {
-      const std::string owner = flag.substr(0, flag.find('-'));
-      if (owner != "flag" && owner != service.scheduler) {
-        error(service.lines, "sched_flags", "expected scheduler = " + owner + " for " + flag);
-      }
-    }
-  }
-
-  void check_probe(const VirtualService& service) {
-    const bool old_style =
-        !service.send.empty() || !service.expect.empty() || !service.send_program.empty();
-    if (service.check && old_style) {
-      warning(service.lines, "check", "send, expect and send_program are not used beside it");
-    }
-    if (service.use_regex && !service.check && service.send_program.empty()) {
-      const std::string why = regex_error(translate_escapes(unquoted(service.expect)));
-      if (!why.empty()) {
-        error(service.lines, "expect", "expected an extended regular expression: " + why);
-      }
-    }
-    if (service.protocol == ipvs::Protocol::udp && !service.check && service.send_program.empty() &&
-        service.expect.empty()) {
-      warning(service.lines, "protocol",
-              "a udp service without expect is checked by a TCP connection to its port");
-    }
-    if (service.script_legacy && service.send_program.empty()) {
-      warning(service.lines, "script_legacy", "has no meaning without send_program");
-    }
-  }
-
-  void check_ftp_and_ipsec(const VirtualService& service) {
-    const auto forward = service.forward.value_or(config_.network);
-    const bool nat = forward == ipvs::Forward::masq;
-    if (service.port == kFtpPort && !nat && service.persistent == Duration{0}) {
-      warning(
-          service.lines, "port",
-          "expected persistent as well: the data connections of ftp must reach the same server");
-    }
-    for (const auto& marked : service.mark_ports) {
-      if (nat && marked.protocol == "ah") {
-        warning(service.lines, "mark_ports", "ah does not survive nat: use forward = direct");
-      }
-      if (nat && marked.protocol == "esp") {
-        warning(service.lines, "mark_ports",
-                "esp survives nat in tunnel mode only, not in transport mode");
-      }
-    }
-  }
-
-  void check_sorry_server(const VirtualService& service) {
-    if (!service.sorry_server) {
-      return;
-    }
-    if (service.address && service.sorry_server->family() != service.address->address.family()) {
-      error(service.lines, "sorry_server", "expected an address of the same family as address");
-    }
-    const bool is_server =
-        std::any_of(service.servers.begin(), service.servers.end(), [&](const RealServer& server) {
-          return server.active && server.address == *service.sorry_server &&
-                 server.port == service.port;
-        });
-    if (is_server) {
-      warning(service.lines, "sorry_server", "is a server of this service as well");
-    }
-  }
-
-  void check_servers(const VirtualService& service) {
-    std::map<Endpoint, const RealServer*> seen;
-    int active = 0;
-    for (const auto& server : service.servers) {
-      if (!server.active) {
-        continue;
-      }
-      ++active;
-      check_server(service, server);
-      const auto [first, added] = seen.try_emplace({server.address, server.port}, &server);
-      if (!added) {
-        error(server.lines, "address",
-              "expected a server of its own: " + first->second->name + " (line " +
-                  std::to_string(first->second->lines.block) + ") has this address and port");
-      }
-    }
-    if (active == 0 && !service.sorry_server) {
-      warning(service.lines, "virtual", "no active server: its connections are refused");
-    }
-    if (service.quorum > 1 && service.quorum > active) {
-      warning(service.lines, "quorum", "is more than the active servers: never reached");
-    }
-  }
-
-  void check_server(const VirtualService& service, const RealServer& server) {
-    const bool tunnel = effective_forward(config_, service, server) == ipvs::Forward::tunnel;
-    const bool nat = effective_forward(config_, service, server) == ipvs::Forward::masq;
-    if (server.address.is_unspecified()) {
-      error(server.lines, "address", "expected the server's address");
-    } else if (service.address && !tunnel &&
-               server.address.family() != service.address->address.family()) {
-      error(server.lines, "address", "expected an address of the same family as the service's");
-    }
-    if (service.address && server.address == service.address->address) {
-      error(server.lines, "address", "expected the server's own address: this is the service's");
-    }
-    if (!nat && service.fwmark == 0 && server.port != service.port) {
-      warning(server.lines, "port",
-              "direct and tunnel leave the port as it is: only the checks go to this one");
-    }
-    if (server.l_threshold > server.u_threshold) {
-      error(server.lines, "l_threshold", "expected at most u_threshold");
-    }
-  }
-
   // Two marks for one packet: the later rule would win, whichever that is.
   void check_marks_do_not_overlap() {
     struct Marked {
-      const VirtualService* service;
+      const Entry* entry;
       const MarkPorts* ports;
     };
-    std::vector<Marked> all;
-    for (const auto& service : config_.virtuals) {
-      for (const auto& ports : service.mark_ports) {
-        if (service.active && service.address) {
-          all.push_back({&service, &ports});
-        }
+    std::map<Address, std::vector<Marked>> marked;
+    std::set<std::pair<const Entry*, const Entry*>> told;
+    for (const auto& entry : config_.virtuals.entries()) {
+      const VirtualService& service = *entry.block;
+      if (!service.active || !service.address) {
+        continue;
       }
-    }
-    std::set<std::pair<const VirtualService*, const VirtualService*>> told;
-    for (size_t i = 0; i < all.size(); ++i) {
-      for (size_t j = 0; j < i; ++j) {
-        const auto& [one, ports] = all[j];
-        const auto& [other, its_ports] = all[i];
-        if (one->fwmark != other->fwmark && one->address->address == other->address->address &&
-            overlap(*ports, *its_ports) && told.insert({one, other}).second) {
-          error(other->lines, "mark_ports",
-                "expected ports of its own: " + one->name + " (line " +
-                    std::to_string(one->lines.block) + ") marks some of them otherwise");
+      for (const auto& ports : service.mark_ports) {
+        auto& before = marked[service.address->address];
+        for (const auto& [other, its_ports] : before) {
+          if (other->block->fwmark != service.fwmark && overlap(*its_ports, ports) &&
+              told.insert({other, &entry}).second) {
+            error(entry, "mark_ports",
+                  "expected ports of its own: " + described(*other) +
+                      " marks some of them otherwise");
+          }
         }
+        before.push_back({&entry, &ports});
       }
     }
   }
@@ -319,25 +177,30 @@ class Validator {
     return a.ranges.empty() && b.ranges.empty();
   }
 
+  void error(const Entry& entry, std::string_view key, std::string text) {
+    note(Severity::error, entry.line + entry.block->lines.of(key), key, std::move(text));
+  }
   void error(const SourceLines& lines, std::string_view key, std::string text) {
-    note(Severity::error, lines, key, std::move(text));
+    note(Severity::error, lines.of(key), key, std::move(text));
+  }
+  void warning(const Entry& entry, std::string_view key, std::string text) {
+    note(Severity::warning, entry.line + entry.block->lines.of(key), key, std::move(text));
   }
   void warning(const SourceLines& lines, std::string_view key, std::string text) {
-    note(Severity::warning, lines, key, std::move(text));
+    note(Severity::warning, lines.of(key), key, std::move(text));
   }
-  void note(Severity severity, const SourceLines& lines, std::string_view key, std::string text) {
-    found_.push_back({severity, file_, lines.of(key), std::string(key), std::move(text)});
+  void note(Severity severity, int line, std::string_view key, std::string text) {
+    found_.push_back({severity, "", line, std::string(key), std::move(text)});
   }
 
   const Config& config_;
-  std::string file_;
   Diagnostics found_;
 };
 
 }  // namespace
 
-Diagnostics validate(const Config& config, std::string_view file) {
-  return Validator(config, file).run();
+Diagnostics broken_rules(const Config& config) {
+  return ConfigRules(config).check();
 }
 
 }  // namespace lvs::config

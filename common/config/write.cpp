@@ -57,7 +57,7 @@ std::string service_text(const std::string& word, const VirtualService& service)
 }  // namespace
 
 std::string write(const Config& config) {
-  std::string text = lines_of(global_keys(), config, 0);
+  std::string text = lines_of<Globals>(global_keys(), config, 0);
   for (const auto& service : config.failovers) {
     text += service_text("failover", service);
   }

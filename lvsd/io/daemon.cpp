@@ -41,9 +41,9 @@ void log_remarks(const LoadedConfig& loaded) {
 // The running daemon: answers control requests and signals until it is told to stop.
 class Lvsd {
  public:
-  Lvsd(boost::asio::io_context& io, Plane& plane, Shell::Settings settings, std::string config_file)
+  Lvsd(boost::asio::io_context& io, Plane& plane, Shell::Settings settings, ConfigFile& file)
       : plane_(plane),
-        config_file_(std::move(config_file)),
+        file_(file),
         shell_(io, plane, std::move(settings)),
         driver_(io, reconciler_, shell_) {
     shell_.drive_with(driver_);
@@ -58,13 +58,13 @@ class Lvsd {
 
   // The running configuration stays when the file has an error.
   void reload() {
-    const auto loaded = load_config(config_file_);
+    const auto loaded = file_.load();
     if (!loaded) {
       driver_.feed(ReloadFailed{loaded.error().what});
       return;
     }
     if (loaded->config->core != reconciler_.config().core) {
-      driver_.feed(ReloadFailed{config_file_ + ":" +
+      driver_.feed(ReloadFailed{file_.path() + ":" +
                                 std::to_string(loaded->config->lines.of("core")) +
                                 ": core: another core needs a restart of lvsd"});
       return;
@@ -107,7 +107,7 @@ class Lvsd {
     json::object status = status_of(reconciler_, plane_, Clock::now());
     status["pid"] = ::getpid();
     status["version"] = lvs::io::version_line("lvsd");
-    status["config_file"] = config_file_;
+    status["config_file"] = file_.path();
     status["remarks"] = remarks_;
     return status;
   }
@@ -123,7 +123,7 @@ class Lvsd {
 
   // What a reload of the file, as it is now, would change.
   json::object plan() {
-    const auto loaded = load_config(config_file_);
+    const auto loaded = file_.load();
     if (!loaded) {
       return lvs::io::control_error(loaded.error().what);
     }
@@ -135,14 +135,14 @@ class Lvsd {
   }
 
   Plane& plane_;
-  std::string config_file_;
+  ConfigFile& file_;
   json::array remarks_;
   Reconciler reconciler_;
   Shell shell_;
   Shell::Driver driver_;
 };
 
-Result<int> serve(const Options& options, const LoadedConfig& loaded,
+Result<int> serve(const Options& options, ConfigFile& file, const LoadedConfig& loaded,
                   lvs::io::Background& background) {
   boost::asio::io_context io;
   Lvsd* running = nullptr;
@@ -168,8 +168,7 @@ Result<int> serve(const Options& options, const LoadedConfig& loaded,
     lvs::io::log({Level::error, "other-core-stays", "", {{"error", left.error().what}}});
   }
   const auto pid_file = lvs::io::PidFile::create(kPidFile);
-  Lvsd lvsd(io, **plane, {*dir, loaded.config->core, options.log_to_stderr, options.verbose},
-            options.config_file);
+  Lvsd lvsd(io, **plane, {*dir, loaded.config->core, options.log_to_stderr, options.verbose}, file);
   running = &lvsd;
   lvsd.start(loaded, load_owned(*dir, loaded.config->core));
   if (!options.standby) {
@@ -193,10 +192,9 @@ Result<int> serve(const Options& options, const LoadedConfig& loaded,
 }  // namespace
 
 int run_daemon(const Options& options) {
-  auto absolute = options;
   std::error_code ignored;
-  absolute.config_file = std::filesystem::absolute(options.config_file, ignored).string();
-  const auto loaded = load_config(absolute.config_file);
+  ConfigFile file(std::filesystem::absolute(options.config_file, ignored).string());
+  const auto loaded = file.load();
   if (!loaded) {
     say(loaded.error().what);
     return EXIT_FAILURE;
@@ -214,7 +212,7 @@ int run_daemon(const Options& options) {
       "lvsd",
       options.log_to_stderr ? lvs::io::LogTarget::standard_error : lvs::io::LogTarget::syslog,
       options.verbose ? Level::debug : Level::info);
-  const auto served = serve(absolute, *loaded, background);
+  const auto served = serve(options, file, *loaded, background);
   if (!served) {
     lvs::io::log({Level::error, "start-failed", "", {{"error", served.error().what}}});
     say(served.error().what);
@@ -224,7 +222,7 @@ int run_daemon(const Options& options) {
 }
 
 int run_check(const Options& options) {
-  const auto loaded = load_config(options.config_file);
+  const auto loaded = ConfigFile(options.config_file).load();
   if (!loaded) {
     std::fprintf(stderr, "%s\n", loaded.error().what.c_str());
     return EXIT_FAILURE;

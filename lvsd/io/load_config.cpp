@@ -1,6 +1,8 @@
 #include "lvsd/io/load_config.h"
 
-#include "common/config/not_in_effect.h"
+#include <iterator>
+#include <utility>
+
 #include "common/io/read_file.h"
 #include "common/io/resolve.h"
 
@@ -19,25 +21,22 @@ std::string all_errors(const config::Diagnostics& diagnostics) {
 
 }  // namespace
 
-Result<LoadedConfig> load_config(const std::string& path) {
-  const auto text = lvs::io::read_file(path, config::kMaxFileBytes);
+ConfigFile::ConfigFile(std::string path)
+    : path_(std::move(path)), reader_(path_, lvs::io::resolve, config::Severity::warning) {
+}
+
+Result<LoadedConfig> ConfigFile::load() {
+  auto text = lvs::io::read_file(path_, config::kMaxFileBytes);
   if (!text) {
     return text.error();
   }
-  auto parsed = config::parse(*text, path, lvs::io::resolve);
+  auto parsed = reader_.read(std::move(*text));
   if (!parsed.config) {
     return Error{EINVAL, all_errors(parsed.diagnostics)};
   }
-  LoadedConfig loaded{std::move(*parsed.config), {}};
-  for (auto& diagnostic : parsed.diagnostics) {
-    if (diagnostic.severity == config::Severity::warning) {
-      loaded.remarks.push_back(std::move(diagnostic));
-    }
-  }
-  for (auto& remark : config::not_in_effect(loaded.config, path)) {
-    loaded.remarks.push_back(std::move(remark));
-  }
-  return loaded;
+  auto& remarks = parsed.diagnostics;
+  std::move(parsed.not_in_effect.begin(), parsed.not_in_effect.end(), std::back_inserter(remarks));
+  return LoadedConfig{std::move(*parsed.config), std::move(remarks)};
 }
 
 }  // namespace lvs::lvsd::io

@@ -44,7 +44,7 @@ Verdicts all_up(const config::Config& config) {
 }  // namespace
 
 int run_plan(const Options& options) {
-  const auto loaded = load_config(options.config_file);
+  const auto loaded = ConfigFile(options.config_file).load();
   if (!loaded) {
     std::fprintf(stderr, "%s\n", loaded.error().what.c_str());
     return EXIT_FAILURE;

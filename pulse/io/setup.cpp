@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "common/config/not_in_effect.h"
 #include "common/config/parse.h"
 #include "common/io/read_file.h"
 #include "common/io/unique_fd.h"
@@ -24,13 +23,9 @@ std::optional<Config> parse_file(const std::string& file, std::string& text,
     return std::nullopt;
   }
   text = std::move(content).value();
-  auto parsed = config::parse(text, file);
-  if (parsed.config) {
-    const auto later = config::not_in_effect(*parsed.config, file);
-    parsed.diagnostics.insert(parsed.diagnostics.end(), later.begin(), later.end());
-  }
-  for (const auto& diagnostic : parsed.diagnostics) {
-    if (diagnostic.severity != config::Severity::strict) {
+  auto parsed = config::parse(text, file, {}, config::Severity::warning);
+  for (const auto* found : {&parsed.diagnostics, &parsed.not_in_effect}) {
+    for (const auto& diagnostic : *found) {
       complaints.push_back(to_string(diagnostic));
     }
   }

@@ -61,9 +61,10 @@ class MarkRulesInNamespace : public testing::Test {
     web.fwmark = 80;
     web.mark_ports = {{"tcp", {{80, 80}, {443, 443}}}, {"udp", {{500, 500}}}, {"esp", {}}};
     config.virtuals = {web, web};
-    config.virtuals[1].name = "ftp";
-    config.virtuals[1].fwmark = 21;
-    config.virtuals[1].mark_ports = {{"tcp", {{21, 21}, {10000, 20000}}}};
+    auto& ftp = config.virtuals.edit(1);
+    ftp.name = "ftp";
+    ftp.fwmark = 21;
+    ftp.mark_ports = {{"tcp", {{21, 21}, {10000, 20000}}}};
     return config;
   }
 
@@ -96,7 +97,7 @@ TEST_F(MarkRulesInNamespace, AnAnswerSaysWhatIsOddAboutTheMarksAsTheyAreThen) {
   ASSERT_TRUE(run({"iptables", "-t", "mangle", "-F", "LVS"}));
   EXPECT_THAT(*apply(config), IsEmpty()) << "and again after somebody's flush";
 
-  config.virtuals[0].mark_ports.clear();
+  config.virtuals.edit(0).mark_ports.clear();
   EXPECT_THAT(*apply(config), testing::ElementsAre(HasSubstr("web (fwmark 80): no iptables rule")));
   ASSERT_TRUE(
       run({"iptables", "-t", "mangle", "-A", "PREROUTING", "-j", "MARK", "--set-mark", "80"}));
@@ -149,8 +150,8 @@ TEST_F(MarkRulesInNamespace, ForeignRulesStayInKernelAndFile) {
 
 TEST_F(MarkRulesInNamespace, IPv6MarksGoThroughIp6tables) {
   auto config = web_and_ftp();
-  for (auto& service : config.virtuals) {
-    service.address->address = *Address::parse("2001:db8::10");
+  for (size_t i = 0; i < config.virtuals.size(); ++i) {
+    config.virtuals.edit(i).address->address = *Address::parse("2001:db8::10");
   }
   ASSERT_TRUE(apply(config));
   const auto running = run({"ip6tables-save", "-t", "mangle"});

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
-#include "common/config/not_in_effect.h"
-
 namespace lvs::lvsctl {
 
 namespace {
@@ -43,11 +41,8 @@ CheckReport check(std::string_view text, std::string_view file, Strictness stric
   config::Parsed parsed = config::parse(text, file, resolve);
   CheckReport report;
   report.diagnostics = std::move(parsed.diagnostics);
-  if (parsed.config) {
-    for (auto& later : config::not_in_effect(*parsed.config, file)) {
-      report.diagnostics.push_back(std::move(later));
-    }
-  }
+  std::move(parsed.not_in_effect.begin(), parsed.not_in_effect.end(),
+            std::back_inserter(report.diagnostics));
   if (strictness == Strictness::liberal) {
     std::erase_if(report.diagnostics,
                   [](const Diagnostic& d) { return d.severity == Severity::strict; });

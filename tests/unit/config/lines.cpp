@@ -9,6 +9,20 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
+struct Lines {
+  Block globals;
+  Diagnostics diagnostics;
+};
+
+Lines read_lines(std::string_view text) {
+  LineReader reader;
+  while (!text.empty()) {
+    reader.take_line(take_first_line(text));
+  }
+  reader.finish();
+  return {reader.take_globals(), reader.take_diagnostics()};
+}
+
 std::vector<std::string> said(const Lines& lines, Severity severity) {
   std::vector<std::string> texts;
   for (const auto& d : lines.diagnostics) {
@@ -20,7 +34,7 @@ std::vector<std::string> said(const Lines& lines, Severity severity) {
 }
 
 std::string value_of(const std::string& line) {
-  const Lines lines = read_lines(line, "lvs.cf");
+  const Lines lines = read_lines(line);
   EXPECT_THAT(said(lines, Severity::error), IsEmpty()) << line;
   return lines.globals.assignments.empty() ? "nothing" : lines.globals.assignments[0].value;
 }
@@ -47,7 +61,7 @@ TEST(Lines, AValueOfTenThousandBytesComesThroughWhole) {
 }
 
 TEST(Lines, AnIndentedLineDoesNotContinueTheOneAbove) {
-  const Lines lines = read_lines("send = a\n    expect = b\n    c\n", "lvs.cf");
+  const Lines lines = read_lines("send = a\n    expect = b\n    c\n");
   ASSERT_EQ(lines.globals.assignments.size(), 2U);
   EXPECT_EQ(lines.globals.assignments[0].value, "a");
   EXPECT_THAT(said(lines, Severity::error), ElementsAre("3 expected key = value"));
@@ -55,8 +69,8 @@ TEST(Lines, AnIndentedLineDoesNotContinueTheOneAbove) {
 
 TEST(Lines, BlocksNestAndKnowTheirLines) {
   const Lines lines = read_lines(
-      "virtual \"my web\"   # the shop\n{\n\n  port = 80\n  server 158 {\n    weight = 2\n  }\n}\n",
-      "lvs.cf");
+      "virtual \"my web\"   # the shop\n{\n\n  port = 80\n  server 158 {\n    weight = 2\n  "
+      "}\n}\n");
   EXPECT_THAT(said(lines, Severity::error), IsEmpty());
   ASSERT_EQ(lines.globals.children.size(), 1U);
   const Block& web = lines.globals.children[0];
@@ -70,7 +84,7 @@ TEST(Lines, BlocksNestAndKnowTheirLines) {
 }
 
 TEST(Lines, AMissingBraceAtTheEndIsForgivenAndSaid) {
-  const Lines lines = read_lines("virtual web {\nport = 80\n", "lvs.cf");
+  const Lines lines = read_lines("virtual web {\nport = 80\n");
   EXPECT_THAT(said(lines, Severity::error), IsEmpty());
   EXPECT_THAT(said(lines, Severity::warning),
               ElementsAre("2 the closing } of virtual web (line 1) is missing"));
@@ -78,14 +92,14 @@ TEST(Lines, AMissingBraceAtTheEndIsForgivenAndSaid) {
 }
 
 TEST(Lines, AnUnknownBlockDoesNotSpillItsContents) {
-  const Lines lines = read_lines("vserver web {\nport = 80\n}\nkeepalive = 6\n", "lvs.cf");
+  const Lines lines = read_lines("vserver web {\nport = 80\n}\nkeepalive = 6\n");
   ASSERT_EQ(lines.globals.assignments.size(), 1U);
   EXPECT_EQ(lines.globals.assignments[0].key, "keepalive");
 }
 
 TEST(Lines, StrictNamesWhatPiranhaRefuses) {
   const auto strict = [](const std::string& text) {
-    return said(read_lines(text, "lvs.cf"), Severity::strict);
+    return said(read_lines(text), Severity::strict);
   };
   EXPECT_THAT(strict("keepalive = 6\nsend = \"a b\"  \nvirtual a {\n}\n"), IsEmpty());
   EXPECT_THAT(strict("keepalive=6"),

@@ -6,7 +6,6 @@
 #include <fstream>
 #include <iterator>
 
-#include "common/config/not_in_effect.h"
 #include "common/config/write.h"
 
 namespace lvs::config {
@@ -76,7 +75,7 @@ TEST(Golden, AFileOfTheConfigurationToolLoadsWithoutAWord) {
   EXPECT_EQ(http.servers[1].weight, 3);
   EXPECT_EQ(http.servers[1].port, 80);
   EXPECT_EQ(effective_check(http), Check(SendExpect{"GET / HTTP/1.0\r\n\r\n", "HTTP", false}));
-  EXPECT_THAT(not_in_effect(config), IsEmpty());
+  EXPECT_THAT(parsed.not_in_effect, IsEmpty());
 }
 
 TEST(Golden, WhatStandsInTheWildLoads) {
@@ -304,7 +303,7 @@ TEST(Warnings, SayWhatIsProbablyNotMeant) {
 // What is said of a file, without the words that all of it begins with.
 std::vector<std::string> not_in_effect_in(const std::string& text) {
   std::vector<std::string> said;
-  for (const auto& d : not_in_effect(good(kPrimary + text), "lvs.cf")) {
+  for (const auto& d : parse(kPrimary + text, "lvs.cf").not_in_effect) {
     EXPECT_EQ(d.severity, Severity::warning);
     EXPECT_GT(d.line, 0);
     const std::string begin = "not in effect yet: ";

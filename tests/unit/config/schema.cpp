@@ -74,7 +74,7 @@ TEST(Documents, TheExampleLoadsWithoutAWordEvenInPiranha) {
     ADD_FAILURE() << to_string(diagnostic);
   }
   ASSERT_TRUE(parsed.config);
-  EXPECT_TRUE(not_in_effect(*parsed.config).empty());
+  EXPECT_TRUE(parsed.not_in_effect.empty());
 }
 
 }  // namespace

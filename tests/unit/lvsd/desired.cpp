@@ -124,7 +124,7 @@ TEST(Desired, SorryServerStaysWhileUnknownServersCouldReplaceIt) {
 
 TEST(Desired, ServerOfWeightZeroDoesNotKeepTheSorryServerAway) {
   auto config = web_with_sorry(1);
-  config.virtuals[0].servers[0].weight = 0;
+  config.virtuals.edit(0).servers[0].weight = 0;
   EXPECT_THAT(web_servers(desired(config, all(config, Health::up), {})),
               ElementsAre(Pair(server_at(1), masq(0)), Pair(server_at(99), masq(1))));
 }
@@ -159,7 +159,7 @@ TEST(Desired, ForwardingIsTheServersOwnThenTheServicesThenTheNetworks) {
   const auto wanted = desired(config, all(config, Health::up), {});
   EXPECT_EQ(web_servers(wanted).at(server_at(1)).forward, ipvs::Forward::masq);
   EXPECT_EQ(web_servers(wanted).at(server_at(2)).forward, ipvs::Forward::tunnel);
-  config.virtuals[0].forward.reset();
+  config.virtuals.edit(0).forward.reset();
   EXPECT_EQ(web_servers(desired(config, all(config, Health::up), {})).at(server_at(2)).forward,
             ipvs::Forward::direct);
 }

@@ -294,7 +294,7 @@ TEST(Reconciler, SpeaksPiranhasWords) {
 TEST(Reconciler, AdoptsWhatAFormerLifeLeft) {
   World former;
   auto config = with({web(3)});
-  config.virtuals[0].sorry_server = address("10.0.0.99");
+  config.virtuals.edit(0).sorry_server = address("10.0.0.99");
   former.start(config);
   former.all_up();
   former.say(2, Health::down);
@@ -687,7 +687,7 @@ TEST(Reconciler, RetriesMarkRulesThatFail) {
 TEST(Reconciler, LogsAMarkWarningOnceAndForgetsIt) {
   World world;
   config::Config marked = with({web(1)});
-  marked.virtuals[0].fwmark = 80;
+  marked.virtuals.edit(0).fwmark = 80;
   world.mark_warnings = {"web (fwmark 80): no rule"};
   world.start(marked);
   world.pass(kDriftCheck * 3);

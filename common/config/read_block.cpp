@@ -1,0 +1,245 @@
+#include "common/config/read_block.h"
+
+#include <algorithm>
+
+#include "common/config/schema.h"
+
+namespace lvs::config {
+
+namespace {
+
+constexpr size_t kFarthestGuess = 2;  // Edits between an unknown key and the one that was meant.
+constexpr uint16_t kPortUntilGiven = 80;
+
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) {
+    row[j] = j;
+  }
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+template <typename B>
+const Key<B>* find_key(const std::vector<Key<B>>& keys, std::string_view name) {
+  const auto found =
+      std::find_if(keys.begin(), keys.end(), [&](const Key<B>& key) { return key.name == name; });
+  return found == keys.end() ? nullptr : &*found;
+}
+
+template <typename B>
+std::string nearest(const std::vector<Key<B>>& keys, std::string_view name) {
+  std::string best;
+  size_t least = kFarthestGuess + 1;
+  for (const auto& key : keys) {
+    const size_t distance = edit_distance(name, key.name);
+    if (distance < least && distance < name.size()) {
+      least = distance;
+      best = key.name;
+    }
+  }
+  return best;
+}
+
+// Where else a key is known, for one that was written in the wrong block.
+std::string home_of(std::string_view name) {
+  if (find_key(global_keys(), name) != nullptr) {
+    return "it belongs outside all blocks";
+  }
+  if (find_key(service_keys(), name) != nullptr) {
+    return "it belongs in a virtual block";
+  }
+  if (find_key(server_keys(), name) != nullptr) {
+    return "it belongs in a server block";
+  }
+  return "";
+}
+
+class BlockParser {
+ public:
+  explicit BlockParser(const Resolver& resolve) {
+    if (resolve) {
+      resolve_ = [this, &resolve](std::string_view name) {
+        has_resolved_ = true;
+        return resolve(name);
+      };
+    }
+  }
+
+  // Lines count from the block's first; outside all blocks they are the file's.
+  ReadService read_service(const Block& block) {
+    first_line_ = block.line;
+    VirtualService service;
+    std::optional<unsigned> mask;
+    service.name = block.name;
+    read_keys(block, service_keys(), service, mask);
+    join_mask(service.address, mask, service.lines, "vip_nmask");
+    service.servers.reserve(block.children.size());
+    for (const auto& child : block.children) {
+      if (child.word == "server") {
+        service.servers.push_back(read_server(child, service));
+      }
+    }
+    return {std::move(service), std::move(diagnostics_), has_resolved_};
+  }
+
+  ReadGlobals read_globals(const Block& block) {
+    Globals globals;
+    std::optional<unsigned> mask;
+    read_keys(block, global_keys(), globals, mask);
+    join_mask(globals.nat_router, mask, globals.lines, "nat_nmask");
+    resolve_directors(globals);
+    return {std::move(globals), std::move(diagnostics_)};
+  }
+
+ private:
+  RealServer read_server(const Block& block, const VirtualService& service) {
+    RealServer server;
+    std::optional<unsigned> no_mask;
+    server.name = block.name;
+    read_keys(block, server_keys(), server, no_mask);
+    if (server.port_given) {
+      return server;
+    }
+    server.port = service.port;
+    if (service.port != kPortUntilGiven && service.lines.of("port") > server.lines.block) {
+      note(Severity::strict, server.lines.block, "server",
+           "the service's port stands below: this server would get port 80");
+    }
+    return server;
+  }
+
+  template <typename B>
+  void read_keys(const Block& block, const std::vector<Key<B>>& keys, B& target,
+                 std::optional<unsigned>& mask) {
+    target.lines.block = line_of(block);
+    target.lines.keys.reserve(block.assignments.size());
+    for (const auto& assignment : block.assignments) {
+      const int line = line_of(assignment);
+      const Key<B>* key = find_key(keys, assignment.key);
+      if (key == nullptr) {
+        refuse_unknown(block, assignment, nearest(keys, assignment.key));
+        continue;
+      }
+      auto& known = target.lines.keys;
+      const auto earlier = std::find_if(
+          known.begin(), known.end(), [&](const auto& given) { return given.first == key->name; });
+      if (earlier != known.end()) {
+        note(Severity::warning, line, key->name,
+             "given before in line " + std::to_string(earlier->second + first_line_) +
+                 ": this one counts");
+        earlier->second = line;
+      } else {
+        known.emplace_back(key->name, line);
+      }
+      if (key->since == Since::caribe) {
+        note(Severity::strict, line, key->name, "unknown command");
+      }
+      read_value(*key, assignment, target, mask);
+    }
+  }
+
+  template <typename B>
+  void read_value(const Key<B>& key, const Assignment& assignment, B& target,
+                  std::optional<unsigned>& mask) {
+    const Words split = split_words(assignment.value);
+    if (!split.error.empty()) {
+      return note(Severity::error, line_of(assignment), key.name, split.error);
+    }
+    std::vector<std::pair<Severity, std::string>> notes;
+    const bool good = key.read(split.words, target, Notes{resolve_, mask, notes});
+    bool explained = false;
+    for (auto& [severity, text] : notes) {
+      explained = explained || severity == Severity::error;
+      note(severity, line_of(assignment), key.name, std::move(text));
+    }
+    if (!good && !explained) {
+      note(Severity::error, line_of(assignment), key.name, expectation(key));
+    }
+  }
+
+  void refuse_unknown(const Block& block, const Assignment& assignment, const std::string& guess) {
+    const std::string& word = block.word == "failover" ? "virtual" : block.word;
+    for (const auto& known : misplaced_keys()) {
+      if (known.block == word && known.key == assignment.key) {
+        if (known.severity == Severity::warning) {
+          note(Severity::strict, line_of(assignment), known.key, "unknown command");
+        }
+        return note(known.severity, line_of(assignment), known.key, known.text);
+      }
+    }
+    std::string hint = home_of(assignment.key);
+    if (hint.empty() && !guess.empty()) {
+      hint = "did you mean " + guess + "?";
+    }
+    note(Severity::error, line_of(assignment), assignment.key,
+         "unknown key" + (hint.empty() ? "" : ": " + hint));
+  }
+
+  void join_mask(std::optional<FloatingAddress>& address, std::optional<unsigned> mask,
+                 const SourceLines& lines, const std::string& key) {
+    if (!mask) {
+      return;
+    }
+    if (!address) {
+      return note(Severity::warning, lines.of(key), key, "no address for this netmask: ignored");
+    }
+    const unsigned longest = address->address.is_v4() ? 32 : 128;
+    if (*mask > longest) {
+      return note(Severity::error, lines.of(key), key,
+                  "expected a netmask of the address's family");
+    }
+    address->prefix = mask;
+  }
+
+  // Piranha's rules about who the directors are.
+  void resolve_directors(Globals& globals) {
+    if (globals.backup && globals.backup->is_unspecified()) {
+      globals.backup.reset();
+    }
+    if (globals.backup_active && !globals.backup) {
+      note(Severity::warning, globals.lines.of("backup_active"), "backup_active",
+           "there is no backup address: this director runs alone");
+      globals.backup_active = false;
+    }
+    if (globals.backup_private && !globals.primary_private) {
+      note(Severity::warning, globals.lines.of("backup_private"), "backup_private",
+           "ignored without primary_private");
+      globals.backup_private.reset();
+    }
+  }
+
+  template <typename Placed>
+  int line_of(const Placed& placed) const {
+    return placed.line - first_line_;
+  }
+
+  void note(Severity severity, int line, std::string_view key, std::string text) {
+    diagnostics_.push_back({severity, "", line, std::string(key), std::move(text)});
+  }
+
+  Resolver resolve_;
+  int first_line_ = 0;
+  bool has_resolved_ = false;
+  Diagnostics diagnostics_;
+};
+
+}  // namespace
+
+ReadService read_service(const Block& block, const Resolver& resolve) {
+  return BlockParser(resolve).read_service(block);
+}
+
+ReadGlobals read_globals(const Block& block, const Resolver& resolve) {
+  return BlockParser(resolve).read_globals(block);
+}
+
+}  // namespace lvs::config

@@ -1,0 +1,181 @@
+// Rules within one service_.
+#include <algorithm>
+#include <map>
+
+#include "common/config/check_syntax.h"
+#include "common/config/text.h"
+#include "common/config/validate.h"
+
+namespace lvs::config {
+
+namespace {
+
+constexpr uint16_t kFtpPort = 21;
+
+class ServiceRules {
+ public:
+  ServiceRules(const Globals& globals, const VirtualService& service, int first_line)
+      : globals_(globals), service_(service), first_line_(first_line) {}
+
+  Diagnostics check() {
+    const bool has_address = service_.address && !service_.address->address.is_unspecified();
+    if (!has_address && service_.fwmark == 0) {
+      error(service_.lines, "address", "expected an address and its device (192.0.2.10 eth0:1)");
+    }
+    if (service_.port == 0 && service_.fwmark == 0 && service_.persistent == Duration{0}) {
+      error(service_.lines, "port", "expected persistent as well: port 0 stands for all ports");
+    }
+    if (!service_.mark_ports.empty() && service_.fwmark == 0) {
+      error(service_.lines, "mark_ports", "expected fwmark as well: the mark to set");
+    } else if (!service_.mark_ports.empty() && !has_address) {
+      error(service_.lines, "mark_ports", "expected address as well: whose packets to mark");
+    }
+    const bool ipv6 = has_address && !service_.address->address.is_v4();
+    if (service_.pmask_prefix > 32 && !ipv6) {
+      error(service_.lines, "pmask", "expected a netmask of the address's family");
+    }
+    check_flags_fit_scheduler();
+    check_probe();
+    check_ftp_and_ipsec();
+    check_sorry_server();
+    check_servers();
+    return std::move(found_);
+  }
+
+ private:
+  void check_flags_fit_scheduler() {
+    for (const auto& flag : service_.sched_flags) {
+      const std::string owner = flag.substr(0, flag.find('-'));
+      if (owner != "flag" && owner != service_.scheduler) {
+        error(service_.lines, "sched_flags", "expected scheduler = " + owner + " for " + flag);
+      }
+    }
+  }
+
+  void check_probe() {
+    const bool old_style =
+        !service_.send.empty() || !service_.expect.empty() || !service_.send_program.empty();
+    if (service_.check && old_style) {
+      warning(service_.lines, "check", "send, expect and send_program are not used beside it");
+    }
+    if (service_.use_regex && !service_.check && service_.send_program.empty()) {
+      const std::string why = regex_error(translate_escapes(unquoted(service_.expect)));
+      if (!why.empty()) {
+        error(service_.lines, "expect", "expected an extended regular expression: " + why);
+      }
+    }
+    if (service_.protocol == ipvs::Protocol::udp && !service_.check &&
+        service_.send_program.empty() && service_.expect.empty()) {
+      warning(service_.lines, "protocol",
+              "a udp service without expect is checked by a TCP connection to its port");
+    }
+    if (service_.script_legacy && service_.send_program.empty()) {
+      warning(service_.lines, "script_legacy", "has no meaning without send_program");
+    }
+  }
+
+  void check_ftp_and_ipsec() {
+    const auto forward = service_.forward.value_or(globals_.network);
+    const bool nat = forward == ipvs::Forward::masq;
+    if (service_.port == kFtpPort && !nat && service_.persistent == Duration{0}) {
+      warning(
+          service_.lines, "port",
+          "expected persistent as well: the data connections of ftp must reach the same server");
+    }
+    for (const auto& marked : service_.mark_ports) {
+      if (nat && marked.protocol == "ah") {
+        warning(service_.lines, "mark_ports", "ah does not survive nat: use forward = direct");
+      }
+      if (nat && marked.protocol == "esp") {
+        warning(service_.lines, "mark_ports",
+                "esp survives nat in tunnel mode only, not in transport mode");
+      }
+    }
+  }
+
+  void check_sorry_server() {
+    if (!service_.sorry_server) {
+      return;
+    }
+    if (service_.address && service_.sorry_server->family() != service_.address->address.family()) {
+      error(service_.lines, "sorry_server", "expected an address of the same family as address");
+    }
+    const bool is_server = std::any_of(
+        service_.servers.begin(), service_.servers.end(), [&](const RealServer& server) {
+          return server.active && server.address == *service_.sorry_server &&
+                 server.port == service_.port;
+        });
+    if (is_server) {
+      warning(service_.lines, "sorry_server", "is a server of this service as well");
+    }
+  }
+
+  void check_servers() {
+    std::map<Endpoint, const RealServer*> seen;
+    int active = 0;
+    for (const auto& server : service_.servers) {
+      if (!server.active) {
+        continue;
+      }
+      ++active;
+      check_server(server);
+      const auto [first, added] = seen.try_emplace({server.address, server.port}, &server);
+      if (!added) {
+        error(server.lines, "address",
+              "expected a server of its own: " + first->second->name + " (line " +
+                  std::to_string(first_line_ + first->second->lines.block) +
+                  ") has this address and port");
+      }
+    }
+    if (active == 0 && !service_.sorry_server) {
+      warning(service_.lines, "virtual", "no active server: its connections are refused");
+    }
+    if (service_.quorum > 1 && service_.quorum > active) {
+      warning(service_.lines, "quorum", "is more than the active servers: never reached");
+    }
+  }
+
+  void check_server(const RealServer& server) {
+    const bool tunnel = effective_forward(globals_, service_, server) == ipvs::Forward::tunnel;
+    const bool nat = effective_forward(globals_, service_, server) == ipvs::Forward::masq;
+    if (server.address.is_unspecified()) {
+      error(server.lines, "address", "expected the server's address");
+    } else if (service_.address && !tunnel &&
+               server.address.family() != service_.address->address.family()) {
+      error(server.lines, "address", "expected an address of the same family as the service's");
+    }
+    if (service_.address && server.address == service_.address->address) {
+      error(server.lines, "address", "expected the server's own address: this is the service's");
+    }
+    if (!nat && service_.fwmark == 0 && server.port != service_.port) {
+      warning(server.lines, "port",
+              "direct and tunnel leave the port as it is: only the checks go to this one");
+    }
+    if (server.l_threshold > server.u_threshold) {
+      error(server.lines, "l_threshold", "expected at most u_threshold");
+    }
+  }
+
+  void error(const SourceLines& lines, std::string_view key, std::string text) {
+    note(Severity::error, lines, key, std::move(text));
+  }
+  void warning(const SourceLines& lines, std::string_view key, std::string text) {
+    note(Severity::warning, lines, key, std::move(text));
+  }
+  void note(Severity severity, const SourceLines& lines, std::string_view key, std::string text) {
+    found_.push_back({severity, "", lines.of(key), std::string(key), std::move(text)});
+  }
+
+  const Globals& globals_;
+  const VirtualService& service_;
+  const int first_line_;
+  Diagnostics found_;
+};
+
+}  // namespace
+
+Diagnostics broken_rules(const Globals& globals, const VirtualService& service, int first_line) {
+  return service.active ? ServiceRules(globals, service, first_line).check() : Diagnostics{};
+}
+
+}  // namespace lvs::config
