@@ -1,4 +1,5 @@
-# One interface target that every library and program links: warnings, hardening, sanitizers.
+# lvs_options, which every library and program links: warnings, hardening, sanitizers.
+# lvs_program, which the installed programs link as well.
 option(CARIBE_WERROR "Treat warnings as errors" OFF)
 option(CARIBE_HARDEN "Stack protector, fortified libc calls, full RELRO" OFF)
 option(CARIBE_SANITIZE "Address and undefined behaviour sanitizers" OFF)
@@ -21,4 +22,10 @@ if(CARIBE_SANITIZE)
   target_compile_options(lvs_options INTERFACE -Wno-maybe-uninitialized
     -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(lvs_options INTERFACE -fsanitize=address,undefined)
+endif()
+
+# C++'s own libraries become part of the programs: half of what is left of a start (docs/decisions/0004).
+add_library(lvs_program INTERFACE)
+if(NOT CARIBE_SANITIZE)
+  target_link_options(lvs_program INTERFACE -static-libstdc++ -static-libgcc -Wl,--gc-sections)
 endif()

@@ -21,4 +21,4 @@ add_library(lvs_pulse_io STATIC
 target_link_libraries(lvs_pulse_io PUBLIC lvs_pulse lvs_config lvs_io PkgConfig::LIBNL)
 
 add_executable(pulse main.cpp)
-target_link_libraries(pulse PRIVATE lvs_pulse_io)
+target_link_libraries(pulse PRIVATE lvs_program lvs_pulse_io)
