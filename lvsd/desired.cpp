@@ -1,7 +1,9 @@
 #include "lvsd/desired.h"
 
 #include <algorithm>
-#include <optional>
+#include <utility>
+
+#include "lvsd/changed_keys.h"
 
 namespace lvs::lvsd {
 
@@ -55,97 +57,91 @@ uint32_t scheduler_flag(const std::string& word) {
   return word == "flag-3" ? ipvs::kSched3 : 0;
 }
 
-const ipvs::Dest* find_dest(const ipvs::Table& table, const ServerId& id) {
-  const auto entry = table.find(id.service);
-  if (entry == table.end()) {
-    return nullptr;
-  }
-  const auto dest = entry->second.dests.find(id.server);
-  return dest == entry->second.dests.end() ? nullptr : &dest->second;
-}
-
 // Builds the entry of one service.
 class EntryBuilder {
  public:
+  // held: the service in the actual table, or nullptr.
   EntryBuilder(const config::Config& config, const config::VirtualService& service,
-               const ipvs::Table& actual, Desired& out)
-      : config_(config),
-        service_(service),
-        key_(service_key(service)),
-        actual_(actual),
-        out_(out),
-        entry_(out.table[key_]) {
-    entry_.service = service_settings(service);
+               const ipvs::Entry* held)
+      : config_(config), service_(service), held_(held) {
+    out_.entry.service = service_settings(service);
   }
 
-  void add_server(const ipvs::DestKey& server_key, const config::RealServer& server,
-                  Health health) {
-    const ServerId id{key_, server_key};
+  void add_server(const ipvs::DestKey& key, const config::RealServer& server, Health health) {
     switch (health) {
       case Health::up:
-        entry_.dests[server_key] = dest_of(server);
+        out_.entry.dests[key] = dest_of(server);
         available_ += server.weight > 0 ? 1 : 0;
-        place(id, server.name, Standing::up);
+        out_.standings[key] = Standing::up;
         return;
       case Health::down:
-        add_down(id, server);
+        add_down(key, server);
         return;
       case Health::unknown:
         ++unknown_;
-        if (const ipvs::Dest* kept = find_dest(actual_, id)) {
-          entry_.dests[server_key] = *kept;
+        if (const ipvs::Dest* kept = held_dest(key)) {
+          out_.entry.dests[key] = *kept;
         }
-        place(id, server.name, Standing::unknown);
+        out_.standings[key] = Standing::unknown;
         return;
     }
   }
 
-  void add_draining(const ServerId& id) {
-    const ipvs::Dest* held = find_dest(actual_, id);
-    if (held == nullptr || out_.placements.contains(id)) {
+  void add_draining(const ipvs::DestKey& key) {
+    const ipvs::Dest* held = held_dest(key);
+    if (held == nullptr || out_.standings.contains(key)) {
       return;
     }
     ipvs::Dest dest = *held;
     dest.weight = 0;
-    entry_.dests[id.server] = dest;
-    place(id, "", Standing::draining);
+    out_.entry.dests[key] = dest;
+    out_.standings[key] = Standing::draining;
   }
 
   void add_sorry_server() {
     if (!service_.sorry_server) {
       return;
     }
-    const ServerId id{key_, {*service_.sorry_server, sorry_port()}};
-    const auto placed = out_.placements.find(id);
-    if (placed != out_.placements.end() && placed->second.standing != Standing::draining) {
+    const ipvs::DestKey key{*service_.sorry_server, sorry_port()};
+    const auto standing = out_.standings.find(key);
+    if (standing != out_.standings.end() && standing->second != Standing::draining) {
       return;  // The sorry server is one of the servers too: then it is judged like one.
     }
     const ipvs::Dest dest = sorry_dest();
-    if (!sorry_serves(id, dest)) {
+    if (!sorry_serves(key, dest)) {
       return;
     }
-    for (auto& [server, real] : entry_.dests) {
-      const auto place_of = out_.placements.find(ServerId{key_, server});
-      if (place_of != out_.placements.end() && place_of->second.standing == Standing::up &&
-          real.weight > 0) {
+    for (auto& [server, real] : out_.entry.dests) {
+      Standing& stands = out_.standings.at(server);
+      if (stands == Standing::up && real.weight > 0) {
         real.weight = 0;
-        place_of->second.standing = Standing::outvoted;
+        stands = Standing::outvoted;
       }
     }
-    entry_.dests[id.server] = dest;
-    place(id, "", Standing::sorry);
+    out_.entry.dests[key] = dest;
+    out_.standings[key] = Standing::sorry;
   }
 
+  WantedService take() { return std::move(out_); }
+
  private:
-  void add_down(const ServerId& id, const config::RealServer& server) {
+  void add_down(const ipvs::DestKey& key, const config::RealServer& server) {
     if (!service_.quiesce_server) {
-      place(id, server.name, Standing::down);
+      out_.standings[key] = Standing::down;
       return;
     }
     ipvs::Dest dest = dest_of(server);
     dest.weight = 0;
-    entry_.dests[id.server] = dest;
-    place(id, server.name, Standing::quiesced);
+    out_.entry.dests[key] = dest;
+    out_.standings[key] = Standing::quiesced;
+  }
+
+  const ipvs::Dest* held_dest(const ipvs::DestKey& key) const {
+    if (held_ == nullptr) {
+      return nullptr;
+    }
+    const auto dest = held_->dests.find(key);
+    return dest == held_->dests.end() ? nullptr : &dest->second;
   }
 
   ipvs::Dest dest_of(const config::RealServer& server) const {
@@ -167,44 +163,24 @@ class EntryBuilder {
   }
 
   // Decided by the servers that are known; while the unknown ones could tip it, as it is.
-  bool sorry_serves(const ServerId& id, const ipvs::Dest& dest) const {
+  bool sorry_serves(const ipvs::DestKey& key, const ipvs::Dest& dest) const {
     if (available_ >= service_.quorum) {
       return false;
     }
     if (available_ + unknown_ < service_.quorum) {
       return true;
     }
-    const ipvs::Dest* held = find_dest(actual_, id);
+    const ipvs::Dest* held = held_dest(key);
     return held != nullptr && *held == dest;
-  }
-
-  void place(const ServerId& id, const std::string& server_name, Standing standing) {
-    out_.placements[id] = {service_.name, server_name, standing};
   }
 
   const config::Config& config_;
   const config::VirtualService& service_;
-  const ipvs::ServiceKey key_;
-  const ipvs::Table& actual_;
-  Desired& out_;
-  ipvs::Entry& entry_;
+  const ipvs::Entry* held_;
+  WantedService out_;
   int available_ = 0;
   int unknown_ = 0;
 };
-
-void note_skipped(const config::Config& config, Desired& out) {
-  std::map<ipvs::ServiceKey, std::string> first;
-  for (const auto& service : config.virtuals) {
-    if (!service.active) {
-      continue;
-    }
-    const auto [defined, is_first] = first.emplace(service_key(service), service.name);
-    if (!is_first) {
-      out.skipped.push_back("virtual " + service.name + ": " + ipvs::to_string(defined->first) +
-                            " is defined by " + defined->second + " already");
-    }
-  }
-}
 
 }  // namespace
 
@@ -246,9 +222,8 @@ ipvs::Service service_settings(const config::VirtualService& service) {
   return settings;
 }
 
-std::map<ipvs::ServiceKey, const config::VirtualService*> active_services(
-    const config::Config& config) {
-  std::map<ipvs::ServiceKey, const config::VirtualService*> services;
+ActiveServices active_services(const config::Config& config) {
+  ActiveServices services;
   if (config.service != config::ServiceMode::lvs) {
     return services;  // fos: pulse moves the failover blocks; there is nothing to balance.
   }
@@ -258,6 +233,28 @@ std::map<ipvs::ServiceKey, const config::VirtualService*> active_services(
     }
   }
   return services;
+}
+
+std::set<ipvs::ServiceKey> changed_services(const ActiveServices& before,
+                                            const ActiveServices& after) {
+  return changed_keys(before, after,
+                      [](const auto* a, const auto* b) { return a == b || *a == *b; });
+}
+
+std::vector<std::string> skipped_services(const config::Config& config) {
+  std::vector<std::string> skipped;
+  std::map<ipvs::ServiceKey, const config::VirtualService*> first;
+  for (const auto& service : config.virtuals) {
+    if (!service.active) {
+      continue;
+    }
+    const auto [defined, is_first] = first.emplace(service_key(service), &service);
+    if (!is_first) {
+      skipped.push_back("virtual " + service.name + ": " + ipvs::to_string(defined->first) +
+                        " is defined by " + defined->second->name + " already");
+    }
+  }
+  return skipped;
 }
 
 std::map<ipvs::DestKey, const config::RealServer*> active_servers(
@@ -271,43 +268,37 @@ std::map<ipvs::DestKey, const config::RealServer*> active_servers(
   return servers;
 }
 
-void want_service(const config::Config& config, const config::VirtualService& service,
-                  const HealthOf& health_of, const ipvs::Table& actual,
-                  const std::set<ServerId>& draining, Desired& out) {
+WantedService want_service(const config::Config& config, const config::VirtualService& service,
+                           const HealthOf& health_of, const ipvs::Table& actual,
+                           const Draining& draining) {
   const ipvs::ServiceKey key = service_key(service);
-  want_nothing(key, out);
-  EntryBuilder builder(config, service, actual, out);
+  const auto held = actual.find(key);
+  EntryBuilder builder(config, service, held == actual.end() ? nullptr : &held->second);
+  const bool is_checked = config::is_checked(service);
   for (const auto& [server_key, server] : active_servers(service)) {
-    builder.add_server(server_key, *server,
-                       config::is_checked(service) ? health_of({key, server_key}) : Health::up);
+    builder.add_server(server_key, *server, is_checked ? health_of({key, server_key}) : Health::up);
   }
-  for (auto id = draining.lower_bound(ServerId{key, {}});
-       id != draining.end() && id->service == key; ++id) {
-    builder.add_draining(*id);
+  for (auto drained = draining.lower_bound(ServerId{key, {}});
+       drained != draining.end() && drained->first.service == key; ++drained) {
+    builder.add_draining(drained->first.server);
   }
   builder.add_sorry_server();
-}
-
-void want_nothing(const ipvs::ServiceKey& key, Desired& out) {
-  out.table.erase(key);
-  auto placed = out.placements.lower_bound(ServerId{key, {}});
-  while (placed != out.placements.end() && placed->first.service == key) {
-    placed = out.placements.erase(placed);
-  }
+  return builder.take();
 }
 
 Desired desired_by(const config::Config& config, const HealthOf& health_of,
-                   const ipvs::Table& actual, const std::set<ServerId>& draining) {
+                   const ipvs::Table& actual, const Draining& draining) {
   Desired out;
   for (const auto& [key, service] : active_services(config)) {
-    want_service(config, *service, health_of, actual, draining, out);
+    WantedService wanted = want_service(config, *service, health_of, actual, draining);
+    out.table.emplace(key, std::move(wanted.entry));
+    out.standings.emplace(key, std::move(wanted.standings));
   }
-  note_skipped(config, out);
   return out;
 }
 
 Desired desired(const config::Config& config, const Verdicts& verdicts, const ipvs::Table& actual,
-                const std::set<ServerId>& draining) {
+                const Draining& draining) {
   const auto health_of = [&](const ServerId& id) {
     const auto found = verdicts.find(id);
     return found == verdicts.end() ? Health::unknown : found->second;

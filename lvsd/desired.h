@@ -24,6 +24,7 @@
 #include "common/config/model.h"
 #include "common/ipvs/types.h"
 #include "common/monitor.h"
+#include "common/time.h"
 
 namespace lvs::lvsd {
 
@@ -51,22 +52,25 @@ enum class Standing {
 
 std::string to_string(Standing standing);
 
-// Where an entry comes from, and why it stands as it does.
-struct Placement {
-  std::string virtual_name;  // Of the `virtual` block.
-  std::string server_name;   // Of the `server` block; empty for a sorry or draining server.
-  Standing standing = Standing::unknown;
-  bool operator==(const Placement&) const = default;
+// What one service should be in the table, and why its servers stand as they do: also those that
+// are not in the table.
+struct WantedService {
+  ipvs::Entry entry;
+  std::map<ipvs::DestKey, Standing> standings;
 };
 
+// The same for all services. lvsd does not keep one: with ten thousand servers it is megabytes, and
+// a service can be asked for by itself.
 struct Desired {
   ipvs::Table table;
-  std::map<ServerId, Placement> placements;  // Also of servers that are not in the table.
-  std::vector<std::string> skipped;  // "virtual web2: TCP 192.0.2.1:80 is defined by web already"
+  std::map<ipvs::ServiceKey, std::map<ipvs::DestKey, Standing>> standings;
   // Services that wait for this director to be active, and the address that makes them
   // (held_back.h).
   std::map<ipvs::ServiceKey, Address> held_back;
 };
+
+// Servers that left the configuration and keep their connections, and until when at most.
+using Draining = std::map<ServerId, TimePoint>;
 
 Family family_of(const config::VirtualService& service);
 // What a `virtual` block is called in IPVS: by its mark, else by protocol, address and port.
@@ -75,22 +79,26 @@ ipvs::DestKey server_key(const config::VirtualService& service, const config::Re
 ipvs::Service service_settings(const config::VirtualService& service);
 
 // The active virtual of each key: of two with one key the first counts. None with `service = fos`.
-std::map<ipvs::ServiceKey, const config::VirtualService*> active_services(
-    const config::Config& config);
+using ActiveServices = std::map<ipvs::ServiceKey, const config::VirtualService*>;
+ActiveServices active_services(const config::Config& config);
+// Those that came, went, or are not what they were.
+std::set<ipvs::ServiceKey> changed_services(const ActiveServices& before,
+                                            const ActiveServices& after);
+// The others: "virtual web2: TCP 192.0.2.1:80 is defined by web already".
+std::vector<std::string> skipped_services(const config::Config& config);
 // The active servers of a service, the first of a key.
 std::map<ipvs::DestKey, const config::RealServer*> active_servers(
     const config::VirtualService& service);
 
-Desired desired(const config::Config& config, const Verdicts& verdicts, const ipvs::Table& actual,
-                const std::set<ServerId>& draining = {});
-Desired desired_by(const config::Config& config, const HealthOf& health_of,
-                   const ipvs::Table& actual, const std::set<ServerId>& draining);
+// A service depends on nothing but the globals, its own block, the health of its servers, its entry
+// in the actual table and its draining servers: so what changes one leaves the others as they are.
+WantedService want_service(const config::Config& config, const config::VirtualService& service,
+                           const HealthOf& health_of, const ipvs::Table& actual,
+                           const Draining& draining);
 
-// The same for one active service, in place of what `out` has of it. A service depends on its own
-// servers only, so what changes one leaves the others as they are.
-void want_service(const config::Config& config, const config::VirtualService& service,
-                  const HealthOf& health_of, const ipvs::Table& actual,
-                  const std::set<ServerId>& draining, Desired& out);
-void want_nothing(const ipvs::ServiceKey& key, Desired& out);
+Desired desired(const config::Config& config, const Verdicts& verdicts, const ipvs::Table& actual,
+                const Draining& draining = {});
+Desired desired_by(const config::Config& config, const HealthOf& health_of,
+                   const ipvs::Table& actual, const Draining& draining);
 
 }  // namespace lvs::lvsd

@@ -1,9 +1,8 @@
 #include "lvsd/held_back.h"
 
 namespace lvs::lvsd {
-namespace {
 
-std::set<Address> with_floating(const config::Config& config, const std::set<Address>& own) {
+std::set<Address> director_addresses(const config::Config& config, const std::set<Address>& own) {
   std::set<Address> directors;
   for (const auto& address : own) {
     if (!address.is_loopback()) {
@@ -16,36 +15,43 @@ std::set<Address> with_floating(const config::Config& config, const std::set<Add
   return directors;
 }
 
-}  // namespace
+std::optional<Address> director_among(const config::VirtualService& service,
+                                      const std::set<Address>& directors) {
+  for (const auto& [key, server] : active_servers(service)) {
+    if (directors.contains(key.address)) {
+      return key.address;
+    }
+  }
+  const bool is_sorry = service.sorry_server && directors.contains(*service.sorry_server);
+  return is_sorry ? service.sorry_server : std::nullopt;
+}
 
 std::map<ipvs::ServiceKey, Address> served_by_directors(const config::Config& config,
                                                         const std::set<Address>& own) {
-  const std::set<Address> directors = with_floating(config, own);
+  const std::set<Address> directors = director_addresses(config, own);
   std::map<ipvs::ServiceKey, Address> found;
   for (const auto& [key, service] : active_services(config)) {
-    for (const auto& [server, real] : active_servers(*service)) {
-      if (directors.contains(server.address)) {
-        found.emplace(key, server.address);
-      }
-    }
-    if (service->sorry_server && directors.contains(*service->sorry_server)) {
-      found.emplace(key, *service->sorry_server);
+    if (const auto address = director_among(*service, directors)) {
+      found.emplace(key, *address);
     }
   }
   return found;
 }
 
+bool is_held_back(config::CoreKind core, std::optional<bool> role, bool is_in_table) {
+  if (core != config::CoreKind::kernel) {
+    return false;
+  }
+  return role ? !*role : !is_in_table;
+}
+
 void hold_back(const config::Config& config, const std::set<Address>& own, std::optional<bool> role,
                const ipvs::Table& actual, Desired& wanted) {
-  if (config.core != config::CoreKind::kernel || role.value_or(false)) {
-    return;
-  }
   for (const auto& [key, address] : served_by_directors(config, own)) {
-    if (!role && actual.contains(key)) {
-      continue;
+    if (is_held_back(config.core, role, actual.contains(key))) {
+      wanted.table.erase(key);
+      wanted.held_back.emplace(key, address);
     }
-    wanted.table.erase(key);
-    wanted.held_back.emplace(key, address);
   }
 }
 

@@ -16,13 +16,20 @@
 
 namespace lvs::lvsd {
 
-// The active services that have one of the `own` addresses, or a floating one, as server or sorry
-// server; each with the address.
+// The `own` addresses that others can send to, and the floating ones.
+std::set<Address> director_addresses(const config::Config& config, const std::set<Address>& own);
+// The first of a service's servers, else the sorry server, that is one of these.
+std::optional<Address> director_among(const config::VirtualService& service,
+                                      const std::set<Address>& directors);
+// The active services that have one, each with the address.
 std::map<ipvs::ServiceKey, Address> served_by_directors(const config::Config& config,
                                                         const std::set<Address>& own);
 
-// Takes the services that must wait out of the wanted table. role: true active, false standby;
-// nothing: not known yet, and they stay in or out as the actual table has them.
+// Whether a service that is served by a director must wait. role: true active, false standby;
+// nothing: not known yet, and it stays in or out as the actual table has it.
+bool is_held_back(config::CoreKind core, std::optional<bool> role, bool is_in_table);
+
+// Takes the services that must wait out of the wanted table.
 void hold_back(const config::Config& config, const std::set<Address>& own, std::optional<bool> role,
                const ipvs::Table& actual, Desired& wanted);
 

@@ -1,13 +1,12 @@
 #include "lvsd/host_settings.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "lvsd/held_back.h"
 
 namespace lvs::lvsd {
 namespace {
-
-using Services = std::map<ipvs::ServiceKey, const config::VirtualService*>;
 
 bool has_nat_server(const config::Config& config, const config::VirtualService& service) {
   const auto servers = active_servers(service);
@@ -16,14 +15,14 @@ bool has_nat_server(const config::Config& config, const config::VirtualService& 
   });
 }
 
-bool needs_forwarding(const config::Config& config, const Services& services, Family family) {
+bool needs_forwarding(const config::Config& config, const ActiveServices& services, Family family) {
   return std::any_of(services.begin(), services.end(), [&](const auto& service) {
     return family_of(*service.second) == family &&
            (config.core == config::CoreKind::embedded || has_nat_server(config, *service.second));
   });
 }
 
-bool is_persistent(const Services& services) {
+bool is_persistent(const ActiveServices& services) {
   return std::any_of(services.begin(), services.end(), [](const auto& service) {
     return service.second->persistent > Duration::zero();
   });
@@ -33,7 +32,7 @@ bool is_persistent(const Services& services) {
 
 std::vector<Sysctl> host_settings(const config::Config& config, std::optional<bool> role,
                                   const std::set<Address>& own) {
-  const Services services = active_services(config);
+  const ActiveServices services = active_services(config);
   std::vector<Sysctl> settings;
   if (needs_forwarding(config, services, Family::v4)) {
     settings.push_back({"net/ipv4/ip_forward", "1"});
@@ -53,6 +52,18 @@ std::vector<Sysctl> host_settings(const config::Config& config, std::optional<bo
     settings.push_back({"net/ipv4/vs/backup_only", *role ? "0" : "1"});
   }
   return settings;
+}
+
+bool changes_host_settings(const config::Config& config, const config::VirtualService* before,
+                           const config::VirtualService* after) {
+  if (before == nullptr || after == nullptr) {
+    return true;
+  }
+  const auto needs = [&](const config::VirtualService& service) {
+    return std::tuple(family_of(service), has_nat_server(config, service),
+                      service.persistent > Duration::zero());
+  };
+  return needs(*before) != needs(*after);
 }
 
 }  // namespace lvs::lvsd

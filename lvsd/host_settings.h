@@ -37,4 +37,9 @@ struct Sysctl {
 std::vector<Sysctl> host_settings(const config::Config& config, std::optional<bool> role,
                                   const std::set<Address>& own);
 
+// Whether they can be others because one service was `before` and is `after` now; nullptr: was not,
+// or is not, there. That a director is a server (served_by_directors) is looked at apart.
+bool changes_host_settings(const config::Config& config, const config::VirtualService* before,
+                           const config::VirtualService* after);
+
 }  // namespace lvs::lvsd

@@ -413,7 +413,7 @@ MarkAnalysis analyse_marks(const config::Config& config, std::string_view runnin
 MarkWarnings mark_warnings(const config::Config& config, std::string_view running_v4,
                            std::string_view running_v6) {
   MarkWarnings warnings;
-  if (std::none_of(config.virtuals.begin(), config.virtuals.end(), has_active_mark)) {
+  if (!has_marks(config)) {
     return warnings;
   }
   const MarkAnalysis analysis = analyse_marks(config, running_v4, running_v6);
@@ -427,6 +427,29 @@ MarkWarnings mark_warnings(const config::Config& config, std::string_view runnin
                        " that is set by: " + rule.line);
   }
   return warnings;
+}
+
+bool has_marks(const config::Config& config) {
+  return std::any_of(config.virtuals.begin(), config.virtuals.end(), has_active_mark);
+}
+
+bool has_same_marks(const config::Config& a, const config::Config& b) {
+  const auto said_by = [](const config::Config& config) {
+    std::vector<const config::VirtualService*> services;
+    for (const auto& service : config.virtuals) {
+      if (has_active_mark(service)) {
+        services.push_back(&service);
+      }
+    }
+    return services;
+  };
+  const auto before = said_by(a);
+  const auto after = said_by(b);
+  return std::equal(before.begin(), before.end(), after.begin(), after.end(),
+                    [](const auto* one, const auto* other) {
+                      return one->name == other->name && one->fwmark == other->fwmark &&
+                             one->address == other->address && one->mark_ports == other->mark_ports;
+                    });
 }
 
 std::string iptables_advice(std::string_view said) {

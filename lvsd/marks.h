@@ -63,6 +63,11 @@ using MarkWarnings = std::vector<std::string>;
 MarkWarnings mark_warnings(const config::Config& config, std::string_view running_v4,
                            std::string_view running_v6);
 
+// Whether any service has a mark, so that the rules are worth looking at now and then.
+bool has_marks(const config::Config& config);
+// Whether two configurations want the same rules and the same warnings.
+bool has_same_marks(const config::Config& a, const config::Config& b);
+
 // What to do about an error of an iptables program, by what it said; empty where that is clear.
 std::string iptables_advice(std::string_view said);
 

@@ -1,15 +1,9 @@
 #include "lvsd/monitors.h"
 
-#include <functional>
-#include <optional>
-#include <set>
-#include <tuple>
+#include <algorithm>
 
 namespace lvs::lvsd {
 namespace {
-
-using Slot = std::tuple<Endpoint, ipvs::Protocol>;
-using Likeness = std::function<bool(const Monitor&, const Monitor&)>;
 
 Monitor monitor_for(const config::VirtualService& service, const config::RealServer& server) {
   Monitor monitor;
@@ -23,119 +17,167 @@ Monitor monitor_for(const config::VirtualService& service, const config::RealSer
   return monitor;
 }
 
-Slot slot_of(const Monitor& monitor) {
-  return {monitor.target, monitor.protocol};
+bool is_same(const MonitorSet::Watched& watched, const Monitor& wanted) {
+  return watched.monitor == wanted;
 }
 
-bool is_same(const Monitor& a, const Monitor& b) {
-  return a == b;
+// Nobody's any more, and other than what is wanted in its timings only.
+bool is_idle_and_alike(const MonitorSet::Watched& watched, const Monitor& wanted) {
+  return watched.servers.empty() && watched.monitor.check == wanted.check;
 }
 
-bool differs_in_timing_only(const Monitor& a, const Monitor& b) {
-  return a.target == b.target && a.protocol == b.protocol && a.check == b.check;
-}
-
-// Monitors by target: checks have no order, and there are few of them for one target.
-class Index {
- public:
-  void add(MonitorId id, const Monitor& monitor) {
-    by_slot_[slot_of(monitor)].emplace_back(id, monitor);
-  }
-
-  std::optional<MonitorId> find(const Monitor& wanted, const Likeness& alike) const {
-    const auto slot = by_slot_.find(slot_of(wanted));
-    if (slot == by_slot_.end()) {
-      return std::nullopt;
-    }
-    for (const auto& [id, monitor] : slot->second) {
-      if (alike(monitor, wanted)) {
-        return id;
-      }
-    }
-    return std::nullopt;
-  }
-
-  std::optional<MonitorId> take(const Monitor& wanted, const Likeness& alike) {
-    const auto id = find(wanted, alike);
-    if (id) {
-      std::erase_if(by_slot_[slot_of(wanted)], [&](const auto& held) { return held.first == *id; });
-    }
-    return id;
-  }
-
- private:
-  std::map<Slot, std::vector<std::pair<MonitorId, Monitor>>> by_slot_;
-};
-
-struct Wanted {
-  Monitor monitor;
-  std::vector<ServerId> servers;
-};
-
-// The distinct monitors, in the order of the table's keys.
-std::vector<Wanted> distinct_monitors(const config::Config& config) {
-  std::vector<Wanted> wanted;
-  Index seen;  // Ids are positions in `wanted`.
-  for (const auto& [service_key, service] : active_services(config)) {
-    if (!config::is_checked(*service)) {
-      continue;
-    }
-    for (const auto& [server_key, server] : active_servers(*service)) {
-      const Monitor monitor = monitor_for(*service, *server);
-      auto position = seen.find(monitor, is_same);
-      if (!position) {
-        position = wanted.size();
-        seen.add(*position, monitor);
-        wanted.push_back({monitor, {}});
-      }
-      wanted[*position].servers.push_back({service_key, server_key});
-    }
-  }
-  return wanted;
+template <typename Members>
+auto member_at(Members& members, const ipvs::DestKey& server) {
+  return std::lower_bound(members.begin(), members.end(), server,
+                          [](const auto& member, const auto& key) { return member.first < key; });
 }
 
 }  // namespace
 
-MonitorSet monitors_for(const config::Config& config, const MonitorSet& previous) {
-  const std::vector<Wanted> wanted = distinct_monitors(config);
-  Index left;
-  for (const auto& [id, monitor] : previous.monitors) {
-    left.add(id, monitor);
-  }
-  // Exact matches first: a monitor with new timings must not take the id of one that stays as it
-  // is.
-  std::vector<std::optional<MonitorId>> ids;
-  for (const auto& one : wanted) {
-    ids.push_back(left.take(one.monitor, is_same));
-  }
-  MonitorSet next;
-  next.next_id = previous.next_id;
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    auto id = ids[i] ? ids[i] : left.take(wanted[i].monitor, differs_in_timing_only);
-    if (!id) {
-      id = next.next_id++;
-    }
-    next.monitors.emplace(*id, wanted[i].monitor);
-    for (const auto& server : wanted[i].servers) {
-      next.monitor_of.emplace(server, *id);
-    }
-    next.servers_of.emplace(*id, wanted[i].servers);
-  }
-  return next;
+MonitorSet::Target MonitorSet::target_of(const Monitor& monitor) {
+  return {monitor.target, monitor.protocol};
 }
 
-std::vector<MonitorOrder> orders(const MonitorSet& from, const MonitorSet& to) {
-  std::vector<MonitorOrder> orders;
-  for (const auto& [id, monitor] : from.monitors) {
-    if (!to.monitors.contains(id)) {
-      orders.push_back(RemoveMonitor{id});
+std::optional<MonitorId> MonitorSet::monitor_of(const ServerId& id) const {
+  const auto members = members_.find(id.service);
+  if (members == members_.end()) {
+    return std::nullopt;
+  }
+  const auto member = member_at(members->second, id.server);
+  const bool is_there = member != members->second.end() && member->first == id.server;
+  return is_there ? std::optional(member->second) : std::nullopt;
+}
+
+std::optional<MonitorId> MonitorSet::find(const Monitor& wanted, Likeness alike) const {
+  const Target target = target_of(wanted);
+  for (auto at = by_target_.lower_bound({target, 0}); at != by_target_.end() && at->first == target;
+       ++at) {
+    if (alike(watched_.at(at->second), wanted)) {
+      return at->second;
     }
   }
-  for (const auto& [id, monitor] : to.monitors) {
-    const auto held = from.monitors.find(id);
-    if (held == from.monitors.end() || held->second != monitor) {
-      orders.push_back(SetMonitor{id, monitor});
+  return std::nullopt;
+}
+
+void MonitorSet::hang(const ServerId& server, MonitorId id) {
+  auto& servers = watched_.at(id).servers;
+  servers.insert(std::lower_bound(servers.begin(), servers.end(), server), server);
+}
+
+// Takes the servers of a service off their monitors, and says which they were.
+MonitorSet::Members MonitorSet::let_go(const ipvs::ServiceKey& service) {
+  auto members = members_.extract(service);
+  if (!members) {
+    return {};
+  }
+  for (const auto& [server, id] : members.mapped()) {
+    std::erase(watched_.at(id).servers, ServerId{service, server});
+  }
+  return std::move(members.mapped());
+}
+
+// Hangs the servers of a service on monitors that are exactly theirs; the others are handed back.
+std::vector<MonitorSet::Unplaced> MonitorSet::place(const ipvs::ServiceKey& key,
+                                                    const config::VirtualService& service) {
+  const auto servers = active_servers(service);
+  Members& members = members_[key];
+  members.reserve(servers.size());  // What is handed back points into it.
+  std::vector<Unplaced> unplaced;
+  for (const auto& [server_key, server] : servers) {
+    Monitor wanted = monitor_for(service, *server);
+    const auto id = find(wanted, is_same);
+    members.emplace_back(server_key, id.value_or(0));
+    if (id) {
+      hang({key, server_key}, *id);
+    } else {
+      unplaced.push_back({{key, server_key}, std::move(wanted), &members.back().second});
     }
+  }
+  return unplaced;
+}
+
+void MonitorSet::place_in_any(const Unplaced& server, std::set<MonitorId>& set) {
+  auto id = find(server.monitor, is_same);  // Of one that was placed just now.
+  if (!id) {
+    id = find(server.monitor, is_idle_and_alike);
+    if (!id) {
+      id = next_id_++;
+      by_target_.emplace(target_of(server.monitor), *id);
+    }
+    watched_[*id].monitor = server.monitor;
+    set.insert(*id);
+  }
+  *server.id = *id;
+  hang(server.server, *id);
+}
+
+std::vector<MonitorId> MonitorSet::drop_idle(const std::set<MonitorId>& suspects) {
+  std::vector<MonitorId> dropped;
+  for (const MonitorId id : suspects) {
+    const auto watched = watched_.find(id);
+    if (watched->second.servers.empty()) {
+      by_target_.erase({target_of(watched->second.monitor), id});
+      watched_.erase(watched);
+      dropped.push_back(id);
+    }
+  }
+  return dropped;
+}
+
+// Exact matches first: a monitor with new timings must not take the id of one that stays as it is.
+MonitorSet::Update MonitorSet::update(const ActiveServices& services,
+                                      const std::set<ipvs::ServiceKey>& changed) {
+  std::set<ServerId> had_one;
+  std::set<MonitorId> left;
+  for (const auto& key : changed) {
+    for (const auto& [server, id] : let_go(key)) {
+      had_one.insert({key, server});
+      left.insert(id);
+    }
+  }
+  std::vector<Unplaced> unplaced;
+  Update update;
+  for (const auto& key : changed) {
+    const auto service = services.find(key);
+    if (service == services.end() || !config::is_checked(*service->second)) {
+      continue;
+    }
+    for (auto& server : place(key, *service->second)) {
+      unplaced.push_back(std::move(server));
+    }
+    for (const auto& [server, id] : members_.at(key)) {
+      if (!had_one.contains({key, server})) {
+        update.added.push_back({key, server});
+      }
+    }
+  }
+  std::set<MonitorId> set;
+  for (const auto& server : unplaced) {
+    place_in_any(server, set);
+  }
+  for (const MonitorId id : drop_idle(left)) {
+    update.orders.push_back(RemoveMonitor{id});
+  }
+  for (const MonitorId id : set) {
+    update.orders.push_back(SetMonitor{id, watched_.at(id).monitor});
+  }
+  return update;
+}
+
+std::vector<ServerId> MonitorSet::servers() const {
+  std::vector<ServerId> servers;
+  for (const auto& [service, members] : members_) {
+    for (const auto& [server, id] : members) {
+      servers.push_back({service, server});
+    }
+  }
+  return servers;
+}
+
+std::vector<MonitorOrder> MonitorSet::orders() const {
+  std::vector<MonitorOrder> orders;
+  for (const auto& [id, watched] : watched_) {
+    orders.push_back(SetMonitor{id, watched.monitor});
   }
   return orders;
 }

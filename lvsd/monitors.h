@@ -2,9 +2,16 @@
 // server and a check share the monitor, so a server behind fifty services is probed once; those
 // with `check = none` have none. Ids are stable: across a reload a monitor that is still wanted
 // keeps its id (and with it its verdict), also when only its timings changed.
+//
+// A reload looks at the services that it changed only. Law: what comes of it is what comes of
+// looking at all of them again.
 #pragma once
 
 #include <map>
+#include <optional>
+#include <set>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "common/monitor.h"
@@ -12,17 +19,49 @@
 
 namespace lvs::lvsd {
 
-struct MonitorSet {
-  std::map<MonitorId, Monitor> monitors;
-  std::map<ServerId, MonitorId> monitor_of;
-  std::map<MonitorId, std::vector<ServerId>> servers_of;
-  MonitorId next_id = 1;
+class MonitorSet {
+ public:
+  struct Watched {
+    Monitor monitor;
+    std::vector<ServerId> servers;  // Ordered; at least one.
+    bool operator==(const Watched&) const = default;
+  };
+  struct Update {
+    std::vector<MonitorOrder> orders;  // What nanny must be told.
+    std::vector<ServerId> added;       // Servers that had no monitor.
+  };
+
+  // `changed`: the services that came, went, or are not what they were.
+  Update update(const ActiveServices& services, const std::set<ipvs::ServiceKey>& changed);
+
+  const std::map<MonitorId, Watched>& watched() const { return watched_; }
+  std::optional<MonitorId> monitor_of(const ServerId& id) const;
+  std::vector<ServerId> servers() const;  // Those that have a monitor, in order.
+  // What a nanny must be told that knows nothing.
+  std::vector<MonitorOrder> orders() const;
+
+ private:
+  using Target = std::tuple<Endpoint, ipvs::Protocol>;
+  using Members = std::vector<std::pair<ipvs::DestKey, MonitorId>>;  // Ordered.
+  using Likeness = bool (*)(const Watched&, const Monitor&);
+  struct Unplaced {
+    ServerId server;
+    Monitor monitor;
+    MonitorId* id;  // In members_.
+  };
+
+  static Target target_of(const Monitor& monitor);
+  Members let_go(const ipvs::ServiceKey& service);
+  std::vector<Unplaced> place(const ipvs::ServiceKey& key, const config::VirtualService& service);
+  void place_in_any(const Unplaced& server, std::set<MonitorId>& set);
+  void hang(const ServerId& server, MonitorId id);
+  std::vector<MonitorId> drop_idle(const std::set<MonitorId>& suspects);
+  std::optional<MonitorId> find(const Monitor& wanted, Likeness alike) const;
+
+  std::map<MonitorId, Watched> watched_;
+  std::set<std::pair<Target, MonitorId>> by_target_;  // Checks have no order, and are few a target.
+  std::map<ipvs::ServiceKey, Members> members_;
+  MonitorId next_id_ = 1;
 };
-
-// The monitors of a configuration, with the ids of `previous` where it knew them.
-MonitorSet monitors_for(const config::Config& config, const MonitorSet& previous);
-
-// What nanny must be told to get from one set to another; from the empty set: everything.
-std::vector<MonitorOrder> orders(const MonitorSet& from, const MonitorSet& to);
 
 }  // namespace lvs::lvsd

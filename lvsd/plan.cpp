@@ -39,16 +39,6 @@ void plan_unwanted_service(const ipvs::ServiceKey& key, const ipvs::Table& desir
   }
 }
 
-void plan_wanted_service(const ipvs::ServiceKey& key, const ipvs::Entry& wanted,
-                         const ipvs::Table& actual, Ops& ops) {
-  const auto held = actual.find(key);
-  if (held == actual.end()) {
-    plan_new_service(key, wanted, ops);
-  } else {
-    plan_known_service(key, held->second, wanted, ops);
-  }
-}
-
 struct Applier {
   ipvs::Table& table;
 
@@ -107,6 +97,16 @@ struct Applier {
 
 }  // namespace
 
+void plan_service(const ipvs::ServiceKey& key, const ipvs::Entry& wanted, const ipvs::Table& actual,
+                  Ops& ops) {
+  const auto held = actual.find(key);
+  if (held == actual.end()) {
+    plan_new_service(key, wanted, ops);
+  } else {
+    plan_known_service(key, held->second, wanted, ops);
+  }
+}
+
 Ops plan(const ipvs::Table& actual, const ipvs::Table& desired,
          const std::set<ipvs::ServiceKey>& owned, const std::set<ipvs::ServiceKey>& only) {
   const auto part = [&](const ipvs::Table& table) {
@@ -123,7 +123,7 @@ Ops plan(const ipvs::Table& actual, const ipvs::Table& desired,
     plan_unwanted_service(held->first, desired, owned, ops);
   }
   for (const auto& wanted : part(desired)) {
-    plan_wanted_service(wanted->first, wanted->second, actual, ops);
+    plan_service(wanted->first, wanted->second, actual, ops);
   }
   return ops;
 }
@@ -135,7 +135,7 @@ Ops plan(const ipvs::Table& actual, const ipvs::Table& desired,
     plan_unwanted_service(key, desired, owned, ops);
   }
   for (const auto& [key, wanted] : desired) {
-    plan_wanted_service(key, wanted, actual, ops);
+    plan_service(key, wanted, actual, ops);
   }
   return ops;
 }

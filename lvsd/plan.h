@@ -18,6 +18,10 @@ namespace lvs::lvsd {
 std::vector<ipvs::Request> plan(const ipvs::Table& actual, const ipvs::Table& desired,
                                 const std::set<ipvs::ServiceKey>& owned);
 
+// One service of it that is wanted.
+void plan_service(const ipvs::ServiceKey& key, const ipvs::Entry& wanted, const ipvs::Table& actual,
+                  std::vector<ipvs::Request>& ops);
+
 // The part of it that is about the services in `only`.
 std::vector<ipvs::Request> plan(const ipvs::Table& actual, const ipvs::Table& desired,
                                 const std::set<ipvs::ServiceKey>& owned,

@@ -95,14 +95,6 @@ std::vector<ipvs::Request> Retries::due(std::vector<ipvs::Request> ops, TimePoin
   return ops;
 }
 
-void Retries::keep_only(const std::vector<ipvs::Request>& ops) {
-  std::set<OpTarget> wanted;
-  for (const auto& op : ops) {
-    wanted.insert(target_of(op));
-  }
-  std::erase_if(failures_, [&](const auto& failure) { return !wanted.contains(failure.first); });
-}
-
 void Retries::keep_only(const std::vector<ipvs::Request>& ops,
                         const std::set<ipvs::ServiceKey>& services) {
   if (failures_.empty()) {
@@ -114,8 +106,18 @@ void Retries::keep_only(const std::vector<ipvs::Request>& ops,
   }
   std::erase_if(failures_, [&](const auto& failure) {
     const auto& service = failure.first.service;
-    return service && services.contains(*service) && !wanted.contains(failure.first);
+    return (!service || services.contains(*service)) && !wanted.contains(failure.first);
   });
+}
+
+std::vector<OpTarget> Retries::targets_due(TimePoint now) const {
+  std::vector<OpTarget> targets;
+  for (const auto& [target, failure] : failures_) {
+    if (failure.retry_at <= now) {
+      targets.push_back(target);
+    }
+  }
+  return targets;
 }
 
 std::optional<TimePoint> Retries::next_at() const {

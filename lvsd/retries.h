@@ -49,11 +49,13 @@ class Retries {
                            TimePoint now);
   // The operations that may be tried now.
   std::vector<ipvs::Request> due(std::vector<ipvs::Request> ops, TimePoint now) const;
-  // Forgets failures of targets that no operation is about any more.
-  void keep_only(const std::vector<ipvs::Request>& ops);
-  // The same where `ops` are those about `services` only.
+  // Forgets failures of targets that no operation is about any more, of the core as a whole and of
+  // `services`: `ops` is all that there is to do about these.
   void keep_only(const std::vector<ipvs::Request>& ops, const std::set<ipvs::ServiceKey>& services);
+  void forget_all() { failures_.clear(); }
   std::optional<TimePoint> next_at() const;
+  // Those whose time has come.
+  std::vector<OpTarget> targets_due(TimePoint now) const;
   const std::map<OpTarget, Failure>& failures() const { return failures_; }
 
  private:

@@ -1,12 +1,18 @@
 # lvsd apart from its core and its mark rules.
 lvs_test(unit/lvsd/desired lvs_lvsd)
+lvs_test(unit/lvsd/draining lvs_lvsd)
+lvs_test(unit/lvsd/health_watch lvs_lvsd)
 lvs_test(unit/lvsd/held_back lvs_lvsd)
+lvs_test(unit/lvsd/host_keeper lvs_lvsd)
 lvs_test(unit/lvsd/host_settings lvs_lvsd)
 lvs_test(unit/lvsd/kernel_advice lvs_lvsd)
 lvs_test(unit/lvsd/monitors lvs_lvsd)
 lvs_test(unit/lvsd/options lvs_lvsd)
 lvs_test(unit/lvsd/plan lvs_lvsd)
 lvs_test(unit/lvsd/reconciler lvs_lvsd)
+lvs_test(unit/lvsd/reload lvs_lvsd)
+lvs_test(unit/lvsd/reload_law lvs_lvsd)
+lvs_test(unit/lvsd/role lvs_lvsd)
 lvs_test(unit/lvsd/sync_daemons lvs_lvsd)
 lvs_test(io/lvsd/ownership_record lvs_lvsd_io)
 

@@ -1,7 +1,8 @@
 // Joins a pure core to its shell: feeds an event, performs the actions in the order given, arms the
 // one timer.
 //
-// Core:  Step step(const Event&, TimePoint now), where Step has `std::vector<Action> actions` (a
+// Core:  Step step(const Event&, TimePoint now), or step(Event, TimePoint now) where it keeps what
+//        it is given, and Step has `std::vector<Action> actions` (a
 //        variant) and `std::optional<TimePoint> wake_at`.
 // Shell: an overload of perform(const A&) for each alternative of Action, or perform(A) where it
 //        keeps what it is given; one that is missing does not compile. Actions may feed further
@@ -30,9 +31,9 @@ class Driver {
     }
     running_ = true;
     while (!queue_.empty()) {
-      const Event next = std::move(queue_.front());
+      Event next = std::move(queue_.front());
       queue_.pop_front();
-      auto step = core_.step(next, Clock::now());
+      auto step = core_.step(std::move(next), Clock::now());
       for (auto& action : step.actions) {
         std::visit([this](auto& a) { shell_.perform(std::move(a)); }, action);
       }

@@ -56,7 +56,7 @@ int run_plan(const Options& options) {
     return EXIT_FAILURE;
   }
   const Desired wanted = desired(loaded->config, all_up(loaded->config), *actual);
-  for (const auto& skipped : wanted.skipped) {
+  for (const auto& skipped : skipped_services(loaded->config)) {
     std::fprintf(stderr, "lvsd: skipped: %s\n", skipped.c_str());
   }
   for (const auto& op :

@@ -95,7 +95,9 @@ Result<Snapshot> read_table(const ipvs::Handler& core) {
     }
     for (const auto& dest : std::get<std::vector<ipvs::DestStatus>>(*dests)) {
       entry.dests[dest.key] = dest.dest;
-      snapshot.connections[{service.key, dest.key}] = dest.active + dest.inactive;
+      if (const uint32_t held = dest.active + dest.inactive; held > 0) {
+        snapshot.connections[{service.key, dest.key}] = held;
+      }
     }
   }
   return snapshot;

@@ -42,16 +42,17 @@ Servers read_servers(Plane& plane, const ipvs::Table& wanted) {
   return servers;
 }
 
-json::object server_json(const Reconciler& reconciler, const ServerId& id,
-                         const Placement& placement, const Servers& servers, bool is_checked,
+// name: of its block; none for a sorry or draining server.
+json::object server_json(const Reconciler& reconciler, const ServerId& id, const std::string& name,
+                         Standing standing, const Servers& servers, bool is_checked,
                          TimePoint now) {
-  json::object server{{"name", placement.server_name},
+  json::object server{{"name", name},
                       {"address", ipvs::to_string(id.server)},
-                      {"standing", to_string(placement.standing)},
+                      {"standing", to_string(standing)},
                       {"health", "unknown"}};
   if (!is_checked) {
     server["health"] = "unchecked";
-  } else if (const auto* heard = reconciler.verdict_of(id)) {
+  } else if (const auto* heard = reconciler.health().verdict_of(id)) {
     server["health"] = to_word(heard->verdict.health);
     server["reason"] = heard->verdict.reason;
     server["latency_us"] = heard->verdict.latency / std::chrono::microseconds{1};
@@ -70,18 +71,23 @@ json::object server_json(const Reconciler& reconciler, const ServerId& id,
   return server;
 }
 
-json::array services_json(const Reconciler& reconciler, Plane& plane, TimePoint now) {
-  const Desired& wanted = reconciler.wanted();
+json::array services_json(const Reconciler& reconciler, const Desired& wanted, Plane& plane,
+                          TimePoint now) {
   const Servers servers = read_servers(plane, wanted.table);
   json::array services;
   for (const auto& [key, configured] : active_services(reconciler.config())) {
     const ipvs::Service settings = service_settings(*configured);
     const bool is_checked = config::is_checked(*configured);
+    const auto blocks = active_servers(*configured);
+    const auto standings = wanted.standings.find(key);
     json::array lines;
-    for (auto placed = wanted.placements.lower_bound(ServerId{key, {}});
-         placed != wanted.placements.end() && placed->first.service == key; ++placed) {
-      lines.push_back(
-          server_json(reconciler, placed->first, placed->second, servers, is_checked, now));
+    if (standings != wanted.standings.end()) {
+      for (const auto& [server, standing] : standings->second) {
+        const auto block = blocks.find(server);
+        lines.push_back(server_json(reconciler, {key, server},
+                                    block == blocks.end() ? "" : block->second->name, standing,
+                                    servers, is_checked, now));
+      }
     }
     services.push_back(json::object{{"service", ipvs::to_string(key)},
                                     {"name", configured->name},
@@ -115,9 +121,9 @@ json::array daemons_json(const Reconciler& reconciler) {
   return daemons;
 }
 
-json::array held_back_json(const Reconciler& reconciler) {
+json::array held_back_json(const Desired& wanted) {
   json::array services;
-  for (const auto& [key, address] : reconciler.wanted().held_back) {
+  for (const auto& [key, address] : wanted.held_back) {
     services.push_back(json::string(ipvs::to_string(key) +
                                     " waits for this director to be active: " + to_string(address) +
                                     ", a director's own, is a server of it"));
@@ -128,8 +134,11 @@ json::array held_back_json(const Reconciler& reconciler) {
 }  // namespace
 
 json::object status_of(const Reconciler& reconciler, Plane& plane, TimePoint now) {
-  json::object nanny{{"restarts", reconciler.nanny_restarts()}};
-  if (const auto pid = reconciler.nanny_pid()) {
+  const HealthWatch& health = reconciler.health();
+  const HostKeeper& host = reconciler.host();
+  const Desired wanted = reconciler.wanted();
+  json::object nanny{{"restarts", health.nanny_restarts()}};
+  if (const auto pid = health.nanny_pid()) {
     nanny["pid"] = *pid;
   }
   return {{"ready", reconciler.is_ready(now)},
@@ -144,16 +153,14 @@ json::object status_of(const Reconciler& reconciler, Plane& plane, TimePoint now
           {"drifts", reconciler.drifts()},
           {"repairs", reconciler.repairs()},
           {"reload_error", reconciler.reload_error()},
-          {"marks_error", reconciler.marks_error()},
-          {"sysctls_error", reconciler.sysctls_error()},
-          {"mark_warnings",
-           json::array(reconciler.mark_warnings().begin(), reconciler.mark_warnings().end())},
+          {"marks_error", host.marks_error()},
+          {"sysctls_error", host.sysctls_error()},
+          {"mark_warnings", json::array(host.mark_warnings().begin(), host.mark_warnings().end())},
           {"failing", failures_json(reconciler)},
-          {"skipped",
-           json::array(reconciler.wanted().skipped.begin(), reconciler.wanted().skipped.end())},
+          {"skipped", json::array(reconciler.skipped().begin(), reconciler.skipped().end())},
           {"sync_daemons", daemons_json(reconciler)},
-          {"held_back", held_back_json(reconciler)},
-          {"services", services_json(reconciler, plane, now)}};
+          {"held_back", held_back_json(wanted)},
+          {"services", services_json(reconciler, wanted, plane, now)}};
 }
 
 }  // namespace lvs::lvsd::io

@@ -54,7 +54,7 @@ TEST(Desired, QuiescedServerStaysWithWeightZero) {
   const auto config = with({service});
   const auto wanted = desired(config, all(config, Health::down), {});
   EXPECT_THAT(web_servers(wanted), ElementsAre(Pair(server_at(1), masq(0))));
-  EXPECT_EQ(wanted.placements.at(web_server(1)).standing, Standing::quiesced);
+  EXPECT_EQ(wanted.standings.at(web_key()).at(server_at(1)), Standing::quiesced);
 }
 
 TEST(Desired, UnknownServerIsNotAdded) {
@@ -97,7 +97,7 @@ TEST(Desired, SorryServerServesWhenNoServerIsUp) {
   const auto config = web_with_sorry();
   const auto wanted = desired(config, all(config, Health::down), {});
   EXPECT_THAT(web_servers(wanted), ElementsAre(Pair(server_at(99), masq(1))));
-  EXPECT_EQ(wanted.placements.at(web_server(99)).standing, Standing::sorry);
+  EXPECT_EQ(wanted.standings.at(web_key()).at(server_at(99)), Standing::sorry);
 }
 
 TEST(Desired, SorryServerStepsAsideForTheFirstServerThatIsUp) {
@@ -136,7 +136,7 @@ TEST(Desired, BelowTheQuorumTheSorryServerTakesTheNewConnections) {
   const auto wanted = desired(config, verdicts, {});
   EXPECT_THAT(web_servers(wanted),
               ElementsAre(Pair(server_at(1), masq(0)), Pair(server_at(99), masq(1))));
-  EXPECT_EQ(wanted.placements.at(web_server(1)).standing, Standing::outvoted);
+  EXPECT_EQ(wanted.standings.at(web_key()).at(server_at(1)), Standing::outvoted);
   verdicts[web_server(2)] = Health::up;
   EXPECT_THAT(web_servers(desired(config, verdicts, wanted.table)),
               ElementsAre(Pair(server_at(1), masq(1)), Pair(server_at(2), masq(1))));
@@ -145,7 +145,7 @@ TEST(Desired, BelowTheQuorumTheSorryServerTakesTheNewConnections) {
 TEST(Desired, DrainingServerStaysWithWeightZero) {
   ipvs::Table actual;
   actual[web_key()].dests[server_at(5)] = masq(3);
-  EXPECT_THAT(web_servers(desired(with({web(1)}), {}, actual, {web_server(5)})),
+  EXPECT_THAT(web_servers(desired(with({web(1)}), {}, actual, {{web_server(5), {}}})),
               ElementsAre(Pair(server_at(5), masq(0))));
   EXPECT_THAT(web_servers(desired(with({web(1)}), {}, actual, {})), IsEmpty());
 }
@@ -209,9 +209,10 @@ TEST(Desired, OfTwoServicesWithOneKeyTheFirstCounts) {
   auto second = web(1);
   second.name = "web2";
   second.scheduler = "rr";
-  const auto wanted = desired(with({web(1), second}), {}, {});
+  const auto config = with({web(1), second});
+  const auto wanted = desired(config, {}, {});
   EXPECT_EQ(wanted.table.at(web_key()).service.scheduler, "wlc");
-  EXPECT_THAT(wanted.skipped, ElementsAre(testing::HasSubstr("web2")));
+  EXPECT_THAT(skipped_services(config), ElementsAre(testing::HasSubstr("web2")));
 }
 
 Health random_health(Rng& rng, bool with_unknown) {

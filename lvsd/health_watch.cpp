@@ -1,0 +1,183 @@
+#include "lvsd/health_watch.h"
+
+#include <utility>
+
+namespace lvs::lvsd {
+namespace {
+
+std::string to_word(Health health) {
+  switch (health) {
+    case Health::unknown:
+      return "unknown";
+    case Health::up:
+      return "up";
+    case Health::down:
+      return "down";
+  }
+  return "unknown";
+}
+
+std::string milliseconds(Duration d) {
+  return std::to_string(to_ms(d).count());
+}
+
+std::string client_monitor_of(const config::Config& config) {
+  for (const auto& service : config.virtuals) {
+    if (service.active && !service.client_monitor.empty()) {
+      return service.client_monitor;
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+void HealthWatch::take(const ActiveServices& services, const std::set<ipvs::ServiceKey>& changed,
+                       Actions& actions) {
+  auto update = monitors_.update(services, changed);
+  for (const auto& order : update.orders) {
+    if (const auto* removed = std::get_if<RemoveMonitor>(&order)) {
+      verdicts_.erase(removed->id);
+    }
+  }
+  if (!pid_) {
+    return;
+  }
+  if (!update.orders.empty()) {
+    actions.push_back(SendMonitorOrders{std::move(update.orders)});
+  }
+  announce(update.added, services, actions);
+}
+
+void HealthWatch::keep(bool is_wanted, const config::Config& config, TimePoint now,
+                       Actions& actions) {
+  if (!is_wanted) {
+    restart_at_.reset();
+    if (pid_) {
+      pid_.reset();
+      actions.push_back(StopNanny{});
+    }
+    return;
+  }
+  const bool is_waiting = restart_at_ && *restart_at_ > now;
+  if (pid_ || starting_ || is_waiting) {
+    return;
+  }
+  restart_at_.reset();
+  starting_ = true;
+  actions.push_back(StartNanny{client_monitor_of(config)});
+}
+
+void HealthWatch::on(const NannyUp& event, const ActiveServices& services, TimePoint now,
+                     Actions& actions) {
+  starting_ = false;
+  pid_ = event.pid;
+  since_ = now;
+  if (!first_up_) {
+    first_up_ = now;
+  }
+  actions.push_back(Log{{Level::info, "nanny-up", "", {{"pid", std::to_string(event.pid)}}}});
+  if (auto orders = monitors_.orders(); !orders.empty()) {
+    actions.push_back(SendMonitorOrders{std::move(orders)});
+  }
+  announce(monitors_.servers(), services, actions);
+}
+
+void HealthWatch::on(const NannyGone& event, TimePoint now, Actions& actions) {
+  if (!starting_ && !pid_) {
+    return;  // We stopped it ourselves.
+  }
+  if (pid_ && now - since_ >= kNannyProven) {
+    backoff_.reset();
+  }
+  starting_ = false;
+  pid_.reset();
+  restarts_ += 1;
+  const Duration wait = backoff_.failed();
+  restart_at_ = now + wait;
+  actions.push_back(
+      Log{{Level::error,
+           "nanny-gone",
+           "",
+           {{"reason", event.reason}, {"restart_ms", milliseconds(wait)}, {"verdicts", "kept"}}}});
+}
+
+void HealthWatch::announce(const std::vector<ServerId>& servers, const ActiveServices& services,
+                           Actions& actions) const {
+  const config::VirtualService* service = nullptr;
+  std::map<ipvs::DestKey, const config::RealServer*> of_service;
+  for (const auto& id : servers) {
+    if (const auto* next = services.at(id.service); next != service) {
+      service = next;
+      of_service = active_servers(*service);
+    }
+    actions.push_back(
+        Log{{Level::info,
+             "monitor",
+             "create_monitor for " + service->name + "/" + of_service.at(id.server)->name +
+                 " running as pid " + std::to_string(*pid_),
+             {{"server", to_string(id)}, {"monitor", std::to_string(*monitors_.monitor_of(id))}}}});
+  }
+}
+
+std::vector<ServerId> HealthWatch::on(const VerdictHeard& event, TimePoint now, Actions& actions) {
+  const Verdict& verdict = event.verdict;
+  const auto watched = monitors_.watched().find(verdict.id);
+  if (watched == monitors_.watched().end() || verdict.health == Health::unknown) {
+    return {};
+  }
+  const auto [heard, is_new] = verdicts_.try_emplace(verdict.id);
+  const Health before = is_new ? Health::unknown : heard->second.verdict.health;
+  heard->second.verdict = verdict;
+  if (verdict.health == before) {
+    return {};
+  }
+  heard->second.since = now;
+  const auto& [monitor, servers] = watched->second;
+  for (const auto& id : servers) {
+    const std::string server = to_string(Endpoint{id.server.address, monitor.target.port});
+    actions.push_back(
+        Log{{Level::notice,
+             "health",
+             verdict.health == Health::up
+                 ? "[ active ] making " + server + " available"
+                 : "[inactive] shutting down " + server + " due to connection failure",
+             {{"service", ipvs::to_string(id.service)},
+              {"from", to_word(before)},
+              {"to", to_word(verdict.health)},
+              {"reason", verdict.reason},
+              {"latency_ms", milliseconds(verdict.latency)}}}});
+  }
+  return servers;
+}
+
+const HeardVerdict* HealthWatch::heard_from(std::optional<MonitorId> id) const {
+  const auto heard = id ? verdicts_.find(*id) : verdicts_.end();
+  return heard == verdicts_.end() ? nullptr : &heard->second;
+}
+
+const HeardVerdict* HealthWatch::verdict_of(const ServerId& id) const {
+  return heard_from(monitors_.monitor_of(id));
+}
+
+Health HealthWatch::health_of(const ServerId& id) const {
+  const auto* heard = verdict_of(id);
+  return heard == nullptr ? Health::unknown : heard->verdict.health;
+}
+
+HealthOf HealthWatch::health_under(const ActiveServices& services,
+                                   const std::set<ipvs::ServiceKey>& changed) const {
+  MonitorSet monitors = monitors_;
+  monitors.update(services, changed);
+  return [this, monitors = std::move(monitors)](const ServerId& id) {
+    const auto* heard = heard_from(monitors.monitor_of(id));
+    return heard == nullptr ? Health::unknown : heard->verdict.health;
+  };
+}
+
+bool HealthWatch::has_heard_enough(TimePoint now) const {
+  const bool all_known = verdicts_.size() == monitors_.watched().size();
+  return first_up_ && (all_known || now - *first_up_ >= kFirstVerdicts);
+}
+
+}  // namespace lvs::lvsd

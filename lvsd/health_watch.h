@@ -1,0 +1,71 @@
+// Whom lvsd asks about the health of servers, and what it heard: the monitors that the
+// configuration wants, the last verdict of each, and the life of nanny, which runs them.
+//
+// nanny: away --StartNanny--> starting --NannyUp--> up --NannyGone--> waiting (backoff, verdicts
+//        kept) --time--> starting
+#pragma once
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "common/backoff.h"
+#include "lvsd/events.h"
+#include "lvsd/monitors.h"
+
+namespace lvs::lvsd {
+
+constexpr Duration kFirstVerdicts = std::chrono::seconds{3};
+constexpr Duration kNannyRestartFirst = std::chrono::milliseconds{100};
+constexpr Duration kNannyRestartMax = std::chrono::seconds{5};
+constexpr Duration kNannyProven =
+    std::chrono::seconds{10};  // After this long a restart begins at the first wait.
+
+struct HeardVerdict {
+  Verdict verdict;
+  TimePoint since;  // Of the present health.
+};
+
+class HealthWatch {
+ public:
+  // The services as they are now; `changed` are those that came, went, or are not what they were.
+  void take(const ActiveServices& services, const std::set<ipvs::ServiceKey>& changed,
+            Actions& actions);
+  // Starts nanny when its time has come, or stops it.
+  void keep(bool is_wanted, const config::Config& config, TimePoint now, Actions& actions);
+
+  void on(const NannyUp& event, const ActiveServices& services, TimePoint now, Actions& actions);
+  void on(const NannyGone& event, TimePoint now, Actions& actions);
+  // The servers whose health it changed.
+  std::vector<ServerId> on(const VerdictHeard& event, TimePoint now, Actions& actions);
+
+  Health health_of(const ServerId& id) const;
+  const HeardVerdict* verdict_of(const ServerId& id) const;
+  const MonitorSet& monitors() const { return monitors_; }
+  // The health that another configuration would begin with.
+  HealthOf health_under(const ActiveServices& services,
+                        const std::set<ipvs::ServiceKey>& changed) const;
+  // Whether nanny has answered for every monitor, or has run for kFirstVerdicts.
+  bool has_heard_enough(TimePoint now) const;
+  std::optional<int> nanny_pid() const { return pid_; }
+  uint64_t nanny_restarts() const { return restarts_; }
+  std::optional<TimePoint> wake_at() const { return restart_at_; }
+
+ private:
+  const HeardVerdict* heard_from(std::optional<MonitorId> id) const;
+  void announce(const std::vector<ServerId>& servers, const ActiveServices& services,
+                Actions& actions) const;
+
+  MonitorSet monitors_;
+  std::map<MonitorId, HeardVerdict> verdicts_;
+
+  bool starting_ = false;
+  std::optional<int> pid_;
+  TimePoint since_;
+  std::optional<TimePoint> first_up_;
+  std::optional<TimePoint> restart_at_;
+  Backoff backoff_{kNannyRestartFirst, kNannyRestartMax};
+  uint64_t restarts_ = 0;
+};
+
+}  // namespace lvs::lvsd

@@ -1,0 +1,91 @@
+#include "lvsd/host_keeper.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lvsd/marks.h"
+
+namespace lvs::lvsd {
+
+void HostKeeper::take(const SharedConfig& config, TimePoint now) {
+  const bool is_same = config_ && has_same_marks(*config_, config);
+  if (!is_same || !marks_error_.empty()) {
+    marks_backoff_.reset();
+    marks_at_ = now;
+  }
+  config_ = config;
+}
+
+void HostKeeper::keep_marks(TimePoint now, Actions& actions) {
+  if (marks_at_ && *marks_at_ <= now) {
+    marks_at_.reset();
+    actions.push_back(ApplyMarks{*config_});
+  }
+}
+
+void HostKeeper::on(const MarksDone& event, TimePoint now, Actions& actions) {
+  if (event.warnings) {
+    take_warnings(*event.warnings, actions);
+    marks_error_.clear();
+    marks_backoff_.reset();
+    if (has_marks(*config_)) {
+      marks_at_ = now + kDriftCheck;
+    }
+    return;
+  }
+  const std::string& error = event.warnings.error().what;
+  if (marks_error_ != error) {
+    actions.push_back(Log{{Level::error, "marks-failed", "", {{"error", error}}}});
+  }
+  marks_error_ = error;
+  marks_at_ = now + marks_backoff_.failed();
+}
+
+// Each is logged when it is new.
+void HostKeeper::take_warnings(const std::vector<std::string>& warnings, Actions& actions) {
+  for (const auto& warning : warnings) {
+    if (std::find(mark_warnings_.begin(), mark_warnings_.end(), warning) == mark_warnings_.end()) {
+      actions.push_back(Log{{Level::warning, "marks", "", {{"warning", warning}}}});
+    }
+  }
+  mark_warnings_ = warnings;
+}
+
+void HostKeeper::forget_sysctls() {
+  sysctls_set_.reset();
+  sysctls_suspect_ = true;
+}
+
+// ip_vs has its switches only while it is loaded, and one of them depends on the role.
+void HostKeeper::keep_sysctls(std::optional<bool> role, const std::set<Address>& own,
+                              Actions& actions) {
+  const config::Config& config = *config_;
+  const bool is_early = config.core == config::CoreKind::kernel && !role;
+  if (!config.manage_sysctls || is_early || !sysctls_suspect_) {
+    return;
+  }
+  sysctls_suspect_ = false;
+  auto wanted = host_settings(config, role, own);
+  if (sysctls_set_ != wanted) {
+    sysctls_set_ = wanted;
+    actions.push_back(SetSysctls{std::move(wanted)});
+  }
+}
+
+bool HostKeeper::on(const SysctlsDone& event, Actions& actions) {
+  std::string error =
+      event.done ? "" : event.done.error().what + " (manage_sysctls = 0 leaves them to you)";
+  if (!error.empty()) {
+    sysctls_set_.reset();
+  }
+  if (sysctls_error_ == error) {
+    return false;
+  }
+  if (!error.empty()) {
+    actions.push_back(Log{{Level::error, "sysctls-failed", "", {{"error", error}}}});
+  }
+  sysctls_error_ = std::move(error);
+  return true;
+}
+
+}  // namespace lvs::lvsd

@@ -1,0 +1,56 @@
+// What lvsd keeps in order on the host beside the core's table: the mark rules and the sysctls.
+// When to set them, when to try again, what to say about it.
+//
+// Mark rules are set when those that the configuration wants are not what they were, and looked
+// after every kDriftCheck while there are any: `nft flush ruleset` takes them along. Sysctls are
+// set when what is wanted of them changes; those that could not be set are tried again.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/backoff.h"
+#include "lvsd/events.h"
+
+namespace lvs::lvsd {
+
+constexpr Duration kDriftCheck = std::chrono::seconds{5};
+
+class HostKeeper {
+ public:
+  void take(const SharedConfig& config, TimePoint now);
+  void keep_marks(TimePoint now, Actions& actions);
+  // The wanted sysctls may be others than before.
+  void suspect_sysctls() { sysctls_suspect_ = true; }
+  // As a new ip_vs has them: as they were never set.
+  void forget_sysctls();
+  void keep_sysctls(std::optional<bool> role, const std::set<Address>& own, Actions& actions);
+
+  void on(const MarksDone& event, TimePoint now, Actions& actions);
+  // Whether it went otherwise than the time before.
+  bool on(const SysctlsDone& event, Actions& actions);
+
+  bool lacks_sysctls() const { return config_ && (*config_)->manage_sysctls && !sysctls_set_; }
+  const std::string& marks_error() const { return marks_error_; }
+  const std::vector<std::string>& mark_warnings() const { return mark_warnings_; }
+  const std::string& sysctls_error() const { return sysctls_error_; }
+  std::optional<TimePoint> wake_at() const { return marks_at_; }
+
+ private:
+  void take_warnings(const std::vector<std::string>& warnings, Actions& actions);
+
+  std::optional<SharedConfig> config_;
+
+  std::optional<TimePoint> marks_at_;  // The next look at the rules.
+  Backoff marks_backoff_{kRetryFirst, kRetryMax};
+  std::string marks_error_;
+  std::vector<std::string> mark_warnings_;
+
+  bool sysctls_suspect_ = true;
+  std::optional<std::vector<Sysctl>> sysctls_set_;  // Nothing: not, or in vain.
+  std::string sysctls_error_;
+};
+
+}  // namespace lvs::lvsd

@@ -1,0 +1,86 @@
+// Monitors, verdicts and nanny's life, in the reconciler's small world.
+#include "lvsd/health_watch.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/unit/lvsd/world.h"
+
+namespace lvs::lvsd {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+TEST(HealthWatch, KeepsVerdictsWhileNannyIsAway) {
+  World world;
+  world.start(with({web(2)}));
+  world.all_up();
+  world.say(1, Health::down);
+  const ipvs::Table before = world.core;
+  world.ops.clear();
+  world.feed(NannyGone{"killed by signal 9"});
+  world.pass(1s);
+  EXPECT_EQ(world.nanny_starts, 2);
+  EXPECT_THAT(world.monitors, SizeIs(2));
+  EXPECT_EQ(world.core, before);
+  EXPECT_THAT(world.ops, IsEmpty());
+  world.say(1, Health::up);
+  EXPECT_THAT(world.web_servers(), SizeIs(2));
+}
+
+TEST(HealthWatch, StartsABrokenNannyLessAndLessOften) {
+  World world;
+  world.nanny_works = false;
+  world.start(with({web(1)}));
+  world.pass(1min);
+  // 0.1 0.2 0.4 0.8 1.6 3.2 s, then every 5 s.
+  EXPECT_GE(world.nanny_starts, 14);
+  EXPECT_LE(world.nanny_starts, 18);
+  EXPECT_FALSE(world.lvsd.is_ready(world.now));
+}
+
+TEST(HealthWatch, IsReadyWhenEveryMonitorHasAnswered) {
+  World world;
+  world.start(with({web(2)}));
+  EXPECT_FALSE(world.lvsd.is_ready(world.now));
+  world.say(1, Health::down);
+  EXPECT_FALSE(world.lvsd.is_ready(world.now));
+  world.say(2, Health::up);
+  EXPECT_TRUE(world.lvsd.is_ready(world.now));
+}
+
+TEST(HealthWatch, IsReadyAfterABoundWhenMonitorsAreSlow) {
+  World world;
+  world.start(with({web(1)}));
+  world.pass(kFirstVerdicts);
+  EXPECT_TRUE(world.lvsd.is_ready(world.now));
+}
+
+TEST(HealthWatch, MonitorsOnlyOnTheActiveWhenTold) {
+  auto config = with({web(1)});
+  config.standby_monitoring = false;
+  World world;
+  world.start(config);
+  EXPECT_EQ(world.nanny_starts, 0);
+  EXPECT_TRUE(world.lvsd.is_ready(world.now));
+  world.feed(RoleSaid{true});
+  world.feed(Timer{});
+  EXPECT_EQ(world.nanny_starts, 1);
+  world.all_up();
+  world.feed(RoleSaid{false});
+  world.feed(Timer{});
+  EXPECT_EQ(world.nanny_stops, 1);
+  EXPECT_THAT(world.web_servers(), SizeIs(1)) << "the standby stays warm";
+}
+
+TEST(HealthWatch, IgnoresVerdictsOfMonitorsItDoesNotKnow) {
+  World world;
+  world.start(with({web(1)}));
+  world.feed(VerdictHeard{{999, Health::up, "", 1ms}});
+  world.pass(10ms);
+  EXPECT_THAT(world.web_servers(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace lvs::lvsd

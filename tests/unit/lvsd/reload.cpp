@@ -1,0 +1,81 @@
+// What a reload changes, and that it changes nothing else.
+#include "lvsd/reconciler.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/unit/lvsd/world.h"
+
+namespace lvs::lvsd {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+TEST(Reload, ReloadOfTheSameWritesNothing) {
+  World world;
+  world.start(with({web(2)}));
+  world.all_up();
+  world.ops.clear();
+  world.reload(with({web(2)}));
+  EXPECT_THAT(world.ops, IsEmpty());
+  EXPECT_EQ(world.lvsd.writes(), 3U);
+}
+
+TEST(Reload, ReloadChangesOnlyWhatChanged) {
+  auto other = web(2);
+  other.name = "other";
+  other.port = 8080;
+  World world;
+  world.start(with({web(2), other}));
+  world.all_up();
+  world.ops.clear();
+  auto heavier = web(2);
+  heavier.servers[0].weight = 5;
+  world.reload(with({heavier, other}));
+  ipvs::Dest dest;
+  dest.weight = 5;
+  EXPECT_THAT(world.ops, ElementsAre(ipvs::Request(ipvs::SetDest{web_key(), server_at(1), dest})));
+}
+
+TEST(Reload, ReloadWithNewTimingsKeepsTheServersInTheTable) {
+  World world;
+  world.start(with({web(2)}));
+  world.all_up();
+  world.ops.clear();
+  auto slower = web(2);
+  slower.interval = 60s;
+  world.reload(with({slower}));
+  EXPECT_THAT(world.ops, IsEmpty());
+  EXPECT_EQ(world.monitors.begin()->second.interval, 60s);
+}
+
+TEST(Reload, BrokenReloadKeepsTheRunningConfigurationAndIsRemembered) {
+  World world;
+  world.start(with({web(1)}));
+  world.all_up();
+  const ipvs::Table before = world.core;
+  world.feed(ReloadFailed{"lvs.cf:12: port: expected a port"});
+  world.pass(10s);
+  EXPECT_EQ(world.core, before);
+  EXPECT_THAT(world.lvsd.reload_error(), HasSubstr("lvs.cf:12"));
+  world.reload(with({web(1)}));
+  EXPECT_EQ(world.lvsd.reload_error(), "");
+}
+
+TEST(Reload, TellsWhatAReloadWouldDo) {
+  World world;
+  world.start(with({web(2)}));
+  world.all_up();
+  EXPECT_THAT(world.lvsd.plan_for(with({web(2)})), IsEmpty());
+  EXPECT_THAT(world.lvsd.plan_for(with({web(1)})),
+              ElementsAre(ipvs::Request(ipvs::DelDest{web_key(), server_at(2)})));
+  auto slower = with({web(2)});
+  slower.tcp_timeout = 1200;
+  EXPECT_THAT(world.lvsd.plan_for(slower),
+              ElementsAre(ipvs::Request(ipvs::SetConfig{{1200, 0, 0}})));
+}
+
+}  // namespace
+}  // namespace lvs::lvsd
