@@ -3,7 +3,7 @@ set(kernel_tests kernel.harness)
 add_test(NAME kernel.harness COMMAND kernel/harness WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
 
 function(lvs_kernel_test NAME COMMAND)
-  add_test(NAME kernel.${NAME} COMMAND kernel/boot --timeout 170 "${COMMAND}"
+  add_test(NAME kernel.${NAME} COMMAND kernel/boot --timeout 590 "${COMMAND}"
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
   set(kernel_tests ${kernel_tests} kernel.${NAME} PARENT_SCOPE)
 endfunction()
@@ -52,9 +52,9 @@ set(qemu_transcripts scheduling/wlc scheduling/wrr scheduling/udp marks/two-port
 list(TRANSFORM qemu_transcripts REPLACE "(.+)" "kernel/transcripts/\\1.txt")
 list(JOIN qemu_transcripts " " qemu_transcripts)
 add_test(NAME kernel.qemu
-  COMMAND kernel/boot --qemu ${PROJECT_SOURCE_DIR}/build/linux-6.1 --timeout 170 --memory 1G
+  COMMAND kernel/boot --qemu ${PROJECT_SOURCE_DIR}/build/linux-6.1 --timeout 590 --memory 1G
     "kernel/scenario.py --as ipvsadm --as lvsadm --as embedded --binaries '$<TARGET_FILE_DIR:lvsadm>' ${qemu_transcripts}"
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
 list(APPEND kernel_tests kernel.qemu)
 
-set_tests_properties(${kernel_tests} PROPERTIES LABELS kernel TIMEOUT 180 PROCESSORS 1 SKIP_RETURN_CODE 77)
+set_tests_properties(${kernel_tests} PROPERTIES LABELS kernel TIMEOUT 600 PROCESSORS 1 SKIP_RETURN_CODE 77)

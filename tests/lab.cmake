@@ -3,8 +3,8 @@
 add_test(NAME unit.lab.judging COMMAND lab/unit/judging.py WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
 add_test(NAME io.lab.prober COMMAND lab/unit/probing.py $<TARGET_FILE:prober>
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
-set_tests_properties(unit.lab.judging PROPERTIES LABELS unit TIMEOUT 30)
-set_tests_properties(io.lab.prober PROPERTIES LABELS io TIMEOUT 60)
+set_tests_properties(unit.lab.judging PROPERTIES LABELS unit TIMEOUT 300)
+set_tests_properties(io.lab.prober PROPERTIES LABELS io TIMEOUT 300)
 
 if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT CARIBE_SANITIZE)
   cmake_path(GET PROJECT_BINARY_DIR FILENAME preset)
@@ -27,8 +27,8 @@ if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT CARIBE_SANITIZE)
     COMMAND sh -c "${command} --sabotage no-mark; status=$?; test $status -ne 77 || exit 77; test $status -eq 1"
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
   set(kernel_tests lab.kernel lab.kernel.sabotage.no-mark)
-  set_tests_properties(${kernel_tests} PROPERTIES LABELS "lab;kernel" TIMEOUT 450 SKIP_RETURN_CODE 77
+  set_tests_properties(${kernel_tests} PROPERTIES LABELS "lab;kernel" TIMEOUT 1200 SKIP_RETURN_CODE 77
     RUN_SERIAL TRUE RESOURCE_LOCK lab)
 
-  set_tests_properties(${tests} PROPERTIES LABELS lab TIMEOUT 240 RUN_SERIAL TRUE RESOURCE_LOCK lab)
+  set_tests_properties(${tests} PROPERTIES LABELS lab TIMEOUT 900 RUN_SERIAL TRUE RESOURCE_LOCK lab)
 endif()

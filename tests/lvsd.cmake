@@ -19,4 +19,4 @@ lvs_test(io/lvsd/ownership_record lvs_lvsd_io)
 # Real packets, real web servers, in network namespaces of its own. 77: skipped, with the reason.
 add_test(NAME netns.lvsd COMMAND python3 netns/lvsd.py $<TARGET_FILE_DIR:lvsd>
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
-set_tests_properties(netns.lvsd PROPERTIES LABELS netns TIMEOUT 180 SKIP_RETURN_CODE 77)
+set_tests_properties(netns.lvsd PROPERTIES LABELS netns TIMEOUT 600 SKIP_RETURN_CODE 77)

@@ -10,4 +10,4 @@ lvs_test(netns/pulse/announce lvs_pulse_io)
 # Two whole directors. 77: skipped, with the reason.
 add_test(NAME netns.pulse.pair COMMAND netns/pulse/pair.py $<TARGET_FILE_DIR:pulse>
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
-set_tests_properties(netns.pulse.pair PROPERTIES LABELS netns TIMEOUT 240 SKIP_RETURN_CODE 77)
+set_tests_properties(netns.pulse.pair PROPERTIES LABELS netns TIMEOUT 600 SKIP_RETURN_CODE 77)

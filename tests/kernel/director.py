@@ -10,7 +10,7 @@ import time
 
 from inside import IPVSADM, execute, fresh_namespace
 
-PATIENCE_S = 30  # Everything is several times slower there.
+PATIENCE_S = 120  # Everything is several times slower there.
 CONFIG_FILE, LOG_FILE = "/tmp/lvs.cf", "/tmp/lvsd.log"
 
 GLOBALS = """
@@ -26,7 +26,7 @@ virtual web {
      address = 192.0.2.1 lo:1
      port = 80
      scheduler = rr
-     timeout = 2
+     timeout = 20
      interval = 1
      send = "GET / HTTP/1.0\\r\\n\\r\\n"
      expect = "HTTP"

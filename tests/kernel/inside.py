@@ -26,6 +26,6 @@ def fresh_namespace():
 
 def execute(program, arguments, given=""):
     """Status, standard output and standard error of one program."""
-    done = subprocess.run([*program, *arguments], input=given, capture_output=True, text=True, timeout=30,
+    done = subprocess.run([*program, *arguments], input=given, capture_output=True, text=True, timeout=120,
                           close_fds=False)  # So that Python need not fork: that is slow here.
     return done.returncode, done.stdout, done.stderr

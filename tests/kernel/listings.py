@@ -141,7 +141,7 @@ def with_traffic(lvsadm):
     execute([IPVSADM], ["-R"], "-A -t 192.0.2.1:80 -s rr\n-a -t 192.0.2.1:80 -r 10.0.0.2:8080 -m\n"
             "-A -t [2001:db8::1]:80 -s rr -p 60\n-a -t [2001:db8::1]:80 -r [2001:db8::2]:80 -m\n"
             "-A -u 192.0.2.1:53 -s rr\n-a -u 192.0.2.1:53 -r 10.0.0.2:53 -m\n")
-    clients = [socket.create_connection((place, 80), timeout=5) for place in ("192.0.2.1", "2001:db8::1") for _ in range(5)]
+    clients = [socket.create_connection((place, 80), timeout=60) for place in ("192.0.2.1", "2001:db8::1") for _ in range(5)]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asks:
         asks.sendto(b"anybody?", ("192.0.2.1", 53))
     clients.pop().close()
@@ -149,7 +149,7 @@ def with_traffic(lvsadm):
         raise Mismatch("the connections were not balanced:\n" + table.by_ipvsadm("-L -n -c")[1])
     time.sleep(2.5)  # The kernel's estimator adds up every two seconds.
     for listing in (*ALWAYS, *IN_TURN, "-L -n -c --persistent-conn"):
-        for _ in range(8):
+        for _ in range(50):
             before, ours, after = table.by_ipvsadm(listing), table.by_lvsadm(listing), table.by_ipvsadm(listing)
             if ours in (before, after):
                 break

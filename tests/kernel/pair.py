@@ -23,7 +23,7 @@ import time
 from director import say_role
 from network import Node
 
-PATIENCE_S = 30
+PATIENCE_S = 120
 VIP, ROUTER = "192.0.2.100", "192.0.2.1"
 HOSTS = {"a": "192.0.2.11", "b": "192.0.2.12", "c": "192.0.2.13", "d": "192.0.2.14"}
 ROUNDS = 3
@@ -42,7 +42,7 @@ virtual web {{
      scheduler = rr
      check = tcp
      interval = 1
-     timeout = 5
+     timeout = 20
      server a {{
          address = {HOSTS["a"]}
          active = 1
@@ -171,7 +171,7 @@ class Director:
 
 def connect(client):
     with client:
-        connection = socket.create_connection((VIP, 80), timeout=3)
+        connection = socket.create_connection((VIP, 80), timeout=PATIENCE_S)
     return connection, connection.recv(10).decode()
 
 

@@ -7,8 +7,9 @@ A WAY is `ipvsadm`, `lvsadm` (both on the kernel's ip_vs, so inside a kernel tha
 `lvsd --core`, on any kernel). With --rewrite, transcripts are written anew to FOLDER with what comes out.
 
 The steps, apart from ipvsadm:
-  connect ADDRESS:PORT [times N] [from ADDRESS[:PORT]] [within S]            a TCP connection, or N; they stay open
-  ask ADDRESS:PORT [times N] [from ADDRESS[:PORT]] [within S] [bytes N]   datagrams, each from a port of its own
+  connect ADDRESS:PORT [times N] [from ADDRESS[:PORT]] [silent S]            a TCP connection, or N; they stay open
+  ask ADDRESS:PORT [times N] [from ADDRESS[:PORT]] [silent S] [bytes N]   datagrams, each from a port of its own
+                                         `silent`: how long to listen where the answer is a timeout
   send BYTES on WHICH                    to the server and back
   finish WHICH [by server]               FIN from the client, or from the server;  WHICH: the connections of a real
                                          server, of a client port, or `all`
@@ -31,11 +32,11 @@ import traceback
 from inside import IPVSADM, execute
 from network import SERVERS, Network
 from traffic import PATIENCE_S, SILENCE_S, Traffic
-from transcript import Transcript, rounded, same
+from transcript import Transcript, rounded, same, timeless
 
 WAYS = ("ipvsadm", "lvsadm", "embedded")
 # Counters lag up to two seconds behind (the kernel's estimator), closing connections less.
-SETTLES_S, LAGS_S, SETTLED_S = 8.0, 4.5, 0.5
+SETTLES_S, LAGS_S, SETTLED_S = 60.0, 4.5, 0.5
 START_S = 60.0
 PAUSE_S = 0.05
 HEADER = "IP Virtual Server version"
@@ -74,7 +75,7 @@ class EmbeddedCore:
 def admin_output(status, output, error):
     lines = [line.rstrip() for line in (output + error).splitlines() if not line.startswith(HEADER)]
     if lines and lines[0] == CONNECTIONS:
-        lines[2:] = sorted(lines[2:])
+        lines[2:] = sorted(lines[2:], key=timeless)
     return lines + ([f"status {status}"] if status else [])
 
 
@@ -136,14 +137,13 @@ class Stage:
     def send_new(self, verb, words, expected):
         options = dict(zip(words[1::2], words[2::2]))
         source = options.pop("from", "")
-        times, size, within = int(options.pop("times", 1)), int(options.pop("bytes", 10)), options.pop("within", None)
+        times, size, silence_s = int(options.pop("times", 1)), int(options.pop("bytes", 10)), options.pop("silent", SILENCE_S)
         if options:
             raise Wrong(f"{verb}: what is {' '.join(options)}?")
         wanted = " ".join(expected).split()
         words_out = []
         for n in range(times):
-            usual_s = SILENCE_S if wanted[n:n + 1] == ["timeout"] else PATIENCE_S
-            patience_s = float(within or usual_s)
+            patience_s = float(silence_s) if wanted[n:n + 1] == ["timeout"] else PATIENCE_S
             words_out.append(self.traffic.connect(words[0], source, patience_s) if verb == "connect"
                              else self.traffic.ask(words[0], source, size, patience_s))
         return [" ".join(words_out)]

@@ -14,8 +14,8 @@ from network import SERVERS
 FIRST_PORT = 40001
 TCP_PORTS = (21, 80, 443, 8080)
 UDP_PORTS = (53, 80, 443)
-PATIENCE_S = 5.0
-# When silence is what is expected. Shorter than the first retransmission of a SYN: one packet is sent, not two.
+PATIENCE_S = 60.0
+# When silence is what is expected. Mostly shorter than the first retransmission of a SYN; a busy machine may let it out.
 SILENCE_S = 0.8
 
 IP_RECVERR, IPV6_RECVERR = 11, 25

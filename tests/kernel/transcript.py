@@ -71,6 +71,10 @@ class Transcript:
         return "\n".join([*lines, *self.end]) + "\n"
 
 
+def timeless(line):
+    return TIME.sub("", line)
+
+
 def seconds(found):
     return int(found[1]) * 60 + int(found[2])
 
@@ -80,7 +84,7 @@ def same(expected, got):
     if len(expected) != len(got):
         return False
     for wanted, is_there in zip(expected, got):
-        if TIME.sub("", wanted) != TIME.sub("", is_there):
+        if timeless(wanted) != timeless(is_there):
             return False
         for left, is_left in zip(TIME.finditer(wanted), TIME.finditer(is_there)):
             earliest = seconds(left) - max(EARLY_S, seconds(left) // 10)

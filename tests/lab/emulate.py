@@ -11,7 +11,7 @@ import subprocess
 import lab as labs
 
 BOOT = labs.HERE.parent / "kernel" / "boot"
-BOOT_LIMIT_S = 420
+BOOT_LIMIT_S = 1150
 
 
 def command(options, installed):
