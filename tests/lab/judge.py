@@ -49,7 +49,7 @@ BOUNDS = {
     "stop.failed-after-handover": Bound(0, 1, PERCENT),
     "lvsd.failed": Bound(0, 1, PERCENT),
     "lvsd.silence": Bound(100, 1000, MS),
-    "expiry.seconds": Bound(30, 125, "s"),
+    "expiry.seconds": Bound(30, 150, "s"),
 }
 
 

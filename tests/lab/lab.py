@@ -31,7 +31,7 @@ import time
 import config
 
 HERE = pathlib.Path(__file__).resolve().parent
-READY_TIMEOUT_S = 10
+READY_TIMEOUT_S = 60
 PORTS = ("public", "inside", "private")
 
 

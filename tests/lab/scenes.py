@@ -18,12 +18,13 @@ import config
 import lab as labs
 import observe
 
-READY_TIMEOUT_S = 15
-TAKEOVER_TIMEOUT_S = 4
-LET_GO_TIMEOUT_S = 5
+# How long anything is waited for; how long it may take is judged by the traffic (judge.py).
+READY_TIMEOUT_S = 60
+TAKEOVER_TIMEOUT_S = 15
+LET_GO_TIMEOUT_S = 30
 LVSD_AWAY_S = 5
 # One TIME_WAIT: wrk opens with a connection that it closes; played alone, this scene has to wait for that one.
-EXPIRY_TIMEOUT_S = 125
+EXPIRY_TIMEOUT_S = 150
 REPAIR_WATCHED_S = 0.7
 # ip_vs tells of a connection from its third packet on, at the latest after two seconds.
 SYNC_PAGES = 3
