@@ -27,5 +27,6 @@ endif()
 # C++'s own libraries become part of the programs: half of what is left of a start (docs/decisions/0004).
 add_library(lvs_program INTERFACE)
 if(NOT CARIBE_SANITIZE)
-  target_link_options(lvs_program INTERFACE -static-libstdc++ -static-libgcc -Wl,--gc-sections)
+  target_link_options(lvs_program INTERFACE
+    -static-libstdc++ -static-libgcc -Wl,--gc-sections -Wl,-z,pack-relative-relocs)
 endif()

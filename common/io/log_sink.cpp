@@ -34,31 +34,32 @@ int to_syslog(spdlog::level::level_enum level) {
 // gets through.
 class PatientlessSyslog : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
-  explicit PatientlessSyslog(std::string ident) : ident_(std::move(ident)) {}
+  explicit PatientlessSyslog(std::string source) : source_(std::move(source)) {}
 
  private:
   void sink_it_(const spdlog::details::log_msg& message) override {
     if (dropped_ > 0) {
       const std::string told = "event=log-lines-dropped count=" + std::to_string(dropped_);
-      if (!send(LOG_WARNING, told)) {
+      if (!send(message.time, LOG_WARNING, told)) {
         ++dropped_;
         return;
       }
       dropped_ = 0;
     }
-    if (!send(to_syslog(message.level), {message.payload.data(), message.payload.size()})) {
+    if (!send(message.time, to_syslog(message.level),
+              {message.payload.data(), message.payload.size()})) {
       ++dropped_;
     }
   }
   void flush_() override {}
 
-  bool send(int priority, std::string_view text) {
+  bool send(spdlog::log_clock::time_point time, int priority, std::string_view text) {
     char when[32] = "";
-    const std::time_t now = std::time(nullptr);
+    const std::time_t seconds = spdlog::log_clock::to_time_t(time);
     std::tm local{};
-    std::strftime(when, sizeof when, "%b %e %T", ::localtime_r(&now, &local));
+    std::strftime(when, sizeof when, "%b %e %T", ::localtime_r(&seconds, &local));
     const std::string line = "<" + std::to_string(LOG_DAEMON | priority) + ">" + when + " " +
-                             ident_ + "[" + std::to_string(::getpid()) + "]: " + std::string(text);
+                             source_ + ": " + std::string(text);
     if (socket_ && put(line)) {
       return true;
     }
@@ -76,7 +77,7 @@ class PatientlessSyslog : public spdlog::sinks::base_sink<spdlog::details::null_
     return ::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&daemon), sizeof daemon) == 0;
   }
 
-  std::string ident_;
+  std::string source_;  // "lvsd[123]"
   UniqueFd socket_;
   size_t dropped_ = 0;
 };
@@ -101,13 +102,15 @@ spdlog::level::level_enum to_spdlog(Level level) {
 }  // namespace
 
 void open_log(const std::string& ident, LogTarget target, Level lowest) {
+  // Once, and not with each line: that would be one system call more for every line.
+  const std::string source = ident + "[" + std::to_string(::getpid()) + "]";
   std::shared_ptr<spdlog::logger> logger;
   if (target == LogTarget::syslog) {
-    logger = std::make_shared<spdlog::logger>(ident, std::make_shared<PatientlessSyslog>(ident));
+    logger = std::make_shared<spdlog::logger>(ident, std::make_shared<PatientlessSyslog>(source));
   } else {
     logger = std::make_shared<spdlog::logger>(
         ident, std::make_shared<spdlog::sinks::stderr_color_sink_st>());
-    logger->set_pattern("%Y-%m-%d %H:%M:%S.%e " + ident + "[%P]: %^%l%$ %v");
+    logger->set_pattern("%Y-%m-%d %H:%M:%S.%e " + source + ": %^%l%$ %v");
   }
   logger->set_level(to_spdlog(lowest));
   spdlog::set_default_logger(std::move(logger));

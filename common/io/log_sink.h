@@ -11,6 +11,7 @@ namespace lvs::io {
 
 enum class LogTarget { standard_error, syslog };
 
+// Lines begin with the name and the pid of the process that opened it: call it after the last fork.
 void open_log(const std::string& ident, LogTarget target, Level lowest);
 void log(const LogEvent& event);  // Before open_log: to standard error.
 

@@ -253,8 +253,6 @@ int run_keeper(const Options& given) {
   if (::geteuid() != 0) {
     return fail({EPERM, "must be run as root"});
   }
-  io::open_log("pulse", io::LogTarget::standard_error,
-               options.verbose ? Level::debug : Level::info);
   io::Background background;
   if (!options.foreground) {
     auto entered = io::Background::enter();
@@ -263,6 +261,8 @@ int run_keeper(const Options& given) {
     }
     background = std::move(entered).value();
   }
+  io::open_log("pulse", io::LogTarget::standard_error,
+               options.verbose ? Level::debug : Level::info);
   const auto pid_file = io::PidFile::create(kPidFile);
   if (!pid_file) {
     return fail(pid_file.error());
