@@ -19,7 +19,7 @@ import lab as labs
 import observe
 
 # How long anything is waited for; how long it may take is judged by the traffic (judge.py).
-READY_TIMEOUT_S = 60
+READY_TIMEOUT_S = 30
 TAKEOVER_TIMEOUT_S = 15
 LET_GO_TIMEOUT_S = 30
 LVSD_AWAY_S = 5

@@ -37,7 +37,7 @@ class MarkRulesInNamespace : public testing::Test {
 
   Result<std::string> run(std::vector<std::string> words, std::string input = "") {
     Result<std::string> result = Error{};
-    run_command(io_, std::move(words), std::move(input), 10s, [&](auto r) { result = r; });
+    run_command(io_, std::move(words), std::move(input), 60s, [&](auto r) { result = r; });
     io_.run();
     io_.restart();
     return result;

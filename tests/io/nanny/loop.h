@@ -15,7 +15,7 @@
 
 namespace lvs::nanny::io {
 
-constexpr std::chrono::seconds kPatience{20};  // Of a test; far more than any of them needs.
+constexpr std::chrono::seconds kPatience{60};  // Of a test; far more than any of them needs.
 
 inline Endpoint loopback(uint16_t port) {
   return {*Address::parse("127.0.0.1"), port};

@@ -17,6 +17,7 @@ import observe
 PROBER = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else None
 PAGE = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nrs7\n"
 RUN_MS = 400
+TAKEN = []
 PATIENT = ("--limit", "5000")  # Where it is not lateness that is asked for.
 
 
@@ -51,8 +52,11 @@ def answering(page):
 
 
 def closed_port():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
+    """Taken, so that nobody else listens there, and nobody does."""
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    TAKEN.append(taken)
+    return taken.getsockname()[1]
 
 
 def probe(port, *options):
@@ -67,7 +71,7 @@ class EachAttemptIsOneLine(unittest.TestCase):
         return {(a.ok, a.detail) for a in attempts if a.detail != "not-started"}
 
     def test_an_answer_names_its_server(self):
-        attempts = probe(Server(answering(PAGE)).port)
+        attempts = probe(Server(answering(PAGE)).port, *PATIENT)
         self.assertIn((True, "rs7"), self.details(attempts))
         self.assertGreater(len(attempts), RUN_MS / 5 / 2)
 
