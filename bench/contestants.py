@@ -1,4 +1,5 @@
 """The two programs that make an IPVS table of a file, with one face: write(), start(), reload(), kill()."""
+import contextlib
 import os
 import shutil
 import signal
@@ -74,7 +75,8 @@ class Contestant:
     def kill(self):
         """Without a chance to take its table away, and without a trace for its successor."""
         for pid in self.processes():  # Parents first: they would start their children again.
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # A child may end with its parent.
+                os.kill(pid, signal.SIGKILL)
         self.process.wait()
         for path in self.state:
             shutil.rmtree(path, ignore_errors=True)
