@@ -7,6 +7,7 @@
 
 namespace lvs::lvsd {
 
+// Also a file that asks for nothing new is an occasion to try again what failed.
 void HostKeeper::take(const SharedConfig& config, TimePoint now) {
   const bool is_same = config_ && has_same_marks(*config_, config);
   if (!is_same || !marks_error_.empty()) {
@@ -14,6 +15,9 @@ void HostKeeper::take(const SharedConfig& config, TimePoint now) {
     marks_at_ = now;
   }
   config_ = config;
+  if (lacks_sysctls()) {
+    suspect_sysctls();
+  }
 }
 
 void HostKeeper::keep_marks(TimePoint now, Actions& actions) {

@@ -1,6 +1,7 @@
 #include "lvsd/reconciler.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "lvsd/changed_keys.h"
@@ -342,7 +343,9 @@ Reconciler::ServiceKeys Reconciler::all_services() const {
 }
 
 std::vector<ipvs::Request> Reconciler::pending() const {
-  return actual_ ? plan_all(all_services()) : std::vector<ipvs::Request>{};
+  ServiceKeys services = all_services();
+  return actual_ ? plan_services(services, std::numeric_limits<size_t>::max())
+                 : std::vector<ipvs::Request>{};
 }
 
 std::vector<ipvs::Request> Reconciler::plan_for(const config::Config& config) const {
@@ -369,9 +372,9 @@ std::vector<ipvs::Request> Reconciler::plan_beside(const config::Config& config)
   return ops;
 }
 
-std::vector<ipvs::Request> Reconciler::plan_all(const ServiceKeys& services) const {
+std::vector<ipvs::Request> Reconciler::plan_services(ServiceKeys& services, size_t at_most) const {
   auto ops = plan_beside(config_);
-  size_t new_at_most = 0;
+  size_t new_ones = 0;
   for (const auto& key : services) {
     const bool is_held = actual_->contains(key);
     if (!is_wanted(key)) {
@@ -379,16 +382,18 @@ std::vector<ipvs::Request> Reconciler::plan_all(const ServiceKeys& services) con
         ops.push_back(ipvs::DelService{key});
       }
     } else if (!is_held) {
-      new_at_most += 1 + services_.at(key)->servers.size();
+      new_ones += 1 + services_.at(key)->servers.size();
     }
   }
-  ops.reserve(ops.size() + new_at_most);
+  ops.reserve(ops.size() + std::min(new_ones, at_most));
   const HealthOf health = heard_health();
-  for (const auto& key : services) {
-    if (is_wanted(key)) {
-      plan_service(key, want(key, health).entry, *actual_, ops);
+  auto next = services.begin();
+  for (; next != services.end() && ops.size() < at_most; ++next) {
+    if (is_wanted(*next)) {
+      plan_service(*next, want(*next, health).entry, *actual_, ops);
     }
   }
+  services.erase(services.begin(), next);
   return ops;
 }
 
@@ -400,19 +405,24 @@ void Reconciler::settle() {
   note_switched_off();
   due_at_.reset();
   settled_at_ = now_;
-  const auto services = std::exchange(due_services_, {});
+  ServiceKeys services = due_services_;
   own(services);
-  auto ops = plan_all(services);
+  auto ops = plan_services(due_services_, kOpsAtOnce);
+  for (const auto& key : due_services_) {
+    services.erase(key);
+  }
   retries_.keep_only(ops, services);
   note_switched_off();
   ops = retries_.due(std::move(ops), now_);
-  if (ops.empty()) {
+  if (!ops.empty()) {
+    applying_ = true;
+    actions_.push_back(ApplyOps{std::move(ops)});
+  } else if (!due_services_.empty()) {
+    arm_due();
+  } else {
     applied_once_ = true;
     arm_kernel();
-    return;
   }
-  applying_ = true;
-  actions_.push_back(ApplyOps{std::move(ops)});
 }
 
 // Written before the operations: after a crash what we made is still known as ours. What is gone is
@@ -469,7 +479,6 @@ void Reconciler::on(const OpsDone& event) {
     expects_surprise_ = true;
     request_read();
   }
-  applied_once_ = true;
   due_at_ = now_;
 }
 

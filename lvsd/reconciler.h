@@ -40,6 +40,7 @@
 namespace lvs::lvsd {
 
 constexpr Duration kGather = std::chrono::milliseconds{5};
+constexpr size_t kOpsAtOnce = 1'000;  // After so many operations no other service joins a batch.
 constexpr Duration kDrainCheck = std::chrono::seconds{1};
 constexpr Duration kReadRetry = std::chrono::seconds{1};  // After one failure; then twice that ...
 constexpr Duration kReadRetryMax = std::chrono::seconds{8};
@@ -114,7 +115,8 @@ class Reconciler {
                       const Draining& draining) const;
   ServiceKeys all_services() const;
   std::vector<ipvs::Request> plan_beside(const config::Config& config) const;
-  std::vector<ipvs::Request> plan_all(const ServiceKeys& services) const;
+  // Takes out of `services` those that it planned: as many as fill a batch.
+  std::vector<ipvs::Request> plan_services(ServiceKeys& services, size_t at_most) const;
 
   // From one to the other.
   void settle();

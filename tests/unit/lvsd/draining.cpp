@@ -49,6 +49,18 @@ TEST(Draining, ServerThatComesBackWhileDrainingWorksAgain) {
   EXPECT_EQ(world.core.at(web_key()).dests.at(server_at(2)).weight, 1);
 }
 
+TEST(Draining, AServiceThatGoesTakesItsDrainingServersAlong) {
+  World world;
+  world.start(draining_web(2));
+  world.all_up();
+  world.connections[web_server(2)] = 3;
+  world.reload(draining_web(1));
+  world.reload(with({}));
+  world.pass(2min);
+  EXPECT_EQ(world.count("drain"), 1);
+  EXPECT_EQ(world.count("drained"), 0);
+}
+
 TEST(Draining, WithoutDrainARemovedServerGoesAtOnce) {
   World world;
   world.start(with({web(2)}));

@@ -84,16 +84,19 @@ TEST(HostKeeper, AReloadSetsMarkRulesWhenTheyAreOthers) {
   }
 }
 
-TEST(HostKeeper, AReloadTriesMarkRulesThatFailAgain) {
+TEST(HostKeeper, AReloadTriesAgainWhatFailed) {
   World world;
   world.marks_error = "iptables-restore: exit status 4";
+  world.sysctls_error = "set net/ipv4/ip_forward = 1: Permission denied";
   world.start(with({web(1)}));
-  world.pass(20s);
+  world.pass(21s);
   const int before = world.marks;
   world.marks_error.clear();
+  world.sysctls_error.clear();
   world.reload(with({web(1)}));
   EXPECT_EQ(world.marks, before + 1);
   EXPECT_EQ(world.lvsd.host().marks_error(), "");
+  EXPECT_EQ(world.lvsd.host().sysctls_error(), "");
 }
 
 TEST(HostKeeper, AReloadSetsSysctlsThatANewServiceNeeds) {

@@ -10,6 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::Contains;
+using testing::Each;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
@@ -41,6 +42,53 @@ TEST(Reconciler, PlansManyVerdictsTogether) {
   world.all_up();
   EXPECT_THAT(world.ops, SizeIs(200));
   EXPECT_EQ(world.count("applied"), applied + 2) << "the first at once, the others together";
+}
+
+TEST(Reconciler, MakesALargeTableABatchAtATime) {
+  std::vector<config::VirtualService> services;
+  for (uint16_t port = 1; port <= 30; ++port) {
+    auto service = web(100);
+    service.port = port;
+    service.check = config::NamedCheck{config::kNoCheck, {}};
+    services.push_back(service);
+  }
+  World world;
+  world.refused = {{service_key(services[3]), server_at(7)}};
+  world.start(with(services));
+  EXPECT_THAT(world.ops, SizeIs(30 * 101));
+  EXPECT_THAT(world.batches, SizeIs(testing::Ge(3U)));
+  EXPECT_THAT(world.batches, Each(testing::Le(kOpsAtOnce + 100)));
+  EXPECT_THAT(world.core, SizeIs(30));
+  world.refused.clear();
+  world.pass(1min);
+  EXPECT_THAT(world.ops, SizeIs(testing::Le(30 * 101 + 10U))) << "only what failed is tried again";
+  EXPECT_EQ(world.core, world.lvsd.wanted().table);
+}
+
+// Operations that wait for their next attempt can fill a batch: others must not wait behind it.
+TEST(Reconciler, ABatchOfWhatFailedBeforeHoldsNobodyElseUp) {
+  World world;
+  std::vector<config::VirtualService> services;
+  const auto add = [&](uint16_t port) {
+    auto service = web(200);
+    service.port = port;
+    service.check = config::NamedCheck{config::kNoCheck, {}};
+    services.push_back(service);
+    return service_key(service);
+  };
+  for (uint16_t port = 1; port <= 6; ++port) {
+    const auto key = add(port);
+    for (int host = 1; host <= 200; ++host) {
+      world.refused.insert({key, server_at(host)});
+    }
+  }
+  world.start(with(services));
+  const auto last = add(7);
+  auto config = with(services);
+  config.debug_level = "1";  // A global: all services are looked at.
+  world.reload(config);
+  world.pass(kGather);
+  EXPECT_THAT(world.core.at(last).dests, SizeIs(200));
 }
 
 TEST(Reconciler, AVerdictAfterAPauseWaitsForNothing) {

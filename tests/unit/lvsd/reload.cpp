@@ -39,6 +39,32 @@ TEST(Reload, ReloadChangesOnlyWhatChanged) {
   EXPECT_THAT(world.ops, ElementsAre(ipvs::Request(ipvs::SetDest{web_key(), server_at(1), dest})));
 }
 
+TEST(Reload, AnotherNetworkConcernsAllServers) {
+  World world;
+  world.start(with({web(2)}));
+  world.all_up();
+  auto direct = with({web(2)});
+  direct.network = ipvs::Forward::direct;
+  world.reload(direct);
+  for (const auto& [key, dest] : world.core.at(web_key()).dests) {
+    EXPECT_EQ(dest.forward, ipvs::Forward::direct);
+  }
+}
+
+TEST(Reload, ANewSerialNumberIsNoChange) {
+  auto other = web(2);
+  other.port = 8080;
+  auto config = with({web(2), other});
+  World world;
+  world.start(config);
+  world.all_up();
+  world.ops.clear();
+  config.serial_no = 2;
+  world.reload(config);
+  EXPECT_THAT(world.ops, IsEmpty());
+  EXPECT_EQ(world.lvsd.config().serial_no, 2);
+}
+
 TEST(Reload, ReloadWithNewTimingsKeepsTheServersInTheTable) {
   World world;
   world.start(with({web(2)}));

@@ -16,7 +16,7 @@ using testing::IsEmpty;
 
 using Services = std::vector<config::VirtualService>;
 
-constexpr int kLives = 400;
+constexpr int kLives = 800;
 constexpr int kStepsOfALife = 25;
 
 template <typename T>
@@ -114,6 +114,7 @@ void edit(Services& services, Rng& rng) {
 config::Config random_globals(Rng& rng) {
   config::Config globals;
   globals.core = one_of(rng, {config::CoreKind::embedded, config::CoreKind::kernel});
+  globals.network = one_of(rng, {ipvs::Forward::masq, ipvs::Forward::direct});
   globals.syncdaemon = rng.chance(0.5);
   globals.service = rng.chance(0.05) ? config::ServiceMode::fos : config::ServiceMode::lvs;
   globals.standby_monitoring = rng.chance(0.8);
@@ -243,14 +244,27 @@ class Lives {
   int files_ = 0;
 };
 
+// Readable where they differ; that the operations are equal as values is compared by itself.
+std::vector<std::string> words_of(const World& world) {
+  std::vector<std::string> words;
+  for (const auto& op : world.ops) {
+    words.push_back(ipvs::to_string(op));
+  }
+  for (const auto& line : world.lines) {
+    words.push_back(to_line(line));
+  }
+  return words;
+}
+
 void expect_the_same(const World& thrifty, const World& thorough) {
-  EXPECT_EQ(thrifty.ops, thorough.ops);
+  EXPECT_EQ(words_of(thrifty), words_of(thorough));
+  EXPECT_TRUE(thrifty.ops == thorough.ops);
   EXPECT_EQ(thrifty.core, thorough.core);
   EXPECT_EQ(thrifty.monitors, thorough.monitors);
   EXPECT_EQ(thrifty.saved, thorough.saved);
   EXPECT_EQ(thrifty.sysctls, thorough.sysctls);
   EXPECT_EQ(thrifty.marks, thorough.marks);
-  EXPECT_EQ(thrifty.lines, thorough.lines);
+  EXPECT_TRUE(thrifty.lines == thorough.lines);
   EXPECT_EQ(thrifty.lvsd.armed(), thorough.lvsd.armed());
 }
 

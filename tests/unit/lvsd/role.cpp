@@ -95,6 +95,20 @@ TEST(Role, AStandbyThatIsAServerItselfProgramsTheServiceWhenItBecomesActive) {
   EXPECT_THAT(world.ops, Not(Contains(ipvs::Request(ipvs::Flush{}))));
 }
 
+TEST(Role, AStandbyThatGetsAServersAddressLaterHoldsTheServiceBackFromThen) {
+  World world;
+  world.start(on_the_kernel(with({web(2)})));
+  world.all_up();
+  world.feed(RoleSaid{false});
+  EXPECT_TRUE(world.core.contains(web_key()));
+  world.own_addresses = {address("10.0.0.1")};
+  world.pass(kDriftCheck + 10ms);
+  EXPECT_FALSE(world.core.contains(web_key()));
+  world.own_addresses.clear();
+  world.pass(kDriftCheck + 10ms);
+  EXPECT_TRUE(world.core.contains(web_key()));
+}
+
 // ip_vs handles no packet then, and connections that come in need their servers in the table.
 TEST(Role, AStandbyThatTakesInConnectionsHasTheWholeTable) {
   World world;

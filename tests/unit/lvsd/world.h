@@ -31,6 +31,7 @@ class World {
   bool armable = true;
   // What the world saw.
   std::vector<ipvs::Request> ops;
+  std::vector<size_t> batches;  // Their sizes.
   std::vector<LogEvent> lines;
   std::map<MonitorId, Monitor> monitors;  // In nanny.
   Owned saved;
@@ -136,6 +137,7 @@ class World {
                  : Result<Snapshot>(Error{EIO, "core gone"})});
   }
   void perform(const ApplyOps& action) {
+    batches.push_back(action.ops.size());
     OpsDone done{action.ops, {}};
     for (const auto& op : action.ops) {
       ops.push_back(op);
