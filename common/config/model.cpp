@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/config/schema.h"
 #include "common/config/text.h"
 
 namespace lvs::config {
@@ -19,11 +20,37 @@ void add_distinct(std::vector<FloatingAddress>& list, const FloatingAddress& can
   }
 }
 
+template <typename B>
+uint32_t place_of(std::string_view name, const std::vector<Key<B>>& keys) {
+  const auto found =
+      std::find_if(keys.begin(), keys.end(), [&](const auto& key) { return key.name == name; });
+  return static_cast<uint32_t>(found - keys.begin());
+}
+
+uint32_t place_of(std::string_view name, SourceLines::In in) {
+  switch (in) {
+    case SourceLines::In::globals:
+      return place_of(name, global_keys());
+    case SourceLines::In::service:
+      return place_of(name, service_keys());
+    case SourceLines::In::server:
+      return place_of(name, server_keys());
+  }
+  return 0;
+}
+
 std::string as_sent(const std::string& written) {
   return translate_escapes(unquoted(written));
 }
 
 }  // namespace
+
+int SourceLines::of(std::string_view key) const {
+  const uint32_t place = given.empty() ? 0 : place_of(key, in);
+  const auto found =
+      std::find_if(given.begin(), given.end(), [&](const Given& one) { return one.key == place; });
+  return found == given.end() ? block : static_cast<int>(found->line);
+}
 
 Check effective_check(const VirtualService& service) {
   if (service.check) {

@@ -29,17 +29,17 @@ enum class ReservationAction { nothing, preempt };
 // a service and its servers they are counted from the line that opens the service, which is 0 (and
 // stands in Blocks::Entry). Two blocks that differ only in this are equal.
 struct SourceLines {
-  int block = 0;  // Of the line that opens it; 0 for the globals.
-  std::vector<std::pair<std::string_view, int>> keys;  // Named as the schema does; a handful.
+  enum class In : uint8_t { globals, service, server };
+  struct Given {
+    uint32_t key : 8;  // Its place in the block's keys (schema.h).
+    uint32_t line : 24;
+  };
 
-  int of(std::string_view key) const {  // The key's line, else the block's.
-    for (const auto& [name, line] : keys) {
-      if (name == key) {
-        return line;
-      }
-    }
-    return block;
-  }
+  int block = 0;  // Of the line that opens it; 0 for the globals.
+  In in = In::globals;
+  std::vector<Given> given;  // Small, since there are many servers.
+
+  int of(std::string_view key) const;  // The key's line, else the block's.
   bool operator==(const SourceLines&) const { return true; }
 };
 

@@ -80,6 +80,7 @@ class BlockParser {
     VirtualService service;
     std::optional<unsigned> mask;
     service.name = block.name;
+    service.lines.in = SourceLines::In::service;
     read_keys(block, service_keys(), service, mask);
     join_mask(service.address, mask, service.lines, "vip_nmask");
     service.servers.reserve(block.children.size());
@@ -105,6 +106,7 @@ class BlockParser {
     RealServer server;
     std::optional<unsigned> no_mask;
     server.name = block.name;
+    server.lines.in = SourceLines::In::server;
     read_keys(block, server_keys(), server, no_mask);
     if (server.port_given) {
       return server;
@@ -121,7 +123,7 @@ class BlockParser {
   void read_keys(const Block& block, const std::vector<Key<B>>& keys, B& target,
                  std::optional<unsigned>& mask) {
     target.lines.block = line_of(block);
-    target.lines.keys.reserve(block.assignments.size());
+    target.lines.given.reserve(block.assignments.size());
     for (const auto& assignment : block.assignments) {
       const int line = line_of(assignment);
       const Key<B>* key = find_key(keys, assignment.key);
@@ -129,16 +131,17 @@ class BlockParser {
         refuse_unknown(block, assignment, nearest(keys, assignment.key));
         continue;
       }
-      auto& known = target.lines.keys;
-      const auto earlier = std::find_if(
-          known.begin(), known.end(), [&](const auto& given) { return given.first == key->name; });
-      if (earlier != known.end()) {
+      auto& given = target.lines.given;
+      const auto place = static_cast<uint32_t>(key - keys.data());
+      const auto earlier = std::find_if(given.begin(), given.end(),
+                                        [&](const auto& one) { return one.key == place; });
+      if (earlier != given.end()) {
         note(Severity::warning, line, key->name,
-             "given before in line " + std::to_string(earlier->second + first_line_) +
+             "given before in line " + std::to_string(earlier->line + first_line_) +
                  ": this one counts");
-        earlier->second = line;
+        earlier->line = static_cast<uint32_t>(line);
       } else {
-        known.emplace_back(key->name, line);
+        given.push_back({place, static_cast<uint32_t>(line)});
       }
       if (key->since == Since::caribe) {
         note(Severity::strict, line, key->name, "unknown command");

@@ -7,27 +7,44 @@
 
 namespace lvs::io {
 
+namespace {
+
+constexpr size_t kChunk = 65536;
+
+}  // namespace
+
 Result<std::string> read_file(const std::string& path, size_t size_max) {
   const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!fd) {
     return os_error(errno, path);
   }
-  std::string bytes;
-  char chunk[65536];
+  struct stat about = {};
+  if (::fstat(fd.get(), &about) != 0) {
+    return os_error(errno, path);
+  }
+  // A file that tells its size (those of /proc say 0) is read at once, with room to see that it
+  // ends there.
+  const auto told = static_cast<size_t>(about.st_size);
+  std::string bytes(told > 0 && told < size_max ? told + 1 : kChunk, '\0');
+  size_t size = 0;
   for (;;) {
-    const ssize_t n = ::read(fd.get(), chunk, sizeof chunk);
+    const ssize_t n = ::read(fd.get(), bytes.data() + size, bytes.size() - size);
     if (n < 0 && errno == EINTR) {
       continue;
     }
     if (n < 0) {
       return os_error(errno, path);
     }
+    size += static_cast<size_t>(n);
+    if (size > size_max) {
+      return Error{EFBIG, path + ": larger than " + std::to_string(size_max) + " bytes"};
+    }
     if (n == 0) {
+      bytes.resize(size);
       return bytes;
     }
-    bytes.append(chunk, static_cast<size_t>(n));
-    if (bytes.size() > size_max) {
-      return Error{EFBIG, path + ": larger than " + std::to_string(size_max) + " bytes"};
+    if (size == bytes.size()) {
+      bytes.resize(size + kChunk);
     }
   }
 }
