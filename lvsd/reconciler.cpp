@@ -72,7 +72,7 @@ Step Reconciler::step(Event event, TimePoint now) {
   if (due_at_ && *due_at_ <= now_) {
     settle();
   }
-  if (has_looked()) {
+  if (is_table_done()) {
     health_.keep(wants_nanny(), config_, now_, actions_);
     host_.keep_marks(now_, actions_);
   }
@@ -605,8 +605,9 @@ void Reconciler::arm_due() {
   }
 }
 
-bool Reconciler::has_looked() const {
-  return actual_ || !core_error_.empty();
+// Monitors and marks wait for the first table: what they start would take its time on one CPU.
+bool Reconciler::is_table_done() const {
+  return applied_once_ || !core_error_.empty();
 }
 
 void Reconciler::log(Level level, std::string event,

@@ -131,7 +131,7 @@ class Reconciler {
   void set_armed(bool armed);
 
   bool wants_nanny() const;
-  bool has_looked() const;
+  bool is_table_done() const;
   void log(Level level, std::string event, std::vector<std::pair<std::string, std::string>> fields,
            std::string marker = "");
   std::optional<TimePoint> wake_at() const;
