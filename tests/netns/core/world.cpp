@@ -254,10 +254,12 @@ io::UniqueFd World::open(const std::string& to, uint16_t port) const {
   return socket;
 }
 
-int World::datagram(const std::string& to, uint16_t port) const {
+int World::datagram(const std::string& to, uint16_t port) {
   char answer = '0';
   in(network("c"), [&] {
     const io::UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const auto from = address_of("0.0.0.0", next_client_port_++);
+    ASSERT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&from), sizeof(from)), 0);
     const auto target = address_of(to, port);
     ::sendto(socket.get(), "?", 1, 0, reinterpret_cast<const sockaddr*>(&target), sizeof(target));
     if (is_readable(socket.get(), kPatience)) {

@@ -54,7 +54,8 @@ class World {
               std::chrono::milliseconds limit = kPatience) const;
   // A connection that stays open.
   io::UniqueFd open(const std::string& to, uint16_t port) const;
-  int datagram(const std::string& to, uint16_t port) const;
+  // From a client port that no datagram before it had: a flow of its own.
+  int datagram(const std::string& to, uint16_t port);
 
   static void in(const std::string& network, const std::function<void()>& act);
   std::string network(const std::string& node) const { return prefix_ + node; }
@@ -65,6 +66,7 @@ class World {
 
   std::string prefix_;
   pid_t core_ = 0;
+  uint16_t next_client_port_ = 20'000;  // Below those that the kernel gives out.
   std::atomic<bool> is_over_{false};
   std::vector<std::thread> threads_;
 };
