@@ -16,7 +16,7 @@ using testing::IsEmpty;
 
 using Services = std::vector<config::VirtualService>;
 
-constexpr int kLives = 1'000;
+constexpr int kLives = 400;
 constexpr int kStepsOfALife = 25;
 
 template <typename T>
