@@ -323,6 +323,7 @@ Parsed ConfigReader::read(std::string text) {
       judge(piece, next->globals);
     }
   }
+  spent_ = std::move(memory_->text);
   memory_ = std::move(next);
   const auto& pieces = memory_->pieces;
   Config config = assemble(memory_->globals, pieces);

@@ -17,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "common/config/diagnostic.h"
 #include "common/config/model.h"
@@ -48,12 +49,17 @@ class ConfigReader {
 
   Parsed read(std::string text);
 
+  // The text before the last one, as room to read the next into: large memory that is given back
+  // and asked for again costs more than all else in a reading.
+  std::string take_spent() { return std::exchange(spent_, {}); }
+
  private:
   struct Memory;
   std::string file_;
   Resolver resolve_;
   Severity least_;
   std::unique_ptr<Memory> memory_;
+  std::string spent_;
 };
 
 }  // namespace lvs::config

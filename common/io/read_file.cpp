@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <utility>
+
 #include "common/io/unique_fd.h"
 
 namespace lvs::io {
@@ -13,7 +15,7 @@ constexpr size_t kChunk = 65536;
 
 }  // namespace
 
-Result<std::string> read_file(const std::string& path, size_t size_max) {
+Result<std::string> read_file(const std::string& path, size_t size_max, std::string room) {
   const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!fd) {
     return os_error(errno, path);
@@ -25,7 +27,8 @@ Result<std::string> read_file(const std::string& path, size_t size_max) {
   // A file that tells its size (those of /proc say 0) is read at once, with room to see that it
   // ends there.
   const auto told = static_cast<size_t>(about.st_size);
-  std::string bytes(told > 0 && told < size_max ? told + 1 : kChunk, '\0');
+  std::string bytes = std::move(room);
+  bytes.resize(told > 0 && told < size_max ? told + 1 : kChunk);
   size_t size = 0;
   for (;;) {
     const ssize_t n = ::read(fd.get(), bytes.data() + size, bytes.size() - size);

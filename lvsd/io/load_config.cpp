@@ -26,7 +26,7 @@ ConfigFile::ConfigFile(std::string path)
 }
 
 Result<LoadedConfig> ConfigFile::load() {
-  auto text = lvs::io::read_file(path_, config::kMaxFileBytes);
+  auto text = lvs::io::read_file(path_, config::kMaxFileBytes, reader_.take_spent());
   if (!text) {
     return text.error();
   }
