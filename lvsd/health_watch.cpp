@@ -5,18 +5,6 @@
 namespace lvs::lvsd {
 namespace {
 
-std::string to_word(Health health) {
-  switch (health) {
-    case Health::unknown:
-      return "unknown";
-    case Health::up:
-      return "up";
-    case Health::down:
-      return "down";
-  }
-  return "unknown";
-}
-
 std::string milliseconds(Duration d) {
   return std::to_string(to_ms(d).count());
 }
@@ -31,6 +19,18 @@ std::string client_monitor_of(const config::Config& config) {
 }
 
 }  // namespace
+
+std::string to_word(Health health) {
+  switch (health) {
+    case Health::unknown:
+      return "unknown";
+    case Health::up:
+      return "up";
+    case Health::down:
+      return "down";
+  }
+  return "unknown";
+}
 
 void HealthWatch::take(const ActiveServices& services, const std::set<ipvs::ServiceKey>& changed,
                        Actions& actions) {

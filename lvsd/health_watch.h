@@ -7,6 +7,7 @@
 
 #include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "common/backoff.h"
@@ -25,6 +26,8 @@ struct HeardVerdict {
   Verdict verdict;
   TimePoint since;  // Of the present health.
 };
+
+std::string to_word(Health health);  // up, down, unknown
 
 class HealthWatch {
  public:

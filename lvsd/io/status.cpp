@@ -9,18 +9,6 @@ namespace json = boost::json;
 
 using Servers = std::map<ServerId, ipvs::DestStatus>;
 
-std::string to_word(Health health) {
-  switch (health) {
-    case Health::unknown:
-      return "unknown";
-    case Health::up:
-      return "up";
-    case Health::down:
-      return "down";
-  }
-  return "unknown";
-}
-
 std::string role_word(const std::optional<bool>& role) {
   if (!role) {
     return "unsaid";
