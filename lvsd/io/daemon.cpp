@@ -15,7 +15,6 @@
 #include "lvsd/core_mode.h"
 #include "lvsd/io/kernel_removal.h"
 #include "lvsd/io/load_config.h"
-#include "lvsd/io/other_core.h"
 #include "lvsd/io/ownership_record.h"
 #include "lvsd/io/shell.h"
 #include "lvsd/io/status.h"
@@ -163,9 +162,6 @@ Result<int> serve(const Options& options, ConfigFile& file, const LoadedConfig& 
   auto plane = open_plane(io, loaded.config);
   if (!plane) {
     return plane.error();
-  }
-  if (const auto left = leave_other_core(loaded.config->core, *dir); !left) {
-    lvs::io::log({Level::error, "other-core-stays", "", {{"error", left.error().what}}});
   }
   const auto pid_file = lvs::io::PidFile::create(kPidFile);
   Lvsd lvsd(io, **plane, {*dir, loaded.config->core, options.log_to_stderr, options.verbose}, file);

@@ -1,6 +1,9 @@
 #include "lvsd/io/shell.h"
 
+#include <utility>
+
 #include "common/io/log_sink.h"
+#include "lvsd/io/other_core.h"
 #include "lvsd/io/own_addresses.h"
 #include "lvsd/io/ownership_record.h"
 #include "lvsd/io/sysctls.h"
@@ -20,9 +23,17 @@ ipvs::Handler Shell::core() {
   return [this](const ipvs::Request& request) { return plane_.call(request); };
 }
 
+// Not before the chosen one is known to be there: until then the other one may well be serving.
+void Shell::leave_other_core() {
+  if (!std::exchange(has_left_other_core_, true)) {
+    report("other-core-stays", io::leave_other_core(settings_.core, settings_.run_dir));
+  }
+}
+
 void Shell::perform(const ReadTable&) {
   auto snapshot = read_snapshot(core());
   if (snapshot) {
+    leave_other_core();
     auto addresses = own_addresses();
     if (addresses) {
       snapshot->own_addresses = std::move(*addresses);

@@ -46,6 +46,7 @@ class Shell {
 
  private:
   ipvs::Handler core();
+  void leave_other_core();
 
   boost::asio::io_context& io_;
   Plane& plane_;
@@ -53,6 +54,7 @@ class Shell {
   MarkRules marks_;
   Driver* driver_ = nullptr;
   std::unique_ptr<NannyChild> nanny_;
+  bool has_left_other_core_ = false;
 };
 
 }  // namespace lvs::lvsd::io
