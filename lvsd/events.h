@@ -56,6 +56,9 @@ struct MarksDone {
 struct SysctlsDone {
   Result<Ok> done;
 };
+struct OtherCoreLeft {
+  Result<Ok> done;
+};
 struct RoleSaid {
   bool active;
 };
@@ -72,8 +75,9 @@ struct VerdictHeard {
   Verdict verdict;
 };
 struct Timer {};
-using Event = std::variant<Started, Configured, ReloadFailed, TableRead, OpsDone, MarksDone,
-                           SysctlsDone, RoleSaid, ArmDone, NannyUp, NannyGone, VerdictHeard, Timer>;
+using Event =
+    std::variant<Started, Configured, ReloadFailed, TableRead, OpsDone, MarksDone, SysctlsDone,
+                 OtherCoreLeft, RoleSaid, ArmDone, NannyUp, NannyGone, VerdictHeard, Timer>;
 
 // Actions.
 struct ReadTable {
@@ -99,6 +103,9 @@ struct ApplyMarks {
   SharedConfig config;
   bool operator==(const ApplyMarks&) const = default;
 };
+struct LeaveOtherCore {  // Takes away what lvsd made in the core that it does not drive any more.
+  bool operator==(const LeaveOtherCore&) const = default;
+};
 struct ArmCore {
   bool armed;
   bool operator==(const ArmCore&) const = default;
@@ -119,7 +126,7 @@ struct Log {
   bool operator==(const Log&) const = default;
 };
 using Action = std::variant<ReadTable, ApplyOps, SaveOwned, SetInterfaces, SetSysctls, ApplyMarks,
-                            ArmCore, StartNanny, StopNanny, SendMonitorOrders, Log>;
+                            LeaveOtherCore, ArmCore, StartNanny, StopNanny, SendMonitorOrders, Log>;
 using Actions = std::vector<Action>;
 
 struct Step {

@@ -92,4 +92,22 @@ bool HostKeeper::on(const SysctlsDone& event, Actions& actions) {
   return true;
 }
 
+void HostKeeper::leave_other_core(Actions& actions) {
+  if (!has_left_other_core_) {
+    actions.push_back(LeaveOtherCore{});
+  }
+}
+
+void HostKeeper::on(const OtherCoreLeft& event, Actions& actions) {
+  has_left_other_core_ = static_cast<bool>(event.done);
+  const std::string error =
+      event.done ? ""
+                 : event.done.error().what +
+                       " (what lvsd made in the other core goes on; tried again at each look)";
+  if (!error.empty() && error != other_core_error_) {
+    actions.push_back(Log{{Level::error, "other-core-stays", "", {{"error", error}}}});
+  }
+  other_core_error_ = error;
+}
+
 }  // namespace lvs::lvsd

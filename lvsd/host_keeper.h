@@ -1,9 +1,11 @@
-// What lvsd keeps in order on the host beside the core's table: the mark rules and the sysctls.
-// When to set them, when to try again, what to say about it.
+// What lvsd keeps in order on the host beside the core's table: the mark rules, the sysctls, and
+// that no other core goes on. When to see to each, when to try again, what to say about it.
 //
 // Mark rules are set when those that the configuration wants are not what they were, and looked
 // after every kDriftCheck while there are any: `nft flush ruleset` takes them along. Sysctls are
-// set when what is wanted of them changes; those that could not be set are tried again.
+// set when what is wanted of them changes; those that could not be set are tried again. The core
+// that the configuration named before is left when the chosen one is known to be there: until then
+// it may well be serving.
 #pragma once
 
 #include <optional>
@@ -26,16 +28,21 @@ class HostKeeper {
   void suspect_sysctls() { sysctls_suspect_ = true; }
   // As a new ip_vs has them: as they were never set.
   void forget_sysctls();
+  // The chosen core has answered.
+  void leave_other_core(Actions& actions);
   void keep_sysctls(std::optional<bool> role, const std::set<Address>& own, Actions& actions);
 
   void on(const MarksDone& event, TimePoint now, Actions& actions);
   // Whether it went otherwise than the time before.
   bool on(const SysctlsDone& event, Actions& actions);
 
+  void on(const OtherCoreLeft& event, Actions& actions);
+
   bool lacks_sysctls() const { return config_ && (*config_)->manage_sysctls && !sysctls_set_; }
   const std::string& marks_error() const { return marks_error_; }
   const std::vector<std::string>& mark_warnings() const { return mark_warnings_; }
   const std::string& sysctls_error() const { return sysctls_error_; }
+  const std::string& other_core_error() const { return other_core_error_; }
   std::optional<TimePoint> wake_at() const { return marks_at_; }
 
  private:
@@ -51,6 +58,9 @@ class HostKeeper {
   bool sysctls_suspect_ = true;
   std::optional<std::vector<Sysctl>> sysctls_set_;  // Nothing: not, or in vain.
   std::string sysctls_error_;
+
+  bool has_left_other_core_ = false;
+  std::string other_core_error_;
 };
 
 }  // namespace lvs::lvsd

@@ -203,6 +203,7 @@ void Reconciler::on(TableRead event) {
     return;
   }
   note_readable();
+  host_.leave_other_core(actions_);
   const auto drained = end_draining(event.snapshot->connections, now_, draining_, actions_);
   if (!drained.empty()) {
     mark_due(drained);
@@ -498,6 +499,10 @@ void Reconciler::on(const SysctlsDone& event) {
   if (host_.on(event, actions_)) {
     arm_due();  // Whether services are held back may rest on one that could not be set.
   }
+}
+
+void Reconciler::on(const OtherCoreLeft& event) {
+  host_.on(event, actions_);
 }
 
 void Reconciler::on(const RoleSaid& event) {

@@ -81,6 +81,7 @@ class Reconciler {
   void on(const OpsDone& event);
   void on(const MarksDone& event);
   void on(const SysctlsDone& event);
+  void on(const OtherCoreLeft& event);
   void on(const RoleSaid& event);
   void on(const ArmDone& event);
   void on(const NannyUp& event);

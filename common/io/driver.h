@@ -2,8 +2,8 @@
 // one timer.
 //
 // Core:  Step step(const Event&, TimePoint now), or step(Event, TimePoint now) where it keeps what
-//        it is given, and Step has `std::vector<Action> actions` (a
-//        variant) and `std::optional<TimePoint> wake_at`.
+//        it is given; Step has `std::vector<Action> actions` (a variant) and
+//        `std::optional<TimePoint> wake_at`.
 // Shell: an overload of perform(const A&) for each alternative of Action, or perform(A) where it
 //        keeps what it is given; one that is missing does not compile. Actions may feed further
 //        events: they are queued and stepped after the current actions are done, never nested.

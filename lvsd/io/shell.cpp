@@ -1,7 +1,5 @@
 #include "lvsd/io/shell.h"
 
-#include <utility>
-
 #include "common/io/log_sink.h"
 #include "lvsd/io/other_core.h"
 #include "lvsd/io/own_addresses.h"
@@ -23,17 +21,9 @@ ipvs::Handler Shell::core() {
   return [this](const ipvs::Request& request) { return plane_.call(request); };
 }
 
-// Not before the chosen one is known to be there: until then the other one may well be serving.
-void Shell::leave_other_core() {
-  if (!std::exchange(has_left_other_core_, true)) {
-    report("other-core-stays", io::leave_other_core(settings_.core, settings_.run_dir));
-  }
-}
-
 void Shell::perform(const ReadTable&) {
   auto snapshot = read_snapshot(core());
   if (snapshot) {
-    leave_other_core();
     auto addresses = own_addresses();
     if (addresses) {
       snapshot->own_addresses = std::move(*addresses);
@@ -65,6 +55,10 @@ void Shell::perform(const ApplyMarks& action) {
   marks_.apply(action.config, [this](Result<MarkWarnings> warnings) {
     driver_->feed(MarksDone{std::move(warnings)});
   });
+}
+
+void Shell::perform(const LeaveOtherCore&) {
+  driver_->feed(OtherCoreLeft{leave_other_core(settings_.core, settings_.run_dir)});
 }
 
 void Shell::perform(const ArmCore& action) {

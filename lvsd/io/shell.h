@@ -38,6 +38,7 @@ class Shell {
   void perform(const SetInterfaces& action);
   void perform(const SetSysctls& action);
   void perform(const ApplyMarks& action);
+  void perform(const LeaveOtherCore& action);
   void perform(const ArmCore& action);
   void perform(const StartNanny& action);
   void perform(const StopNanny& action);
@@ -46,7 +47,6 @@ class Shell {
 
  private:
   ipvs::Handler core();
-  void leave_other_core();
 
   boost::asio::io_context& io_;
   Plane& plane_;
@@ -54,7 +54,6 @@ class Shell {
   MarkRules marks_;
   Driver* driver_ = nullptr;
   std::unique_ptr<NannyChild> nanny_;
-  bool has_left_other_core_ = false;
 };
 
 }  // namespace lvs::lvsd::io

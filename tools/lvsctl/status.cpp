@@ -180,7 +180,8 @@ class Page {
     if (!ready) {
       worry("lvsd is not ready");
     }
-    for (const char* field : {"core_error", "reload_error", "marks_error", "sysctls_error"}) {
+    for (const char* field :
+         {"core_error", "reload_error", "marks_error", "sysctls_error", "other_core_error"}) {
       const std::string error = text_at(lvsd, field);
       if (!error.empty()) {
         worry(error);

@@ -99,6 +99,30 @@ TEST(HostKeeper, AReloadTriesAgainWhatFailed) {
   EXPECT_EQ(world.lvsd.host().sysctls_error(), "");
 }
 
+TEST(HostKeeper, TheOtherCoreIsLeftOnceWhenTheChosenOneAnswers) {
+  World world;
+  world.readable = false;
+  world.start(with({web(1)}));
+  world.pass(1min);
+  EXPECT_EQ(world.leavings, 0);
+  world.readable = true;
+  world.pass(1min);
+  EXPECT_EQ(world.leavings, 1);
+}
+
+TEST(HostKeeper, WhatTheOtherCoreDoesNotGiveUpIsAskedForAgainAndSaidOnce) {
+  World world;
+  world.other_core_error = "nft: Operation not permitted";
+  world.start(with({web(1)}));
+  world.pass(1min);
+  EXPECT_GT(world.leavings, 2);
+  EXPECT_EQ(world.count("other-core-stays"), 1);
+  EXPECT_THAT(world.lvsd.host().other_core_error(), testing::HasSubstr(world.other_core_error));
+  world.other_core_error.clear();
+  world.pass(10s);
+  EXPECT_EQ(world.lvsd.host().other_core_error(), "");
+}
+
 TEST(HostKeeper, AReloadSetsSysctlsThatANewServiceNeeds) {
   auto direct = web(1);
   direct.forward = ipvs::Forward::direct;

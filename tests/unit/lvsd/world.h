@@ -43,6 +43,8 @@ class World {
   std::vector<Sysctl> sysctls;
   std::string sysctls_error;
   int sysctl_sets = 0;
+  std::string other_core_error;
+  int leavings = 0;
   std::vector<std::string> mark_warnings;
   bool nanny_works = true;
 
@@ -171,6 +173,11 @@ class World {
     sysctls = action.wanted;
     queue_.push_back(SysctlsDone{sysctls_error.empty() ? Result<Ok>(Ok{})
                                                        : Result<Ok>(Error{EACCES, sysctls_error})});
+  }
+  void perform(const LeaveOtherCore&) {
+    ++leavings;
+    queue_.push_back(OtherCoreLeft{
+        other_core_error.empty() ? Result<Ok>(Ok{}) : Result<Ok>(Error{EIO, other_core_error})});
   }
   void perform(const ApplyMarks&) {
     ++marks;
