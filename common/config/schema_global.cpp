@@ -37,9 +37,9 @@ Later<B> embedded_only(Later<B> later) {
   };
 }
 
-std::string only_nat(const B& config, CoreKind core) {
-  const bool works = core == CoreKind::kernel || config.network == ipvs::Forward::masq;
-  return works ? "" : "the embedded core forwards by nat only";
+std::string no_tunnel(const B& config, CoreKind core) {
+  const bool works = core == CoreKind::kernel || config.network != ipvs::Forward::tunnel;
+  return works ? "" : "the embedded core forwards by nat and by direct routing only";
 }
 
 const std::vector<Choice<ipvs::Forward>> kNetworks = {{"nat", ipvs::Forward::masq},
@@ -109,7 +109,7 @@ std::vector<Key<B>> behaviour_keys() {
            "nat",
            {},
            kAlways},
-          only_nat),
+          no_tunnel),
       key("nat_router", &B::nat_router, floating_address(),
           {"",
            "The floating address that the servers use as their gateway, and its device (network = "

@@ -42,9 +42,9 @@ bool contains(const std::array<std::string, size>& words, const std::string& wor
 }
 
 template <typename B>
-std::string only_nat(const B& block, CoreKind core) {
-  const bool nat = block.forward.value_or(ipvs::Forward::masq) == ipvs::Forward::masq;
-  return nat || core == CoreKind::kernel ? "" : "the embedded core forwards by nat only";
+std::string no_tunnel(const B& block, CoreKind core) {
+  const bool works = core == CoreKind::kernel || block.forward != ipvs::Forward::tunnel;
+  return works ? "" : "the embedded core forwards by nat and by direct routing only";
 }
 
 std::string only_ipv4(bool is_v4, CoreKind core) {
@@ -197,7 +197,7 @@ std::vector<Key<V>> new_keys() {
           {"", "Options of the scheduler.", "", kNew}, schedule_flags_known),
       key("forward", &V::forward, choice(kForwards),
           {"", "How packets reach this service's servers; by default as network says.", "", kNew},
-          only_nat<V>),
+          no_tunnel<V>),
       key("check", &V::check, check_form(),
           {"", "How a server is checked; by default what send, expect and send_program say.", "",
            kNew},
@@ -261,7 +261,7 @@ std::vector<Key<RealServer>> all_server_keys() {
           {"1", "Its share of the connections; 0: no new ones.", "1", {}, kAlways}),
       key("forward", &S::forward, choice(kForwards),
           {"", "How packets reach this server; by default as the service says.", "", kNew},
-          only_nat<S>),
+          no_tunnel<S>),
       key("u_threshold", &S::u_threshold, integer<uint32_t>(0, kMostConnections, "connections"),
           {"0", "At this number of connections the server gets no new ones; 0: no limit.", "",
            kNew}),

@@ -21,14 +21,15 @@
 #endif
 
 #define LVS_LAYOUT_MAGIC 0x4c56534cU
-#define LVS_LAYOUT_VERSION 1U
+#define LVS_LAYOUT_VERSION 2U
 
-#define LVS_SERVICES_MAX 4096U
-#define LVS_DESTS_MAX 8192U /* Over all services, removed ones with connections included. */
+/* Sizes of new maps; those of maps that were taken over are the kernel's to tell. */
+#define LVS_SERVICES_MAX 8192U
+#define LVS_DESTS_MAX 16384U /* Over all services, removed ones with connections included. */
 #define LVS_DESTS_PER_SERVICE_MAX 1024U
 #define LVS_SEQUENCE_MAX 16384U /* Turns of one rr or wrr cycle. */
-#define LVS_DEVICES_MAX 64U
-#define LVS_SLOTS_MAX 262144U /* Of all slices together. */
+#define LVS_DEVICES_MAX 1024U
+#define LVS_SLOTS_MAX 1048576U /* Of all slices together. */
 
 /* The 5-tuple of a packet as it arrives: client to VIP, or real server to client. Templates use the
  * same struct: masked client in saddr, VIP or firewall mark in daddr, client port 0. */
@@ -56,19 +57,28 @@ LVS_ASSERT(sizeof(struct lvs_route) == 24);
 
 enum lvs_direction { LVS_TO_SERVER = 0, LVS_TO_CLIENT = 1 };
 
+/* Forwarding methods, numbered as in the kernel's netlink family. */
+enum lvs_forward {
+  LVS_FORWARD_NAT = 0,
+  LVS_FORWARD_LOCAL,
+  LVS_FORWARD_TUNNEL,
+  LVS_FORWARD_DIRECT,
+  LVS_FORWARD_BYPASS,
+};
+
 /* One direction of a connection. The entry of the packets to the server is the connection itself;
- * that of the replies has what rewriting needs and the key of the first. The first 64 bytes are all
- * that a packet in mid-flow touches. */
+ * that of the replies, which only translated connections have, holds what rewriting needs and the
+ * key of the first. The first 64 bytes are all that a packet in mid-flow touches. */
 struct lvs_flow {
   __u64 word;     /* See LVS_WORD_*. Replies: only the generation. */
   __u64 expires;  /* Of the connection; dead ones: time of death. */
   __u64 touch;    /* When expires and route are to be renewed. */
-  __be32 address; /* What the packet's destination (replies: source) becomes. */
+  __be32 address; /* The real server's (replies: the VIP): translated to, or only sent to. */
   __be16 port;
   __u8 direction;
-  __u8 zero;
+  __u8 forward; /* enum lvs_forward */
   __u32 dest;
-  __u32 zero2;
+  __u32 zero;
   struct lvs_route route;
   /* cold */
   struct lvs_key other;        /* Key of the other direction's entry. */
@@ -76,7 +86,8 @@ struct lvs_flow {
   __u32 template_generation;   /* 0: not controlled. */
   __u32 service;
   __u64 created;
-  __u64 zero3[2];
+  __u32 mark; /* Of the first packet. */
+  __u32 zero2[3];
 };
 LVS_ASSERT(LVS_OFFSET(struct lvs_flow, other) == 64);
 LVS_ASSERT(sizeof(struct lvs_flow) == 128);
@@ -108,13 +119,16 @@ LVS_ASSERT(sizeof(struct lvs_template) == 56);
 
 enum lvs_service_kind { LVS_BY_ADDRESS = 0, LVS_BY_MARK = 1 };
 
+/* Addresses of either family; IPv4 has the first word, and 0 in the others. */
 struct lvs_service_key {
-  __be32 address; /* Or the mark, in host order. */
+  __be32 address[4]; /* Or, first, the mark in host order. */
   __be16 port;
   __u8 protocol; /* 0 with a mark. */
   __u8 kind;
+  __u8 family; /* AF_INET */
+  __u8 zero[3];
 };
-LVS_ASSERT(sizeof(struct lvs_service_key) == 8);
+LVS_ASSERT(sizeof(struct lvs_service_key) == 24);
 
 struct lvs_stats {
   __u64 connections;
@@ -137,9 +151,9 @@ struct lvs_service {
   __u64 current; /* Slice 0 is never used: 0 means no service. */
   struct lvs_service_key key;
   struct lvs_stats stats; /* Of real servers that were removed; lvsd's. */
-  __u64 zero;
+  __u64 zero[7];
 };
-LVS_ASSERT(sizeof(struct lvs_service) == 64);
+LVS_ASSERT(sizeof(struct lvs_service) == 128);
 
 #define LVS_SERVICE_PERSISTENT 0x1U
 
@@ -164,10 +178,11 @@ struct lvs_slice {
   __u32 scheduler;
   __u32 flags;
   __u32 timeout; /* Persistence, seconds. */
-  __be32 netmask;
+  __u32 prefix;  /* Of clients that persist together: bits of their address. */
   __u32 dests;
   __u32 sequence;
-  __u32 zero[2];
+  __u32 slots; /* Length of all, as it was allocated and is to be freed. */
+  __u32 zero;
 };
 #define LVS_SLICE_SLOTS 4U /* Header in slots. */
 LVS_ASSERT(sizeof(struct lvs_slot) == 8);
@@ -177,17 +192,24 @@ enum lvs_dest_use { LVS_DEST_FREE = 0, LVS_DEST_AVAILABLE = 1, LVS_DEST_REMOVED 
 
 struct lvs_dest {
   /* lvsd's */
-  __be32 address;
+  __be32 address[4];
   __be16 port;
-  __u8 forward;
+  __u8 forward; /* enum lvs_forward */
   __u8 use;
+  __u8 family;
+  __u8 tunnel_type;
+  __be16 tunnel_port;
+  __u16 tunnel_flags;
+  __u8 is_local; /* Its address is one of the director's. */
+  __u8 zero1;
   __s32 weight;
   __u32 upper_threshold;
   __u32 lower_threshold;
+  __s32 last_weight; /* The last that was not 0. */
   __u32 service;
   struct lvs_service_key service_key; /* Whose it was: adding it again finds it here. */
-  __u32 tunnel[2];
-  __u64 zero[3];
+  __be32 tunnel_source[4];
+  __u64 zero[5];
   /* the packet path's, and the sweeper's */
   __u32 active;
   __u32 total; /* Active and inactive. */
@@ -195,11 +217,23 @@ struct lvs_dest {
   __u32 overload;
   __u64 zero2[6];
 };
-LVS_ASSERT(LVS_OFFSET(struct lvs_dest, active) == 64);
-LVS_ASSERT(sizeof(struct lvs_dest) == 128);
+LVS_ASSERT(LVS_OFFSET(struct lvs_dest, active) == 128);
+LVS_ASSERT(sizeof(struct lvs_dest) == 192);
 
 #define LVS_TIMEOUT_UDP 15U /* Index behind the TCP states. */
 #define LVS_TIMEOUTS 16U
+
+/* Behaviour that can be chosen, with the names and the meaning of net.ipv4.vs.*; their defaults and
+ * ranges are in lvsd/core/settings.cpp. */
+enum lvs_setting {
+  LVS_EXPIRE_NODEST_CONN = 0,
+  LVS_EXPIRE_QUIESCENT_TEMPLATE,
+  LVS_CONN_REUSE_MODE,
+  LVS_SLOPPY_TCP,
+  LVS_SETTINGS,
+};
+#define LVS_SETTINGS_ROOM 32U
+LVS_ASSERT(LVS_SETTINGS <= LVS_SETTINGS_ROOM);
 
 struct lvs_config {
   __u32 magic;
@@ -207,36 +241,57 @@ struct lvs_config {
   __u32 armed;
   __u32 epoch; /* Steps when routes, neighbours or timeouts have changed: flows ask anew. */
   __u32 connections_max;
-  __u32 zero;
+  __u32 ipvs1; /* Index of the device: see LVS_MARK_LOCAL. */
   __u64 timeouts[LVS_TIMEOUTS];
-  __u64
-      reclaim_at; /* The packet path's: not before this time may a full table be searched again. */
-  __u32 own_clsact[LVS_DEVICES_MAX]; /* Devices whose clsact lvsd made, by index; 0: free. */
-  __u64 icmp_at;                     /* The packet path's: when the last answer's turn is over. */
-  __u64 zero2[3];
+  __u32 settings[LVS_SETTINGS_ROOM];
+  /* The packet path's */
+  __u64 reclaim_at; /* Not before this time may a full table be searched again. */
+  __u64 reclaim_templates_at;
+  __u64 icmp_at; /* When the last answer's turn is over. */
+  __u64 zero2[27];
 };
-LVS_ASSERT(sizeof(struct lvs_config) == 448);
+LVS_ASSERT(sizeof(struct lvs_config) == 520);
+
+/* A device that carries nic_ingress, by its index. */
+struct lvs_device {
+  __u8 mac[6];     /* Frames that go back to the local stack come in by this address. */
+  __u8 own_clsact; /* lvsd made it, lvsd takes it away. */
+  __u8 zero;
+};
+LVS_ASSERT(sizeof(struct lvs_device) == 8);
 
 #define LVS_TOUCH_NS 250000000ULL /* A flow renews its expiry and next hop so often. */
 #define LVS_CONTROLLER_RETRY_NS 60000000000ULL
 #define LVS_DEAD_NS 1000000000ULL /* So long dead: whoever killed it failed to delete it. */
 
+/* A packet that ipvs0 gives back to the local stack comes in once more by the device it came from,
+ * with this mark; nic_ingress makes it this priority, and the nft chain lets either pass. */
+#define LVS_MARK_LOCAL 0x4c565301U
+#define LVS_PRIORITY_LOCAL 0x4c560001U
+/* The nft chain's word about a packet that may be fragmented: its copy says otherwise (nft dup). */
+#define LVS_PRIORITY_MAY_FRAGMENT 0x4c560002U
+
 /* Why a packet was dropped or left to the stack; lvsd/core/drops.h has the names. */
 enum lvs_drop {
   LVS_DROP_MALFORMED = 0,
-  LVS_DROP_NOT_ARMED,
-  LVS_DROP_NO_SERVICE,
-  LVS_DROP_NOT_NEW,
   LVS_DROP_ANY_PORT_NOT_PERSISTENT,
   LVS_DROP_NO_DESTINATION,
   LVS_DROP_DESTINATION_REMOVED,
   LVS_DROP_TABLE_FULL,
+  LVS_DROP_TEMPLATES_FULL,
   LVS_DROP_RACE,
   LVS_DROP_NO_ROUTE,
   LVS_DROP_TOO_BIG,
   LVS_DROP_TTL,
+  LVS_DROP_UNKNOWN_DEVICE,
   LVS_PASS_FRAGMENT,
   LVS_PASS_REUSED_BY_SERVER,
+  LVS_PASS_NOT_ARMED,
+  LVS_PASS_NO_SERVICE,
+  LVS_PASS_NOT_NEW,
+  LVS_PASS_TO_FRAGMENT,
+  LVS_EVICTED_HALF_OPEN,
+  LVS_EVICTED_TEMPLATE,
   LVS_DROPS,
 };
 
@@ -248,4 +303,5 @@ struct lvs_sweep {
   __u32 killed;
   __u32 seen;
   __u32 zero;
+  __u64 half_open_until; /* Half-open connections older than this end; 0: as they expire. */
 };

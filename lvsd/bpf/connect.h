@@ -4,49 +4,13 @@
  * once: the one whose entry is refused takes what the other made. */
 #pragma once
 
-#include "lvsd/bpf/conntrack.h"
+#include "lvsd/bpf/make_room.h"
 #include "lvsd/bpf/packet.h"
 #include "lvsd/bpf/schedule.h"
 
 #define FTP_PORT 21
 #define NS_PER_S 1000000000ULL
-#define RECLAIM_AT_ONCE 1024U
-#define RECLAIM_PAUSE_NS 50000000ULL
-#define RECLAIM_LONG_PAUSE_NS 1000000000ULL
-
-struct reclaim {
-  __u64 now;
-  __u32 freed;
-};
-
-static long reclaim_entry(void* map, struct lvs_key* key, struct lvs_flow* flow,
-                          struct reclaim* reclaim) {
-  if (flow->direction == LVS_TO_SERVER && reclaim->now >= flow->expires) {
-    struct lvs_key copy = *key;
-    reclaim->freed += kill_flow(&copy, flow, reclaim->now);
-  }
-  return reclaim->freed >= RECLAIM_AT_ONCE;
-}
-
-/* A full table, perhaps with nobody left to sweep it: the packet path makes room itself, one CPU at
- * a time, not more often than it pays. */
-VERIFIED_ALONE int reclaim(__u64 now) {
-  struct lvs_config* config = config_of_core();
-  if (!config) {
-    return 0;
-  }
-  const __u64 at = config->reclaim_at;
-  if (now < at ||
-      __sync_val_compare_and_swap(&config->reclaim_at, at, now + RECLAIM_LONG_PAUSE_NS) != at) {
-    return 0;
-  }
-  struct reclaim work = {.now = now};
-  bpf_for_each_map_elem(&lvs_flows, reclaim_entry, &work, 0);
-  if (work.freed == RECLAIM_AT_ONCE) {
-    config->reclaim_at = now + RECLAIM_PAUSE_NS;
-  }
-  return work.freed;
-}
+#define SLICE_TRIES 4
 
 /* What is known of the packet's service. */
 struct match {
@@ -75,13 +39,16 @@ static __always_inline int find_service_by(struct match* match) {
 static __always_inline int find_service(const struct packet* packet, __u32 mark,
                                         struct match* match) {
   if (mark) {
-    match->key = (struct lvs_service_key){.address = mark, .kind = LVS_BY_MARK};
+    match->key =
+        (struct lvs_service_key){.address = {mark}, .kind = LVS_BY_MARK, .family = AF_INET};
     if (find_service_by(match)) {
       return 1;
     }
   }
-  match->key = (struct lvs_service_key){
-      .address = packet->key.daddr, .port = packet->key.dport, .protocol = packet->key.protocol};
+  match->key = (struct lvs_service_key){.address = {packet->key.daddr},
+                                        .port = packet->key.dport,
+                                        .protocol = packet->key.protocol,
+                                        .family = AF_INET};
   if (find_service_by(match)) {
     return 1;
   }
@@ -96,41 +63,55 @@ static __always_inline int is_of_service_port(const struct packet* packet,
 
 static __always_inline void template_key_of(const struct packet* packet, const struct match* match,
                                             struct lvs_key* key) {
-  *key = (struct lvs_key){.saddr = packet->key.saddr & match->slice.netmask,
+  const __u32 host_bits = 32 - match->slice.prefix;
+  const __u32 mask = host_bits < 32 ? 0xffffffffU << host_bits : 0;
+  *key = (struct lvs_key){.saddr = packet->key.saddr & bpf_htonl(mask),
                           .daddr = packet->key.daddr,
                           .protocol = packet->key.protocol};
   if (match->key.kind == LVS_BY_MARK) {
-    key->daddr = bpf_htonl(match->key.address);
+    key->daddr = bpf_htonl(match->key.address[0]);
     key->protocol = IPPROTO_IP;
   } else if (is_of_service_port(packet, match) && match->key.port != bpf_htons(FTP_PORT)) {
     key->dport = match->key.port;
   }
 }
 
-/* A held template in *generation, its real server as result; NO_DEST with a reason. */
-static __always_inline __u32 dest_by_template(const struct packet* packet, struct match* match,
-                                              struct lvs_key* key, __u32* generation, __u32* reason,
-                                              __u64 now) {
-  template_key_of(packet, match, key);
-  const __u64 timeout = match->slice.timeout * NS_PER_S;
-  struct lvs_template* found = bpf_map_lookup_elem(&lvs_templates, key);
-  if (found && !(found->word & LVS_TEMPLATE_DEAD)) {
-    const struct lvs_dest* dest = dest_of(found->dest);
-    const __u32 seen = generation_of(found->word);
-    const int is_over = now >= found->expires && !(found->word & LVS_TEMPLATE_CONTROLLED);
-    if (dest && dest->use == LVS_DEST_AVAILABLE && !is_over && hold_template(found, seen)) {
-      found->expires = now + found->timeout;
-      *generation = seen;
-      return found->dest;
+/* The table may change while a real server is looked for: then once more, in the new slice. */
+static __always_inline __u32 choose(struct match* match) {
+  __u32 id = NO_DEST;
+#pragma unroll
+  for (int i = 0; i < SLICE_TRIES; i++) {
+    id = schedule(match->service, match->offset, &match->slice);
+    const __u32 offset = *(volatile __u64*)&match->service->current >> 32;
+    if (id != NO_DEST || offset == match->offset) {
+      break;
     }
-    kill_template(key, found, now, 1);
+    match->offset = offset;
+    if (!read_slice(offset, &match->slice)) {
+      break;
+    }
   }
-  const __u32 id = schedule(match->service, match->offset, &match->slice);
+  return id;
+}
+
+/* Whether a template may still lead to its real server. */
+static __always_inline int leads_on(const struct lvs_template* found,
+                                    const struct lvs_config* config, __u64 now) {
+  const struct lvs_dest* dest = dest_of(found->dest);
+  const int is_over = now >= found->expires && !(found->word & LVS_TEMPLATE_CONTROLLED);
+  return dest && dest->use == LVS_DEST_AVAILABLE && !is_over &&
+         (dest->weight || !setting(config, LVS_EXPIRE_QUIESCENT_TEMPLATE));
+}
+
+/* A new template with one connection under it, or another CPU's; NO_DEST with a reason. */
+static __always_inline __u32 make_template(struct lvs_key* key, const struct match* match, __u32 id,
+                                           __u32* generation, __u32* reason, __u64 now) {
   struct lvs_dest* dest = dest_of(id);
   if (!dest) {
     *reason = LVS_DROP_NO_DESTINATION;
     return NO_DEST;
   }
+  const __u64 timeout = match->slice.timeout * NS_PER_S;
   *generation = new_generation();
   struct lvs_template made = {.word = (__u64)*generation << LVS_TEMPLATE_GENERATION_SHIFT | 1,
                               .expires = now + timeout,
@@ -140,30 +121,45 @@ static __always_inline __u32 dest_by_template(const struct packet* packet, struc
     made.port = dest->port;
   }
   __sync_fetch_and_add(&dest->persistent, 1);
-  const long failed = bpf_map_update_elem(&lvs_templates, key, &made, BPF_NOEXIST);
-  if (!failed) {
+  if (!insert_template(key, &made, now)) {
     return id;
   }
   __sync_fetch_and_add(&dest->persistent, -1);
-  found = bpf_map_lookup_elem(&lvs_templates, key);
+  struct lvs_template* found = bpf_map_lookup_elem(&lvs_templates, key);
   if (found) {
     *generation = generation_of(found->word);
-    if (hold_template(found, *generation)) {
+    if (hold_template(found, *generation) == CHANGE_DONE) {
       return found->dest;
     }
   }
-  *reason = found ? LVS_DROP_RACE : LVS_DROP_TABLE_FULL;
+  *reason = found ? LVS_DROP_RACE : LVS_DROP_TEMPLATES_FULL;
   return NO_DEST;
 }
 
-/* Inserts both entries of a bound connection. */
-static __always_inline long insert_flow(const struct lvs_key* key, const struct lvs_flow* flow,
-                                        __u64 now) {
-  long failed = bpf_map_update_elem(&lvs_flows, key, flow, BPF_NOEXIST);
-  if (failed && !bpf_map_lookup_elem(&lvs_flows, key) && reclaim(now)) {
-    failed = bpf_map_update_elem(&lvs_flows, key, flow, BPF_NOEXIST);
+/* A held template in *generation, its real server as result; NO_DEST with a reason. */
+static __always_inline __u32 dest_by_template(const struct packet* packet, struct match* match,
+                                              const struct lvs_config* config, struct lvs_key* key,
+                                              __u32* generation, __u32* reason, __u64 now) {
+  template_key_of(packet, match, key);
+  struct lvs_template* found = bpf_map_lookup_elem(&lvs_templates, key);
+  if (found && !(found->word & LVS_TEMPLATE_DEAD)) {
+    const __u32 seen = generation_of(found->word);
+    enum change held = CHANGE_LOST;
+    if (leads_on(found, config, now)) {
+      held = hold_template(found, seen);
+    }
+    if (held == CHANGE_DONE) {
+      found->expires = now + found->timeout;
+      *generation = seen;
+      return found->dest;
+    }
+    if (held == CHANGE_CONTENDED) {
+      *reason = LVS_DROP_RACE;
+      return NO_DEST;
+    }
+    kill_template(key, found, seen, now, EVEN_CONTROLLED);
   }
-  return failed;
+  return make_template(key, match, choose(match), generation, reason, now);
 }
 
 static __always_inline long insert_reply(const struct lvs_key* key, const struct lvs_flow* flow,
@@ -173,14 +169,21 @@ static __always_inline long insert_reply(const struct lvs_key* key, const struct
                              .address = key->daddr,
                              .port = key->dport,
                              .direction = LVS_TO_CLIENT,
+                             .forward = flow->forward,
                              .dest = flow->dest,
                              .other = *key,
                              .created = now};
   long failed = bpf_map_update_elem(&lvs_flows, &flow->other, reply, BPF_ANY);
-  if (failed && reclaim(now)) {
+  if (failed && make_room_for_flow(now)) {
     failed = bpf_map_update_elem(&lvs_flows, &flow->other, reply, BPF_ANY);
   }
   return failed;
+}
+
+/* What a connection to a real server is forwarded by: one that is the director itself needs no way
+ * but the stack, whatever it is told. */
+static __always_inline __u8 method_of(const struct lvs_dest* dest) {
+  return dest->is_local && dest->forward != LVS_FORWARD_NAT ? LVS_FORWARD_LOCAL : dest->forward;
 }
 
 /* The entry of a connection that is bound to its real server. */
@@ -190,11 +193,13 @@ static __always_inline void describe(struct lvs_flow* flow, const struct packet*
   const int is_tcp = packet->key.protocol == IPPROTO_TCP;
   const __u8 state = is_tcp ? lvs_tcp_step(LVS_TCP_IN, LVS_TCP_NONE, packet->tcp_flags) : 0;
   const int is_active = is_tcp && lvs_tcp_is_active(state);
+  flow->forward = method_of(dest);
   flow->word = (__u64)new_generation() << LVS_WORD_GENERATION_SHIFT | state |
-               (is_active ? LVS_WORD_ACTIVE : 0);
+               (is_active ? LVS_WORD_ACTIVE : 0) |
+               (flow->forward == LVS_FORWARD_NAT ? 0 : LVS_WORD_NOOUTPUT);
   flow->expires = now + timeout_of(config, packet->key.protocol, state);
   flow->touch = now;
-  flow->address = dest->address;
+  flow->address = dest->address[0];
   flow->port = keeps_port || !dest->port ? packet->key.dport : dest->port;
   flow->direction = LVS_TO_SERVER;
   flow->created = now;
@@ -224,9 +229,9 @@ static __always_inline struct lvs_flow* bind(const struct lvs_key* packet_key,
     }
     return made;
   }
-  if (insert_reply(&key, flow, &scratch->reply, now)) {
+  if (flow->forward == LVS_FORWARD_NAT && insert_reply(&key, flow, &scratch->reply, now)) {
     if (made) {
-      kill_flow(&key, made, now);
+      kill_flow(&key, made, generation_of(flow->word), now);
     }
     return 0;
   }
@@ -238,13 +243,12 @@ static __always_inline struct lvs_flow* bind(const struct lvs_key* packet_key,
 static __always_inline struct lvs_flow* connect(const struct packet* packet, __u32 mark,
                                                 const struct lvs_config* config, __u32* reason,
                                                 __u64 now) {
-  const __u32 zero = 0;
-  struct scratch* scratch = bpf_map_lookup_elem(&lvs_scratch, &zero);
+  struct scratch* scratch = scratch_of_cpu();
   struct match match = {};
   struct lvs_key template_key = {};
   __u32 template_generation = 0;
   if (!scratch || !find_service(packet, mark, &match)) {
-    *reason = LVS_DROP_NO_SERVICE;
+    *reason = LVS_PASS_NO_SERVICE;
     return 0;
   }
   const int is_persistent = match.slice.flags & LVS_SERVICE_PERSISTENT;
@@ -254,9 +258,9 @@ static __always_inline struct lvs_flow* connect(const struct packet* packet, __u
   }
   __u32 id;
   if (is_persistent) {
-    id = dest_by_template(packet, &match, &template_key, &template_generation, reason, now);
+    id = dest_by_template(packet, &match, config, &template_key, &template_generation, reason, now);
   } else {
-    id = schedule(match.service, match.offset, &match.slice);
+    id = choose(&match);
     *reason = LVS_DROP_NO_DESTINATION;
   }
   struct lvs_dest* dest = dest_of(id);
@@ -266,6 +270,7 @@ static __always_inline struct lvs_flow* connect(const struct packet* packet, __u
   __builtin_memset(&scratch->flow, 0, sizeof(scratch->flow));
   scratch->flow.dest = id;
   scratch->flow.service = match.id;
+  scratch->flow.mark = mark;
   scratch->flow.template_key = template_key;
   scratch->flow.template_generation = template_generation;
   const int keeps_port = is_persistent && !is_of_service_port(packet, &match);

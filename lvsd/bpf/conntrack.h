@@ -7,11 +7,15 @@
 #include "lvsd/bpf/counters.h"
 #include "lvsd/bpf/tcp_states.h"
 
-/* Not static: the verifier looks at such a function once and alone, not again on every path that
- * calls it. */
-#define VERIFIED_ALONE __attribute__((noinline))
+/* More than processors that could get in between at one word. */
+#define WORD_TRIES 32
 
-#define WORD_TRIES 4
+/* What became of a change to an entry's word. */
+enum change {
+  CHANGE_LOST, /* The entry is dead, or another one by now. */
+  CHANGE_DONE = 1,
+  CHANGE_CONTENDED = 2, /* Others were quicker WORD_TRIES times; the entry is as it was. */
+};
 
 /* What advances a connection. */
 struct segment {
@@ -37,54 +41,63 @@ static __always_inline __u64 timeout_of(const struct lvs_config* config, __u8 pr
   return config->timeouts[index & (LVS_TIMEOUTS - 1)];
 }
 
+static __always_inline __u32 setting(const struct lvs_config* config, enum lvs_setting which) {
+  return config->settings[which];
+}
+
 /* The template that controlled a connection loses it. */
-VERIFIED_ALONE int release_template(const struct lvs_key* key, __u32 generation) {
+VERIFIED_ALONE enum change release_template(const struct lvs_key* key, __u32 generation) {
   if (!key) {
-    return 0;
+    return CHANGE_LOST;
   }
   const struct lvs_key own_key = *key;
   struct lvs_template* template = bpf_map_lookup_elem(&lvs_templates, &own_key);
   if (!template) {
-    return 0;
+    return CHANGE_LOST;
   }
   for (int i = 0; i < WORD_TRIES; i++) {
     const __u64 word = template->word;
-    if (generation_of(word) != generation || !(word & LVS_TEMPLATE_CONTROLLED) ||
-        __sync_val_compare_and_swap(&template->word, word, word - 1) == word) {
-      return 0;
+    if (generation_of(word) != generation || !(word & LVS_TEMPLATE_CONTROLLED)) {
+      return CHANGE_LOST;
+    }
+    if (__sync_val_compare_and_swap(&template->word, word, word - 1) == word) {
+      return CHANGE_DONE;
     }
   }
-  return 0;
+  return CHANGE_CONTENDED;
 }
 
-/* False when it is dead or another one: then there is nothing to hold on to. */
-VERIFIED_ALONE int hold_template(struct lvs_template* template, __u32 generation) {
+/* One connection more is under this template. */
+VERIFIED_ALONE enum change hold_template(struct lvs_template* template, __u32 generation) {
   if (!template) {
-    return 0;
+    return CHANGE_LOST;
   }
   for (int i = 0; i < WORD_TRIES; i++) {
     const __u64 word = template->word;
     if ((word & LVS_TEMPLATE_DEAD) || generation_of(word) != generation) {
-      return 0;
+      return CHANGE_LOST;
     }
     if (__sync_val_compare_and_swap(&template->word, word, word + 1) == word) {
-      return 1;
+      return CHANGE_DONE;
     }
   }
-  return 0;
+  return CHANGE_CONTENDED;
 }
 
-/* Unless `even_controlled`, a template that controls connections stays. */
-VERIFIED_ALONE int kill_template(struct lvs_key* key, struct lvs_template* template, __u64 now,
-                                 int even_controlled) {
+enum even { EVEN_CONTROLLED = 1 };
+
+/* Unless EVEN_CONTROLLED, a template that controls connections stays. */
+VERIFIED_ALONE enum change kill_template(struct lvs_key* key, struct lvs_template* template,
+                                         __u32 generation, __u64 now, int even_controlled) {
   if (!key || !template) {
-    return 0;
+    return CHANGE_LOST;
   }
   const struct lvs_key own_key = *key;
   for (int i = 0; i < WORD_TRIES; i++) {
     const __u64 word = template->word;
-    if ((word & LVS_TEMPLATE_DEAD) || (!even_controlled && (word & LVS_TEMPLATE_CONTROLLED))) {
-      return 0;
+    if ((word & LVS_TEMPLATE_DEAD) || generation_of(word) != generation ||
+        (!even_controlled && (word & LVS_TEMPLATE_CONTROLLED))) {
+      return CHANGE_LOST;
     }
     if (__sync_val_compare_and_swap(&template->word, word, word | LVS_TEMPLATE_DEAD) != word) {
       continue;
@@ -95,23 +108,24 @@ VERIFIED_ALONE int kill_template(struct lvs_key* key, struct lvs_template* templ
       __sync_fetch_and_add(&dest->persistent, -1);
     }
     bpf_map_delete_elem(&lvs_templates, &own_key);
-    return 1;
+    return CHANGE_DONE;
   }
-  return 0;
+  return CHANGE_CONTENDED;
 }
 
 /* Both entries go, the counters follow. The reverse entry may meanwhile belong to a newer
  * connection of the same client port to the same real server (through another VIP): then it stays.
  */
-VERIFIED_ALONE int kill_flow(struct lvs_key* key, struct lvs_flow* flow, __u64 now) {
+VERIFIED_ALONE enum change kill_flow(struct lvs_key* key, struct lvs_flow* flow, __u32 generation,
+                                     __u64 now) {
   if (!key || !flow) {
-    return 0;
+    return CHANGE_LOST;
   }
   const struct lvs_key own_key = *key;
   for (int i = 0; i < WORD_TRIES; i++) {
     const __u64 word = flow->word;
-    if (word & LVS_WORD_DEAD) {
-      return 0;
+    if ((word & LVS_WORD_DEAD) || generation_of(word) != generation) {
+      return CHANGE_LOST;
     }
     if (__sync_val_compare_and_swap(&flow->word, word, word | LVS_WORD_DEAD) != word) {
       continue;
@@ -121,19 +135,21 @@ VERIFIED_ALONE int kill_flow(struct lvs_key* key, struct lvs_flow* flow, __u64 n
     if (dest) {
       unbind_connection(dest, !!(word & LVS_WORD_ACTIVE));
     }
-    struct lvs_key other = flow->other;
     if (flow->template_generation) {
       struct lvs_key template_key = flow->template_key;
       release_template(&template_key, flow->template_generation);
     }
-    struct lvs_flow* reply = bpf_map_lookup_elem(&lvs_flows, &other);
-    if (reply && generation_of(reply->word) == generation_of(word)) {
-      bpf_map_delete_elem(&lvs_flows, &other);
+    if (flow->forward == LVS_FORWARD_NAT) {
+      struct lvs_key other = flow->other;
+      struct lvs_flow* reply = bpf_map_lookup_elem(&lvs_flows, &other);
+      if (reply && generation_of(reply->word) == generation) {
+        bpf_map_delete_elem(&lvs_flows, &other);
+      }
     }
     bpf_map_delete_elem(&lvs_flows, &own_key);
-    return 1;
+    return CHANGE_DONE;
   }
-  return 0;
+  return CHANGE_CONTENDED;
 }
 
 /* The first established connection makes its template one that flood defence leaves alone. */

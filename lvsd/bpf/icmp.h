@@ -11,7 +11,8 @@
 #pragma once
 
 #include "lvsd/bpf/conntrack.h"
-#include "lvsd/bpf/packet.h"
+#include "lvsd/bpf/next_hop.h"
+#include "lvsd/bpf/xmit_direct.h"
 
 enum icmp_type { ICMP_UNREACHABLE = 3, ICMP_QUENCH = 4, ICMP_EXCEEDED = 11 };
 #define ICMP_HOST_UNREACHABLE 1
@@ -49,7 +50,7 @@ VERIFIED_ALONE int send_icmp(struct __sk_buff* skb, __be32 from, __be32 to) {
   struct bpf_fib_lookup fib = {};
   fib.family = AF_INET;
   fib.l4_protocol = IPPROTO_ICMP;
-  fib.ifindex = skb->ifindex;
+  fib.ifindex = LOOPBACK_IFINDEX;
   fib.ipv4_src = from;
   fib.ipv4_dst = to;
   const long found = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
@@ -94,6 +95,20 @@ static __always_inline void rewrite_error(struct iphdr* ip, struct quoting* quot
   replace_in_sum(&ip->check, old_word, *(__u16*)&ip->ttl);
 }
 
+/* The real server answers by the VIP, and so is asked about by it: it gets the error as it is. */
+static __always_inline int pass_on_error(struct __sk_buff* skb, const struct lvs_flow* flow) {
+  struct lvs_route route = {};
+  if (flow->forward == LVS_FORWARD_LOCAL) {
+    return LVS_PASS;
+  }
+  count_packet(flow->dest, LVS_TO_SERVER, skb->len - ETH_HLEN);
+  const int way = find_way(skb, &route, 0, flow->address, 0);
+  if (way == WAY_NONE) {
+    return drop(LVS_DROP_NO_ROUTE);
+  }
+  return rewrite_direct(skb, 1, 0) ? send_by_neighbour(skb) : drop(LVS_DROP_MALFORMED);
+}
+
 /* Called for a whole (unfragmented) ICMP packet with an IP header that has been looked at. */
 VERIFIED_ALONE int icmp_on_nic(struct __sk_buff* skb) {
   struct iphdr ip;
@@ -124,6 +139,9 @@ VERIFIED_ALONE int icmp_on_nic(struct __sk_buff* skb) {
   }
   if (ip.ttl <= 1) {
     return drop(LVS_DROP_TTL);
+  }
+  if (flow->forward != LVS_FORWARD_NAT) {
+    return pass_on_error(skb, flow);
   }
   rewrite_error(&ip, &quoting, &ports, flow);
   count_packet(flow->dest, flow->direction, skb->len - ETH_HLEN);
@@ -156,7 +174,7 @@ static __always_inline __u32 sum_of(void* data, __u32 bytes, __u32 sum) {
 
 /* Nothing is left of the frame but the Ethernet header and room. Cutting at the front makes the
  * kernel forget a checksum that the device was to fill in. */
-static __always_inline long make_room(struct __sk_buff* skb, __u32 bytes) {
+static __always_inline long clear_frame(struct __sk_buff* skb, __u32 bytes) {
   long failed = bpf_skb_change_tail(skb, WORK_LENGTH, 0);
   if (!failed) {
     failed = bpf_skb_adjust_room(skb, -CUT_LENGTH, BPF_ADJ_ROOM_MAC, 0);
@@ -169,8 +187,7 @@ static __always_inline long make_room(struct __sk_buff* skb, __u32 bytes) {
  * in the ICMP checksum. */
 VERIFIED_ALONE int answer_with_icmp(struct __sk_buff* skb, __be32 from, __u8 type, __u8 code,
                                     __u16 mtu) {
-  const __u32 zero = 0;
-  struct scratch* scratch = bpf_map_lookup_elem(&lvs_scratch, &zero);
+  struct scratch* scratch = scratch_of_cpu();
   if (!scratch || bpf_skb_load_bytes(skb, ETH_HLEN, scratch->answer.quoted, sizeof(struct iphdr))) {
     return TC_ACT_SHOT;
   }
@@ -200,7 +217,7 @@ VERIFIED_ALONE int answer_with_icmp(struct __sk_buff* skb, __be32 from, __u8 typ
   answer->ip.check = ~fold(sum_of(&answer->ip, sizeof(answer->ip), 0));
   const __u32 sum = sum_of(&answer->icmp, sizeof(answer->icmp), 0);
   answer->icmp.check = ~fold(sum_of(answer->quoted + header, LVS_QUOTED_L4, sum));
-  if (make_room(skb, bytes) ||
+  if (clear_frame(skb, bytes) ||
       bpf_skb_store_bytes(skb, ETH_HLEN, answer, bytes, BPF_F_RECOMPUTE_CSUM)) {
     return TC_ACT_SHOT;
   }

@@ -12,36 +12,40 @@
 #include "lvsd/bpf/connect.h"
 #include "lvsd/bpf/transmit.h"
 
-/* nft has copied and thereby routed the packet: its TTL is one less already. */
-enum hook { AT_NIC, AT_IPVS0 };
-
-static __always_inline int is_reuse(const struct packet* packet, const struct lvs_flow* flow,
-                                    __u64 word) {
+/* A client's port that begins anew on a connection that is over, or whose real server gets no new
+ * connections any more: as ip_vs has it (conn_reuse_mode, expire_nodest_conn). */
+static __always_inline int begins_anew(const struct packet* packet, const struct lvs_flow* flow,
+                                       __u64 word, const struct lvs_config* config) {
+  if (!(packet->tcp_flags & LVS_TCP_FLAG_SYN)) {
+    return 0;
+  }
+  const struct lvs_dest* dest = dest_of(flow->dest);
+  if (dest && !dest->weight && setting(config, LVS_EXPIRE_NODEST_CONN)) {
+    return 1;
+  }
+  const __u32 mode = setting(config, LVS_CONN_REUSE_MODE);
   const __u8 state = word & LVS_WORD_STATE;
-  return (packet->tcp_flags & LVS_TCP_FLAG_SYN) && !flow->template_generation &&
-         (state == LVS_TCP_TIME_WAIT || state == LVS_TCP_CLOSE);
+  const int is_over = state == LVS_TCP_TIME_WAIT || state == LVS_TCP_CLOSE ||
+                      ((mode & 2) && state == LVS_TCP_FIN_WAIT && (word & LVS_WORD_NOOUTPUT));
+  return mode && is_over && !flow->template_generation;
+}
+
+static __always_inline enum lvs_tcp_sender sender_of(__u64 word) {
+  return word & LVS_WORD_NOOUTPUT ? LVS_TCP_IN_ONLY : LVS_TCP_IN;
 }
 
 /* Client to server. */
 static __always_inline int forward(struct __sk_buff* skb, const struct packet* packet,
                                    struct lvs_flow* flow, __u64 word,
                                    const struct lvs_config* config, enum hook hook, __u64 now) {
-  const struct lvs_dest* dest = dest_of(flow->dest);
-  if (!dest || dest->use != LVS_DEST_AVAILABLE) {
-    return drop(LVS_DROP_DESTINATION_REMOVED);
-  }
-  const struct translation to = {.address = flow->address,
-                                 .port = flow->port,
-                                 .direction = LVS_TO_SERVER,
-                                 .keep_ttl = hook == AT_IPVS0};
   const __u32 generation = generation_of(word);
   const __u8 state = word & LVS_WORD_STATE;
   const int is_due = now >= flow->touch || flow->route.epoch != config->epoch;
   if (is_due || (packet->key.protocol == IPPROTO_TCP &&
-                 lvs_tcp_step(LVS_TCP_IN, state, packet->tcp_flags) != state)) {
+                 lvs_tcp_step(sender_of(word), state, packet->tcp_flags) != state)) {
     const struct segment segment = {.generation = generation,
                                     .protocol = packet->key.protocol,
-                                    .sender = LVS_TCP_IN,
+                                    .sender = sender_of(word),
                                     .tcp_flags = packet->tcp_flags};
     advance_flow(flow, &segment, now);
   }
@@ -52,7 +56,14 @@ static __always_inline int forward(struct __sk_buff* skb, const struct packet* p
     flow->touch = now + LVS_TOUCH_NS;
   }
   count_packet(flow->dest, LVS_TO_SERVER, packet->bytes);
-  return transmit(skb, packet, &to, &flow->route, !is_due && hook == AT_NIC);
+  return transmit(skb, packet, flow, config, hook, !is_due && hook == AT_NIC);
+}
+
+/* Known to lead to a real server that was removed: its packets are lost until the server is back,
+ * or, if so chosen, the connection ends here. */
+static __always_inline int has_lost_its_server(const struct lvs_flow* flow) {
+  const struct lvs_dest* dest = dest_of(flow->dest);
+  return !dest || dest->use != LVS_DEST_AVAILABLE;
 }
 
 #define RARE_FLAGS (LVS_TCP_FLAG_SYN | LVS_TCP_FLAG_FIN | LVS_TCP_FLAG_RST)
@@ -78,7 +89,7 @@ VERIFIED_ALONE int advance_by_reply(struct lvs_flow* reply, __u8 protocol, __u8 
   const __u8 state = word & LVS_WORD_STATE;
   const int is_new_at_server = (tcp_flags & LVS_TCP_FLAG_SYN) && !lvs_tcp_is_active(state);
   if (now >= flow->expires || is_new_at_server) {
-    kill_flow(&key, flow, now);
+    kill_flow(&key, flow, generation, now);
     if (is_new_at_server) {
       count_drop(LVS_PASS_REUSED_BY_SERVER);
     }
@@ -96,8 +107,6 @@ VERIFIED_ALONE int advance_by_reply(struct lvs_flow* reply, __u8 protocol, __u8 
 static __always_inline int reply(struct __sk_buff* skb, const struct packet* packet,
                                  struct lvs_flow* flow, const struct lvs_config* config,
                                  __u64 now) {
-  const struct translation to = {
-      .address = flow->address, .port = flow->port, .direction = LVS_TO_CLIENT};
   const int is_due = now >= flow->touch || flow->route.epoch != config->epoch;
   if (is_due || (packet->tcp_flags & RARE_FLAGS)) {
     if (!advance_by_reply(flow, packet->key.protocol, packet->tcp_flags, now)) {
@@ -106,13 +115,13 @@ static __always_inline int reply(struct __sk_buff* skb, const struct packet* pac
     flow->touch = now + LVS_TOUCH_NS;
   }
   count_packet(flow->dest, LVS_TO_CLIENT, packet->bytes);
-  return transmit(skb, packet, &to, &flow->route, !is_due);
+  return transmit(skb, packet, flow, config, AT_NIC, !is_due);
 }
 
 SEC("tc")
 int nic_ingress(struct __sk_buff* skb) {
   struct packet packet = {};
-  if (skb->pkt_type != PACKET_HOST) {
+  if (is_given_back(skb) || skb->pkt_type != PACKET_HOST) {
     return LVS_PASS;
   }
   const enum parsed parsed = parse(skb, &packet);
@@ -132,25 +141,61 @@ int nic_ingress(struct __sk_buff* skb) {
     return reply(skb, &packet, flow, config, now);
   }
   const __u64 word = flow->word;
-  if ((word & LVS_WORD_DEAD) || is_reuse(&packet, flow, word)) {
+  if ((word & LVS_WORD_DEAD) || begins_anew(&packet, flow, word, config)) {
     return LVS_PASS;
   }
-  if (now >= flow->expires) {
-    kill_flow(&packet.key, flow, now);
+  const int is_lost = has_lost_its_server(flow);
+  if (is_lost && !setting(config, LVS_EXPIRE_NODEST_CONN)) {
+    return drop(LVS_DROP_DESTINATION_REMOVED);
+  }
+  if (is_lost || now >= flow->expires) {
+    kill_flow(&packet.key, flow, generation_of(word), now);
     return LVS_PASS;
   }
   return forward(skb, &packet, flow, word, config, AT_NIC, now);
 }
 
-static __always_inline int may_schedule(const struct packet* packet) {
-  const __u8 flags = packet->tcp_flags & (LVS_TCP_FLAG_SYN | LVS_TCP_FLAG_RST);
-  return packet->key.protocol == IPPROTO_UDP || flags == LVS_TCP_FLAG_SYN;
+static __always_inline int may_schedule(const struct packet* packet,
+                                        const struct lvs_config* config) {
+  return packet->key.protocol == IPPROTO_UDP ||
+         (!(packet->tcp_flags & LVS_TCP_FLAG_RST) &&
+          ((packet->tcp_flags & LVS_TCP_FLAG_SYN) || setting(config, LVS_SLOPPY_TCP)));
+}
+
+/* nft dup forbids its copy to be fragmented; the chain told what the sender had said. */
+static __always_inline void restore_fragmentation(struct __sk_buff* skb) {
+  const __u32 at = ETH_HLEN + __builtin_offsetof(struct iphdr, frag_off);
+  const __be16 forbidden = bpf_htons(IP_DONT_FRAGMENT);
+  const __be16 allowed = 0;
+  if (skb->priority == LVS_PRIORITY_MAY_FRAGMENT &&
+      !bpf_l3_csum_replace(skb, ETH_HLEN + __builtin_offsetof(struct iphdr, check), forbidden,
+                           allowed, sizeof(allowed))) {
+    bpf_skb_store_bytes(skb, at, &allowed, sizeof(allowed), 0);
+  }
+}
+
+static __always_inline int pass(struct __sk_buff* skb, __u32 reason) {
+  count_drop(reason);
+  return to_local_stack(skb, AT_IPVS0);
+}
+
+/* What became of a packet that has no connection, and gets none. */
+static __always_inline int refuse(struct __sk_buff* skb, const struct packet* packet,
+                                  __u32 reason) {
+  if (reason == LVS_PASS_NO_SERVICE) {
+    return pass(skb, reason);
+  }
+  count_drop(reason);
+  return reason == LVS_DROP_NO_DESTINATION
+             ? answer_with_icmp(skb, packet->key.daddr, ICMP_UNREACHABLE, ICMP_PORT_UNREACHABLE, 0)
+             : TC_ACT_SHOT;
 }
 
 SEC("tc")
 int ipvs0_egress(struct __sk_buff* skb) {
   struct packet packet = {};
   const struct lvs_config* config = config_of_core();
+  restore_fragmentation(skb);
   if (!config || parse(skb, &packet) != PARSED_OURS) {
     return drop(LVS_DROP_MALFORMED);
   }
@@ -161,26 +206,41 @@ int ipvs0_egress(struct __sk_buff* skb) {
     if (word & LVS_WORD_DEAD) {
       return drop(LVS_DROP_RACE);
     }
-    if (now < flow->expires && !is_reuse(&packet, flow, word)) {
+    const int is_lost = has_lost_its_server(flow);
+    const int is_over = now >= flow->expires || begins_anew(&packet, flow, word, config);
+    if (is_lost && !is_over && !setting(config, LVS_EXPIRE_NODEST_CONN)) {
+      return drop(LVS_DROP_DESTINATION_REMOVED);
+    }
+    if (!is_lost && !is_over) {
       return forward(skb, &packet, flow, word, config, AT_IPVS0, now);
     }
-    kill_flow(&packet.key, flow, now);
+    kill_flow(&packet.key, flow, generation_of(word), now);
   }
-  if (!may_schedule(&packet)) {
-    return drop(LVS_DROP_NOT_NEW);
+  if (!may_schedule(&packet, config)) {
+    return pass(skb, LVS_PASS_NOT_NEW);
   }
   if (!config->armed) {
-    return drop(LVS_DROP_NOT_ARMED);
+    return pass(skb, LVS_PASS_NOT_ARMED);
   }
   __u32 reason = LVS_DROP_NO_DESTINATION;
   flow = connect(&packet, skb->mark, config, &reason, now);
-  if (!flow) {
-    count_drop(reason);
-    return reason == LVS_DROP_NO_DESTINATION
-               ? answer_with_icmp(skb, packet.key.daddr, ICMP_UNREACHABLE, ICMP_PORT_UNREACHABLE, 0)
-               : TC_ACT_SHOT;
+  return flow ? forward(skb, &packet, flow, flow->word, config, AT_IPVS0, now)
+              : refuse(skb, &packet, reason);
+}
+
+/* What ipvs0 could not send by itself: the flow is there, its way is asked for once more. */
+SEC("tc")
+int ipvs1_ingress(struct __sk_buff* skb) {
+  struct packet packet = {};
+  const struct lvs_config* config = config_of_core();
+  if (!config || parse(skb, &packet) != PARSED_OURS) {
+    return drop(LVS_DROP_MALFORMED);
   }
-  return forward(skb, &packet, flow, flow->word, config, AT_IPVS0, now);
+  struct lvs_flow* flow = bpf_map_lookup_elem(&lvs_flows, &packet.key);
+  if (!flow || flow->direction != LVS_TO_SERVER) {
+    return drop(LVS_DROP_RACE);
+  }
+  return transmit(skb, &packet, flow, config, AT_IPVS1, 0);
 }
 
 struct sweeping {
@@ -190,11 +250,15 @@ struct sweeping {
   __be32 prefix;
   __be32 mask;
   __u32 kill;
+  __u32 ends_lost;       /* Connections whose real server was removed end. */
+  __u64 half_open_until; /* So old, half-open ones end. */
 };
 
 static __always_inline int is_to_go(const struct sweeping* work, const struct lvs_key* key,
-                                    __u64 expires) {
-  return work->now >= expires || (work->kill && (key->saddr & work->mask) == work->prefix);
+                                    const struct lvs_flow* flow, __u64 word) {
+  return work->now >= flow->expires || (work->kill && (key->saddr & work->mask) == work->prefix) ||
+         (work->ends_lost && has_lost_its_server(flow)) ||
+         (flow->created < work->half_open_until && is_half_open(key, word));
 }
 
 static long sweep_flow(void* map, struct lvs_key* key, struct lvs_flow* flow,
@@ -210,12 +274,13 @@ static long sweep_flow(void* map, struct lvs_key* key, struct lvs_flow* flow,
     return 0;
   }
   work->seen += 1;
-  if (flow->word & LVS_WORD_DEAD) {
+  const __u64 word = flow->word;
+  if (word & LVS_WORD_DEAD) {
     if (work->now >= flow->expires + LVS_DEAD_NS) {
       bpf_map_delete_elem(&lvs_flows, &copy);
     }
-  } else if (is_to_go(work, key, flow->expires)) {
-    work->killed += kill_flow(&copy, flow, work->now);
+  } else if (is_to_go(work, key, flow, word)) {
+    work->killed += kill_flow(&copy, flow, generation_of(word), work->now) == CHANGE_DONE;
   }
   return 0;
 }
@@ -238,14 +303,19 @@ static long sweep_template(void* map, struct lvs_key* key, struct lvs_template* 
     template->expires = work->now + LVS_CONTROLLER_RETRY_NS;
     return 0;
   }
-  kill_template(&copy, template, work->now, is_killed);
+  kill_template(&copy, template, generation_of(word), work->now, is_killed);
   return 0;
 }
 
 SEC("syscall")
 int sweep(struct lvs_sweep* ask) {
-  struct sweeping work = {
-      .now = bpf_ktime_get_ns(), .prefix = ask->prefix, .mask = ask->mask, .kill = ask->kill};
+  const struct lvs_config* config = config_of_core();
+  struct sweeping work = {.now = bpf_ktime_get_ns(),
+                          .prefix = ask->prefix,
+                          .mask = ask->mask,
+                          .kill = ask->kill,
+                          .half_open_until = ask->half_open_until};
+  work.ends_lost = config && setting(config, LVS_EXPIRE_NODEST_CONN);
   bpf_for_each_map_elem(&lvs_flows, sweep_flow, &work, 0);
   bpf_for_each_map_elem(&lvs_templates, sweep_template, &work, 0);
   ask->killed = work.killed;

@@ -29,7 +29,7 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 131072);
+  __uint(max_entries, 262144);
   __type(key, struct lvs_key);
   __type(value, struct lvs_template);
 } lvs_templates SEC(".maps");
@@ -79,6 +79,14 @@ struct {
   __type(value, __u64);
 } lvs_drops SEC(".maps");
 
+/* Devices that carry nic_ingress, by index. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, LVS_DEVICES_MAX);
+  __type(key, __u32);
+  __type(value, struct lvs_device);
+} lvs_devices SEC(".maps");
+
 /* <linux/icmp.h> would bring sockets along. */
 struct icmp_error {
   __u8 type;
@@ -104,6 +112,12 @@ struct best {
   __u64 load;
 };
 
+/* Where a packet goes next, when the neighbour layer sends it. */
+struct next_hop {
+  struct bpf_redir_neigh neighbour;
+  __u32 ifindex;
+};
+
 /* What is under construction: too big for the stack, and no two packets of a CPU are in here at
  * once. */
 struct scratch {
@@ -111,6 +125,8 @@ struct scratch {
   struct lvs_flow reply;
   struct icmp_answer answer;
   struct best best;
+  struct next_hop next_hop;
+  __u32 freed; /* Entries, by a search for room. */
 };
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -118,6 +134,15 @@ struct {
   __type(key, __u32);
   __type(value, struct scratch);
 } lvs_scratch SEC(".maps");
+
+/* Not static: the verifier looks at such a function once and alone, not again on every path that
+ * calls it. */
+#define VERIFIED_ALONE __attribute__((noinline))
+
+static __always_inline struct scratch* scratch_of_cpu(void) {
+  const __u32 zero = 0;
+  return bpf_map_lookup_elem(&lvs_scratch, &zero);
+}
 
 static __always_inline struct lvs_config* config_of_core(void) {
   const __u32 zero = 0;

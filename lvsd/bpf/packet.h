@@ -19,6 +19,7 @@
 #define IP_DONT_FRAGMENT 0x4000
 #define IP_MORE_FRAGMENTS 0x2000
 #define IP_FRAGMENT_OFFSET 0x1fff
+#define VLAN_ID 0x0fff
 #define TCP_CHECK_OFFSET 16
 #define UDP_CHECK_OFFSET 6
 #define TCP_HEADER 20U
@@ -31,6 +32,8 @@ struct packet {
   __u8 ttl;
   __u8 tcp_flags; /* 0 for UDP. */
   __u8 l4_words;  /* Length of the TCP or UDP header. */
+  __u8 dont_fragment;
+  __u8 zero[3];
 };
 
 static __always_inline __u16 fold(__u32 sum) {
@@ -53,6 +56,11 @@ static __always_inline __u32 l4_offset(const struct packet* packet) {
   return ETH_HLEN + (words & 15) * 4;
 }
 
+static __always_inline void set_macs(struct ethhdr* ethernet, const struct lvs_route* route) {
+  __builtin_memcpy(ethernet->h_dest, route->dmac, ETH_ALEN);
+  __builtin_memcpy(ethernet->h_source, route->smac, ETH_ALEN);
+}
+
 enum parsed { PARSED_OURS, PARSED_OTHER, PARSED_FRAGMENT, PARSED_ICMP };
 
 /* Headers beyond the linear part are pulled into it once. */
@@ -66,8 +74,13 @@ static __always_inline int have_bytes(struct __sk_buff* skb, __u32 bytes) {
   return (void*)(long)skb->data + bytes <= (void*)(long)skb->data_end;
 }
 
+/* A tag of VLAN 0 says a priority and no VLAN: the frame belongs to the device itself. */
+static __always_inline int is_of_other_vlan(struct __sk_buff* skb) {
+  return skb->vlan_present && ((skb->vlan_tci & VLAN_ID) || bpf_skb_vlan_pop(skb));
+}
+
 static __always_inline enum parsed parse(struct __sk_buff* skb, struct packet* packet) {
-  if (skb->protocol != bpf_htons(ETH_P_IP) || skb->vlan_present ||
+  if (skb->protocol != bpf_htons(ETH_P_IP) || is_of_other_vlan(skb) ||
       !have_bytes(skb, ETH_HLEN + sizeof(struct iphdr) + UDP_HEADER)) {
     return PARSED_OTHER;
   }
@@ -89,6 +102,7 @@ static __always_inline enum parsed parse(struct __sk_buff* skb, struct packet* p
   packet->key.protocol = ip->protocol;
   packet->key.zero[0] = packet->key.zero[1] = packet->key.zero[2] = 0;
   packet->ttl = ip->ttl;
+  packet->dont_fragment = !!(ip->frag_off & bpf_htons(IP_DONT_FRAGMENT));
   packet->bytes = skb->len - ETH_HLEN;
   packet->tcp_flags = 0;
   packet->l4_words = UDP_HEADER / 4;

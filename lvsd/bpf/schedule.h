@@ -123,10 +123,9 @@ static long look_at_load(__u32 i, struct comparison* comparison) {
 }
 
 /* NO_DEST when every real server is away, quiesced or overloaded. */
-__attribute__((noinline)) __u32 schedule(struct lvs_service* service, __u32 offset,
-                                         const struct lvs_slice* slice) {
-  const __u32 zero = 0;
-  struct scratch* scratch = bpf_map_lookup_elem(&lvs_scratch, &zero);
+VERIFIED_ALONE __u32 schedule(struct lvs_service* service, __u32 offset,
+                              const struct lvs_slice* slice) {
+  struct scratch* scratch = scratch_of_cpu();
   if (!service || !slice || !scratch) {
     return NO_DEST;
   }

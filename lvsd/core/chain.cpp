@@ -1,6 +1,9 @@
 #include "lvsd/core/chain.h"
 
 #include <array>
+#include <cstdio>
+
+#include "lvsd/bpf/abi.h"
 
 namespace lvs::core {
 
@@ -21,6 +24,13 @@ constexpr std::array<Set, 3> kSets{{
     {"services", "ipv4_addr . inet_proto . inet_service", "ip daddr . meta l4proto . th dport"},
     {"any_port", "ipv4_addr . inet_proto", "ip daddr . meta l4proto"},
 }};
+
+// As nft writes a priority: two halves, hexadecimal.
+std::string class_of(unsigned priority) {
+  std::array<char, sizeof("ffff:ffff")> text{};
+  std::snprintf(text.data(), text.size(), "%x:%x", priority >> 16, priority & 0xffff);
+  return text.data();
+}
 
 struct Element {
   size_t set;
@@ -72,9 +82,12 @@ std::string chain_script(const std::vector<ipvs::ServiceKey>& services, bool cat
     return script;
   }
   const std::string rule = "add rule ip lvs input ";
-  for (const char* passes :
-       {"iif \"lo\" accept", "iifname \"ipvs1\" drop", "meta l4proto != { tcp, udp } accept",
-        "th sport 20 accept", "tcp flags & (syn | rst) != syn accept"}) {
+  for (const auto& passes :
+       {"meta priority " + class_of(LVS_PRIORITY_LOCAL) + " accept",
+        "meta mark " + std::to_string(LVS_MARK_LOCAL) + " accept", std::string("iif \"lo\" accept"),
+        std::string("iifname \"ipvs1\" drop"), std::string("meta l4proto != { tcp, udp } accept"),
+        std::string("th sport 20 accept"),
+        "ip frag-off & 0x4000 == 0 meta priority set " + class_of(LVS_PRIORITY_MAY_FRAGMENT)}) {
     script += rule + passes + "\n";
   }
   for (const auto& set : kSets) {

@@ -1,7 +1,7 @@
 // The text of our nftables table. Its one chain stands behind the administrator's INPUT rules,
-// where ip_vs has its hook: a packet that may open a connection of a service is copied to ipvs0 and
-// dropped here. All other packets go on to the local stack, which answers a stray segment with a
-// reset, as behind ip_vs.
+// where ip_vs has its hook: what is addressed to a service and has not been caught earlier, at its
+// device, is copied to ipvs0 and dropped here. What is not ours after all, a stray segment say,
+// comes back from there and is let through to the local stack.
 //
 // The base chain, once there, stays: rules and sets are changed under it. Were it taken away and
 // made anew, even in one transaction, a packet between the old hook and the new one would be caught

@@ -9,19 +9,24 @@ namespace lvs::core {
 
 constexpr std::array<const char*, LVS_DROPS> kDropNames = {
     "malformed",
-    "not-armed",
-    "no-service",
-    "not-a-new-connection",
     "any-port-service-not-persistent",
     "no-destination",
     "destination-removed",
     "connection-table-full",
+    "template-table-full",
     "race",
     "no-route",
     "too-big",
     "time-exceeded",
+    "unknown-device",
     "passed-fragment",
     "passed-reused-by-server",
+    "passed-not-armed",
+    "passed-no-service",
+    "passed-not-a-new-connection",
+    "passed-to-be-fragmented",
+    "evicted-half-open",
+    "evicted-template",
 };
 
 }  // namespace lvs::core

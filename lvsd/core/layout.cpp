@@ -26,14 +26,6 @@ constexpr std::array<const char*, 11> kTcpStates = {
     "NONE",  "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT", "TIME_WAIT",
     "CLOSE", "CLOSE_WAIT",  "LAST_ACK", "LISTEN",   "SYNACK"};
 
-uint32_t netmask(unsigned prefix) {
-  return prefix == 0 ? 0 : htonl(~uint32_t{0} << (32 - prefix));
-}
-
-unsigned prefix_of(uint32_t mask) {
-  return static_cast<unsigned>(__builtin_popcount(mask));
-}
-
 Cycle cycle_of(const ServiceEntry& entry) {
   const auto servers = weighted(entry);
   const auto scheduler = scheduler_number(entry.service.scheduler);
@@ -66,12 +58,14 @@ std::string scheduler_name(uint32_t number) {
 lvs_service_key to_map(const ipvs::ServiceKey& key) {
   lvs_service_key to{};
   if (const auto* mark = std::get_if<ipvs::MarkKey>(&key)) {
-    to.address = mark->mark;
+    to.address[0] = mark->mark;
     to.kind = LVS_BY_MARK;
+    to.family = AF_INET;
     return to;
   }
   const auto& by_address = std::get<ipvs::AddressKey>(key);
-  to.address = by_address.address.v4_network();
+  to.address[0] = by_address.address.v4_network();
+  to.family = AF_INET;
   to.port = htons(by_address.port);
   to.protocol = static_cast<uint8_t>(by_address.protocol);
   return to;
@@ -79,10 +73,10 @@ lvs_service_key to_map(const ipvs::ServiceKey& key) {
 
 ipvs::ServiceKey from_map(const lvs_service_key& key) {
   if (key.kind == LVS_BY_MARK) {
-    return ipvs::MarkKey{key.address, Family::v4};
+    return ipvs::MarkKey{key.address[0], Family::v4};
   }
   return ipvs::AddressKey{static_cast<ipvs::Protocol>(key.protocol),
-                          Address::v4_bytes(&key.address), ntohs(key.port)};
+                          Address::v4_bytes(&key.address[0]), ntohs(key.port)};
 }
 
 std::vector<Weighted> weighted(const ServiceEntry& entry) {
@@ -99,9 +93,10 @@ std::vector<lvs_slot> make_slice(const ServiceEntry& entry) {
   header.scheduler = scheduler_number(entry.service.scheduler).value_or(0);
   header.flags = entry.service.flags;
   header.timeout = entry.service.timeout;
-  header.netmask = netmask(entry.service.prefix);
+  header.prefix = entry.service.prefix;
   header.dests = static_cast<uint32_t>(entry.servers.size());
   header.sequence = static_cast<uint32_t>(cycle.turns.size());
+  header.slots = slice_length(header);
   std::vector<lvs_slot> slots(LVS_SLICE_SLOTS);
   std::memcpy(slots.data(), &header, sizeof(header));
   for (const auto& server : entry.servers) {
@@ -134,16 +129,18 @@ ipvs::Service service_of(const lvs_slice& header) {
   service.scheduler = scheduler_name(header.scheduler);
   service.flags = header.flags;
   service.timeout = header.timeout;
-  service.prefix = prefix_of(header.netmask);
+  service.prefix = header.prefix;
   return service;
 }
 
 void write_server(lvs_dest& to, const ipvs::ServiceKey& service, uint32_t service_id,
                   const Server& server) {
-  to.address = server.key.address.v4_network();
+  to.address[0] = server.key.address.v4_network();
+  to.family = AF_INET;
   to.port = htons(server.key.port);
   to.forward = static_cast<uint8_t>(server.dest.forward);
   to.weight = server.dest.weight;
+  to.last_weight = server.dest.weight != 0 ? server.dest.weight : to.last_weight;
   to.upper_threshold = server.dest.upper_threshold;
   to.lower_threshold = server.dest.lower_threshold;
   to.service = service_id;
@@ -153,7 +150,7 @@ void write_server(lvs_dest& to, const ipvs::ServiceKey& service, uint32_t servic
 Server server_of(const lvs_dest& from, uint32_t id) {
   Server server;
   server.id = id;
-  server.key = {Address::v4_bytes(&from.address), ntohs(from.port)};
+  server.key = {Address::v4_bytes(&from.address[0]), ntohs(from.port)};
   server.dest.forward = static_cast<ipvs::Forward>(from.forward);
   server.dest.weight = from.weight;
   server.dest.upper_threshold = from.upper_threshold;

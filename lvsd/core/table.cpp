@@ -74,8 +74,9 @@ std::optional<Error> wrong_dest(const DestKey& key, const Dest& dest) {
   if (!key.address.is_v4() || !is_unicast(key.address)) {
     return Error{EINVAL, to_string(key.address) + " is not a unicast IPv4 address"};
   }
-  if (dest.forward != ipvs::Forward::masq) {
-    return Error{EOPNOTSUPP, "the embedded core forwards by NAT only"};
+  if (dest.forward != ipvs::Forward::masq && dest.forward != ipvs::Forward::direct &&
+      dest.forward != ipvs::Forward::local) {
+    return Error{EOPNOTSUPP, "the embedded core forwards by NAT, by direct routing and to itself"};
   }
   return std::nullopt;
 }

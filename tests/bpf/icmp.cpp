@@ -193,11 +193,15 @@ TEST_F(IcmpPath, WhatExactlyFitsIsForwarded) {
   EXPECT_EQ(first(too_big({.sport = 40001}, 0)).packet->to, "10.0.0.2");
 }
 
-TEST_F(IcmpPath, ATooBigPacketThatAllowsFragmentsIsDroppedInSilence) {
+TEST_F(IcmpPath, ATooBigRequestThatMayBeCutIsTranslatedAndLeftToTheStack) {
   Packet big = too_big({.flags = kAck});
   big.fragment = 0;
-  EXPECT_EQ(refused_on_nic(big).verdict, TC_ACT_SHOT);
-  EXPECT_EQ(drops()["too-big"], 1U);
+  const auto passed = on_nic(big);
+  EXPECT_EQ(passed.verdict, kPass);
+  ASSERT_TRUE(passed.packet) << "a checksum is wrong";
+  EXPECT_EQ(passed.packet->to, "10.0.0.2");
+  EXPECT_EQ(passed.packet->ttl, big.ttl) << "the stack takes one";
+  EXPECT_EQ(drops()["passed-to-be-fragmented"], 1U);
 }
 
 TEST_F(IcmpPath, TtlOfOneEndsHereAndTheSenderIsTold) {
@@ -240,9 +244,9 @@ TEST_F(IcmpPath, AClientOfAServiceWithoutServersIsToldThatThePortIsUnreachable) 
 }
 
 TEST_F(IcmpPath, WhatIsDroppedForAnotherReasonIsDroppedInSilence) {
-  for (const Packet& packet : {Packet{.dport = 81}, Packet{.sport = 40001, .flags = kAck}}) {
-    EXPECT_EQ(first(packet).verdict, TC_ACT_SHOT);
-  }
+  ask(ipvs::DelDest{kWeb, {*Address::parse("10.0.0.2"), 8080}});
+  EXPECT_EQ(first({.flags = kAck}).verdict, TC_ACT_SHOT);
+  EXPECT_EQ(drops()["destination-removed"], 1U);
 }
 
 TEST_F(IcmpPath, AnswersAreLimitedAsTheStackLimitsItsOwn) {

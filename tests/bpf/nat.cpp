@@ -71,18 +71,73 @@ TEST_F(PacketPath, DatagramWithoutChecksumKeepsNone) {
   EXPECT_FALSE(sent.packet->has_checksum);
 }
 
-TEST_F(PacketPath, WhatMayNotOpenAConnectionIsDroppedWithItsReason) {
+TEST_F(PacketPath, WhatOpensNoConnectionGoesBackToTheLocalStackAsItCame) {
+  balance(kWeb, {.scheduler = "rr"});
+  const auto is_given_back = [this](const Packet& packet) {
+    const auto outcome = first(packet);
+    return outcome.verdict == TC_ACT_REDIRECT && outcome.packet == packet;
+  };
+  EXPECT_TRUE(is_given_back({.flags = kAck}));
+  EXPECT_TRUE(is_given_back({.flags = kSyn | kRst}));
+  EXPECT_TRUE(is_given_back({.dport = 81}));
+  ASSERT_TRUE(core->set_armed(false));
+  EXPECT_TRUE(is_given_back({}));
+  EXPECT_EQ(drops(), (std::map<std::string, uint64_t>{{"passed-not-a-new-connection", 2},
+                                                      {"passed-no-service", 1},
+                                                      {"passed-not-armed", 1}}));
+}
+
+TEST_F(PacketPath, AServiceWithoutAServerRefusesAndCountsIt) {
   balance(kWeb, {.scheduler = "rr"}, 0);
   first({});
-  first({.flags = kAck});
-  first({.flags = kSyn | kRst});
-  first({.dport = 81});
-  ASSERT_TRUE(core->set_armed(false));
+  EXPECT_EQ(drops(), (std::map<std::string, uint64_t>{{"no-destination", 1}}));
+}
+
+TEST_F(PacketPath, WhatWasGivenBackPassesTheDeviceOnceMore) {
+  balance(kWeb, {.scheduler = "rr"});
   first({});
-  EXPECT_EQ(drops(), (std::map<std::string, uint64_t>{{"no-destination", 1},
-                                                      {"not-a-new-connection", 2},
-                                                      {"no-service", 1},
-                                                      {"not-armed", 1}}));
+  __sk_buff given_back{};
+  given_back.mark = LVS_MARK_LOCAL;
+  const Packet packet{.flags = kAck};
+  const auto raw = run_frame(core->nic_ingress_fd(), build(packet), given_back);
+  EXPECT_EQ(raw.verdict, kPass);
+  EXPECT_EQ(read(raw.frame), packet) << "although its flow is known";
+}
+
+TEST_F(PacketPath, AServerWhoseNeighbourIsNotKnownIsReachedThroughIpvs1) {
+  ask(ipvs::NewService{kWeb, {.scheduler = "rr"}});
+  ask(ipvs::NewDest{kWeb, {*Address::parse("10.0.0.77"), 8080}, {}});
+  const Packet packet{.ttl = 63};
+  const auto waits = first(packet);
+  EXPECT_EQ(waits.verdict, TC_ACT_REDIRECT);
+  EXPECT_EQ(waits.packet, packet) << "not translated yet";
+  const auto sent = second(packet);
+  EXPECT_EQ(sent.verdict, TC_ACT_REDIRECT);
+  EXPECT_EQ(sent.packet->to, "10.0.0.77");
+  EXPECT_EQ(sent.packet->ttl, 63) << "nft dup has taken one";
+}
+
+TEST_F(PacketPath, DirectRoutingChangesNothingButTheTtl) {
+  balance(kWeb, {.scheduler = "rr"}, 1, 80, {.forward = ipvs::Forward::direct});
+  const auto first_sent = first({.ttl = 63});
+  EXPECT_EQ(first_sent.verdict, TC_ACT_REDIRECT);
+  EXPECT_EQ(first_sent.packet, (Packet{.ttl = 63}));
+  const auto sent = on_nic({.flags = kAck, .ttl = 64});
+  EXPECT_EQ(sent.verdict, TC_ACT_REDIRECT);
+  EXPECT_EQ(sent.packet, (Packet{.flags = kAck, .ttl = 63}));
+  EXPECT_EQ(connections().at(0).state, "ESTABLISHED") << "by the client's segments alone";
+  on_nic({.flags = kFin | kAck});
+  EXPECT_EQ(connections().at(0).state, "FIN_WAIT");
+}
+
+TEST_F(PacketPath, AServerThatIsTheDirectorItselfGetsItsPacketsFromTheStack) {
+  ask(ipvs::NewService{kWeb, {.scheduler = "rr"}});
+  ask(ipvs::NewDest{kWeb, {*Address::parse("10.0.0.1"), 80}, {.forward = ipvs::Forward::direct}});
+  const auto given_back = first({});
+  EXPECT_EQ(given_back.verdict, TC_ACT_REDIRECT);
+  EXPECT_EQ(given_back.packet, Packet{});
+  EXPECT_EQ(on_nic({.flags = kAck}).verdict, kPass);
+  EXPECT_EQ(connections().at(0).state, "ESTABLISHED");
 }
 
 TEST_F(PacketPath, AKnownFlowGoesOnWhenTheCoreIsNotArmed) {

@@ -4,12 +4,14 @@
 #include <bpf/bpf.h>
 #include <gtest/gtest.h>
 #include <linux/pkt_cls.h>
+#include <net/if.h>
 #include <sched.h>
 
 #include <boost/asio/io_context.hpp>
 #include <cstdlib>
 #include <map>
 
+#include "lvsd/bpf/abi.h"
 #include "lvsd/core/io/core.h"
 #include "tests/bpf/packet.h"
 
@@ -44,7 +46,8 @@ struct PacketPath : ::testing::Test {
         "ip addr add 10.0.0.1/24 dev eth1",
         "ip link set eth1 up",
         "ip link set peer1 up",
-        "ip neigh add 10.0.0.2 lladdr 02:00:00:00:00:02 dev eth1",
+        "for i in 2 3 4 5 6 7 8 9; do ip neigh add 10.0.0.$i lladdr 02:00:00:00:00:02 dev eth1; "
+        "done",
         "ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:01 dev eth0",
         "sysctl -q -w net.ipv4.ip_forward=1",
         "sysctl -q -w net.ipv4.conf.lo.forwarding=1",
@@ -124,6 +127,7 @@ struct PacketPath : ::testing::Test {
   static Outcome run(int program, const Packet& packet, uint32_t mark) {
     __sk_buff context{};
     context.mark = mark;
+    context.ingress_ifindex = ::if_nametoindex("eth0");
     const auto raw = run_frame(program, build(packet), context);
     return {raw.verdict, read(raw.frame)};
   }
@@ -132,6 +136,8 @@ struct PacketPath : ::testing::Test {
     return run(core->ipvs0_egress_fd(), packet, mark);
   }
   Outcome on_nic(const Packet& packet) { return run(core->nic_ingress_fd(), packet, 0); }
+  // What ipvs0 did not send by itself.
+  Outcome second(const Packet& packet) { return run(core->ipvs1_ingress_fd(), packet, 0); }
 };
 
 constexpr uint32_t kPass = static_cast<uint32_t>(TC_ACT_UNSPEC);

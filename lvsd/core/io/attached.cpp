@@ -20,14 +20,29 @@ constexpr uint32_t kHandle = 0x1f5;
 constexpr uint32_t kMapsOfProgramMax = 64;
 
 const char* program_name(Hook hook) {
-  return hook == Hook::nic_ingress ? "nic_ingress" : "ipvs0_egress";
+  switch (hook) {
+    case Hook::nic_ingress:
+      return "nic_ingress";
+    case Hook::ipvs0_egress:
+      return "ipvs0_egress";
+    case Hook::ipvs1_ingress:
+      return "ipvs1_ingress";
+  }
+  return "";
+}
+
+Hook hook_of(const std::string& device) {
+  if (device == kIpvs0) {
+    return Hook::ipvs0_egress;
+  }
+  return device == kIpvs1 ? Hook::ipvs1_ingress : Hook::nic_ingress;
 }
 
 bpf_tc_hook tc_hook(int ifindex, Hook hook) {
   bpf_tc_hook to{};
   to.sz = sizeof(to);
   to.ifindex = ifindex;
-  to.attach_point = hook == Hook::nic_ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS;
+  to.attach_point = hook == Hook::ipvs0_egress ? BPF_TC_EGRESS : BPF_TC_INGRESS;
   return to;
 }
 
@@ -134,8 +149,7 @@ std::optional<uint32_t> attached_program(int ifindex, Hook hook) {
 Result<MapFds> find_attached(Access access) {
   std::optional<Error> found_other;
   for (const auto& device : devices()) {
-    const Hook hook = device.name == kIpvs0 ? Hook::ipvs0_egress : Hook::nic_ingress;
-    const auto id = attached_program(device.index, hook);
+    const auto id = attached_program(device.index, hook_of(device.name));
     if (!id) {
       continue;
     }

@@ -13,14 +13,25 @@
 
 namespace lvs::core {
 
-enum class Map { config, flows, templates, service_ids, services, slots, dests, dest_stats, drops };
-constexpr size_t kMaps = 9;
+enum class Map {
+  config,
+  flows,
+  templates,
+  service_ids,
+  services,
+  slots,
+  dests,
+  dest_stats,
+  drops,
+  devices
+};
+constexpr size_t kMaps = 10;
 constexpr std::array<const char*, kMaps> kMapNames = {
     "lvs_config", "lvs_flows", "lvs_templates",  "lvs_service_ids", "lvs_services",
-    "lvs_slots",  "lvs_dests", "lvs_dest_stats", "lvs_drops"};
+    "lvs_slots",  "lvs_dests", "lvs_dest_stats", "lvs_drops",       "lvs_devices"};
 using MapFds = std::array<io::UniqueFd, kMaps>;
 
-enum class Hook { nic_ingress, ipvs0_egress };
+enum class Hook { nic_ingress, ipvs0_egress, ipvs1_ingress };
 enum class Access {
   read,
   write

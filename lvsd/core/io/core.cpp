@@ -15,6 +15,7 @@
 #include "lvsd/core/io/reading.h"
 #include "lvsd/core/io/state.h"
 #include "lvsd/core/io/watch.h"
+#include "lvsd/core/settings.h"
 
 namespace lvs::core {
 
@@ -24,9 +25,8 @@ namespace {
 
 constexpr uint32_t kConnectionsMin = 1024;
 constexpr uint32_t kConnectionsMax = 1 << 24;
-constexpr auto kTick = 1s;                 // Sweep, trash, rates.
-constexpr bool kMarkedOnAnyDevice = true;  // A mark does not tell where its packets come in.
-constexpr auto kSettle = 10ms;             // A burst of link and filter events is looked at once.
+constexpr auto kTick = 1s;      // Sweep, trash, rates.
+constexpr auto kSettle = 10ms;  // A burst of link and filter events is looked at once.
 constexpr uint64_t kSecondNs = 1'000'000'000;
 
 template <typename... F>
@@ -42,6 +42,11 @@ void initialise(lvs_config& config, uint32_t connections_max) {
   config.connections_max = connections_max;
   for (size_t i = 0; i < LVS_TIMEOUTS; ++i) {
     config.timeouts[i] = lvs_timeout_defaults[i] * kSecondNs;
+  }
+  for (const auto& setting : settings()) {
+    if (setting.index) {
+      config.settings[*setting.index] = setting.standard;
+    }
   }
 }
 
@@ -116,13 +121,10 @@ class Core::Impl {
  private:
   // --- commands ---
 
-  // `devices`: where packets of what is new will come and go. They are attached before the maps are
-  // written, or the answer to the very first packet would miss us.
-  Result<ipvs::Reply> apply(Result<Changes> changes, const std::set<std::string>& devices = {}) {
+  Result<ipvs::Reply> apply(Result<Changes> changes) {
     if (!changes) {
       return changes.error();
     }
-    attach_also(devices);
     if (auto ok = state_.write(*changes, Clock::now()); !ok) {
       return ok.error();
     }
@@ -133,10 +135,7 @@ class Core::Impl {
   }
 
   Result<ipvs::Reply> execute(const ipvs::NewService& request) {
-    const auto* by_address = std::get_if<ipvs::AddressKey>(&request.key);
-    return apply(state_.table().new_service(request.key, request.service),
-                 by_address != nullptr ? devices_of({by_address->address}, false)
-                                       : devices_of({}, kMarkedOnAnyDevice));
+    return apply(state_.table().new_service(request.key, request.service));
   }
   Result<ipvs::Reply> execute(const ipvs::SetService& request) {
     return apply(state_.table().set_service(request.key, request.service, request.flags_mask));
@@ -145,8 +144,7 @@ class Core::Impl {
     return apply(state_.table().del_service(request.key, Clock::now()));
   }
   Result<ipvs::Reply> execute(const ipvs::NewDest& request) {
-    return apply(state_.table().new_dest(request.service, request.key, request.dest),
-                 new_devices_towards(request.key.address));
+    return apply(state_.table().new_dest(request.service, request.key, request.dest));
   }
   Result<ipvs::Reply> execute(const ipvs::SetDest& request) {
     return apply(state_.table().set_dest(request.service, request.key, request.dest));
@@ -298,23 +296,16 @@ class Core::Impl {
 
   void renew_flows() { __atomic_add_fetch(&programs_.config().epoch, 1, __ATOMIC_RELEASE); }
 
-  std::set<std::string> wanted_interfaces() const {
-    if (!options_.interfaces.empty()) {
-      return {options_.interfaces.begin(), options_.interfaces.end()};
-    }
-    std::vector<Address> addresses;
-    bool has_marks = false;
-    for (const auto& [key, entry] : state_.table().services()) {
-      if (const auto* by_address = std::get_if<ipvs::AddressKey>(&key)) {
-        addresses.push_back(by_address->address);
-      } else {
-        has_marks = kMarkedOnAnyDevice;
-      }
-      for (const auto& server : entry.servers) {
-        addresses.push_back(server.key.address);
-      }
-    }
-    return devices_of(addresses, has_marks);
+  // Whatever way packets of a service or a real server come: the administrator's devices, or all.
+  std::vector<Device> wanted_devices() const {
+    auto all = devices();
+    const auto& named = options_.interfaces;
+    std::erase_if(all, [&](const Device& device) {
+      const bool is_named =
+          named.empty() || std::find(named.begin(), named.end(), device.name) != named.end();
+      return !is_named || !device.is_ethernet || device.name == kIpvs0 || device.name == kIpvs1;
+    });
+    return all;
   }
 
   // Everything that forwarding stands on; puts back what is missing. The chain belongs to ipvs0:
@@ -334,66 +325,59 @@ class Core::Impl {
         count_repair("device ipvs0");
       }
     }
-    if (auto ok = attach(kIpvs0, pair->index, Hook::ipvs0_egress, is_first || pair->made); !ok) {
+    programs_.config().ipvs1 = static_cast<uint32_t>(pair->peer);
+    const bool is_new = is_first || pair->made;
+    if (auto ok = attach(kIpvs0, pair->index, Hook::ipvs0_egress, is_new); !ok) {
       return ok;
     }
+    if (auto ok = attach(kIpvs1, pair->peer, Hook::ipvs1_ingress, is_new); !ok) {
+      return ok;
+    }
+    state_.set_own_addresses(own_addresses());
     return attach_interfaces();
   }
 
-  // An interface that lost its address may still carry flows: it is let go only when the
-  // administrator names others.
   Result<Ok> attach_interfaces() {
-    auto wanted = wanted_interfaces();
-    for (const auto& [name, index] : attached_) {
-      if (options_.interfaces.empty()) {
-        wanted.insert(name);
-      } else if (!wanted.contains(name)) {
-        (void)detach(index, Hook::nic_ingress);
-      }
-    }
     std::map<std::string, int> now;
     std::optional<Error> first_error;
-    for (const auto& name : wanted) {
-      const auto index = static_cast<int>(::if_nametoindex(name.c_str()));
-      if (index == 0) {
-        continue;
-      }
-      const auto known = attached_.find(name);
-      const bool is_new = known == attached_.end() || known->second != index;
-      if (auto ok = attach(name, index, Hook::nic_ingress, is_new); !ok) {
+    for (const auto& device : wanted_devices()) {
+      const auto known = attached_.find(device.name);
+      const bool is_new = known == attached_.end() || known->second != device.index;
+      if (auto ok = attach_interface(device, is_new); !ok) {
         log_(event(Level::error, "core-attach-failed", {{"error", ok.error().what}}));
         first_error = ok.error();
         continue;
       }
-      now[name] = index;
+      now[device.name] = device.index;
+    }
+    for (const auto& [name, index] : attached_) {
+      const bool is_kept = std::any_of(
+          now.begin(), now.end(), [index = index](const auto& one) { return one.second == index; });
+      if (!is_kept) {
+        (void)detach(index, Hook::nic_ingress);
+        programs_.forget_device(index);
+      }
     }
     attached_ = std::move(now);
     return first_error ? Result<Ok>(*first_error) : Result<Ok>(Ok{});
   }
 
-  // Mostly none, which one question to the routing table tells.
-  std::set<std::string> new_devices_towards(const Address& server) const {
-    const int index = route_device(server);
-    const bool is_known = std::any_of(attached_.begin(), attached_.end(),
-                                      [&](const auto& device) { return device.second == index; });
-    return is_known ? std::set<std::string>{} : devices_of({server}, false);
-  }
-
-  void attach_also(const std::set<std::string>& names) {
-    if (!options_.interfaces.empty()) {
-      return;
+  Result<Ok> attach_interface(const Device& device, bool is_new) {
+    lvs_device entry = programs_.device(device.index);
+    bool made_clsact = false;
+    // Known first: the program gives packets back by what is written here.
+    std::copy(device.mac.begin(), device.mac.end(), entry.mac);
+    if (auto ok = programs_.remember_device(device.index, entry); !ok) {
+      return ok;
     }
-    for (const auto& name : names) {
-      const auto index = static_cast<int>(::if_nametoindex(name.c_str()));
-      if (index == 0 || attached_.contains(name)) {
-        continue;
-      }
-      if (auto ok = attach(name, index, Hook::nic_ingress, true); !ok) {
-        log_(event(Level::error, "core-attach-failed", {{"error", ok.error().what}}));
-        continue;
-      }
-      attached_[name] = index;
+    if (auto ok = attach(device.name, device.index, Hook::nic_ingress, is_new, &made_clsact); !ok) {
+      return ok;
     }
+    if (made_clsact) {
+      entry.own_clsact = 1;
+      return programs_.remember_device(device.index, entry);
+    }
+    return Ok{};
   }
 
   // Devices on which an earlier process attached: theirs are replaced, not repaired.
@@ -407,14 +391,15 @@ class Core::Impl {
     }
   }
 
-  Result<Ok> attach(const std::string& name, int index, Hook hook, bool is_new) {
+  Result<Ok> attach(const std::string& name, int index, Hook hook, bool is_new,
+                    bool* has_made_clsact = nullptr) {
     bool made_clsact = false;
     const auto outcome = programs_.attach(index, hook, made_clsact);
     if (!outcome) {
       return outcome.error();
     }
-    if (made_clsact) {
-      remember_clsact(static_cast<uint32_t>(index));
+    if (has_made_clsact != nullptr) {
+      *has_made_clsact = made_clsact;
     }
     if (*outcome == AttachOutcome::attached && !is_new) {
       count_repair("TC filter on " + name);
@@ -422,15 +407,6 @@ class Core::Impl {
       log_(event(Level::info, "core-attached", {{"device", name}}));
     }
     return Ok{};
-  }
-
-  void remember_clsact(uint32_t index) {
-    for (auto& slot : programs_.config().own_clsact) {
-      if (slot == 0 || slot == index) {
-        slot = index;
-        return;
-      }
-    }
   }
 
   void count_repair(const std::string& what) {
@@ -525,13 +501,15 @@ Result<std::unique_ptr<Core>> Core::open(boost::asio::io_context& io, CoreOption
 }
 
 Result<Ok> Core::remove() {
-  std::set<uint32_t> own_clsact;
-  if (auto found = find_attached()) {
-    const uint32_t zero = 0;
-    lvs_config config{};
-    bpf_map_lookup_elem((*found)[static_cast<size_t>(Map::config)].get(), &zero, &config);
-    own_clsact.insert(std::begin(config.own_clsact), std::end(config.own_clsact));
-  }
+  const auto found = find_attached();
+  const auto made_its_clsact = [&](int index) {
+    lvs_device entry{};
+    const auto key = static_cast<uint32_t>(index);
+    return found &&
+           bpf_map_lookup_elem((*found)[static_cast<size_t>(Map::devices)].get(), &key, &entry) ==
+               0 &&
+           entry.own_clsact != 0;
+  };
   std::optional<Error> failed;
   const auto note = [&](const Result<Ok>& done) {
     if (!done && !failed) {
@@ -548,7 +526,7 @@ Result<Ok> Core::remove() {
       continue;
     }
     note(detach(device.index, Hook::nic_ingress));
-    if (own_clsact.contains(static_cast<uint32_t>(device.index))) {
+    if (made_its_clsact(device.index)) {
       remove_clsact(device.index);
     }
   }
@@ -580,6 +558,9 @@ int Core::nic_ingress_fd() const {
 }
 int Core::ipvs0_egress_fd() const {
   return impl_->program_fd(Hook::ipvs0_egress);
+}
+int Core::ipvs1_ingress_fd() const {
+  return impl_->program_fd(Hook::ipvs1_ingress);
 }
 
 }  // namespace lvs::core

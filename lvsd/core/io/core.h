@@ -68,6 +68,7 @@ class Core {
   // For measurements and packet tests: one frame through a program, without a device.
   int nic_ingress_fd() const;
   int ipvs0_egress_fd() const;
+  int ipvs1_ingress_fd() const;
 
  private:
   class Impl;

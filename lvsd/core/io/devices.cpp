@@ -71,45 +71,6 @@ int set_up(nl_sock* socket, const char* name) {
 
 }  // namespace
 
-int route_device(const Address& address) {
-  const io::UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
-  struct {
-    nlmsghdr header;
-    rtmsg message;
-    rtattr attribute;
-    uint32_t to;
-  } request{};
-  request.header.nlmsg_len = sizeof(request);
-  request.header.nlmsg_type = RTM_GETROUTE;
-  request.header.nlmsg_flags = NLM_F_REQUEST;
-  request.message.rtm_family = AF_INET;
-  request.message.rtm_dst_len = 32;
-  request.attribute.rta_type = RTA_DST;
-  request.attribute.rta_len = RTA_LENGTH(4);
-  request.to = address.v4_network();
-  alignas(nlmsghdr) char buffer[4096];
-  if (!socket || ::send(socket.get(), &request, sizeof(request), 0) < 0) {
-    return 0;
-  }
-  const ssize_t got = ::recv(socket.get(), buffer, sizeof(buffer), 0);
-  const auto* answer = reinterpret_cast<const nlmsghdr*>(buffer);
-  if (got <= 0 || !NLMSG_OK(answer, static_cast<size_t>(got)) ||
-      answer->nlmsg_type != RTM_NEWROUTE) {
-    return 0;
-  }
-  auto* message = static_cast<rtmsg*>(NLMSG_DATA(answer));
-  auto length = static_cast<int>(RTM_PAYLOAD(answer));
-  for (auto* attribute = RTM_RTA(message); RTA_OK(attribute, length);
-       attribute = RTA_NEXT(attribute, length)) {
-    if (attribute->rta_type == RTA_OIF) {
-      int index = 0;
-      std::memcpy(&index, RTA_DATA(attribute), sizeof(index));
-      return index;
-    }
-  }
-  return 0;
-}
-
 std::vector<Device> devices() {
   std::vector<Device> found;
   const auto socket = route_socket();
@@ -121,48 +82,44 @@ std::vector<Device> devices() {
   each_in(links, [&](nl_object* object) {
     auto* link = reinterpret_cast<rtnl_link*>(object);
     const bool is_loopback = (rtnl_link_get_flags(link) & IFF_LOOPBACK) != 0;
-    found.push_back({rtnl_link_get_name(link), rtnl_link_get_ifindex(link),
-                     rtnl_link_get_arptype(link) == ARPHRD_ETHER && !is_loopback});
+    Device device{rtnl_link_get_name(link),
+                  rtnl_link_get_ifindex(link),
+                  rtnl_link_get_arptype(link) == ARPHRD_ETHER && !is_loopback,
+                  {}};
+    auto* mac = rtnl_link_get_addr(link);
+    if (mac != nullptr && nl_addr_get_len(mac) == device.mac.size()) {
+      std::memcpy(device.mac.data(), nl_addr_get_binary_addr(mac), device.mac.size());
+    }
+    found.push_back(std::move(device));
   });
   return found;
 }
 
-std::set<std::string> devices_of(const std::vector<Address>& addresses, bool any_holder) {
-  std::set<int> indexes;
-  const std::set<Address> wanted(addresses.begin(), addresses.end());
+std::set<Address> own_addresses() {
+  std::set<Address> own;
   const auto socket = route_socket();
   nl_cache* list = nullptr;
-  if (socket && rtnl_addr_alloc_cache(socket.get(), &list) == 0) {
-    const NlCache cache(list);
-    each_in(list, [&](nl_object* object) {
-      auto* address = reinterpret_cast<rtnl_addr*>(object);
-      auto* local = rtnl_addr_get_local(address);
-      if (local == nullptr || rtnl_addr_get_family(address) != AF_INET) {
-        return;
-      }
-      const auto held = Address::v4_bytes(nl_addr_get_binary_addr(local));
-      if (any_holder || wanted.contains(held)) {
-        indexes.insert(rtnl_addr_get_ifindex(address));
-      }
-    });
+  if (!socket || rtnl_addr_alloc_cache(socket.get(), &list) != 0) {
+    return own;
   }
-  for (const auto& address : wanted) {
-    indexes.insert(route_device(address));
-  }
-  std::set<std::string> names;
-  for (const auto& device : devices()) {
-    if (indexes.contains(device.index) && device.is_ethernet && device.name != kIpvs0 &&
-        device.name != kIpvs1) {
-      names.insert(device.name);
+  const NlCache cache(list);
+  each_in(list, [&](nl_object* object) {
+    auto* address = reinterpret_cast<rtnl_addr*>(object);
+    auto* local = rtnl_addr_get_local(address);
+    if (local != nullptr && rtnl_addr_get_family(address) == AF_INET) {
+      own.insert(Address::v4_bytes(nl_addr_get_binary_addr(local)));
     }
-  }
-  return names;
+  });
+  return own;
 }
 
 Result<Pair> ensure_pair() {
-  const unsigned there = ::if_nametoindex(kIpvs0);
-  if (there != 0) {
-    return Pair{static_cast<int>(there), false};
+  const auto pair = [](bool made) {
+    return Pair{static_cast<int>(::if_nametoindex(kIpvs0)),
+                static_cast<int>(::if_nametoindex(kIpvs1)), made};
+  };
+  if (const Pair there = pair(false); there.index != 0 && there.peer != 0) {
+    return there;
   }
   const auto socket = route_socket();
   if (!socket) {
@@ -188,9 +145,9 @@ Result<Pair> ensure_pair() {
       return Error{EIO, std::string("set ") + name + " up: " + nl_geterror(error)};
     }
   }
-  // The routing lookup for a new connection comes in on ipvs0.
-  write_sysctl(std::string("ipv4/conf/") + kIpvs0 + "/forwarding", "1");
-  return Pair{static_cast<int>(::if_nametoindex(kIpvs0)), true};
+  // The way to a real server is looked up as if the packet came from the director itself, by lo.
+  write_sysctl("ipv4/conf/lo/forwarding", "1");
+  return pair(true);
 }
 
 Result<Ok> remove_pair() {

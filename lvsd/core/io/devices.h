@@ -2,6 +2,7 @@
 // its own veth pair.
 #pragma once
 
+#include <array>
 #include <set>
 #include <string>
 #include <vector>
@@ -18,21 +19,19 @@ struct Device {
   std::string name;
   int index = 0;
   bool is_ethernet = false;  // What our programs can parse and send.
+  std::array<uint8_t, 6> mac{};
   bool operator==(const Device&) const = default;
 };
 
 std::vector<Device> devices();
 
-// The output device of the route to an IPv4 address; 0 when there is none.
-int route_device(const Address& address);
+// The IPv4 addresses of this machine.
+std::set<Address> own_addresses();
 
-// Devices on which packets to and from these addresses come and go: those that hold one or route to
-// one. With `any_holder`, each that holds any IPv4 address.
-std::set<std::string> devices_of(const std::vector<Address>& addresses, bool any_holder);
-
-// Index of ipvs0, made when it was missing.
+// Indices of ipvs0 and ipvs1, made when they were missing.
 struct Pair {
   int index = 0;
+  int peer = 0;
   bool made = false;
 };
 Result<Pair> ensure_pair();

@@ -39,12 +39,12 @@ Result<Programs> Programs::load(const MapFds* adopted, uint32_t connections_max)
   }
   if (adopted == nullptr) {
     bpf_map__set_max_entries(programs.skeleton_->maps.lvs_flows, connections_max * 2);
-    bpf_map__set_max_entries(programs.skeleton_->maps.lvs_templates, connections_max / 4 + 1);
+    bpf_map__set_max_entries(programs.skeleton_->maps.lvs_templates, connections_max);
   }
   if (const int error = lvs_bpf__load(programs.skeleton_.get()); error != 0) {
     return os_error(-error, "load the BPF programs (needs CAP_BPF, CAP_NET_ADMIN, kernel >= 6.1)");
   }
-  for (const Hook hook : {Hook::nic_ingress, Hook::ipvs0_egress}) {
+  for (const Hook hook : {Hook::nic_ingress, Hook::ipvs0_egress, Hook::ipvs1_ingress}) {
     for (size_t i = 0; i < kMaps; ++i) {
       bpf_prog_bind_map(programs.program_fd(hook), programs.fd(static_cast<Map>(i)), nullptr);
     }
@@ -76,9 +76,37 @@ Result<lvs_sweep> Programs::sweep(lvs_sweep ask) {
   return ask;
 }
 
+lvs_device Programs::device(int ifindex) const {
+  lvs_device found{};
+  const auto key = static_cast<uint32_t>(ifindex);
+  bpf_map_lookup_elem(fd(Map::devices), &key, &found);
+  return found;
+}
+
+Result<Ok> Programs::remember_device(int ifindex, const lvs_device& device) {
+  const auto key = static_cast<uint32_t>(ifindex);
+  if (bpf_map_update_elem(fd(Map::devices), &key, &device, BPF_ANY) != 0) {
+    return os_error(errno, "note device " + std::to_string(ifindex));
+  }
+  return Ok{};
+}
+
+void Programs::forget_device(int ifindex) {
+  const auto key = static_cast<uint32_t>(ifindex);
+  bpf_map_delete_elem(fd(Map::devices), &key);
+}
+
 int Programs::program_fd(Hook hook) const {
-  return bpf_program__fd(hook == Hook::nic_ingress ? skeleton_->progs.nic_ingress
-                                                   : skeleton_->progs.ipvs0_egress);
+  const auto& programs = skeleton_->progs;
+  switch (hook) {
+    case Hook::nic_ingress:
+      return bpf_program__fd(programs.nic_ingress);
+    case Hook::ipvs0_egress:
+      return bpf_program__fd(programs.ipvs0_egress);
+    case Hook::ipvs1_ingress:
+      return bpf_program__fd(programs.ipvs1_ingress);
+  }
+  return -1;
 }
 
 int Programs::fd(Map map) const {

@@ -26,6 +26,11 @@ class Programs {
   // Makes sure that this process's program is on the device; replaces an older one in one step.
   Result<AttachOutcome> attach(int ifindex, Hook hook, bool& made_clsact);
   Result<lvs_sweep> sweep(lvs_sweep ask);
+
+  // What the programs know of a device; zeros of one that they do not know.
+  lvs_device device(int ifindex) const;
+  Result<Ok> remember_device(int ifindex, const lvs_device& device);
+  void forget_device(int ifindex);
   // For tests: one packet through the program, without a device.
   int program_fd(Hook hook) const;
 

@@ -73,7 +73,7 @@ std::vector<std::pair<ipvs::ServiceKey, uint32_t>> service_ids(const Tables& tab
        is_first = false) {
     key = next;
     uint32_t id = 0;
-    if (bpf_map_lookup_elem(fd, &key, &id) == 0 && id < LVS_SERVICES_MAX) {
+    if (bpf_map_lookup_elem(fd, &key, &id) == 0 && id < tables.services.size()) {
       found.emplace_back(from_map(key), id);
     }
   }
@@ -83,19 +83,20 @@ std::vector<std::pair<ipvs::ServiceKey, uint32_t>> service_ids(const Tables& tab
 std::optional<LaidOut> laid_out(const Tables& tables, uint32_t service_id) {
   const auto offset = static_cast<uint32_t>(load(tables.services[service_id].current) >> 32);
   lvs_slice header{};
-  if (offset == 0 || offset + LVS_SLICE_SLOTS > LVS_SLOTS_MAX) {
+  if (offset == 0 || offset + LVS_SLICE_SLOTS > tables.slots.size()) {
     return std::nullopt;
   }
   std::memcpy(&header, &tables.slots[offset], sizeof(header));
-  if (uint64_t{offset} + LVS_SLICE_SLOTS + header.dests + header.sequence > LVS_SLOTS_MAX) {
+  if (uint64_t{offset} + header.slots > tables.slots.size() ||
+      header.slots != slice_length(header)) {
     return std::nullopt;
   }
   LaidOut found{.offset = offset,
-                .slots = slice_length(header),
+                .slots = header.slots,
                 .entry = {.id = service_id, .service = service_of(header), .servers = {}}};
   for (uint32_t i = 0; i < header.dests; ++i) {
     const uint32_t server = tables.slots[offset + LVS_SLICE_SLOTS + i].dest;
-    if (server < LVS_DESTS_MAX) {
+    if (server < tables.dests.size()) {
       found.entry.servers.push_back(server_of(tables.dests[server], server));
     }
   }
@@ -176,13 +177,13 @@ std::vector<ipvs::Connection> connections(const Tables& tables, uint64_t now) {
   });
   each_entry<lvs_template>(
       tables.fd(Map::templates), [&](const lvs_key& key, const lvs_template& item) {
-        if (!past.is_living(key, item) || item.dest >= LVS_DESTS_MAX) {
+        if (!past.is_living(key, item) || item.dest >= tables.dests.size()) {
           return;
         }
         all.push_back({.protocol = key.protocol,
                        .client = endpoint(key.saddr, key.sport),
                        .virtual_service = endpoint(key.daddr, key.dport),
-                       .destination = endpoint(tables.dests[item.dest].address, item.port),
+                       .destination = endpoint(tables.dests[item.dest].address[0], item.port),
                        .state = item.word & LVS_TEMPLATE_ASSURED ? "ASSURED" : "NONE",
                        .expires_s = seconds_left(item.expires, now),
                        .is_template = true});

@@ -33,7 +33,7 @@ T load(const T& from) {
 
 State::State(Programs& programs, TimePoint now)
     : programs_(programs),
-      slots_(LVS_SLOTS_MAX),
+      slots_(static_cast<uint32_t>(programs.slots().size())),
       possible_cpus_(std::max(1, libbpf_num_possible_cpus())) {
   read_services();
   read_trash(now);
@@ -59,7 +59,7 @@ void State::read_trash(TimePoint now) {
       listed.insert(server.id);
     }
   }
-  for (uint32_t id = 0; id < LVS_DESTS_MAX; ++id) {
+  for (uint32_t id = 0; id < programs_.dests().size(); ++id) {
     auto& dest = programs_.dests()[id];
     if (dest.use != LVS_DEST_FREE && !listed.contains(id)) {
       store(dest.use, static_cast<__u8>(LVS_DEST_REMOVED));
@@ -89,6 +89,19 @@ Result<Ok> State::write(const Changes& changes, TimePoint now) {
   return Ok{};
 }
 
+void State::set_own_addresses(std::set<Address> own) {
+  if (own == own_addresses_) {
+    return;
+  }
+  own_addresses_ = std::move(own);
+  for (const auto& [key, entry] : table_.services()) {
+    for (const auto& server : entry.servers) {
+      store(programs_.dests()[server.id].is_local,
+            static_cast<__u8>(own_addresses_.contains(server.key.address)));
+    }
+  }
+}
+
 void State::write_server(uint32_t id, bool is_fresh) {
   const auto found = table_.server(id);
   if (!found) {
@@ -104,6 +117,7 @@ void State::write_server(uint32_t id, bool is_fresh) {
     subtract(programs_.services()[table_.find(key)->id].stats, traffic_of(programs_.tables(), id));
   }
   core::write_server(dest, key, table_.find(key)->id, server);
+  store(dest.is_local, static_cast<__u8>(own_addresses_.contains(server.key.address)));
   const uint32_t total = load(dest.total);
   const uint32_t upper = dest.upper_threshold;
   const uint32_t low = dest.lower_threshold != 0 ? dest.lower_threshold : upper - upper / 4;

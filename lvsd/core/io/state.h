@@ -20,6 +20,8 @@ class State {
   Table& table() { return table_; }
   const Table& table() const { return table_; }
   Result<Ok> write(const Changes& changes, TimePoint now);
+  // A real server that has one of these is the director itself.
+  void set_own_addresses(std::set<Address> own);
   void collect(TimePoint now);
 
   ipvs::ServiceStatus status_of(const ipvs::ServiceKey& key, const ServiceEntry& entry) const;
@@ -57,6 +59,7 @@ class State {
 
   Programs& programs_;
   Table table_;
+  std::set<Address> own_addresses_;
   SlotAllocator slots_;
   std::map<ipvs::ServiceKey, Slice> slices_;
   std::map<uint32_t, Rate> server_rates_;

@@ -202,7 +202,7 @@ TEST_F(CoreSurvives, AnotherLayoutIsNotRead) {
     const auto frozen = core::Frozen::open();
     EXPECT_EQ(frozen.error().code, EPROTO);
     EXPECT_EQ(frozen.error().what,
-              "the attached programs have layout 2, this program knows layout 1");
+              "the attached programs have layout 3, this program knows layout 2");
   });
 }
 

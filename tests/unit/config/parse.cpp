@@ -314,10 +314,10 @@ std::vector<std::string> not_in_effect_in(const std::string& text) {
 }
 
 TEST(NotInEffect, IsSaidForWhatWasAskedForAndNothingElse) {
-  EXPECT_THAT(not_in_effect_in("network = direct\n" +
+  EXPECT_THAT(not_in_effect_in("network = tunnel\n" +
                                service("scheduler = sh\nload_monitor = uptime\nport = 53\n") +
                                "failover f {\n}\n"),
-              ElementsAre("network: the embedded core forwards by nat only",
+              ElementsAre("network: the embedded core forwards by nat and by direct routing only",
                           "load_monitor: weights do not follow the load",
                           "scheduler: the embedded core's schedulers are rr, wrr, lc, wlc, sed, "
                           "nq, fo and ovf",

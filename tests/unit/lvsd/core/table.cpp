@@ -67,7 +67,7 @@ TEST_F(TableTest, ValuesOutOfRangeAnswerAsTheKernel) {
   EXPECT_EQ(code(table.new_dest(kWeb, {*Address::parse("fd00::1"), 80}, {})), EINVAL);
   EXPECT_EQ(code(table.new_service(kMark, {.scheduler = "nosuch"})), ENOENT);
   EXPECT_EQ(code(table.new_service(ipvs::MarkKey{80, Family::v6}, {})), EAFNOSUPPORT);
-  EXPECT_EQ(code(table.new_dest(kWeb, kA, {.forward = ipvs::Forward::direct})), EOPNOTSUPP);
+  EXPECT_EQ(code(table.new_dest(kWeb, kA, {.forward = ipvs::Forward::tunnel})), EOPNOTSUPP);
   EXPECT_TRUE(table.find(kWeb)->servers.empty()) << "a refused server leaves no trace";
 }
 

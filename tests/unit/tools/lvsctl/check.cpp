@@ -18,13 +18,14 @@ TEST(Check, AGoodFileIsGood) {
 }
 
 TEST(Check, WarningsDoNotMakeItBadButAreCounted) {
-  const auto report = check("keepalive = 9\nnetwork = direct\n" + kGood, "f", Strictness::liberal);
+  const auto report = check("keepalive = 9\nnetwork = tunnel\n" + kGood, "f", Strictness::liberal);
   EXPECT_TRUE(report.good);
   EXPECT_EQ(
       to_text(report, "f", Format::text),
       "f:1: deadtime: warning: expected more than twice keepalive: one lost heartbeat would be "
       "a takeover\n"
-      "f:2: network: warning: not in effect yet: the embedded core forwards by nat only\n"
+      "f:2: network: warning: not in effect yet: the embedded core forwards by nat and by direct "
+      "routing only\n"
       "f: good, 2 warnings\n");
 }
 

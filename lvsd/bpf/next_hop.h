@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The way to a real server or a client, looked up as ip_vs does: as the director's own output. So
+ * no source, no incoming device and no mark of the packet choose it; routing rules about these are
+ * for what the director forwards, which a balanced packet is not. A reply is looked up with the VIP
+ * as its source, as ip_vs does with snat_reroute.
+ *
+ * The kernel's helper asks for a device that the packet came in by, and for forwarding to be on
+ * there; `lo` stands for "from the director itself", to routing rules too. */
+#pragma once
+
+#include "lvsd/bpf/maps.h"
+#include "lvsd/bpf/packet.h"
+
+#define LOOPBACK_IFINDEX 1
+#define IP_TOS_OFFSET 1
+
+enum way {
+  WAY_KNOWN,   /* In *route; the neighbour's address is known. */
+  WAY_COLD,    /* The device is; the neighbour layer has to ask. */
+  WAY_TOO_BIG, /* The packet does not fit into route->mtu. */
+  WAY_NONE,
+};
+
+static __always_inline __u8 tos_of(struct __sk_buff* skb) {
+  __u8 tos = 0;
+  bpf_skb_load_bytes(skb, ETH_HLEN + IP_TOS_OFFSET, &tos, sizeof(tos));
+  return tos & 0x1c;
+}
+
+/* `from`: 0, or the VIP of a reply. `bytes`: of the longest IP packet on the way. */
+VERIFIED_ALONE int find_way(struct __sk_buff* skb, struct lvs_route* route, __be32 from, __be32 to,
+                            __u32 bytes) {
+  const struct lvs_config* config = config_of_core();
+  struct scratch* scratch = scratch_of_cpu();
+  if (!route || !config || !scratch) {
+    return WAY_NONE;
+  }
+  struct bpf_fib_lookup fib = {.family = AF_INET, .ifindex = LOOPBACK_IFINDEX};
+  fib.tot_len = bytes;
+  fib.tos = from ? tos_of(skb) : 0;
+  fib.ipv4_src = from;
+  fib.ipv4_dst = to;
+  const long found = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
+  if (found == BPF_FIB_LKUP_RET_FRAG_NEEDED) {
+    route->mtu = fib.mtu_result;
+    return WAY_TOO_BIG;
+  }
+  if (found != BPF_FIB_LKUP_RET_SUCCESS && found != BPF_FIB_LKUP_RET_NO_NEIGH) {
+    return WAY_NONE;
+  }
+  scratch->next_hop.ifindex = fib.ifindex;
+  scratch->next_hop.neighbour.nh_family = fib.family;
+  __builtin_memcpy(scratch->next_hop.neighbour.ipv6_nh, fib.ipv6_dst, sizeof(fib.ipv6_dst));
+  route->ifindex = 0;
+  if (found == BPF_FIB_LKUP_RET_NO_NEIGH) {
+    return WAY_COLD;
+  }
+  __builtin_memcpy(route->dmac, fib.dmac, ETH_ALEN);
+  __builtin_memcpy(route->smac, fib.smac, ETH_ALEN);
+  route->mtu = fib.mtu_result;
+  route->epoch = config->epoch;
+  route->ifindex = fib.ifindex;
+  return WAY_KNOWN;
+}
+
+/* The neighbour layer sends to what find_way() found, and asks for the address where it must. */
+static __always_inline int send_by_neighbour(struct __sk_buff* skb) {
+  struct scratch* scratch = scratch_of_cpu();
+  if (!scratch) {
+    return drop(LVS_DROP_NO_ROUTE);
+  }
+  struct bpf_redir_neigh neighbour = scratch->next_hop.neighbour;
+  skb->mark = 0;
+  return bpf_redirect_neigh(scratch->next_hop.ifindex, &neighbour, sizeof(neighbour), 0);
+}

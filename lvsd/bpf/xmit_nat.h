@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Forwarding by NAT: the real server's address and port take the place of the VIP's in a request,
+ * the VIP's take theirs in a reply.
+ *
+ * Stores to the IP header keep its own checksum right, and with it any sum over the frame; the TCP
+ * or UDP checksum is the helper's work, because the device may be going to fill it in
+ * (CHECKSUM_PARTIAL). */
+#pragma once
+
+#include "lvsd/bpf/packet.h"
+#include "lvsd/bpf/xmit_local.h"
+
+/* False: it is not what it was taken for. `mac`: addresses for the frame, or null. */
+static __always_inline int rewrite_nat(struct __sk_buff* skb, const struct packet* packet,
+                                       const struct lvs_flow* to, int spend_ttl,
+                                       const struct lvs_route* mac) {
+  void* data = (void*)(long)skb->data;
+  void* end = (void*)(long)skb->data_end;
+  struct ethhdr* ethernet = data;
+  struct iphdr* ip = data + ETH_HLEN;
+  const __u32 l4 = l4_offset(packet);
+  __be16* ports = data + l4;
+  if ((void*)(ip + 1) > end || (void*)ports + UDP_HEADER > end) {
+    return 0;
+  }
+  const __be32 address = to->address;
+  const __be16 port = to->port;
+  const int is_request = to->direction == LVS_TO_SERVER;
+  const int is_tcp = packet->key.protocol == IPPROTO_TCP;
+  const int is_unsummed = !is_tcp && ports[3] == 0;
+  const __be32 old_address = is_request ? ip->daddr : ip->saddr;
+  const __be16 old_port = is_request ? ports[1] : ports[0];
+
+  __u32 sum = (__u16)~ip->check;
+  sum += (__u16) ~(old_address & 0xffff) + (__u16) ~(old_address >> 16);
+  sum += (address & 0xffff) + (address >> 16);
+  if (spend_ttl) {
+    const __u16 old_word = *(__u16*)&ip->ttl;
+    ip->ttl -= 1;
+    sum += (__u16)~old_word + *(__u16*)&ip->ttl;
+  }
+  ip->check = ~fold(sum);
+  if (is_request) {
+    ip->daddr = address;
+    ports[1] = port;
+  } else {
+    ip->saddr = address;
+    ports[0] = port;
+  }
+  if (mac) {
+    set_macs(ethernet, mac);
+  }
+  if (is_unsummed) {
+    return 1;
+  }
+  const __u32 check = l4 + (is_tcp ? TCP_CHECK_OFFSET : UDP_CHECK_OFFSET);
+  const __u64 flags = is_tcp ? 0 : BPF_F_MARK_MANGLED_0;
+  if (old_port != port && bpf_l4_csum_replace(skb, check, old_port, port, flags | 2)) {
+    return 0;
+  }
+  return !bpf_l4_csum_replace(skb, check, old_address, address, flags | BPF_F_PSEUDO_HDR | 4);
+}
