@@ -40,7 +40,7 @@ std::vector<Sysctl> host_settings(const config::Config& config, std::optional<bo
   if (needs_forwarding(config, services, Family::v6)) {
     settings.push_back({"net/ipv6/conf/all/forwarding", "1"});
   }
-  if (config.core == config::CoreKind::embedded || services.empty()) {
+  if (services.empty()) {
     return settings;
   }
   settings.push_back({"net/ipv4/vs/expire_nodest_conn", "1"});
@@ -48,7 +48,8 @@ std::vector<Sysctl> host_settings(const config::Config& config, std::optional<bo
   if (is_persistent(services)) {
     settings.push_back({"net/ipv4/vs/expire_quiescent_template", "1"});
   }
-  if (config.syncdaemon && role && !served_by_directors(config, own).empty()) {
+  if (config.core == config::CoreKind::kernel && config.syncdaemon && role &&
+      !served_by_directors(config, own).empty()) {
     settings.push_back({"net/ipv4/vs/backup_only", *role ? "0" : "1"});
   }
   return settings;

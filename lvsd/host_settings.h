@@ -3,7 +3,8 @@
 // ip_forward (IPv6: forwarding) = 1 for the embedded core, and for servers behind NAT, which answer
 // through the director.
 //
-// With core = kernel, of net.ipv4.vs (Documentation/networking/ipvs-sysctl of the kernel):
+// Of net.ipv4.vs (Documentation/networking/ipvs-sysctl of the kernel), which the embedded core has
+// under the same names:
 //
 // expire_nodest_conn = 1: a connection to a server that was removed ends at once; otherwise its
 // packets vanish until its time-out.
@@ -14,8 +15,9 @@
 // conn_reuse_mode = 1: a client's port that is used again is a new connection, and so does not go
 // to a server that was taken out.
 //
-// backup_only = 1 on a standby, 0 on an active, where connections are synchronised and a director
-// is a server itself: ip_vs handles no packet while it takes connections in.
+// With core = kernel, backup_only = 1 on a standby, 0 on an active, where connections are
+// synchronised and a director is a server itself: ip_vs handles no packet while it takes
+// connections in.
 #pragma once
 
 #include <optional>

@@ -101,6 +101,12 @@ struct Encoder {
       m.put_u64(kAttrDropPackets, drop.packets);
     });
   }
+  void operator()(const std::vector<SettingStatus>& settings) const {
+    each(kCmdNewSetting, settings, [](Message& m, const SettingStatus& setting) {
+      m.put_string(kAttrSettingName, setting.name);
+      m.put_u32(kAttrSettingValue, setting.value);
+    });
+  }
 };
 
 // As the kernel: an error carries the whole request back, an acknowledgement its header only. The
@@ -164,6 +170,7 @@ struct Expectation {
   Expected operator()(const GetConnections&) const { return {std::vector<Connection>{}, 0, true}; }
   Expected operator()(const KillConnections&) const { return {Killed{}, 1, false}; }
   Expected operator()(const GetDrops&) const { return {std::vector<DropCounter>{}, 0, true}; }
+  Expected operator()(const GetSettings&) const { return {std::vector<SettingStatus>{}, 0, true}; }
 };
 
 template <typename T>
@@ -228,6 +235,13 @@ struct Collector {
       return unexpected(command);
     }
     drops.push_back({top.string(kAttrDropReason), top.u64(kAttrDropPackets)});
+    return Ok{};
+  }
+  Result<Ok> operator()(std::vector<SettingStatus>& settings) const {
+    if (command != kCmdNewSetting || !top.has(kAttrSettingName)) {
+      return unexpected(command);
+    }
+    settings.push_back({top.string(kAttrSettingName), top.u32(kAttrSettingValue)});
     return Ok{};
   }
 };

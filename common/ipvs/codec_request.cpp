@@ -114,6 +114,13 @@ struct Encoder {
     return m.bytes();
   }
   Bytes operator()(const GetDrops&) const { return message(kCmdGetDrop, kDump).bytes(); }
+  Bytes operator()(const SetSetting& r) const {
+    Message m = message(kCmdSetSetting);
+    m.put_string(kAttrSettingName, r.name);
+    m.put_u32(kAttrSettingValue, r.value);
+    return m.bytes();
+  }
+  Bytes operator()(const GetSettings&) const { return message(kCmdGetSetting, kDump).bytes(); }
 };
 
 template <typename R>
@@ -242,6 +249,11 @@ Result<Request> decode_do(uint8_t command, const Attributes& top) {
       return Request{Flush{}};
     case kCmdKillConnections:
       return kill_connections(top);
+    case kCmdSetSetting:
+      if (!top.has(kAttrSettingName) || !top.has(kAttrSettingValue)) {
+        return Error{EINVAL, "a setting without a name or a value"};
+      }
+      return Request{SetSetting{top.string(kAttrSettingName), top.u32(kAttrSettingValue)}};
     default:
       return Error{EOPNOTSUPP, "command " + std::to_string(command)};
   }
@@ -261,6 +273,8 @@ Result<Request> decode_dump(uint8_t command, const Attributes& top) {
       return Request{GetConnections{}};
     case kCmdGetDrop:
       return Request{GetDrops{}};
+    case kCmdGetSetting:
+      return Request{GetSettings{}};
     default:
       return Error{EOPNOTSUPP, "dump of command " + std::to_string(command)};
   }

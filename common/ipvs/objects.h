@@ -17,6 +17,9 @@ enum OwnCommand : uint8_t {
   kCmdSetKilled = 131,
   kCmdNewDrop = 132,
   kCmdGetDrop = 133,
+  kCmdSetSetting = 134,
+  kCmdNewSetting = 135,
+  kCmdGetSetting = 136,
 };
 
 // Top-level attributes of those commands; each message carries one kind of object.
@@ -27,6 +30,8 @@ enum OwnAttribute : int {
   kAttrKilled = 19,        // u32
   kAttrDropReason = 20,    // string
   kAttrDropPackets = 21,   // u64
+  kAttrSettingName = 22,   // string
+  kAttrSettingValue = 23,  // u32
 };
 
 extern const Attributes::Policy kCommandPolicy;

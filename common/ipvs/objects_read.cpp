@@ -100,6 +100,8 @@ Policy command_policy() {
   p[kAttrPrefixLength] = p[kAttrKilled] = kU32;
   p[kAttrDropReason] = kOwnName;
   p[kAttrDropPackets] = kU64;
+  p[kAttrSettingName] = kOwnName;
+  p[kAttrSettingValue] = kU32;
   return p;
 }
 

@@ -48,6 +48,10 @@ struct Sentence {
     return "kill connections of " + to_string(r.prefix) + "/" + std::to_string(r.length);
   }
   std::string operator()(const GetDrops&) const { return "list drops"; }
+  std::string operator()(const SetSetting& r) const {
+    return "set " + r.name + " to " + std::to_string(r.value);
+  }
+  std::string operator()(const GetSettings&) const { return "list settings"; }
 };
 
 }  // namespace

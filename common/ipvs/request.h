@@ -100,11 +100,20 @@ struct KillConnections {
 struct GetDrops {
   bool operator==(const GetDrops&) const = default;
 };
+// Behaviour that can be chosen: the names and values of net.ipv4.vs.*, as far as the core has them.
+struct SetSetting {
+  std::string name;
+  uint32_t value = 0;
+  bool operator==(const SetSetting&) const = default;
+};
+struct GetSettings {
+  bool operator==(const GetSettings&) const = default;
+};
 
 using Request =
     std::variant<NewService, SetService, DelService, GetService, GetServices, NewDest, SetDest,
                  DelDest, GetDests, NewDaemon, DelDaemon, GetDaemons, SetConfig, GetConfig, GetInfo,
-                 Zero, Flush, GetConnections, KillConnections, GetDrops>;
+                 Zero, Flush, GetConnections, KillConnections, GetDrops, SetSetting, GetSettings>;
 
 struct Ack {
   bool operator==(const Ack&) const = default;
@@ -119,10 +128,16 @@ struct DropCounter {
   bool operator==(const DropCounter&) const = default;
 };
 
+struct SettingStatus {
+  std::string name;
+  uint32_t value = 0;
+  bool operator==(const SettingStatus&) const = default;
+};
+
 // What a request answers. GetService answers a list of exactly one.
-using Reply =
-    std::variant<Ack, std::vector<ServiceStatus>, std::vector<DestStatus>, std::vector<SyncDaemon>,
-                 Timeouts, Info, std::vector<Connection>, Killed, std::vector<DropCounter>>;
+using Reply = std::variant<Ack, std::vector<ServiceStatus>, std::vector<DestStatus>,
+                           std::vector<SyncDaemon>, Timeouts, Info, std::vector<Connection>, Killed,
+                           std::vector<DropCounter>, std::vector<SettingStatus>>;
 
 std::string to_string(
     const Request& request);  // "add server 10.0.0.2:80 to TCP 192.0.2.1:80": for logs and plans.

@@ -48,7 +48,15 @@ void Shell::perform(const SetInterfaces& action) {
 }
 
 void Shell::perform(const SetSysctls& action) {
-  driver_->feed(SysctlsDone{set_sysctls(settings_.run_dir, action.wanted)});
+  if (settings_.core == config::CoreKind::kernel) {
+    driver_->feed(SysctlsDone{set_sysctls(settings_.run_dir, action.wanted)});
+    return;
+  }
+  std::vector<Sysctl> of_host = action.wanted;
+  std::erase_if(of_host, is_of_core);
+  const auto host = set_sysctls(settings_.run_dir, of_host);
+  const auto own = core_settings_.set(core(), action.wanted);
+  driver_->feed(SysctlsDone{host ? own : host});
 }
 
 void Shell::perform(const ApplyMarks& action) {

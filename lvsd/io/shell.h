@@ -7,6 +7,7 @@
 
 #include "common/io/driver.h"
 #include "common/io/log_sink.h"
+#include "lvsd/io/core_settings.h"
 #include "lvsd/io/mark_rules.h"
 #include "lvsd/io/nanny_child.h"
 #include "lvsd/io/plane.h"
@@ -52,6 +53,7 @@ class Shell {
   Plane& plane_;
   Settings settings_;
   MarkRules marks_;
+  CoreSettings core_settings_;
   Driver* driver_ = nullptr;
   std::unique_ptr<NannyChild> nanny_;
 };

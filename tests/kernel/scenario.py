@@ -39,6 +39,7 @@ WAYS = ("ipvsadm", "lvsadm", "embedded")
 SETTLES_S, LAGS_S, SETTLED_S = 60.0, 4.5, 0.5
 START_S = 60.0
 PAUSE_S = 0.05
+VS_PREFIX = "net.ipv4.vs."
 HEADER = "IP Virtual Server version"
 CONNECTIONS = "IPVS connection entries"
 
@@ -115,9 +116,7 @@ class Stage:
         if verb.endswith(":"):
             return self.on_node(verb[:-1], rest)
         if verb == "sysctl":
-            name, _, value = rest[0].partition("=")
-            self.network["director"].sysctl(name, value)
-            return []
+            return self.choose(*rest[0].split("=", 1))
         if verb == "wait":
             time.sleep(float(rest[0]))
             return []
@@ -129,6 +128,14 @@ class Stage:
             getattr(self.traffic, verb)(rest[0], rest[1:] == ["by", "server"])
             return []
         raise Wrong(f"no step {verb}")
+
+    def choose(self, name, value):
+        """What is ip_vs's own the embedded core has, too, under the same name."""
+        if self.core and name.startswith(VS_PREFIX):
+            setting = f"{name.removeprefix(VS_PREFIX)}={value}"
+            return admin_output(*self.network["director"].run(self.program, ["--setting", setting]))
+        self.network["director"].sysctl(name, value)
+        return []
 
     def on_node(self, name, words):
         nodes = SERVERS if name == "servers" else (name,)

@@ -21,6 +21,8 @@ constexpr const char* kHelp =
   lvsadm --stop-daemon {master|backup}
   lvsadm --kill prefix
   lvsadm --drops
+  lvsadm --setting name[=value]
+  lvsadm --settings
   lvsadm -h | -v
 
 Commands:
@@ -40,6 +42,8 @@ Commands:
   --stop-daemon               stop a connection sync daemon
   --kill prefix               end the living connections of these clients (embedded core)
   --drops                     packets dropped, by reason (embedded core)
+  --setting name[=value]      show or choose how the core behaves: names of net.ipv4.vs.*
+  --settings                  show them all
   --help            -h        this text
   --version         -v        the version
 

@@ -127,6 +127,14 @@ std::string json_text(const std::vector<DropCounter>& drops) {
   return line({{"drops", std::move(all)}});
 }
 
+std::string json_text(const std::vector<SettingStatus>& settings) {
+  json::object all;
+  for (const SettingStatus& setting : settings) {
+    all[setting.name] = setting.value;
+  }
+  return line({{"settings", std::move(all)}});
+}
+
 std::string json_text(const Killed& killed) {
   return line({{"connections", killed.connections}});
 }

@@ -78,6 +78,8 @@ const option kLongOptions[] = {
     {"stop-daemon", required_argument, nullptr, code(Verb::stop_daemon)},
     {"kill", required_argument, nullptr, code(Verb::kill)},
     {"drops", no_argument, nullptr, code(Verb::drops)},
+    {"setting", required_argument, nullptr, code(Verb::setting)},
+    {"settings", no_argument, nullptr, code(Verb::settings)},
     {"help", no_argument, nullptr, 'h'},
     {"version", no_argument, nullptr, 'v'},
     {"tcp-service", required_argument, nullptr, 't'},
@@ -190,6 +192,8 @@ const std::vector<Rule>& rules() {
       {"stop-daemon", {syncid}, {}},
       {"kill", {}, {}},
       {"drops", {json, numeric}, {}},
+      {"setting", {json}, {}},
+      {"settings", {json}, {}},
       {"help", {}, {}},
       {"version", {}, {}},
   };

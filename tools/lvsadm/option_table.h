@@ -28,6 +28,8 @@ enum class Verb : uint8_t {
   stop_daemon,
   kill,
   drops,
+  setting,
+  settings,
   help,
   version,
 };

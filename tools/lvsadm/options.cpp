@@ -90,6 +90,10 @@ class Builder {
         return kill();
       case Verb::drops:
         return Drops{has(Option::json)};
+      case Verb::setting:
+        return setting();
+      case Verb::settings:
+        return Settings{"", has(Option::json)};
       case Verb::help:
         return Help{};
       case Verb::version:
@@ -376,6 +380,19 @@ class Builder {
             "'");
     }
     return Kill{given.value_or(KillConnections{})};
+  }
+
+  decltype(Command::what) setting() {
+    const std::string& text = given_.verb_argument;
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos) {
+      return Settings{text, has(Option::json)};
+    }
+    const auto value = number(text.substr(equals + 1), 0, UINT_MAX);
+    if (!value || equals == 0) {
+      wrong("--setting wants name or name=number, not `" + text + "'");
+    }
+    return Change{SetSetting{text.substr(0, equals), value.value_or(0)}};
   }
 
   const Given& given_;

@@ -48,6 +48,11 @@ struct Drops {
   bool json = false;
   bool operator==(const Drops&) const = default;
 };
+struct Settings {
+  std::string only;  // Empty: all.
+  bool json = false;
+  bool operator==(const Settings&) const = default;
+};
 struct Help {
   bool operator==(const Help&) const = default;
 };
@@ -57,7 +62,7 @@ struct Version {
 
 struct Command {
   Core core = Core::automatic;
-  std::variant<List, Change, Save, Restore, Kill, Drops, Help, Version> what;
+  std::variant<List, Change, Save, Restore, Kill, Drops, Settings, Help, Version> what;
   bool operator==(const Command&) const = default;
 };
 

@@ -326,6 +326,14 @@ std::string print_daemons(const std::vector<SyncDaemon>& daemons) {
   return text;
 }
 
+std::string print_settings(const std::vector<SettingStatus>& settings) {
+  std::string text;
+  for (const SettingStatus& setting : settings) {
+    text += setting.name + " = " + std::to_string(setting.value) + "\n";
+  }
+  return text;
+}
+
 std::string print_drops(const std::vector<DropCounter>& drops) {
   std::string text = "     Packets Reason\n";
   for (const DropCounter& drop : drops) {

@@ -38,6 +38,7 @@ std::string print_connections(const std::vector<ipvs::Connection>& connections, 
                               const Names& names);
 std::string print_timeouts(const ipvs::Timeouts& timeouts);
 std::string print_daemons(const std::vector<ipvs::SyncDaemon>& daemons);
+std::string print_settings(const std::vector<ipvs::SettingStatus>& settings);
 std::string print_drops(const std::vector<ipvs::DropCounter>& drops);
 std::string print_killed(const ipvs::KillConnections& prefix, const ipvs::Killed& killed);
 

@@ -75,6 +75,20 @@ struct Runner {
     return listed<std::vector<DropCounter>>(GetDrops{}, drops.json, print_drops);
   }
 
+  Outcome operator()(const Settings& wanted) const {
+    auto all = ask<std::vector<SettingStatus>>(world.core, GetSettings{});
+    if (!all) {
+      return failed(kNoSuchThing, all.error());
+    }
+    if (!wanted.only.empty()) {
+      std::erase_if(*all, [&](const SettingStatus& one) { return one.name != wanted.only; });
+      if (all->empty()) {
+        return failed(kNoSuchThing, {ENOENT, "no setting " + wanted.only + " in this core"});
+      }
+    }
+    return {0, wanted.json ? json_text(*all) : print_settings(*all), ""};
+  }
+
   Outcome operator()(const Kill& kill) const {
     return listed<Killed>(kill.prefix, false,
                           [&](const Killed& killed) { return print_killed(kill.prefix, killed); });
@@ -141,7 +155,8 @@ struct Runner {
 
 bool only_reads(const Command& command) {
   return std::holds_alternative<List>(command.what) || std::holds_alternative<Save>(command.what) ||
-         std::holds_alternative<Drops>(command.what);
+         std::holds_alternative<Drops>(command.what) ||
+         std::holds_alternative<Settings>(command.what);
 }
 
 Outcome run(const Command& command, const World& world) {

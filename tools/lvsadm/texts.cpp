@@ -76,6 +76,9 @@ const char* general_text(int code) {
 }  // namespace
 
 std::string error_text(const Request& request, const Error& error) {
+  if (std::holds_alternative<SetSetting>(request) && error.code != EPERM) {
+    return error.what;  // No command of ipvsadm's.
+  }
   const char* text = std::visit(Meaning{error.code}, request);
   text = text != nullptr ? text : general_text(error.code);
   return text != nullptr ? text : error.what;

@@ -3,6 +3,7 @@
 #include "common/io/read_file.h"
 #include "common/ipvs/client.h"
 #include "common/ipvs/io/embedded_transport.h"
+#include "common/ipvs/io/kernel_settings.h"
 #include "common/ipvs/io/netlink_transport.h"
 #include "common/ipvs/proc_connections.h"
 
@@ -45,6 +46,12 @@ Result<Handler> kernel_core() {
   return Handler([netlink = std::move(netlink).value()](const Request& request) -> Result<Reply> {
     if (std::holds_alternative<GetConnections>(request)) {
       return connections_of_kernel();
+    }
+    if (const auto* setting = std::get_if<SetSetting>(&request)) {
+      return set_kernel_setting(*setting);
+    }
+    if (std::holds_alternative<GetSettings>(request)) {
+      return kernel_settings();
     }
     if (std::holds_alternative<KillConnections>(request) ||
         std::holds_alternative<GetDrops>(request)) {

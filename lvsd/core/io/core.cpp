@@ -225,6 +225,17 @@ class Core::Impl {
   Result<ipvs::Reply> execute(const ipvs::GetDrops&) {
     return ipvs::Reply(drops(programs_.tables()));
   }
+  Result<ipvs::Reply> execute(const ipvs::SetSetting& request) {
+    const auto index = setting_for(request.name, request.value);
+    if (!index) {
+      return index.error();
+    }
+    __atomic_store_n(&programs_.config().settings[*index], request.value, __ATOMIC_RELEASE);
+    return ipvs::Reply(ipvs::Ack{});
+  }
+  Result<ipvs::Reply> execute(const ipvs::GetSettings&) {
+    return ipvs::Reply(chosen_settings(programs_.tables()));
+  }
   Result<ipvs::Reply> execute(const ipvs::KillConnections& request) {
     if (!request.prefix.is_v4() || request.length > 32) {
       return Error{EINVAL, "expected an IPv4 prefix"};

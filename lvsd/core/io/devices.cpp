@@ -118,6 +118,8 @@ Result<Pair> ensure_pair() {
     return Pair{static_cast<int>(::if_nametoindex(kIpvs0)),
                 static_cast<int>(::if_nametoindex(kIpvs1)), made};
   };
+  // The way to a real server is looked up as if the packet came from the director itself, by lo.
+  write_sysctl("ipv4/conf/lo/forwarding", "1");
   if (const Pair there = pair(false); there.index != 0 && there.peer != 0) {
     return there;
   }
@@ -145,8 +147,6 @@ Result<Pair> ensure_pair() {
       return Error{EIO, std::string("set ") + name + " up: " + nl_geterror(error)};
     }
   }
-  // The way to a real server is looked up as if the packet came from the director itself, by lo.
-  write_sysctl("ipv4/conf/lo/forwarding", "1");
   return pair(true);
 }
 

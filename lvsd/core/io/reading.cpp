@@ -11,6 +11,7 @@
 #include "lvsd/bpf/tcp_states.h"
 #include "lvsd/core/drops.h"
 #include "lvsd/core/layout.h"
+#include "lvsd/core/settings.h"
 
 namespace lvs::core {
 
@@ -212,6 +213,16 @@ std::vector<ipvs::DropCounter> drops(const Tables& tables) {
       }
     }
     all.push_back({kDropNames[i], sum});
+  }
+  return all;
+}
+
+std::vector<ipvs::SettingStatus> chosen_settings(const Tables& tables) {
+  std::vector<ipvs::SettingStatus> all;
+  for (const auto& setting : settings()) {
+    if (setting.index) {
+      all.push_back({setting.name, load(tables.config->settings[*setting.index])});
+    }
   }
   return all;
 }

@@ -39,5 +39,6 @@ std::vector<ipvs::Connection> connections(const Tables& tables, uint64_t now);
 Expired expired(const Tables& tables, uint64_t now);
 std::vector<ipvs::DropCounter> drops(const Tables& tables);
 ipvs::Timeouts timeouts(const Tables& tables);
+std::vector<ipvs::SettingStatus> chosen_settings(const Tables& tables);
 
 }  // namespace lvs::core

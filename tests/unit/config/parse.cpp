@@ -347,7 +347,7 @@ TEST(NotInEffect, SaysWhatRunsInPlaceOfACheck) {
 }
 
 TEST(NotInEffect, TheKernelsCoreForwardsSchedulesAndSynchronisesAsAsked) {
-  const std::string text = "network = direct\nsyncdaemon = 1\nsyncd_iface = eth1\nsyncd_id = 7\n" +
+  const std::string text = "network = tunnel\nsyncdaemon = 1\nsyncd_iface = eth1\nsyncd_id = 7\n" +
                            service("scheduler = sh\nsched_flags = sh-port\nforward = tunnel\n");
   EXPECT_THAT(not_in_effect_in("core = kernel\n" + text), IsEmpty());
   EXPECT_THAT(not_in_effect_in(text), SizeIs(7));

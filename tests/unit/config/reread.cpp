@@ -73,8 +73,8 @@ TEST(Reread, AChangeOutsideTheBlocksIsHeldAgainstEachOfThem) {
   Rereading file;
   const std::string ftp = service("ftp", 10, "  port = 21\n");
   EXPECT_THAT(file.read(kGlobals + ftp).not_in_effect, IsEmpty());
-  const auto direct = file.read(kGlobals + "network = direct\n" + ftp);
-  EXPECT_FALSE(direct.not_in_effect.empty());
+  const auto tunnel = file.read(kGlobals + "network = tunnel\n" + ftp);
+  EXPECT_FALSE(tunnel.not_in_effect.empty());
   EXPECT_THAT(file.read(kGlobals + ftp).not_in_effect, IsEmpty());
 }
 

@@ -26,8 +26,25 @@ config::Config on_the_kernel(std::vector<config::VirtualService> services) {
   return config;
 }
 
-TEST(HostSettings, TheEmbeddedCoreNeedsForwardingOnly) {
-  EXPECT_THAT(host_settings(with({web()}), kActive, {}), UnorderedElementsAre(kForward));
+TEST(HostSettings, TheEmbeddedCoreTakesTheSettingsOfIpVs) {
+  EXPECT_THAT(host_settings(with({web()}), kActive, {}),
+              UnorderedElementsAre(kForward, kExpireNodest, kReuse));
+  auto persistent = web();
+  persistent.persistent = 300s;
+  EXPECT_THAT(host_settings(with({persistent}), kActive, {}), Contains(kExpireTemplate));
+}
+
+TEST(HostSettings, TheEmbeddedCoreNeedsForwardingForDirectRoutingToo) {
+  auto service = web(1);
+  service.forward = ipvs::Forward::direct;
+  EXPECT_THAT(host_settings(with({service}), kActive, {}), Contains(kForward));
+}
+
+TEST(HostSettings, TheEmbeddedCoreHasNoSyncToWaitFor) {
+  auto config = with({web(2)});
+  config.syncdaemon = true;
+  EXPECT_THAT(host_settings(config, kStandby, {address("10.0.0.1")}),
+              Not(Contains(Sysctl{"net/ipv4/vs/backup_only", "1"})));
 }
 
 TEST(HostSettings, ByNatTheKernelNeedsForwardingToo) {
