@@ -24,14 +24,14 @@ lvs_kernel_test(role "kernel/role.py '$<TARGET_FILE_DIR:lvsd>'")
 lvs_kernel_test(pair "kernel/pair.py '$<TARGET_FILE_DIR:lvsd>'")
 
 # One topic a test, each way: both programs on the kernel's ip_vs, and natively the embedded core.
-foreach(topic scheduling persistence marks connections answers admin forwarding hashing)
+foreach(topic scheduling persistence marks connections answers admin forwarding hashing paths settings)
   file(GLOB transcripts CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} kernel/transcripts/${topic}/*.txt)
   list(JOIN transcripts " " transcripts)
   foreach(way ipvsadm lvsadm)
     lvs_kernel_test(scenarios.${topic}.${way}
       "kernel/scenario.py --as ${way} --binaries '$<TARGET_FILE_DIR:lvsadm>' ${transcripts}")
   endforeach()
-  if(topic MATCHES "forwarding|hashing")
+  if(topic MATCHES "hashing")
     continue() # The kernel's alone.
   endif()
   separate_arguments(transcripts)
@@ -48,7 +48,8 @@ lvs_kernel_test(transport "'$<TARGET_FILE:kernel_transport>'")
 
 # All three ways side by side on Debian's own 6.1, the oldest kernel that the embedded core runs on. 77 where `./run` could
 # not fetch it.
-set(qemu_transcripts scheduling/wlc scheduling/wrr scheduling/udp marks/two-ports answers/no-server)
+set(qemu_transcripts scheduling/wlc scheduling/wrr scheduling/udp marks/two-ports answers/no-server
+  forwarding/direct paths/vip-on-loopback paths/rule-by-source settings/udp-server-removed emulated/vlan)
 list(TRANSFORM qemu_transcripts REPLACE "(.+)" "kernel/transcripts/\\1.txt")
 list(JOIN qemu_transcripts " " qemu_transcripts)
 add_test(NAME kernel.qemu
