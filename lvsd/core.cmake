@@ -2,7 +2,7 @@
 bpf_skeleton(lvs_bpf bpf/lvs.bpf.c)
 
 add_library(lvs_core STATIC
-  core/chain.cpp core/expired.cpp core/settings.cpp core/layout.cpp core/slots.cpp core/table.cpp core/turns.cpp)
+  core/chain.cpp core/expired.cpp core/pressure.cpp core/settings.cpp core/layout.cpp core/slots.cpp core/table.cpp core/turns.cpp)
 target_link_libraries(lvs_core PUBLIC lvs_ipvs)
 
 # What is attached and what its maps hold, without the programs themselves: enough to read it.

@@ -188,6 +188,7 @@ struct Globals {
   CoreKind core = CoreKind::embedded;
   FirstPacket first_packet = FirstPacket::stack;
   std::vector<std::string> interfaces;
+  uint32_t connections = 0;  // 0: by the machine's memory.
   std::optional<std::string> heartbeat_key =
       "/etc/sysconfig/ha/heartbeat.key";  // Nothing: written `none`.
   HeartbeatFormat heartbeat_format = HeartbeatFormat::v2;

@@ -167,9 +167,14 @@ std::vector<Key<B>> new_keys() {
           later_if(&B::first_packet, FirstPacket::express, "new connections take the stack")),
       key("interfaces", &B::interfaces, word_list("device names separated by blanks"),
           {"",
-           "The devices that the embedded core attaches to; by default those that hold a floating "
-           "address or "
-           "lead to a server.",
+           "The devices that the embedded core attaches to; by default all. Packets of a service "
+           "that come by another device are served more slowly.",
+           "", kNew}),
+      key("connections", &B::connections, integer<uint32_t>(1024, 16'777'216, "connections"),
+          {"",
+           "How many connections the embedded core can hold, and as many persistent clients; by "
+           "default one for each 96 KiB of memory, 65536 to 1048576. Taken when the core starts "
+           "empty (lvsd --core --remove).",
            "", kNew}),
       key("heartbeat_key", &B::heartbeat_key, path_or_none(),
           {"/etc/sysconfig/ha/heartbeat.key",

@@ -78,7 +78,7 @@ struct lvs_flow {
   __u8 direction;
   __u8 forward; /* enum lvs_forward */
   __u32 dest;
-  __u32 zero;
+  __u32 flags; /* LVS_FLOW_* */
   struct lvs_route route;
   /* cold */
   struct lvs_key other;        /* Key of the other direction's entry. */
@@ -91,6 +91,8 @@ struct lvs_flow {
 };
 LVS_ASSERT(LVS_OFFSET(struct lvs_flow, other) == 64);
 LVS_ASSERT(sizeof(struct lvs_flow) == 128);
+
+#define LVS_FLOW_TO_SELF 0x1U /* The real server is the director. */
 
 /* The word of a connection changes by compare-and-swap alone. Whoever sets DEAD unbinds it from its
  * real server and deletes both entries: exactly once. The generation tells an entry from another
@@ -302,6 +304,7 @@ struct lvs_sweep {
   __u32 kill; /* 0: only what has expired. */
   __u32 killed;
   __u32 seen;
-  __u32 zero;
-  __u64 half_open_until; /* Half-open connections older than this end; 0: as they expire. */
+  __u32 unassured;    /* Templates without a connection, never established, go too. */
+  __u64 half_open_ns; /* TCP that has been half open so long ends; 0: as it expires. */
+  __u64 udp_idle_ns;  /* UDP that has been idle so long; 0: as it expires. */
 };

@@ -189,9 +189,11 @@ VERIFIED_ALONE int advance_flow(struct lvs_flow* flow, const struct segment* seg
     if (segment->protocol == 6) {
       next = lvs_tcp_step(segment->sender, state, segment->tcp_flags);
     }
-    if (next != state) {
+    /* A reply that is seen after all: from now on both sides tell the state. */
+    const __u64 seen = segment->sender == LVS_TCP_OUT ? word & LVS_WORD_NOOUTPUT : 0;
+    if (next != state || seen) {
       const __u64 active = lvs_tcp_is_active(next) ? LVS_WORD_ACTIVE : 0;
-      const __u64 changed = (word & ~(LVS_WORD_STATE | LVS_WORD_ACTIVE)) | next | active;
+      const __u64 changed = ((word & ~(LVS_WORD_STATE | LVS_WORD_ACTIVE)) | next | active) & ~seen;
       if (__sync_val_compare_and_swap(&flow->word, word, changed) != word) {
         continue;
       }

@@ -78,7 +78,8 @@ static __always_inline int is_alive(const struct lvs_flow* flow, __u64 now) {
 
 /* Puts the receiver's own view of the connection into all headers. */
 static __always_inline void rewrite_error(struct iphdr* ip, struct quoting* quoting,
-                                          struct quoted_ports* ports, const struct lvs_flow* flow) {
+                                          struct quoted_ports* ports, const struct lvs_flow* flow,
+                                          int spend_ttl) {
   __be16* port = flow->direction == LVS_TO_SERVER ? &ports->source : &ports->dest;
   if (flow->direction == LVS_TO_SERVER) {
     replace_address(ip, &ip->daddr, flow->address);
@@ -90,6 +91,9 @@ static __always_inline void rewrite_error(struct iphdr* ip, struct quoting* quot
   /* The quoted IP header's checksum makes up for its address; the port is what is left. */
   replace_in_sum(&quoting->icmp.check, *port, flow->port);
   *port = flow->port;
+  if (!spend_ttl) {
+    return;
+  }
   const __u16 old_word = *(__u16*)&ip->ttl;
   ip->ttl -= 1;
   replace_in_sum(&ip->check, old_word, *(__u16*)&ip->ttl);
@@ -98,7 +102,7 @@ static __always_inline void rewrite_error(struct iphdr* ip, struct quoting* quot
 /* The real server answers by the VIP, and so is asked about by it: it gets the error as it is. */
 static __always_inline int pass_on_error(struct __sk_buff* skb, const struct lvs_flow* flow) {
   struct lvs_route route = {};
-  if (flow->forward == LVS_FORWARD_LOCAL) {
+  if (flow->flags & LVS_FLOW_TO_SELF) {
     return LVS_PASS;
   }
   count_packet(flow->dest, LVS_TO_SERVER, skb->len - ETH_HLEN);
@@ -109,8 +113,9 @@ static __always_inline int pass_on_error(struct __sk_buff* skb, const struct lvs
   return rewrite_direct(skb, 1, 0) ? send_by_neighbour(skb) : drop(LVS_DROP_MALFORMED);
 }
 
-/* Called for a whole (unfragmented) ICMP packet with an IP header that has been looked at. */
-VERIFIED_ALONE int icmp_on_nic(struct __sk_buff* skb) {
+/* Called for a whole (unfragmented) ICMP packet with an IP header that has been looked at.
+ * `is_own`: the director's stack has made it, and is sending it. */
+VERIFIED_ALONE int translate_error(struct __sk_buff* skb, int is_own) {
   struct iphdr ip;
   struct quoting quoting;
   struct quoted_ports ports;
@@ -137,20 +142,24 @@ VERIFIED_ALONE int icmp_on_nic(struct __sk_buff* skb) {
   if (!flow || !is_alive(flow, bpf_ktime_get_coarse_ns())) {
     return LVS_PASS;
   }
-  if (ip.ttl <= 1) {
+  if (is_own && (flow->direction == LVS_TO_SERVER || flow->forward != LVS_FORWARD_NAT)) {
+    return LVS_PASS;
+  }
+  if (!is_own && ip.ttl <= 1) {
     return drop(LVS_DROP_TTL);
   }
   if (flow->forward != LVS_FORWARD_NAT) {
     return pass_on_error(skb, flow);
   }
-  rewrite_error(&ip, &quoting, &ports, flow);
+  rewrite_error(&ip, &quoting, &ports, flow, !is_own);
   count_packet(flow->dest, flow->direction, skb->len - ETH_HLEN);
   if (bpf_skb_store_bytes(skb, ETH_HLEN, &ip, sizeof(ip), 0) ||
       bpf_skb_store_bytes(skb, icmp_at, &quoting, sizeof(quoting), 0) ||
       bpf_skb_store_bytes(skb, ports_at, &ports, sizeof(ports), 0)) {
     return drop(LVS_DROP_MALFORMED);
   }
-  return send_icmp(skb, ip.saddr, ip.daddr);
+  const int stays = is_own || (flow->flags & LVS_FLOW_TO_SELF && flow->direction == LVS_TO_SERVER);
+  return stays ? LVS_PASS : send_icmp(skb, ip.saddr, ip.daddr);
 }
 
 static __always_inline int is_answer_due(void) {

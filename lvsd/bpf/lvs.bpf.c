@@ -129,7 +129,7 @@ int nic_ingress(struct __sk_buff* skb) {
     count_drop(LVS_PASS_FRAGMENT);
   }
   if (parsed != PARSED_OURS) {
-    return parsed == PARSED_ICMP ? icmp_on_nic(skb) : LVS_PASS;
+    return parsed == PARSED_ICMP ? translate_error(skb, 0) : LVS_PASS;
   }
   struct lvs_flow* flow = bpf_map_lookup_elem(&lvs_flows, &packet.key);
   const struct lvs_config* config = config_of_core();
@@ -243,6 +243,53 @@ int ipvs1_ingress(struct __sk_buff* skb) {
   return transmit(skb, &packet, flow, config, AT_IPVS1, 0);
 }
 
+/* A reply of the director's own stack to a connection that is delivered to it as it came. */
+static __always_inline void note_own_reply(const struct packet* packet, __u64 now) {
+  struct lvs_key key = {.saddr = packet->key.daddr,
+                        .daddr = packet->key.saddr,
+                        .sport = packet->key.dport,
+                        .dport = packet->key.sport,
+                        .protocol = packet->key.protocol};
+  struct lvs_flow* flow = bpf_map_lookup_elem(&lvs_flows, &key);
+  if (!flow || flow->forward != LVS_FORWARD_LOCAL || now >= flow->expires) {
+    return;
+  }
+  const struct segment segment = {.generation = generation_of(flow->word),
+                                  .protocol = packet->key.protocol,
+                                  .sender = LVS_TCP_OUT,
+                                  .tcp_flags = packet->tcp_flags};
+  if (advance_flow(flow, &segment, now)) {
+    count_packet(flow->dest, LVS_TO_CLIENT, packet->bytes);
+  }
+}
+
+/* What the director's own stack sends: a real server may be the director itself, and an ICMP error
+ * may be about a packet that was translated. What only passes through the director came in by some
+ * device. */
+SEC("tc")
+int nic_egress(struct __sk_buff* skb) {
+  struct packet packet = {};
+  if (skb->ingress_ifindex) {
+    return LVS_PASS;
+  }
+  const enum parsed parsed = parse(skb, &packet);
+  if (parsed != PARSED_OURS) {
+    return parsed == PARSED_ICMP ? translate_error(skb, 1) : LVS_PASS;
+  }
+  const __u64 now = bpf_ktime_get_coarse_ns();
+  struct lvs_flow* flow = bpf_map_lookup_elem(&lvs_flows, &packet.key);
+  if (!flow) {
+    note_own_reply(&packet, now);
+    return LVS_PASS;
+  }
+  if (flow->direction != LVS_TO_CLIENT || !(flow->flags & LVS_FLOW_TO_SELF) ||
+      !advance_by_reply(flow, packet.key.protocol, packet.tcp_flags, now)) {
+    return LVS_PASS;
+  }
+  count_packet(flow->dest, LVS_TO_CLIENT, packet.bytes);
+  return rewrite_nat(skb, &packet, flow, 0, 0) ? LVS_PASS : drop(LVS_DROP_MALFORMED);
+}
+
 struct sweeping {
   __u64 now;
   __u32 killed;
@@ -250,15 +297,16 @@ struct sweeping {
   __be32 prefix;
   __be32 mask;
   __u32 kill;
-  __u32 ends_lost;       /* Connections whose real server was removed end. */
-  __u64 half_open_until; /* So old, half-open ones end. */
+  __u32 ends_lost; /* Connections whose real server was removed end. */
+  __u32 unassured;
+  struct patience patience;
 };
 
 static __always_inline int is_to_go(const struct sweeping* work, const struct lvs_key* key,
                                     const struct lvs_flow* flow, __u64 word) {
   return work->now >= flow->expires || (work->kill && (key->saddr & work->mask) == work->prefix) ||
          (work->ends_lost && has_lost_its_server(flow)) ||
-         (flow->created < work->half_open_until && is_half_open(key, word));
+         is_cheap(&work->patience, key, flow, word, work->now);
 }
 
 static long sweep_flow(void* map, struct lvs_key* key, struct lvs_flow* flow,
@@ -296,7 +344,9 @@ static long sweep_template(void* map, struct lvs_key* key, struct lvs_template* 
     return 0;
   }
   const int is_killed = work->kill && (key->saddr & work->mask) == work->prefix;
-  if (!is_killed && work->now < template->expires) {
+  const int is_cheap =
+      work->unassured && !(word & (LVS_TEMPLATE_ASSURED | LVS_TEMPLATE_CONTROLLED));
+  if (!is_killed && !is_cheap && work->now < template->expires) {
     return 0;
   }
   if (!is_killed && (word & LVS_TEMPLATE_CONTROLLED)) {
@@ -314,7 +364,8 @@ int sweep(struct lvs_sweep* ask) {
                           .prefix = ask->prefix,
                           .mask = ask->mask,
                           .kill = ask->kill,
-                          .half_open_until = ask->half_open_until};
+                          .unassured = ask->unassured};
+  work.patience = patience_of(config, ask->half_open_ns, ask->udp_idle_ns);
   work.ends_lost = config && setting(config, LVS_EXPIRE_NODEST_CONN);
   bpf_for_each_map_elem(&lvs_flows, sweep_flow, &work, 0);
   bpf_for_each_map_elem(&lvs_templates, sweep_template, &work, 0);

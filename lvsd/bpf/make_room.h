@@ -7,22 +7,48 @@
  * One CPU at a time, and not more often than it pays. */
 #pragma once
 
+#include <linux/in.h>
+
 #include "lvsd/bpf/conntrack.h"
 #include "lvsd/bpf/drops.h"
 
 #define FREED_AT_ONCE 4096U
 #define PAUSE_NS 50000000ULL
+#define FLOOD_HALF_OPEN_NS 500000000ULL
+#define FLOOD_UDP_IDLE_NS 5000000000ULL
 #define LONG_PAUSE_NS 1000000000ULL
+
+/* How long what costs little to lose is kept; 0: until it expires. */
+struct patience {
+  __u64 half_open_ns;
+  __u64 udp_idle_ns;
+  __u64 udp_timeout;
+};
 
 struct making_room {
   __u64 now;
   __u32* freed; /* In a map: a count on the stack the verifier would follow step by step. */
   __u32 evicts; /* Also what has not expired. */
+  struct patience patience;
 };
 
-static __always_inline int is_half_open(const struct lvs_key* key, __u64 word) {
+static __always_inline struct patience patience_of(const struct lvs_config* config,
+                                                   __u64 half_open_ns, __u64 udp_idle_ns) {
+  return (struct patience){.half_open_ns = half_open_ns,
+                           .udp_idle_ns = udp_idle_ns,
+                           .udp_timeout = config ? config->timeouts[LVS_TIMEOUT_UDP] : 0};
+}
+
+/* TCP that its client never completed, UDP that nobody has used for long. */
+static __always_inline int is_cheap(const struct patience* patience, const struct lvs_key* key,
+                                    const struct lvs_flow* flow, __u64 word, __u64 now) {
   const __u8 state = word & LVS_WORD_STATE;
-  return key->protocol == 6 && (state == LVS_TCP_SYN_RECV || state == LVS_TCP_SYNACK);
+  if (key->protocol == IPPROTO_TCP) {
+    return patience->half_open_ns && (state == LVS_TCP_SYN_RECV || state == LVS_TCP_SYNACK) &&
+           now >= flow->created + patience->half_open_ns;
+  }
+  return patience->udp_idle_ns &&
+         now + patience->udp_timeout >= flow->expires + patience->udp_idle_ns;
 }
 
 static __always_inline void note_freed(struct making_room* work, enum change killed, int is_over,
@@ -43,7 +69,7 @@ static long look_at_flow(void* map, struct lvs_key* key, struct lvs_flow* flow,
   }
   const __u64 word = flow->word;
   const int is_over = work->now >= flow->expires;
-  if (is_over || (work->evicts && is_half_open(key, word))) {
+  if (is_over || (work->evicts && is_cheap(&work->patience, key, flow, word, work->now))) {
     struct lvs_key copy = *key;
     const enum change killed = kill_flow(&copy, flow, generation_of(word), work->now);
     note_freed(work, killed, is_over, LVS_EVICTED_HALF_OPEN);
@@ -90,7 +116,10 @@ VERIFIED_ALONE int make_room_for_flow(__u64 now) {
   if (!config || !scratch || !is_search_due(&config->reclaim_at, now)) {
     return 0;
   }
-  struct making_room work = {.now = now, .freed = &scratch->freed};
+  struct making_room work = {
+      .now = now,
+      .freed = &scratch->freed,
+      .patience = patience_of(config, FLOOD_HALF_OPEN_NS, FLOOD_UDP_IDLE_NS)};
   if (!search(&work, 0)) {
     search(&work, 1);
   }
@@ -107,7 +136,10 @@ VERIFIED_ALONE int make_room_for_template(__u64 now) {
   if (!config || !scratch || !is_search_due(&config->reclaim_templates_at, now)) {
     return 0;
   }
-  struct making_room work = {.now = now, .freed = &scratch->freed};
+  struct making_room work = {
+      .now = now,
+      .freed = &scratch->freed,
+      .patience = patience_of(config, FLOOD_HALF_OPEN_NS, FLOOD_UDP_IDLE_NS)};
   if (!search_templates(&work, 0)) {
     search(&work, 1);
     search_templates(&work, 1);

@@ -63,6 +63,33 @@ VERIFIED_ALONE int find_way(struct __sk_buff* skb, struct lvs_route* route, __be
   return WAY_KNOWN;
 }
 
+/* Whether the stack itself would send this packet, as it is now, the way that find_way() found. */
+VERIFIED_ALONE int is_way_of_stack(struct __sk_buff* skb, __be32 from, __be32 to) {
+  const struct scratch* scratch = scratch_of_cpu();
+  if (!scratch) {
+    return 0;
+  }
+  const struct bpf_redir_neigh* neighbour = &scratch->next_hop.neighbour;
+  struct bpf_fib_lookup fib = {.family = AF_INET, .ifindex = scratch->next_hop.ifindex};
+  fib.tos = tos_of(skb);
+  fib.ipv4_src = from;
+  fib.ipv4_dst = to;
+  const long found = bpf_fib_lookup(skb, &fib, sizeof(fib), BPF_FIB_LOOKUP_OUTPUT);
+  return (found == BPF_FIB_LKUP_RET_SUCCESS || found == BPF_FIB_LKUP_RET_NO_NEIGH) &&
+         fib.family == neighbour->nh_family && fib.ifindex == scratch->next_hop.ifindex &&
+         fib.ipv4_dst == neighbour->ipv4_nh;
+}
+
+/* By a route of the stack's own: then its sender hears by ICMP when no neighbour answers. */
+static __always_inline int send_by_stack(struct __sk_buff* skb) {
+  const struct scratch* scratch = scratch_of_cpu();
+  if (!scratch) {
+    return drop(LVS_DROP_NO_ROUTE);
+  }
+  skb->mark = 0;
+  return bpf_redirect_neigh(scratch->next_hop.ifindex, 0, 0, 0);
+}
+
 /* The neighbour layer sends to what find_way() found, and asks for the address where it must. */
 static __always_inline int send_by_neighbour(struct __sk_buff* skb) {
   struct scratch* scratch = scratch_of_cpu();

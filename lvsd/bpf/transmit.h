@@ -64,6 +64,10 @@ static __always_inline int transmit_by_lookup(struct __sk_buff* skb, const struc
   if (!rewrite(skb, packet, flow, hook, hook == AT_IPVS0 ? &flow->route : 0)) {
     return drop(LVS_DROP_MALFORMED);
   }
+  if (way == WAY_COLD && is_request && flow->forward == LVS_FORWARD_NAT &&
+      is_way_of_stack(skb, packet->key.saddr, flow->address)) {
+    return send_by_stack(skb);
+  }
   if (hook != AT_IPVS0) {
     return send_by_neighbour(skb);
   }
@@ -74,8 +78,9 @@ static __always_inline int transmit_by_lookup(struct __sk_buff* skb, const struc
 static __always_inline int transmit(struct __sk_buff* skb, const struct packet* packet,
                                     struct lvs_flow* flow, const struct lvs_config* config,
                                     enum hook hook, int may_use_route) {
-  if (flow->forward == LVS_FORWARD_LOCAL) {
-    return to_local_stack(skb, hook);
+  if (flow->flags & LVS_FLOW_TO_SELF && flow->direction == LVS_TO_SERVER) {
+    const int is_right = flow->forward != LVS_FORWARD_NAT || rewrite_nat(skb, packet, flow, 0, 0);
+    return is_right ? to_local_stack(skb, hook) : drop(LVS_DROP_MALFORMED);
   }
   if (packet->ttl <= (hook == AT_NIC)) {
     count_drop(LVS_DROP_TTL);

@@ -1,5 +1,5 @@
-// The settings of net.ipv4.vs.* for a core that is not the kernel's: the same names and values, asked
-// of the core itself. One that is no longer wanted gets back the value that it had.
+// The settings of net.ipv4.vs.* for a core that is not the kernel's: the same names and values,
+// asked of the core itself. One that is no longer wanted gets back the value that it had.
 #pragma once
 
 #include <map>

@@ -60,6 +60,7 @@ Result<std::unique_ptr<Plane>> open_embedded(boost::asio::io_context& io,
                                              const config::Config& config) {
   core::CoreOptions options;
   options.interfaces = config.interfaces;
+  options.connections_max = config.connections;
   auto core = core::Core::open(io, std::move(options), lvs::io::log);
   if (!core) {
     return core.error().in("embedded core");

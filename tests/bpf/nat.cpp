@@ -325,13 +325,35 @@ TEST_F(PacketPath, FullTableDropsNewFlowsAndThePacketPathMakesRoomItself) {
   for (int i = 0; i < made; ++i) {
     on_nic(flow(i));
   }
-  constexpr int kTriesMax = 3000;
-  int tries = 0;
-  while (first(flow(5000)).verdict != TC_ACT_REDIRECT && ++tries < kTriesMax) {
-    ::poll(nullptr, 0, 10);
-  }
-  EXPECT_LT(tries, kTriesMax) << "expired flows were not reclaimed";
+  EXPECT_TRUE(gets_in(flow(5000))) << "expired flows were not reclaimed";
   EXPECT_EQ(core->status().connections, connections().size());
+}
+
+// A flood of SYNs from forged clients; nobody sweeps (the event loop does not run).
+TEST_F(PacketPath, AFloodOfHalfOpenConnectionsKeepsNobodyOutAndCutsNobodyOff) {
+  open({.interfaces = {}, .connections_max = 1024});
+  balance(kWeb, {.scheduler = "rr"});
+  const Packet established{.sport = 500};
+  first(established);
+  on_nic({.sport = 500, .flags = kAck});
+  flood();
+  EXPECT_GE(drops()["connection-table-full"], 1U);
+  EXPECT_TRUE(gets_in({.sport = 501}));
+  EXPECT_GE(drops()["evicted-half-open"], 1U);
+  EXPECT_EQ(on_nic({.sport = 500, .flags = kAck}).packet->to, "10.0.0.2");
+  EXPECT_EQ(core->status().connections, connections().size());
+}
+
+TEST_F(PacketPath, TemplatesOfAFloodMakeRoomAndThoseOfClientsThatWereThereStay) {
+  open({.interfaces = {}, .connections_max = 1024});
+  balance(kWeb, {.scheduler = "rr", .flags = ipvs::kPersistent, .timeout = 300}, 2);
+  const auto server_of = [this](const Packet& packet) { return first(packet).packet->to; };
+  const auto chosen = server_of({.sport = 500});
+  on_nic({.sport = 500, .flags = kAck});
+  flood();
+  EXPECT_TRUE(gets_in({.from = "192.0.2.77", .sport = 500}));
+  EXPECT_EQ(server_of({.sport = 502}), chosen) << "the assured template is still there";
+  EXPECT_EQ(core->status().templates, templates());
 }
 
 }  // namespace

@@ -7,6 +7,9 @@
 #include <net/if.h>
 #include <sched.h>
 
+#include <poll.h>
+
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <cstdlib>
 #include <map>
@@ -136,6 +139,29 @@ struct PacketPath : ::testing::Test {
     return run(core->ipvs0_egress_fd(), packet, mark);
   }
   Outcome on_nic(const Packet& packet) { return run(core->nic_ingress_fd(), packet, 0); }
+  // More half-open connections than the smallest table holds, each of a client of its own.
+  void flood() {
+    constexpr int kForged = 3000;
+    for (int i = 0; i < kForged; ++i) {
+      first({.from = "10." + std::to_string(1 + i / 65000) + "." + std::to_string(i / 250) + "." +
+                     std::to_string(1 + i % 250)});
+    }
+  }
+  // A full table is searched for room now and then, not for each packet: so a client sends again.
+  bool gets_in(const Packet& packet) {
+    constexpr int kTriesMax = 3000;
+    int tries = 0;
+    while (first(packet).verdict != TC_ACT_REDIRECT && ++tries < kTriesMax) {
+      ::poll(nullptr, 0, 10);
+    }
+    return tries < kTriesMax;
+  }
+  uint32_t templates() {
+    const auto all = connections();
+    return static_cast<uint32_t>(
+        std::count_if(all.begin(), all.end(), [](const auto& one) { return one.is_template; }));
+  }
+
   // What ipvs0 did not send by itself.
   Outcome second(const Packet& packet) { return run(core->ipvs1_ingress_fd(), packet, 0); }
 };

@@ -56,8 +56,8 @@ Result<Reply> kernel_settings() {
     }
   }
   if (error) {
-    return Error{error.value(), std::string(kFolder) + ": " + error.message() +
-                                    " (is ip_vs loaded?)"};
+    return Error{error.value(),
+                 std::string(kFolder) + ": " + error.message() + " (is ip_vs loaded?)"};
   }
   std::sort(all.begin(), all.end(),
             [](const auto& one, const auto& other) { return one.name < other.name; });

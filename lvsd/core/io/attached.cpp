@@ -23,6 +23,8 @@ const char* program_name(Hook hook) {
   switch (hook) {
     case Hook::nic_ingress:
       return "nic_ingress";
+    case Hook::nic_egress:
+      return "nic_egress";
     case Hook::ipvs0_egress:
       return "ipvs0_egress";
     case Hook::ipvs1_ingress:
@@ -42,7 +44,8 @@ bpf_tc_hook tc_hook(int ifindex, Hook hook) {
   bpf_tc_hook to{};
   to.sz = sizeof(to);
   to.ifindex = ifindex;
-  to.attach_point = hook == Hook::ipvs0_egress ? BPF_TC_EGRESS : BPF_TC_INGRESS;
+  const bool is_egress = hook == Hook::ipvs0_egress || hook == Hook::nic_egress;
+  to.attach_point = is_egress ? BPF_TC_EGRESS : BPF_TC_INGRESS;
   return to;
 }
 

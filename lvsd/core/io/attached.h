@@ -31,7 +31,7 @@ constexpr std::array<const char*, kMaps> kMapNames = {
     "lvs_slots",  "lvs_dests", "lvs_dest_stats", "lvs_drops",       "lvs_devices"};
 using MapFds = std::array<io::UniqueFd, kMaps>;
 
-enum class Hook { nic_ingress, ipvs0_egress, ipvs1_ingress };
+enum class Hook { nic_ingress, nic_egress, ipvs0_egress, ipvs1_ingress };
 enum class Access {
   read,
   write

@@ -2,6 +2,7 @@
 
 #include <bpf/bpf.h>
 #include <net/if.h>
+#include <sys/sysinfo.h>
 
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
@@ -15,6 +16,7 @@
 #include "lvsd/core/io/reading.h"
 #include "lvsd/core/io/state.h"
 #include "lvsd/core/io/watch.h"
+#include "lvsd/core/pressure.h"
 #include "lvsd/core/settings.h"
 
 namespace lvs::core {
@@ -23,8 +25,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr uint32_t kConnectionsMin = 1024;
-constexpr uint32_t kConnectionsMax = 1 << 24;
 constexpr auto kTick = 1s;      // Sweep, trash, rates.
 constexpr auto kSettle = 10ms;  // A burst of link and filter events is looked at once.
 constexpr uint64_t kSecondNs = 1'000'000'000;
@@ -48,6 +48,11 @@ void initialise(lvs_config& config, uint32_t connections_max) {
       config.settings[*setting.index] = setting.standard;
     }
   }
+}
+
+uint64_t memory_bytes() {
+  struct sysinfo info {};
+  return ::sysinfo(&info) == 0 ? uint64_t{info.totalram} * info.mem_unit : 0;
 }
 
 LogEvent event(Level level, const std::string& name,
@@ -366,6 +371,7 @@ class Core::Impl {
           now.begin(), now.end(), [index = index](const auto& one) { return one.second == index; });
       if (!is_kept) {
         (void)detach(index, Hook::nic_ingress);
+        (void)detach(index, Hook::nic_egress);
         programs_.forget_device(index);
       }
     }
@@ -386,9 +392,11 @@ class Core::Impl {
     }
     if (made_clsact) {
       entry.own_clsact = 1;
-      return programs_.remember_device(device.index, entry);
+      if (auto ok = programs_.remember_device(device.index, entry); !ok) {
+        return ok;
+      }
     }
-    return Ok{};
+    return attach(device.name, device.index, Hook::nic_egress, is_new);
   }
 
   // Devices on which an earlier process attached: theirs are replaced, not repaired.
@@ -396,7 +404,8 @@ class Core::Impl {
     for (const auto& device : devices()) {
       bool made_clsact = false;
       if (attached_program(device.index, Hook::nic_ingress) &&
-          programs_.attach(device.index, Hook::nic_ingress, made_clsact)) {
+          programs_.attach(device.index, Hook::nic_ingress, made_clsact) &&
+          programs_.attach(device.index, Hook::nic_egress, made_clsact)) {
         attached_[device.name] = device.index;
       }
     }
@@ -414,7 +423,7 @@ class Core::Impl {
     }
     if (*outcome == AttachOutcome::attached && !is_new) {
       count_repair("TC filter on " + name);
-    } else if (*outcome == AttachOutcome::attached) {
+    } else if (*outcome == AttachOutcome::attached && hook != Hook::nic_egress) {
       log_(event(Level::info, "core-attached", {{"device", name}}));
     }
     return Ok{};
@@ -463,10 +472,12 @@ class Core::Impl {
 
   // Also before a listing: what has expired is no longer shown, so it must not be counted either.
   void sweep() {
-    if (state_.bound_connections() == 0 && state_.templates() == 0) {
+    const Fill fill{state_.bound_connections(), state_.templates(),
+                    programs_.config().connections_max};
+    if (fill.connections == 0 && fill.templates == 0) {
       return;
     }
-    if (auto swept = programs_.sweep({}); !swept) {
+    if (auto swept = programs_.sweep(sweep_under(fill)); !swept) {
       log_(event(Level::error, "core-sweep-failed", {{"error", swept.error().what}}));
     }
   }
@@ -494,7 +505,10 @@ Result<std::unique_ptr<Core>> Core::open(boost::asio::io_context& io, CoreOption
   if (!found && found.error().code != ENOENT) {
     log(event(Level::warning, "core-not-taken-over", {{"why", found.error().what}}));
   }
-  const auto connections = std::clamp(options.connections_max, kConnectionsMin, kConnectionsMax);
+  const auto connections =
+      options.connections_max == 0
+          ? connections_for(memory_bytes())
+          : std::clamp(options.connections_max, kConnectionsMin, kConnectionsMax);
   auto programs = Programs::load(found ? &*found : nullptr, connections);
   if (!programs) {
     return programs.error();
@@ -537,6 +551,7 @@ Result<Ok> Core::remove() {
       continue;
     }
     note(detach(device.index, Hook::nic_ingress));
+    note(detach(device.index, Hook::nic_egress));
     if (made_its_clsact(device.index)) {
       remove_clsact(device.index);
     }

@@ -27,8 +27,9 @@ struct CoreOptions {
   // Devices to attach to. Empty: those that hold a VIP or route to a real server, followed as they
   // change.
   std::vector<std::string> interfaces;
-  // Size of the connection table of a core that starts empty; one that is taken over keeps its own.
-  uint32_t connections_max = 262'144;
+  // Size of the connection table of a core that starts empty, and of its templates; one that is
+  // taken over keeps its own. 0: by the machine's memory (pressure.h).
+  uint32_t connections_max = 0;
 };
 
 struct CoreStatus {

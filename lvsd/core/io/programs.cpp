@@ -44,7 +44,8 @@ Result<Programs> Programs::load(const MapFds* adopted, uint32_t connections_max)
   if (const int error = lvs_bpf__load(programs.skeleton_.get()); error != 0) {
     return os_error(-error, "load the BPF programs (needs CAP_BPF, CAP_NET_ADMIN, kernel >= 6.1)");
   }
-  for (const Hook hook : {Hook::nic_ingress, Hook::ipvs0_egress, Hook::ipvs1_ingress}) {
+  for (const Hook hook :
+       {Hook::nic_ingress, Hook::nic_egress, Hook::ipvs0_egress, Hook::ipvs1_ingress}) {
     for (size_t i = 0; i < kMaps; ++i) {
       bpf_prog_bind_map(programs.program_fd(hook), programs.fd(static_cast<Map>(i)), nullptr);
     }
@@ -101,6 +102,8 @@ int Programs::program_fd(Hook hook) const {
   switch (hook) {
     case Hook::nic_ingress:
       return bpf_program__fd(programs.nic_ingress);
+    case Hook::nic_egress:
+      return bpf_program__fd(programs.nic_egress);
     case Hook::ipvs0_egress:
       return bpf_program__fd(programs.ipvs0_egress);
     case Hook::ipvs1_ingress:
