@@ -170,11 +170,11 @@ std::vector<Key<B>> new_keys() {
            "The devices that the embedded core attaches to; by default all. Packets of a service "
            "that come by another device are served more slowly.",
            "", kNew}),
-      key("connections", &B::connections, integer<uint32_t>(1024, 16'777'216, "connections"),
-          {"",
-           "How many connections the embedded core can hold, and as many persistent clients; by "
-           "default one for each 96 KiB of memory, 65536 to 1048576. Taken when the core starts "
-           "empty (lvsd --core --remove).",
+      key("connections", &B::connections, integer<uint32_t>(0, 16'777'216, "connections"),
+          {"0",
+           "How many connections the embedded core can hold, at least 1024, and as many persistent "
+           "clients; 0: one for each 96 KiB of memory, 65536 to 1048576. Taken when the core "
+           "starts empty (after lvsd --core --remove).",
            "", kNew}),
       key("heartbeat_key", &B::heartbeat_key, path_or_none(),
           {"/etc/sysconfig/ha/heartbeat.key",
