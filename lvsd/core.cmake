@@ -2,7 +2,8 @@
 bpf_skeleton(lvs_bpf bpf/lvs.bpf.c)
 
 add_library(lvs_core STATIC
-  core/chain.cpp core/expired.cpp core/pressure.cpp core/settings.cpp core/layout.cpp core/slots.cpp core/table.cpp core/turns.cpp)
+  core/chain.cpp core/cursor.cpp core/expired.cpp core/layout.cpp core/pressure.cpp
+  core/schedulers.cpp core/settings.cpp core/slots.cpp core/table.cpp)
 target_link_libraries(lvs_core PUBLIC lvs_ipvs)
 
 # What is attached and what its maps hold, without the programs themselves: enough to read it.
@@ -13,7 +14,7 @@ target_link_libraries(lvs_core_reading PUBLIC lvs_core lvs_io
   PRIVATE PkgConfig::LIBBPF PkgConfig::LIBNL_ROUTE)
 
 add_library(lvs_core_io STATIC
-  core/io/core.cpp core/io/nft.cpp core/io/programs.cpp core/io/state.cpp core/io/watch.cpp
+  core/io/core.cpp core/io/grace.cpp core/io/nft.cpp core/io/programs.cpp core/io/state.cpp core/io/watch.cpp
   core_mode.cpp)
 target_link_libraries(lvs_core_io PUBLIC lvs_core_reading lvs_ipvs_io
   PRIVATE lvs_bpf PkgConfig::LIBNL_ROUTE)

@@ -1,5 +1,5 @@
 lvs_test(unit/lvsd/core/tcp_states lvs_core)
-lvs_test(unit/lvsd/core/turns lvs_core)
+lvs_test(unit/lvsd/core/cursor lvs_core)
 lvs_test(unit/lvsd/core/table lvs_core)
 lvs_test(unit/lvsd/core/layout lvs_core)
 lvs_test(unit/lvsd/core/expired lvs_core)
@@ -14,6 +14,9 @@ lvs_test(netns/core/icmp core_world)
 lvs_test(bpf/nat lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/icmp lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/changes lvs_core_io PkgConfig::LIBBPF)
+lvs_test(bpf/scheduling lvs_core_io PkgConfig::LIBBPF)
+lvs_test(bpf/chain lvs_core_io PkgConfig::LIBBPF)
+lvs_test(bpf/table_law lvs_core_io PkgConfig::LIBBPF)
 
 # It measures: a repair has 100 ms.
 set_tests_properties(netns.core.survival PROPERTIES RUN_SERIAL TRUE)

@@ -21,13 +21,12 @@
 #endif
 
 #define LVS_LAYOUT_MAGIC 0x4c56534cU
-#define LVS_LAYOUT_VERSION 2U
+#define LVS_LAYOUT_VERSION 3U
 
 /* Sizes of new maps; those of maps that were taken over are the kernel's to tell. */
 #define LVS_SERVICES_MAX 8192U
 #define LVS_DESTS_MAX 16384U /* Over all services, removed ones with connections included. */
 #define LVS_DESTS_PER_SERVICE_MAX 1024U
-#define LVS_SEQUENCE_MAX 16384U /* Turns of one rr or wrr cycle. */
 #define LVS_DEVICES_MAX 1024U
 #define LVS_SLOTS_MAX 1048576U /* Of all slices together. */
 
@@ -141,13 +140,18 @@ struct lvs_stats {
 };
 LVS_ASSERT(sizeof(struct lvs_stats) == 40);
 
-/* A service is one word: where its slice begins (high half) and the turn of its rr or wrr cycle
- * (low half). lvsd prepares a new slice beside the old and switches with one store; the scheduler
- * advances the turn by compare-and-swap, so a turn of the old slice never lands in the new one.
- * LVS_TURN_UNTAKEN, until the first turn of a slice is taken: the list may change again before, and
- * then wrr goes on at the weight of the turn that stands here, not at that of the turn before it.
- */
-#define LVS_TURN_UNTAKEN 0x80000000U
+/* A service is one word: where its slice begins (20 bits) and where rr and wrr stand in it, as
+ * ip_vs keeps it: the place of the server that was taken last (12 bits) and the current weight (32
+ * bits). Scheduler and lvsd change it by compare-and-swap alone, so a cursor of an old slice never
+ * lands in a new one, and no step is lost. */
+#define LVS_CURRENT(slice, place, level) \
+  ((__u64)(slice) << 44 | (__u64)(place) << 32 | (__u32)(level))
+#define LVS_CURRENT_SLICE(current) ((__u32)((current) >> 44))
+#define LVS_CURRENT_PLACE(current) ((__u32)((current) >> 32) & 0xfffU)
+#define LVS_CURRENT_LEVEL(current) ((__s32)(__u32)(current))
+#define LVS_PLACE_HEAD 0xfffU /* Before the first: the walk begins at the newest server. */
+LVS_ASSERT(LVS_SLOTS_MAX <= 1U << 20);
+LVS_ASSERT(2 * LVS_DESTS_PER_SERVICE_MAX < LVS_PLACE_HEAD);
 
 struct lvs_service {
   __u64 current; /* Slice 0 is never used: 0 means no service. */
@@ -170,25 +174,37 @@ enum lvs_scheduler {
   LVS_OVF,
 };
 
-/* A slice: header, then `dests` slots in the order of the table (newest first), then `sequence`
- * slots, one a turn. */
+/* A slice: header, then `room` slots for real servers, then `sequence` slots of a table that a
+ * hash leads to. A server stays in the place of its slot: the first added is in place 0, the newest
+ * in the highest, and all walk downwards. The list grows and changes in place: a slot is
+ * written before `dests` says that it is there, and one whose server was removed stays as a gap
+ * until lvsd lays the slice anew. */
 struct lvs_slot {
-  __u32 dest;
+  __u32 dest; /* LVS_NO_DEST: a gap. */
   __s32 weight;
 };
+#define LVS_NO_DEST 0xffffffffU
+
 struct lvs_slice {
   __u32 scheduler;
   __u32 flags;
   __u32 timeout; /* Persistence, seconds. */
   __u32 prefix;  /* Of clients that persist together: bits of their address. */
-  __u32 dests;
+  __u32 dests;   /* Slots in use, gaps included. */
   __u32 sequence;
   __u32 slots; /* Length of all, as it was allocated and is to be freed. */
-  __u32 zero;
+  __u32 room;
+  /* What the current weight of wrr begins at and falls by; 1 and 1: rr. */
+  __s32 top;
+  __s32 step;
 };
-#define LVS_SLICE_SLOTS 4U /* Header in slots. */
+#define LVS_SLICE_SLOTS 5U /* Header in slots. */
+#define LVS_SLICE_DESTS_SLOT 2U
+#define LVS_SLICE_TOP_SLOT 4U
 LVS_ASSERT(sizeof(struct lvs_slot) == 8);
 LVS_ASSERT(sizeof(struct lvs_slice) == LVS_SLICE_SLOTS * sizeof(struct lvs_slot));
+LVS_ASSERT(LVS_OFFSET(struct lvs_slice, dests) == LVS_SLICE_DESTS_SLOT * sizeof(struct lvs_slot));
+LVS_ASSERT(LVS_OFFSET(struct lvs_slice, top) == LVS_SLICE_TOP_SLOT * sizeof(struct lvs_slot));
 
 enum lvs_dest_use { LVS_DEST_FREE = 0, LVS_DEST_AVAILABLE = 1, LVS_DEST_REMOVED = 2 };
 

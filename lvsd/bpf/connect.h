@@ -31,7 +31,7 @@ static __always_inline int find_service_by(struct match* match) {
   if (!match->service) {
     return 0;
   }
-  match->offset = match->service->current >> 32;
+  match->offset = LVS_CURRENT_SLICE(match->service->current);
   return read_slice(match->offset, &match->slice);
 }
 
@@ -82,7 +82,7 @@ static __always_inline __u32 choose(struct match* match) {
 #pragma unroll
   for (int i = 0; i < SLICE_TRIES; i++) {
     id = schedule(match->service, match->offset, &match->slice);
-    const __u32 offset = *(volatile __u64*)&match->service->current >> 32;
+    const __u32 offset = LVS_CURRENT_SLICE(*(volatile __u64*)&match->service->current);
     if (id != NO_DEST || offset == match->offset) {
       break;
     }

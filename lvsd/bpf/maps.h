@@ -112,6 +112,15 @@ struct best {
   __u64 load;
 };
 
+/* Where rr and wrr look for the next server. */
+struct walk {
+  __s32 level; /* Smallest weight that counts: wrr's current weight. */
+  __s32 most;  /* Largest weight that was seen. */
+  __u32 dest;
+  __u32 place;
+  struct lvs_slice slice; /* As it stands now: it changes in place. */
+};
+
 /* Where a packet goes next, when the neighbour layer sends it. */
 struct next_hop {
   struct bpf_redir_neigh neighbour;
@@ -125,6 +134,7 @@ struct scratch {
   struct lvs_flow reply;
   struct icmp_answer answer;
   struct best best;
+  struct walk walk;
   struct next_hop next_hop;
   __u32 freed; /* Entries, by a search for room. */
 };

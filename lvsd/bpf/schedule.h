@@ -1,28 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which real server gets a new connection: the schedulers of ip_vs. All walk the table's order
- * (newest first) and keep the first of equals. rr and wrr are cycles that lvsd has laid out turn by
- * turn; the others look at the counters. */
+ * (newest first, downwards in the slice) and keep the first of equals. rr and wrr go on where they
+ * stood, as ip_vs's cursor does; the others look at the counters. */
 #pragma once
 
 #include "lvsd/bpf/maps.h"
 
-#define NO_DEST 0xffffffffU
+#define NO_DEST LVS_NO_DEST
 #define TURN_TRIES 4
-
-struct turns {
-  __u32 offset; /* First slot to look at. */
-  __u32 slots;
-  __u32 turn; /* Where to begin; then the turn after the one that was taken. */
-  __u32 dest;
-};
 
 /* What changes from one real server to the next is in a map. Linux 6.1 verifies the body of a loop
  * once, with what is on the stack when the loop begins, and takes out the branches that could not
  * be taken then: on the stack, the last real server would always be the best one. */
 struct comparison {
   struct best* best;
-  __u32 offset;
+  __u32 end; /* Behind the highest slot to look at. */
   __u32 scheduler;
+};
+struct descent {
+  struct walk* walk;
+  __u32 end;
+  __u32 from;
 };
 
 static __always_inline struct lvs_dest* dest_for_new(__u32 id) {
@@ -30,51 +28,110 @@ static __always_inline struct lvs_dest* dest_for_new(__u32 id) {
   return dest && dest->use == LVS_DEST_AVAILABLE && !dest->overload ? dest : 0;
 }
 
-static long look_at_turn(__u32 i, struct turns* turns) {
-  __u32 turn = turns->turn + i;
-  if (turn >= turns->slots) {
-    turn -= turns->slots;
+static __always_inline const struct lvs_slot* slot_at(__u32 index) {
+  return bpf_map_lookup_elem(&lvs_slots, &index);
+}
+
+/* Copies a slice's header; false when there is none. */
+static __always_inline int read_slice(__u32 offset, struct lvs_slice* slice) {
+  struct lvs_slot* slots = (struct lvs_slot*)slice;
+  for (__u32 i = 0; i < LVS_SLICE_SLOTS; i++) {
+    const struct lvs_slot* slot = slot_at(offset + i);
+    if (!slot) {
+      return 0;
+    }
+    slots[i] = *slot;
   }
-  const __u32 index = turns->offset + turn;
-  const struct lvs_slot* slot = bpf_map_lookup_elem(&lvs_slots, &index);
-  if (!slot || !dest_for_new(slot->dest)) {
+  return offset != 0;
+}
+
+static long look_at_place(__u32 i, struct descent* descent) {
+  struct walk* walk = descent->walk;
+  const struct lvs_slot* slot = slot_at(descent->end - 1 - i);
+  if (!slot || slot->weight <= 0 || !dest_for_new(slot->dest)) {
     return 0;
   }
-  turns->dest = slot->dest;
-  turns->turn = turn + 1;
+  if (slot->weight > walk->most) {
+    walk->most = slot->weight;
+  }
+  if (slot->weight < walk->level) {
+    return 0;
+  }
+  walk->dest = slot->dest;
+  walk->place = descent->from - 1 - i;
   return 1;
 }
 
-static __always_inline __u32 take_turn(struct lvs_service* service, __u32 offset,
-                                       const struct lvs_slice* slice) {
-  struct turns turns = {.dest = NO_DEST, .slots = slice->sequence};
-  turns.offset = offset + LVS_SLICE_SLOTS + slice->dests;
-  if (!slice->sequence) {
-    return NO_DEST;
+/* The first at or below `from - 1` that has at least the current weight. */
+static __always_inline int descend(struct walk* walk, __u32 list, __u32 from) {
+  struct descent descent = {.walk = walk, .end = list + from, .from = from};
+  walk->most = 0;
+  walk->dest = NO_DEST;
+  bpf_loop(from, look_at_place, &descent, 0);
+  return walk->dest != NO_DEST;
+}
+
+/* The highest current weight not above `most`, in steps from `level`. */
+static __always_inline __s32 lowered(__s32 level, __s32 most, __s32 step) {
+  if (level <= most || step <= 0) {
+    return level;
   }
+  const __u32 steps = ((__u32)(level - most) + (__u32)step - 1) / (__u32)step;
+  const __s64 lower = level - (__s64)steps * step;
+  return lower > 0 ? (__s32)lower : 0;
+}
+
+/* As ip_vs's wrr: down the list from the cursor for one of the current weight, then with the next
+ * lower one from the head, and so on. A walk over the whole list that finds none knows how far the
+ * weight has to fall: the third finds what there is. rr is wrr with all weights 1. */
+static __always_inline int find_turn(struct walk* walk, __u32 list, __u32 place) {
+  const struct lvs_slice* slice = &walk->slice;
+  const __u32 dests = slice->dests;
+  if (descend(walk, list, place < dests ? place : dests)) {
+    return 1;
+  }
+  walk->level -= slice->step;
+  if (walk->level <= 0) {
+    walk->level = slice->top;
+  }
+  if (descend(walk, list, dests)) {
+    return 1;
+  }
+  const __s32 most = walk->most;
+  if (most <= 0) {
+    return 0;
+  }
+  __s32 level = lowered(walk->level, most, slice->step);
+  if (level <= 0) {
+    level = lowered(slice->top, most, slice->step);
+  }
+  walk->level = level > 0 ? level : 1;
+  return descend(walk, list, dests);
+}
+
+static __always_inline __u32 take_turn(struct lvs_service* service, __u32 offset,
+                                       struct walk* walk) {
+  const __u32 list = offset + LVS_SLICE_SLOTS;
+  __u32 taken = NO_DEST;
   /* Unrolled: Linux 6.1 refuses a loop whose back-edge is a fall-through, as the compiler lays this
    * one out. */
 #pragma unroll
   for (int i = 0; i < TURN_TRIES; i++) {
-    const __u64 current = service->current;
-    if (current >> 32 != offset) {
-      return turns.dest;
+    const __u64 current = *(volatile __u64*)&service->current;
+    if (LVS_CURRENT_SLICE(current) != offset || !read_slice(offset, &walk->slice)) {
+      return taken;
     }
-    const __u32 turn = (__u32)current & ~LVS_TURN_UNTAKEN;
-    turns.turn = turn < slice->sequence ? turn : 0;
-    turns.dest = NO_DEST;
-    if (!look_at_turn(0, &turns)) {
-      bpf_loop(slice->sequence, look_at_turn, &turns, 0);
-    }
-    if (turns.dest == NO_DEST) {
+    walk->level = LVS_CURRENT_LEVEL(current);
+    if (!find_turn(walk, list, LVS_CURRENT_PLACE(current))) {
       return NO_DEST;
     }
-    const __u64 next = (__u64)offset << 32 | turns.turn;
+    taken = walk->dest;
+    const __u64 next = LVS_CURRENT(offset, walk->place, walk->level);
     if (__sync_val_compare_and_swap(&service->current, current, next) == current) {
-      return turns.dest;
+      return taken;
     }
   }
-  return turns.dest;
+  return taken;
 }
 
 static __always_inline int is_better(__u32 scheduler, const struct best* best, __u64 load,
@@ -92,8 +149,7 @@ static __always_inline int is_better(__u32 scheduler, const struct best* best, _
 
 static long look_at_load(__u32 i, struct comparison* comparison) {
   struct best* best = comparison->best;
-  const __u32 index = comparison->offset + i;
-  const struct lvs_slot* slot = bpf_map_lookup_elem(&lvs_slots, &index);
+  const struct lvs_slot* slot = slot_at(comparison->end - 1 - i);
   if (!slot || slot->weight <= 0) {
     return 0;
   }
@@ -130,25 +186,12 @@ VERIFIED_ALONE __u32 schedule(struct lvs_service* service, __u32 offset,
     return NO_DEST;
   }
   if (slice->scheduler == LVS_RR || slice->scheduler == LVS_WRR) {
-    return take_turn(service, offset, slice);
+    return take_turn(service, offset, &scratch->walk);
   }
   scratch->best = (struct best){.dest = NO_DEST};
-  struct comparison comparison = {
-      .best = &scratch->best, .offset = offset + LVS_SLICE_SLOTS, .scheduler = slice->scheduler};
+  struct comparison comparison = {.best = &scratch->best,
+                                  .end = offset + LVS_SLICE_SLOTS + slice->dests,
+                                  .scheduler = slice->scheduler};
   bpf_loop(slice->dests, look_at_load, &comparison, 0);
   return scratch->best.dest;
-}
-
-/* Copies a slice's header; false when there is none. */
-static __always_inline int read_slice(__u32 offset, struct lvs_slice* slice) {
-  struct lvs_slot* slots = (struct lvs_slot*)slice;
-  for (__u32 i = 0; i < LVS_SLICE_SLOTS; i++) {
-    const __u32 index = offset + i;
-    const struct lvs_slot* slot = bpf_map_lookup_elem(&lvs_slots, &index);
-    if (!slot) {
-      return 0;
-    }
-    slots[i] = *slot;
-  }
-  return offset != 0;
 }

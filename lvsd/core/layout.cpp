@@ -5,55 +5,18 @@
 #include <array>
 #include <cstring>
 
+#include "lvsd/core/cursor.h"
+#include "lvsd/core/schedulers.h"
+
 namespace lvs::core {
 
 namespace {
-
-struct Named {
-  uint32_t number;
-  const char* name;
-};
-constexpr std::array<Named, 8> kSchedulers = {{{LVS_RR, "rr"},
-                                               {LVS_WRR, "wrr"},
-                                               {LVS_LC, "lc"},
-                                               {LVS_WLC, "wlc"},
-                                               {LVS_SED, "sed"},
-                                               {LVS_NQ, "nq"},
-                                               {LVS_FO, "fo"},
-                                               {LVS_OVF, "ovf"}}};
 
 constexpr std::array<const char*, 11> kTcpStates = {
     "NONE",  "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT", "TIME_WAIT",
     "CLOSE", "CLOSE_WAIT",  "LAST_ACK", "LISTEN",   "SYNACK"};
 
-Cycle cycle_of(const ServiceEntry& entry) {
-  const auto servers = weighted(entry);
-  const auto scheduler = scheduler_number(entry.service.scheduler);
-  if (scheduler == LVS_RR) {
-    return rr_cycle(servers);
-  }
-  return scheduler == LVS_WRR ? wrr_cycle(servers, LVS_SEQUENCE_MAX) : Cycle{};
-}
-
 }  // namespace
-
-std::optional<uint32_t> scheduler_number(const std::string& name) {
-  for (const auto& scheduler : kSchedulers) {
-    if (name == scheduler.name) {
-      return scheduler.number;
-    }
-  }
-  return std::nullopt;
-}
-
-std::string scheduler_name(uint32_t number) {
-  for (const auto& scheduler : kSchedulers) {
-    if (number == scheduler.number) {
-      return scheduler.name;
-    }
-  }
-  return "none";
-}
 
 lvs_service_key to_map(const ipvs::ServiceKey& key) {
   lvs_service_key to{};
@@ -79,49 +42,37 @@ ipvs::ServiceKey from_map(const lvs_service_key& key) {
                           Address::v4_bytes(&key.address[0]), ntohs(key.port)};
 }
 
-std::vector<Weighted> weighted(const ServiceEntry& entry) {
-  std::vector<Weighted> servers;
-  for (const auto& server : entry.servers) {
-    servers.push_back({server.id, server.dest.weight});
-  }
-  return servers;
-}
-
 std::vector<lvs_slot> make_slice(const ServiceEntry& entry) {
-  const Cycle cycle = cycle_of(entry);
   lvs_slice header{};
-  header.scheduler = scheduler_number(entry.service.scheduler).value_or(0);
+  header.scheduler = scheduler_of(entry.service.scheduler).value_or(lvs_scheduler{});
   header.flags = entry.service.flags;
   header.timeout = entry.service.timeout;
   header.prefix = entry.service.prefix;
-  header.dests = static_cast<uint32_t>(entry.servers.size());
-  header.sequence = static_cast<uint32_t>(cycle.turns.size());
-  header.slots = slice_length(header);
-  std::vector<lvs_slot> slots(LVS_SLICE_SLOTS);
+  header.dests = entry.used;
+  header.slots = LVS_SLICE_SLOTS + entry.room;
+  header.room = entry.room;
+  std::vector<lvs_slot> slots(header.slots, kGap);
+  for (const auto& [place, server] : entry.servers) {
+    slots[LVS_SLICE_SLOTS + place] = slot_of(server);
+  }
+  const auto steps = steps_of(header.scheduler, list_of(slots.data(), header));
+  header.top = steps.top;
+  header.step = steps.step;
   std::memcpy(slots.data(), &header, sizeof(header));
-  for (const auto& server : entry.servers) {
-    slots.push_back({server.id, server.dest.weight});
-  }
-  for (const auto id : cycle.turns) {
-    slots.push_back({id, 0});
-  }
   return slots;
 }
 
-uint32_t turn_after(const ServiceEntry& before, uint32_t turn, const ServiceEntry& after) {
-  if (before.service.scheduler != after.service.scheduler) {
-    return LVS_TURN_UNTAKEN;
-  }
-  const bool is_taken = (turn & LVS_TURN_UNTAKEN) == 0;
-  turn &= ~LVS_TURN_UNTAKEN;
-  if (after.service.scheduler == "rr") {
-    return rr_turn_after(weighted(before), turn, weighted(after));
-  }
-  return wrr_turn_after(cycle_of(before), turn, is_taken, cycle_of(after)) | LVS_TURN_UNTAKEN;
+lvs_slot slot_of(const Server& server) {
+  return {server.id, server.dest.weight};
 }
 
-uint32_t slice_length(const lvs_slice& header) {
-  return LVS_SLICE_SLOTS + header.dests + header.sequence;
+List list_of(const lvs_slot* slice, const lvs_slice& header) {
+  return {slice + LVS_SLICE_SLOTS, header.dests};
+}
+
+bool is_whole(const lvs_slice& header) {
+  return header.dests <= header.room && header.room < LVS_PLACE_HEAD &&
+         uint64_t{LVS_SLICE_SLOTS} + header.room + header.sequence == header.slots;
 }
 
 ipvs::Service service_of(const lvs_slice& header) {

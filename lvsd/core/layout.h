@@ -3,30 +3,26 @@
 // wrote.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/ipvs/types.h"
 #include "lvsd/bpf/abi.h"
+#include "lvsd/core/cursor.h"
 #include "lvsd/core/table.h"
-#include "lvsd/core/turns.h"
 
 namespace lvs::core {
-
-std::optional<uint32_t> scheduler_number(const std::string& name);
-std::string scheduler_name(uint32_t number);
 
 lvs_service_key to_map(const ipvs::ServiceKey& key);
 ipvs::ServiceKey from_map(const lvs_service_key& key);
 
-std::vector<Weighted> weighted(const ServiceEntry& entry);
-// Header, servers, turns: what is copied to the slots array.
+// Header, servers in their places, gaps: what is copied to the slots array.
 std::vector<lvs_slot> make_slice(const ServiceEntry& entry);
-// The turn at which `after` goes on when `before` stands at `turn`: both as in `lvs_service`.
-uint32_t turn_after(const ServiceEntry& before, uint32_t turn, const ServiceEntry& after);
-
-uint32_t slice_length(const lvs_slice& header);
+lvs_slot slot_of(const Server& server);
+constexpr lvs_slot kGap{LVS_NO_DEST, 0};
+List list_of(const lvs_slot* slice, const lvs_slice& header);
+// Whether a header's own lengths agree.
+bool is_whole(const lvs_slice& header);
 ipvs::Service service_of(const lvs_slice& header);
 
 // Fills what belongs to lvsd in a real server's entry; the counters stay.

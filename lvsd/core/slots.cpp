@@ -5,7 +5,7 @@ namespace lvs::core {
 using namespace std::chrono_literals;
 
 namespace {
-constexpr auto kQuarantine = 1s;
+constexpr auto kRest = 1s;
 }
 
 SlotAllocator::SlotAllocator(uint32_t slots) {
@@ -13,13 +13,9 @@ SlotAllocator::SlotAllocator(uint32_t slots) {
 }
 
 std::optional<uint32_t> SlotAllocator::allocate(uint32_t slots, TimePoint now) {
-  std::erase_if(quarantine_, [&](const Quarantined& old) {
-    if (now < old.until) {
-      return false;
-    }
-    merge(old.offset, old.slots);
-    return true;
-  });
+  for (; !resting_.empty() && now >= resting_.front().until; resting_.pop_front()) {
+    merge(resting_.front().offset, resting_.front().slots);
+  }
   for (auto it = free_.begin(); it != free_.end(); ++it) {
     const auto [offset, length] = *it;
     if (length < slots) {
@@ -35,7 +31,13 @@ std::optional<uint32_t> SlotAllocator::allocate(uint32_t slots, TimePoint now) {
 }
 
 void SlotAllocator::release(uint32_t offset, uint32_t slots, TimePoint now) {
-  quarantine_.push_back({offset, slots, now + kQuarantine});
+  resting_.push_back({offset, slots, now + kRest});
+}
+
+void SlotAllocator::end_rest() {
+  for (; !resting_.empty(); resting_.pop_front()) {
+    merge(resting_.front().offset, resting_.front().slots);
+  }
 }
 
 bool SlotAllocator::reserve(uint32_t offset, uint32_t slots) {

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <climits>
 
-#include "lvsd/bpf/abi.h"
-#include "lvsd/core/layout.h"
+#include "lvsd/core/schedulers.h"
 
 namespace lvs::core {
 
@@ -15,8 +14,9 @@ using ipvs::DestKey;
 using ipvs::Service;
 using ipvs::ServiceKey;
 
-constexpr size_t kServicesMax = LVS_SERVICES_MAX - 1;
-constexpr size_t kServersPerServiceMax = LVS_DESTS_PER_SERVICE_MAX;
+constexpr uint32_t kServersPerServiceMax = LVS_DESTS_PER_SERVICE_MAX;
+constexpr uint32_t kRoomMin = 8;
+constexpr auto kTrashTime = std::chrono::seconds(120);
 
 Error unknown_service(const ServiceKey& key) {
   return {ESRCH, "no virtual service " + to_string(key)};
@@ -41,7 +41,7 @@ std::optional<Error> wrong_key(const ServiceKey& key) {
 }
 
 std::optional<Error> wrong_service(const Service& service) {
-  if (!scheduler_number(service.scheduler)) {
+  if (!scheduler_of(service.scheduler)) {
     return Error{ENOENT, "no scheduler " + service.scheduler + " in the embedded core"};
   }
   if (!service.persistence_engine.empty()) {
@@ -81,209 +81,258 @@ std::optional<Error> wrong_dest(const DestKey& key, const Dest& dest) {
   return std::nullopt;
 }
 
-auto find_server(std::vector<Server>& servers, const DestKey& key) {
-  return std::find_if(servers.begin(), servers.end(),
-                      [&](const Server& server) { return server.key == key; });
+void put(ServiceEntry& entry, uint32_t place, const Server& server) {
+  entry.servers.insert_or_assign(place, server);
+  entry.places.insert_or_assign(server.key, place);
+  entry.used = std::max(entry.used, place + 1);
+}
+
+void drop(ServiceEntry& entry, uint32_t place) {
+  entry.places.erase(entry.servers.at(place).key);
+  entry.servers.erase(place);
+}
+
+// Gaps cost every scheduler a look: not more of them than servers.
+bool is_mostly_gaps(uint32_t used, size_t servers) {
+  return used > kRoomMin && used > 2 * servers;
 }
 
 }  // namespace
 
-Result<Changes> Table::new_service(const ServiceKey& key, const Service& service) {
-  if (auto error = wrong_key(key)) {
+ServiceEntry laid_anew(const ServiceEntry& entry) {
+  const auto count = static_cast<uint32_t>(entry.servers.size());
+  ServiceEntry anew{.id = entry.id,
+                    .service = entry.service,
+                    .servers = {},
+                    .room = std::max(kRoomMin, 2 * count)};
+  for (auto server = entry.servers.rbegin(); server != entry.servers.rend(); ++server) {
+    put(anew, anew.used, server->second);
+  }
+  return anew;
+}
+
+Result<Change> Table::prepare(const ipvs::NewService& command) const {
+  if (auto error = wrong_key(command.key)) {
     return *error;
   }
-  if (entry(key) != nullptr) {
-    return Error{EEXIST, "virtual service " + to_string(key) + " exists"};
+  if (find(command.key) != nullptr) {
+    return Error{EEXIST, "virtual service " + to_string(command.key) + " exists"};
   }
-  if (auto error = wrong_service(service)) {
+  if (auto error = wrong_service(command.service)) {
     return *error;
   }
-  const auto id = free_service_id();
+  const auto id = service_ids_.next();
   if (!id) {
-    return Error{ENOMEM, "more than " + std::to_string(kServicesMax) + " virtual services"};
+    return Error{ENOMEM, "more than " + std::to_string(limits_.services) + " virtual services"};
   }
-  ServiceEntry made{.id = *id, .service = service, .servers = {}};
+  ServiceEntry made{.id = *id, .service = command.service, .servers = {}};
   made.service.flags &= ~ipvs::kHashed;
-  services_.emplace(key, std::move(made));
-  Changes changes;
-  changes.services.insert(key);
-  return changes;
+  return Change(PutService{command.key, laid_anew(made), true});
 }
 
-Result<Changes> Table::set_service(const ServiceKey& key, const Service& service,
-                                   uint32_t flags_mask) {
-  auto* found = entry(key);
+Result<Change> Table::prepare(const ipvs::SetService& command) const {
+  const auto* found = find(command.key);
   if (found == nullptr) {
-    return unknown_service(key);
+    return unknown_service(command.key);
   }
-  Service merged = service;
-  merged.flags =
-      ((found->service.flags & ~flags_mask) | (service.flags & flags_mask)) & ~ipvs::kHashed;
-  if (auto error = wrong_service(merged)) {
+  ServiceEntry edited = laid_anew(*found);
+  edited.service = command.service;
+  edited.service.flags = ((found->service.flags & ~command.flags_mask) |
+                          (command.service.flags & command.flags_mask)) &
+                         ~ipvs::kHashed;
+  if (auto error = wrong_service(edited.service)) {
     return *error;
   }
-  found->service = std::move(merged);
-  Changes changes;
-  changes.services.insert(key);
-  return changes;
+  return Change(PutService{command.key, std::move(edited)});
 }
 
-Result<Changes> Table::del_service(const ServiceKey& key, TimePoint now) {
-  const auto found = services_.find(key);
-  if (found == services_.end()) {
-    return unknown_service(key);
+Result<Change> Table::prepare(const ipvs::DelService& command) const {
+  if (find(command.key) == nullptr) {
+    return unknown_service(command.key);
   }
-  Changes changes;
-  changes.services_gone.emplace_back(key, found->second.id);
-  for (const auto& server : found->second.servers) {
-    trash_[server.id] = {key, server.key, now};
-    changes.servers_gone.push_back(server.id);
-  }
-  services_.erase(found);
-  return changes;
+  return Change(DropServices{{command.key}});
 }
 
-Result<Changes> Table::new_dest(const ServiceKey& service, const DestKey& key, const Dest& dest) {
-  auto* found = entry(service);
+Result<Change> Table::prepare(const ipvs::Flush&) const {
+  DropServices all;
+  for (const auto& [key, entry] : services_) {
+    all.keys.push_back(key);
+  }
+  return Change(std::move(all));
+}
+
+Result<Change> Table::prepare(const ipvs::NewDest& command) const {
+  const auto* found = find(command.service);
   if (found == nullptr) {
-    return unknown_service(service);
+    return unknown_service(command.service);
   }
-  if (auto error = wrong_dest(key, dest)) {
+  if (auto error = wrong_dest(command.key, command.dest)) {
     return *error;
   }
-  if (find_server(found->servers, key) != found->servers.end()) {
-    return Error{EEXIST, "real server " + to_string(key) + " exists"};
+  if (found->places.contains(command.key)) {
+    return Error{EEXIST, "real server " + to_string(command.key) + " exists"};
   }
   if (found->servers.size() >= kServersPerServiceMax) {
     return Error{ENOMEM,
                  "more than " + std::to_string(kServersPerServiceMax) + " servers in a service"};
   }
-  Changes changes;
-  std::optional<uint32_t> id;
-  const auto trashed = std::find_if(trash_.begin(), trash_.end(), [&](const auto& item) {
-    return item.second.service == service && item.second.key == key;
-  });
-  if (trashed != trash_.end()) {
-    id = trashed->first;
-    trash_.erase(trashed);
-  } else {
-    id = free_server_id();
-    if (!id) {
-      return Error{ENOMEM, "more than " + std::to_string(LVS_DESTS_MAX) + " real servers"};
-    }
-    changes.fresh_servers.insert(*id);
+  const auto& trash = trash_of(command.service);
+  const auto trashed = trash.find(command.key);
+  const bool is_back = trashed != trash.end();
+  const auto id = is_back ? std::optional(trashed->second) : server_ids_.next();
+  if (!id) {
+    return Error{ENOMEM, "more than " + std::to_string(limits_.servers) + " real servers"};
   }
-  found->servers.insert(found->servers.begin(), Server{*id, key, dest});
-  changes.servers.push_back(*id);
-  changes.services.insert(service);
-  return changes;
+  PutServer change{.service = command.service,
+                   .place = found->used,
+                   .server = {*id, command.key, command.dest},
+                   .arrival = is_back ? Arrival::from_trash : Arrival::fresh};
+  if (found->used == found->room) {
+    ServiceEntry with = *found;
+    put(with, change.place, change.server);
+    change.anew = laid_anew(with);
+  }
+  return Change(std::move(change));
 }
 
-Result<Changes> Table::set_dest(const ServiceKey& service, const DestKey& key, const Dest& dest) {
-  auto* found = entry(service);
+Result<Change> Table::prepare(const ipvs::SetDest& command) const {
+  const auto* found = find(command.service);
   if (found == nullptr) {
-    return unknown_service(service);
+    return unknown_service(command.service);
   }
-  if (auto error = wrong_dest(key, dest)) {
+  if (auto error = wrong_dest(command.key, command.dest)) {
     return *error;
   }
-  const auto server = find_server(found->servers, key);
-  if (server == found->servers.end()) {
-    return Error{ENOENT, "no real server " + to_string(key)};
+  const auto place = found->places.find(command.key);
+  if (place == found->places.end()) {
+    return Error{ENOENT, "no real server " + to_string(command.key)};
   }
-  server->dest = dest;
-  Changes changes;
-  changes.servers.push_back(server->id);
-  changes.services.insert(service);
-  return changes;
+  const uint32_t id = found->servers.at(place->second).id;
+  return Change(PutServer{.service = command.service,
+                          .place = place->second,
+                          .server = {id, command.key, command.dest},
+                          .arrival = Arrival::was_there});
 }
 
-Result<Changes> Table::del_dest(const ServiceKey& service, const DestKey& key, TimePoint now) {
-  auto* found = entry(service);
+Result<Change> Table::prepare(const ipvs::DelDest& command) const {
+  const auto* found = find(command.service);
   if (found == nullptr) {
-    return unknown_service(service);
+    return unknown_service(command.service);
   }
-  const auto server = find_server(found->servers, key);
-  if (server == found->servers.end()) {
-    return Error{ENOENT, "no real server " + to_string(key)};
+  const auto place = found->places.find(command.key);
+  if (place == found->places.end()) {
+    return Error{ENOENT, "no real server " + to_string(command.key)};
   }
-  Changes changes;
-  changes.servers_gone.push_back(server->id);
-  changes.services.insert(service);
-  trash_[server->id] = {service, key, now};
-  found->servers.erase(server);
-  return changes;
+  DropServer change{.service = command.service,
+                    .place = place->second,
+                    .id = found->servers.at(place->second).id};
+  if (is_mostly_gaps(found->used, found->servers.size() - 1)) {
+    ServiceEntry without = *found;
+    drop(without, change.place);
+    change.anew = laid_anew(without);
+  }
+  return Change(std::move(change));
 }
 
-Changes Table::flush(TimePoint now) {
-  Changes all;
-  while (!services_.empty()) {
-    auto one = del_service(services_.begin()->first, now);
-    all.services_gone.push_back(one->services_gone.front());
-    all.servers_gone.insert(all.servers_gone.end(), one->servers_gone.begin(),
-                            one->servers_gone.end());
+FreeServers Table::prepare_collection(TimePoint now,
+                                      const std::function<bool(uint32_t)>& is_idle) const {
+  FreeServers change;
+  for (const auto& [id, trashed] : trash_) {
+    if (now >= trashed.since + kTrashTime && is_idle(id)) {
+      change.ids.push_back(id);
+    }
   }
-  return all;
+  return change;
+}
+
+void Table::commit(const Change& change, TimePoint now) {
+  std::visit([&](const auto& one) { make(one, now); }, change);
+}
+
+void Table::make(const PutService& change, TimePoint) {
+  service_ids_.take(change.entry.id);
+  services_.insert_or_assign(change.key, change.entry);
+}
+
+void Table::make(const DropServices& change, TimePoint now) {
+  for (const auto& key : change.keys) {
+    const auto found = services_.find(key);
+    for (const auto& [place, server] : found->second.servers) {
+      throw_away(server.id, {key, server.key, now});
+    }
+    service_ids_.give_back(found->second.id);
+    services_.erase(found);
+  }
+}
+
+void Table::make(const PutServer& change, TimePoint) {
+  take_out(change.server.id);
+  server_ids_.take(change.server.id);
+  auto& entry = services_.at(change.service);
+  if (change.anew) {
+    entry = *change.anew;
+  } else {
+    put(entry, change.place, change.server);
+  }
+}
+
+void Table::make(const DropServer& change, TimePoint now) {
+  auto& entry = services_.at(change.service);
+  throw_away(change.id, {change.service, entry.servers.at(change.place).key, now});
+  if (change.anew) {
+    entry = *change.anew;
+  } else {
+    drop(entry, change.place);
+  }
+}
+
+void Table::make(const FreeServers& change, TimePoint) {
+  for (const auto id : change.ids) {
+    take_out(id);
+    server_ids_.give_back(id);
+  }
+}
+
+void Table::throw_away(uint32_t id, const Trashed& trashed) {
+  trash_.insert_or_assign(id, trashed);
+  trash_of_[trashed.service].insert_or_assign(trashed.key, id);
+}
+
+void Table::take_out(uint32_t id) {
+  const auto found = trash_.find(id);
+  if (found == trash_.end()) {
+    return;
+  }
+  const auto of_service = trash_of_.find(found->second.service);
+  of_service->second.erase(found->second.key);
+  if (of_service->second.empty()) {
+    trash_of_.erase(of_service);
+  }
+  trash_.erase(found);
 }
 
 void Table::restore(const ServiceKey& key, ServiceEntry restored) {
+  service_ids_.take(restored.id);
+  for (const auto& [place, server] : restored.servers) {
+    server_ids_.take(server.id);
+  }
   services_.insert_or_assign(key, std::move(restored));
 }
 
-void Table::restore_trashed(uint32_t id, Trashed trashed) {
-  trash_.insert_or_assign(id, std::move(trashed));
+void Table::restore_trashed(uint32_t id, const Trashed& trashed) {
+  server_ids_.take(id);
+  throw_away(id, trashed);
+}
+
+const std::map<DestKey, uint32_t>& Table::trash_of(const ServiceKey& key) const {
+  static const std::map<DestKey, uint32_t> none;
+  const auto found = trash_of_.find(key);
+  return found == trash_of_.end() ? none : found->second;
 }
 
 const ServiceEntry* Table::find(const ServiceKey& key) const {
   const auto found = services_.find(key);
   return found == services_.end() ? nullptr : &found->second;
-}
-
-std::optional<std::pair<ServiceKey, Server>> Table::server(uint32_t id) const {
-  for (const auto& [key, service] : services_) {
-    for (const auto& server : service.servers) {
-      if (server.id == id) {
-        return std::pair{key, server};
-      }
-    }
-  }
-  return std::nullopt;
-}
-
-ServiceEntry* Table::entry(const ServiceKey& key) {
-  const auto found = services_.find(key);
-  return found == services_.end() ? nullptr : &found->second;
-}
-
-std::optional<uint32_t> Table::free_server_id() const {
-  std::set<uint32_t> used;
-  for (const auto& [key, service] : services_) {
-    for (const auto& server : service.servers) {
-      used.insert(server.id);
-    }
-  }
-  for (const auto& [id, trashed] : trash_) {
-    used.insert(id);
-  }
-  for (uint32_t id = 0; id < LVS_DESTS_MAX; ++id) {
-    if (!used.contains(id)) {
-      return id;
-    }
-  }
-  return std::nullopt;
-}
-
-std::optional<uint32_t> Table::free_service_id() const {
-  std::set<uint32_t> used;
-  for (const auto& [key, service] : services_) {
-    used.insert(service.id);
-  }
-  for (uint32_t id = 0; id < kServicesMax; ++id) {
-    if (!used.contains(id)) {
-      return id;
-    }
-  }
-  return std::nullopt;
 }
 
 }  // namespace lvs::core

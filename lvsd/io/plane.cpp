@@ -48,7 +48,8 @@ class EmbeddedPlane : public Plane {
             {"connections", status.connections},
             {"templates", status.templates},
             {"connections_max", status.connections_max},
-            {"repairs", status.repairs}};
+            {"repairs", status.repairs},
+            {"chain_error", status.chain_error}};
   }
 
  private:

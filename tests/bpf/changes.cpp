@@ -1,14 +1,17 @@
 // What a change of the table costs, counted without a clock: messages to and from the kernel's
-// routing, device and filter tables. It must not grow with the table, or loading one takes time by
-// its square.
+// routing, device and filter tables, and slots of the core's maps that are written. It must not
+// grow with the table, or loading one takes time by its square.
 //
-// The counting stands in this program before the C library's own functions, which it calls.
+// The counting of messages stands in this program before the C library's own functions, which it
+// calls.
 #include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <sys/socket.h>
 
 #include <boost/asio/steady_timer.hpp>
+#include <cstring>
 
+#include "lvsd/core/io/tables.h"
 #include "tests/bpf/packet_path.h"
 
 namespace {
@@ -129,6 +132,98 @@ TEST_F(TableChanges, CostNoMoreInALargeTableThanInASmallOne) {
   EXPECT_EQ(in_small[1], Messages{}) << "a server is the maps' matter alone";
   EXPECT_EQ(in_small[2], Messages{}) << "a weight is the maps' matter alone";
 }
+
+// The slots of a core that is attached here, to look at.
+class Slots {
+ public:
+  Slots() : maps_(core::find_attached(core::Access::read)) {
+    EXPECT_TRUE(maps_) << maps_.error().what;
+    core::MapNumbers fds{};
+    for (size_t i = 0; i < core::kMaps; ++i) {
+      fds[i] = (*maps_)[i].get();
+    }
+    auto mapped = core::Memory::map(fds, core::Access::read);
+    EXPECT_TRUE(mapped) << mapped.error().what;
+    memory_ = std::move(*mapped);
+    (void)changed();
+  }
+
+  // Since the last time.
+  int changed() {
+    std::vector<uint64_t> now(kLooked);
+    std::memcpy(now.data(), memory_.tables.slots.data(), kLooked * sizeof(lvs_slot));
+    last_.resize(kLooked);
+    int count = 0;
+    for (size_t i = 0; i < kLooked; ++i) {
+      count += now[i] != last_[i] ? 1 : 0;
+    }
+    last_ = std::move(now);
+    return count;
+  }
+
+ private:
+  static constexpr size_t kLooked = 40'000;  // Those that are given out first.
+
+  Result<core::MapFds> maps_;
+  core::Memory memory_;
+  std::vector<uint64_t> last_;
+};
+
+struct ServerChanges : TableChanges, ::testing::WithParamInterface<const char*> {
+  static ipvs::DestKey nth(int number) {
+    return {*Address::parse("10.0." + std::to_string(number / 200) + "." +
+                            std::to_string(1 + number % 200)),
+            80};
+  }
+  static ipvs::Dest weighing(int weight) { return {.weight = 1 + weight % 10}; }
+
+  void add_until(int& servers, int wanted) {
+    for (; servers < wanted; ++servers) {
+      ask(ipvs::NewDest{service(0), nth(servers), weighing(servers)});
+    }
+  }
+
+  // The least of a few rounds: when the list has doubled, it moves.
+  std::vector<int> slots_written(Slots& slots) {
+    std::vector<int> least(3, 1 << 20);
+    for (int round = 0; round < 5; ++round) {
+      const std::vector<ipvs::Request> changes = {ipvs::NewDest{service(0), nth(5000), weighing(3)},
+                                                  ipvs::SetDest{service(0), nth(5000), weighing(4)},
+                                                  ipvs::DelDest{service(0), nth(5000)}};
+      for (size_t i = 0; i < changes.size(); ++i) {
+        (void)slots.changed();
+        ask(changes[i]);
+        least[i] = std::min(least[i], slots.changed());
+      }
+    }
+    return least;
+  }
+};
+
+TEST_P(ServerChanges, WriteNoMoreOfALargeServiceThanOfASmallOne) {
+  ask(ipvs::NewService{service(0), {.scheduler = GetParam()}});
+  Slots slots;
+  int servers = 0;
+  add_until(servers, 10);
+  const auto of_small = slots_written(slots);
+  add_until(servers, 1000);
+  EXPECT_EQ(slots_written(slots), of_small);
+  EXPECT_THAT(of_small, ::testing::Each(::testing::Le(3)));
+}
+
+TEST_P(ServerChanges, LayTheListAnewOnlyWhenItHasDoubled) {
+  ask(ipvs::NewService{service(0), {.scheduler = GetParam()}});
+  Slots slots;
+  int written = 0;
+  for (int servers = 0; servers < 1024;) {
+    add_until(servers, servers + 1);
+    written += slots.changed();
+  }
+  EXPECT_LE(written, 8 * 1024);
+}
+
+INSTANTIATE_TEST_SUITE_P(, ServerChanges, ::testing::Values("rr", "wrr", "wlc"),
+                         [](const auto& which) { return std::string(which.param); });
 
 }  // namespace
 }  // namespace lvs::test

@@ -187,6 +187,10 @@ class Page {
         worry(error);
       }
     }
+    const std::string chain_error = text_at(object_at(lvsd, "core_status"), "chain_error");
+    if (!chain_error.empty()) {
+      worry("packets of services may not reach the core: " + chain_error);
+    }
     for (const auto& each : array_at(lvsd, "failing")) {
       worry("cannot set " + (each.is_object() ? text_at(each.get_object(), "what") + ": " +
                                                     text_at(each.get_object(), "error")

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 
+#include "common/backoff.h"
 #include "common/time.h"
 #include "lvsd/bpf/tcp_states.h"
 #include "lvsd/core/chain.h"
@@ -25,7 +26,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto kTick = 1s;      // Sweep, trash, rates.
+constexpr auto kTick = 1s;  // Sweep, trash, rates.
+constexpr Duration kChainRetryFirst = 100ms;
+constexpr Duration kChainRetryMax = 10s;
 constexpr auto kSettle = 10ms;  // A burst of link and filter events is looked at once.
 constexpr uint64_t kSecondNs = 1'000'000'000;
 
@@ -73,7 +76,8 @@ class Core::Impl {
         is_adopted_(is_adopted),
         state_(programs_, Clock::now()),
         tick_(io),
-        settle_(io) {}
+        settle_(io),
+        chain_retry_(io) {}
 
   Result<Ok> start() {
     attach_where_found();
@@ -118,6 +122,7 @@ class Core::Impl {
     status.templates = state_.templates();
     status.connections_max = programs_.config().connections_max;
     status.repairs = repairs_;
+    status.chain_error = chain_error_;
     return status;
   }
 
@@ -126,40 +131,26 @@ class Core::Impl {
  private:
   // --- commands ---
 
-  Result<ipvs::Reply> apply(Result<Changes> changes) {
-    if (!changes) {
-      return changes.error();
+  template <typename Command>
+  Result<ipvs::Reply> change(const Command& command) {
+    const auto change = state_.table().prepare(command);
+    if (!change) {
+      return change.error();
     }
-    if (auto ok = state_.write(*changes, Clock::now()); !ok) {
+    if (auto ok = state_.apply(*change, Clock::now()); !ok) {
       return ok.error();
     }
-    if (auto ok = follow_in_chain(*changes); !ok) {
-      return ok.error();
-    }
+    follow_in_chain(*change);
     return ipvs::Reply(ipvs::Ack{});
   }
 
-  Result<ipvs::Reply> execute(const ipvs::NewService& request) {
-    return apply(state_.table().new_service(request.key, request.service));
-  }
-  Result<ipvs::Reply> execute(const ipvs::SetService& request) {
-    return apply(state_.table().set_service(request.key, request.service, request.flags_mask));
-  }
-  Result<ipvs::Reply> execute(const ipvs::DelService& request) {
-    return apply(state_.table().del_service(request.key, Clock::now()));
-  }
-  Result<ipvs::Reply> execute(const ipvs::NewDest& request) {
-    return apply(state_.table().new_dest(request.service, request.key, request.dest));
-  }
-  Result<ipvs::Reply> execute(const ipvs::SetDest& request) {
-    return apply(state_.table().set_dest(request.service, request.key, request.dest));
-  }
-  Result<ipvs::Reply> execute(const ipvs::DelDest& request) {
-    return apply(state_.table().del_dest(request.service, request.key, Clock::now()));
-  }
-  Result<ipvs::Reply> execute(const ipvs::Flush&) {
-    return apply(state_.table().flush(Clock::now()));
-  }
+  Result<ipvs::Reply> execute(const ipvs::NewService& request) { return change(request); }
+  Result<ipvs::Reply> execute(const ipvs::SetService& request) { return change(request); }
+  Result<ipvs::Reply> execute(const ipvs::DelService& request) { return change(request); }
+  Result<ipvs::Reply> execute(const ipvs::NewDest& request) { return change(request); }
+  Result<ipvs::Reply> execute(const ipvs::SetDest& request) { return change(request); }
+  Result<ipvs::Reply> execute(const ipvs::DelDest& request) { return change(request); }
+  Result<ipvs::Reply> execute(const ipvs::Flush& request) { return change(request); }
 
   Result<ipvs::Reply> execute(const ipvs::GetService& request) {
     const auto* entry = state_.table().find(request.key);
@@ -214,11 +205,11 @@ class Core::Impl {
       if (entry == nullptr) {
         return Error{ESRCH, "no virtual service " + to_string(*request.key)};
       }
-      state_.zero(*entry);
+      state_.zero(*request.key, *entry);
       return ipvs::Reply(ipvs::Ack{});
     }
     for (const auto& [key, entry] : state_.table().services()) {
-      state_.zero(entry);
+      state_.zero(key, entry);
     }
     return ipvs::Reply(ipvs::Ack{});
   }
@@ -276,31 +267,52 @@ class Core::Impl {
     if (!ok) {
       ok = run_nft(chain_removal() + script);
     }
-    if (!ok) {
-      caught_.clear();
-      log_(event(Level::error, "core-chain-failed", {{"error", ok.error().what}}));
-    }
+    note_chain(ok);
     return ok;
   }
 
+  // A chain that cannot be written is tried again until it stands.
+  void note_chain(const Result<Ok>& written) {
+    chain_retry_.cancel();
+    if (written) {
+      if (!chain_error_.empty()) {
+        log_(event(Level::notice, "core-chain-stands"));
+      }
+      chain_error_.clear();
+      chain_backoff_.reset();
+      return;
+    }
+    if (chain_error_ != written.error().what) {
+      chain_error_ = written.error().what;
+      log_(event(Level::error, "core-chain-failed", {{"error", chain_error_}}));
+    }
+    chain_retry_.expires_after(chain_backoff_.failed());
+    chain_retry_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) {
+        (void)write_chain();
+      }
+    });
+  }
+
   // Only what a change of the table changes here, which mostly is nothing.
-  Result<Ok> follow_in_chain(const Changes& changes) {
+  void follow_in_chain(const Change& change) {
     std::vector<ipvs::ServiceKey> added;
     std::vector<ipvs::ServiceKey> gone;
-    for (const auto& [key, id] : changes.services_gone) {
-      if (caught_.erase(key) != 0) {
-        gone.push_back(key);
+    if (const auto* put = std::get_if<PutService>(&change)) {
+      if (caught_.insert(put->key).second) {
+        added.push_back(put->key);
       }
+    } else if (const auto* dropped = std::get_if<DropServices>(&change)) {
+      std::copy_if(dropped->keys.begin(), dropped->keys.end(), std::back_inserter(gone),
+                   [this](const auto& key) { return caught_.erase(key) != 0; });
     }
-    for (const auto& key : changes.services) {
-      if (caught_.insert(key).second) {
-        added.push_back(key);
-      }
+    const bool is_retried = !chain_error_.empty();  // Then with this change.
+    if (is_retried || (added.empty() && gone.empty())) {
+      return;
     }
-    if (added.empty() && gone.empty()) {
-      return Ok{};
+    if (!run_nft(chain_change(added, gone))) {
+      (void)write_chain();
     }
-    return run_nft(chain_change(added, gone)) ? Result<Ok>(Ok{}) : write_chain();
   }
 
   void repair_chain() {
@@ -496,6 +508,9 @@ class Core::Impl {
   int pair_index_ = 0;
   std::map<std::string, int> attached_;
   std::set<ipvs::ServiceKey> caught_;  // In the sets of the chain.
+  std::string chain_error_;            // Why the chain does not stand.
+  Backoff chain_backoff_{kChainRetryFirst, kChainRetryMax};
+  boost::asio::steady_timer chain_retry_;
   uint64_t repairs_ = 0;
 };
 

@@ -39,7 +39,8 @@ struct CoreStatus {
   uint32_t connections = 0;             // Bound to real servers now, templates not counted.
   uint32_t templates = 0;
   uint32_t connections_max = 0;
-  uint64_t repairs = 0;  // Times that something taken away was put back.
+  uint64_t repairs = 0;     // Times that something taken away was put back.
+  std::string chain_error;  // Why the nft chain cannot be written, while it is tried again.
 };
 
 class Core {

@@ -65,7 +65,7 @@ std::vector<ipvs::DestStatus> Frozen::servers(const ServiceEntry& entry) {
     expired_ = expired(memory_.tables, monotonic_ns());
   }
   std::vector<ipvs::DestStatus> all;
-  for (const auto& server : entry.servers) {
+  for (const auto& [place, server] : entry.servers) {
     all.push_back(status_of(memory_.tables, server, expired_->of(server.id)));
   }
   return all;

@@ -82,23 +82,28 @@ std::vector<std::pair<ipvs::ServiceKey, uint32_t>> service_ids(const Tables& tab
 }
 
 std::optional<LaidOut> laid_out(const Tables& tables, uint32_t service_id) {
-  const auto offset = static_cast<uint32_t>(load(tables.services[service_id].current) >> 32);
+  const auto offset = LVS_CURRENT_SLICE(load(tables.services[service_id].current));
   lvs_slice header{};
   if (offset == 0 || offset + LVS_SLICE_SLOTS > tables.slots.size()) {
     return std::nullopt;
   }
   std::memcpy(&header, &tables.slots[offset], sizeof(header));
-  if (uint64_t{offset} + header.slots > tables.slots.size() ||
-      header.slots != slice_length(header)) {
+  if (uint64_t{offset} + header.slots > tables.slots.size() || !is_whole(header)) {
     return std::nullopt;
   }
   LaidOut found{.offset = offset,
                 .slots = header.slots,
-                .entry = {.id = service_id, .service = service_of(header), .servers = {}}};
-  for (uint32_t i = 0; i < header.dests; ++i) {
-    const uint32_t server = tables.slots[offset + LVS_SLICE_SLOTS + i].dest;
-    if (server < tables.dests.size()) {
-      found.entry.servers.push_back(server_of(tables.dests[server], server));
+                .entry = {.id = service_id,
+                          .service = service_of(header),
+                          .servers = {},
+                          .used = header.dests,
+                          .room = header.room}};
+  for (uint32_t place = 0; place < header.dests; ++place) {
+    const uint32_t id = tables.slots[offset + LVS_SLICE_SLOTS + place].dest;
+    if (id < tables.dests.size()) {
+      const auto server = server_of(tables.dests[id], id);
+      found.entry.servers.emplace(place, server);
+      found.entry.places.emplace(server.key, place);
     }
   }
   return found;
@@ -143,7 +148,7 @@ lvs_stats traffic_of(const Tables& tables, uint32_t server) {
 
 lvs_stats traffic_of(const Tables& tables, const ServiceEntry& entry) {
   lvs_stats sum = tables.services[entry.id].stats;
-  for (const auto& server : entry.servers) {
+  for (const auto& [place, server] : entry.servers) {
     add(sum, traffic_of(tables, server.id));
   }
   return sum;

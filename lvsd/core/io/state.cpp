@@ -5,10 +5,12 @@
 #include <bpf/libbpf.h>
 
 #include <algorithm>
+#include <bit>
 #include <climits>
 #include <cstring>
 
 #include "lvsd/bpf/tcp_states.h"
+#include "lvsd/core/io/grace.h"
 #include "lvsd/core/io/reading.h"
 #include "lvsd/core/layout.h"
 
@@ -29,24 +31,33 @@ T load(const T& from) {
   return __atomic_load_n(&from, __ATOMIC_ACQUIRE);
 }
 
+Limits limits_of(const Tables& tables) {
+  return {.services = std::min<uint32_t>(static_cast<uint32_t>(tables.services.size()),
+                                         LVS_SERVICES_MAX - 1),
+          .servers = static_cast<uint32_t>(tables.dests.size())};
+}
+
 }  // namespace
 
 State::State(Programs& programs, TimePoint now)
     : programs_(programs),
+      table_(limits_of(programs.tables())),
       slots_(static_cast<uint32_t>(programs.slots().size())),
       possible_cpus_(std::max(1, libbpf_num_possible_cpus())) {
   read_services();
   read_trash(now);
 }
 
+// What is no slice, or lies on another's, is unlinked: what is listed is what is scheduled.
 void State::read_services() {
   for (const auto& [key, id] : service_ids(programs_.tables())) {
     auto found = laid_out(programs_.tables(), id);
-    if (!found || !slots_.reserve(found->offset, found->slots)) {
+    if (found && slots_.reserve(found->offset, found->slots)) {
+      table_.restore(key, std::move(found->entry));
       continue;
     }
-    slices_[key] = {found->offset, found->entry};
-    table_.restore(key, std::move(found->entry));
+    const auto map_key = to_map(key);
+    bpf_map_delete_elem(programs_.fd(Map::service_ids), &map_key);
   }
 }
 
@@ -55,7 +66,7 @@ void State::read_services() {
 void State::read_trash(TimePoint now) {
   std::set<uint32_t> listed;
   for (const auto& [key, entry] : table_.services()) {
-    for (const auto& server : entry.servers) {
+    for (const auto& [place, server] : entry.servers) {
       listed.insert(server.id);
     }
   }
@@ -68,25 +79,12 @@ void State::read_trash(TimePoint now) {
   }
 }
 
-Result<Ok> State::write(const Changes& changes, TimePoint now) {
-  for (const auto id : changes.servers) {
-    write_server(id, changes.fresh_servers.contains(id));
+Result<Ok> State::apply(const Change& change, TimePoint now) {
+  auto ok = std::visit([&](const auto& one) { return write(one, now); }, change);
+  if (ok) {
+    table_.commit(change, now);
   }
-  for (const auto& key : changes.services) {
-    if (auto ok = write_service(key, now); !ok) {
-      return ok;
-    }
-  }
-  for (const auto& [key, id] : changes.services_gone) {
-    remove_service(key, id, now);
-  }
-  for (const auto id : changes.servers_gone) {
-    remove_server(id);
-  }
-  for (const auto id : changes.servers_freed) {
-    store(programs_.dests()[id].use, static_cast<__u8>(LVS_DEST_FREE));
-  }
-  return Ok{};
+  return ok;
 }
 
 void State::set_own_addresses(std::set<Address> own) {
@@ -95,28 +93,121 @@ void State::set_own_addresses(std::set<Address> own) {
   }
   own_addresses_ = std::move(own);
   for (const auto& [key, entry] : table_.services()) {
-    for (const auto& server : entry.servers) {
+    for (const auto& [place, server] : entry.servers) {
       store(programs_.dests()[server.id].is_local,
             static_cast<__u8>(own_addresses_.contains(server.key.address)));
     }
   }
 }
 
-void State::write_server(uint32_t id, bool is_fresh) {
-  const auto found = table_.server(id);
-  if (!found) {
-    return;
+// --- services ---
+
+Result<Ok> State::write(const PutService& change, TimePoint now) {
+  const auto slice = lay_out(change.entry, now);
+  if (!slice) {
+    return slice.error().in(to_string(change.key));
   }
-  auto& dest = programs_.dests()[id];
-  const auto& [key, server] = *found;
-  if (is_fresh) {
-    std::memset(&dest, 0, sizeof(dest));
-    clear_stats(id);
-    server_rates_.erase(id);
-  } else if (dest.use == LVS_DEST_REMOVED) {
-    subtract(programs_.services()[table_.find(key)->id].stats, traffic_of(programs_.tables(), id));
+  if (change.is_new) {
+    return list_new_service(change, *slice, now);
   }
-  core::write_server(dest, key, table_.find(key)->id, server);
+  const bool same = table_.find(change.key)->service.scheduler == change.entry.service.scheduler;
+  const auto before = list_in(slice_of(change.entry.id));
+  const auto& after = header_of(*slice);
+  move_service(change.entry.id, *slice, now, [&](Cursor cursor) {
+    return same ? renumbered(before, cursor) : first_cursor({after.top, after.step});
+  });
+  return Ok{};
+}
+
+Result<Ok> State::list_new_service(const PutService& change, uint32_t slice, TimePoint now) {
+  auto& service = programs_.services()[change.entry.id];
+  std::memset(&service, 0, sizeof(service));
+  service.key = to_map(change.key);
+  const auto cursor = first_cursor({header_of(slice).top, header_of(slice).step});
+  store(service.current, static_cast<__u64>(LVS_CURRENT(slice, cursor.place, cursor.level)));
+  const int fd = programs_.fd(Map::service_ids);
+  if (bpf_map_update_elem(fd, &service.key, &change.entry.id, BPF_ANY) != 0) {
+    const int code = errno == E2BIG ? ENOMEM : errno;  // As ip_vs says it.
+    store(service.current, __u64{0});
+    release(slice, now);
+    return os_error(code, "index " + to_string(change.key));
+  }
+  return Ok{};
+}
+
+Result<Ok> State::write(const DropServices& change, TimePoint now) {
+  for (const auto& key : change.keys) {
+    drop_service(key, *table_.find(key), now);
+  }
+  return Ok{};
+}
+
+void State::drop_service(const ipvs::ServiceKey& key, const ServiceEntry& entry, TimePoint now) {
+  const auto map_key = to_map(key);
+  bpf_map_delete_elem(programs_.fd(Map::service_ids), &map_key);
+  const uint32_t slice = slice_of(entry.id);
+  store(programs_.services()[entry.id].current, __u64{0});
+  release(slice, now);
+  service_rates_.erase(key);
+  for (const auto& [place, server] : entry.servers) {
+    remove_server(server.id, nullptr);
+    (void)clear_stats(server.id);
+  }
+  for (const auto& [server, id] : table_.trash_of(key)) {
+    (void)clear_stats(id);
+  }
+}
+
+// --- real servers ---
+
+Result<Ok> State::write(const PutServer& change, TimePoint now) {
+  const uint32_t service = table_.find(change.service)->id;
+  const uint32_t before = slice_of(service);
+  uint32_t slice = before;
+  if (change.anew) {
+    const auto laid = lay_out(*change.anew, now);
+    if (!laid) {
+      return laid.error().in(to_string(change.service));
+    }
+    slice = *laid;
+  }
+  if (change.arrival == Arrival::fresh) {
+    if (auto ok = make_fresh(change.server.id); !ok) {
+      if (slice != before) {
+        release(slice, now);
+      }
+      return ok;
+    }
+  } else if (change.arrival == Arrival::from_trash) {
+    subtract(programs_.services()[service].stats, traffic_of(programs_.tables(), change.server.id));
+  }
+  write_server(change.service, service, change.server);
+  if (!change.anew) {
+    write_slot(slice, change.place, slot_of(change.server));
+  }
+  const auto& header = header_of(slice);
+  move_service(service, slice, now, [&](Cursor cursor) {
+    if (change.anew) {
+      cursor = renumbered(list_in(before), cursor);
+    }
+    return cursor_with(header.scheduler, {header.top, header.step}, cursor);
+  });
+  return Ok{};
+}
+
+Result<Ok> State::make_fresh(uint32_t server) {
+  if (auto ok = clear_stats(server); !ok) {
+    return ok;
+  }
+  auto& dest = programs_.dests()[server];
+  std::memset(&dest, 0, sizeof(dest));
+  server_rates_.erase(server);
+  return Ok{};
+}
+
+void State::write_server(const ipvs::ServiceKey& key, uint32_t service, const Server& server) {
+  auto& dest = programs_.dests()[server.id];
+  core::write_server(dest, key, service, server);
   store(dest.is_local, static_cast<__u8>(own_addresses_.contains(server.key.address)));
   const uint32_t total = load(dest.total);
   const uint32_t upper = dest.upper_threshold;
@@ -129,76 +220,129 @@ void State::write_server(uint32_t id, bool is_fresh) {
   store(dest.use, static_cast<__u8>(LVS_DEST_AVAILABLE));
 }
 
-Result<Ok> State::write_service(const ipvs::ServiceKey& key, TimePoint now) {
-  const auto* entry = table_.find(key);
-  if (entry == nullptr) {
-    return Ok{};
-  }
-  const auto slots = make_slice(*entry);
-  const auto offset = slots_.allocate(static_cast<uint32_t>(slots.size()), now);
-  if (!offset) {
-    return Error{ENOMEM, "no room for the schedule of " + to_string(key)};
-  }
-  std::copy(slots.begin(), slots.end(), programs_.slots().begin() + *offset);
-  auto& service = programs_.services()[entry->id];
-  const auto old = slices_.find(key);
-  uint32_t turn = LVS_TURN_UNTAKEN;
-  if (old != slices_.end()) {
-    turn = turn_after(old->second.entry, static_cast<uint32_t>(load(service.current)), *entry);
-    const auto length = make_slice(old->second.entry).size();
-    slots_.release(old->second.offset, static_cast<uint32_t>(length), now);
+Result<Ok> State::write(const DropServer& change, TimePoint now) {
+  const uint32_t service = table_.find(change.service)->id;
+  const uint32_t before = slice_of(service);
+  uint32_t slice = before;
+  if (change.anew) {
+    const auto laid = lay_out(*change.anew, now);
+    if (!laid) {
+      return laid.error().in(to_string(change.service));
+    }
+    slice = *laid;
   } else {
-    std::memset(&service.stats, 0, sizeof(service.stats));
-    service.key = to_map(key);
+    write_slot(slice, change.place, kGap);
   }
-  store(service.current, static_cast<__u64>(uint64_t{*offset} << 32 | turn));
-  slices_[key] = {*offset, *entry};
-  const auto map_key = to_map(key);
-  if (bpf_map_update_elem(programs_.fd(Map::service_ids), &map_key, &entry->id, BPF_ANY) != 0) {
-    return os_error(errno, "index " + to_string(key));
+  const auto& header = header_of(slice);
+  move_service(service, slice, now, [&](Cursor cursor) {
+    cursor = cursor_without(list_in(before), change.place, cursor);
+    if (change.anew) {
+      std::vector<lvs_slot> rest(list_in(before).begin(), list_in(before).end());
+      rest[change.place] = kGap;
+      cursor = renumbered(rest, cursor);
+    }
+    return cursor_with(header.scheduler, {header.top, header.step}, cursor);
+  });
+  remove_server(change.id, &programs_.services()[service]);
+  return Ok{};
+}
+
+// Its traffic stays in the sum of its service, and its own, should it come back to that service.
+void State::remove_server(uint32_t id, lvs_service* of) {
+  store(programs_.dests()[id].use, static_cast<__u8>(LVS_DEST_REMOVED));
+  if (of != nullptr) {
+    add(of->stats, traffic_of(programs_.tables(), id));
+  }
+}
+
+Result<Ok> State::write(const FreeServers& change, TimePoint) {
+  for (const auto id : change.ids) {
+    store(programs_.dests()[id].use, static_cast<__u8>(LVS_DEST_FREE));
   }
   return Ok{};
 }
 
-void State::remove_service(const ipvs::ServiceKey& key, uint32_t id, TimePoint now) {
-  const auto map_key = to_map(key);
-  bpf_map_delete_elem(programs_.fd(Map::service_ids), &map_key);
-  store(programs_.services()[id].current, __u64{0});
-  const auto slice = slices_.find(key);
-  if (slice != slices_.end()) {
-    const auto length = make_slice(slice->second.entry).size();
-    slots_.release(slice->second.offset, static_cast<uint32_t>(length), now);
-    slices_.erase(slice);
-  }
-  service_rates_.erase(key);
-  for (const auto& [server, trashed] : table_.trash()) {
-    if (trashed.service == key) {
-      clear_stats(server);
+// --- slices ---
+
+Result<uint32_t> State::lay_out(const ServiceEntry& entry, TimePoint now) {
+  const auto slots = make_slice(entry);
+  const auto count = static_cast<uint32_t>(slots.size());
+  auto offset = slots_.allocate(count, now);
+  if (!offset) {
+    if (auto ok = wait_for_running_programs(); !ok) {
+      return ok.error();
     }
+    slots_.end_rest();
+    offset = slots_.allocate(count, now);
+  }
+  if (!offset) {
+    return Error{ENOMEM, "no room for its schedule of " + std::to_string(count) + " slots"};
+  }
+  std::copy(slots.begin(), slots.end(), programs_.slots().begin() + *offset);
+  return *offset;
+}
+
+uint32_t State::slice_of(uint32_t service) {
+  return LVS_CURRENT_SLICE(load(programs_.services()[service].current));
+}
+
+lvs_slice& State::header_of(uint32_t slice) {
+  return reinterpret_cast<lvs_slice&>(programs_.slots()[slice]);
+}
+
+List State::list_in(uint32_t slice) {
+  return list_of(&programs_.slots()[slice], header_of(slice));
+}
+
+// The slot, what the list's weights come to, and only then that it is in the list.
+void State::write_slot(uint32_t slice, uint32_t place, lvs_slot slot) {
+  auto& at = reinterpret_cast<uint64_t&>(programs_.slots()[slice + LVS_SLICE_SLOTS + place]);
+  store(at, std::bit_cast<uint64_t>(slot));
+  auto& header = header_of(slice);
+  const uint32_t dests = std::max(header.dests, place + 1);
+  const auto steps =
+      steps_of(header.scheduler, {&programs_.slots()[slice + LVS_SLICE_SLOTS], dests});
+  auto& both = reinterpret_cast<uint64_t&>(programs_.slots()[slice + LVS_SLICE_TOP_SLOT]);
+  store(both, std::bit_cast<uint64_t>(steps));
+  store(header.dests, dests);
+}
+
+template <typename Follow>
+void State::move_service(uint32_t service, uint32_t slice, TimePoint now, Follow follow) {
+  auto& current = programs_.services()[service].current;
+  __u64 seen = load(current);
+  __u64 next = 0;
+  do {
+    const Cursor cursor = follow(cursor_of(seen));
+    next = LVS_CURRENT(slice, cursor.place, cursor.level);
+  } while (!__atomic_compare_exchange_n(&current, &seen, next, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE));
+  if (LVS_CURRENT_SLICE(seen) != slice) {
+    release(LVS_CURRENT_SLICE(seen), now);
   }
 }
 
-// Its traffic stays in the sum of its service, and its own, should it come back to that service.
-void State::remove_server(uint32_t id) {
-  auto& dest = programs_.dests()[id];
-  store(dest.use, static_cast<__u8>(LVS_DEST_REMOVED));
-  const auto key = from_map(dest.service_key);
-  if (const auto* entry = table_.find(key)) {
-    add(programs_.services()[entry->id].stats, traffic_of(programs_.tables(), id));
-  }
+void State::release(uint32_t slice, TimePoint now) {
+  slots_.release(slice, header_of(slice).slots, now);
 }
+
+// --- the rest ---
 
 void State::collect(TimePoint now) {
-  const auto changes = table_.collect(now, [this](uint32_t id) {
+  const auto idle = table_.prepare_collection(now, [this](uint32_t id) {
     const auto& dest = programs_.dests()[id];
     return load(dest.total) == 0 && load(dest.persistent) == 0;
   });
-  (void)write(changes, now);
+  (void)apply(idle, now);  // Stores alone.
 }
 
-void State::clear_stats(uint32_t server) {
+Result<Ok> State::clear_stats(uint32_t server) {
   const std::vector<lvs_stats> zeros(static_cast<size_t>(possible_cpus_));
-  bpf_map_update_elem(programs_.fd(Map::dest_stats), &server, zeros.data(), BPF_ANY);
+  if (bpf_map_update_elem(programs_.fd(Map::dest_stats), &server, zeros.data(), BPF_ANY) != 0) {
+    const int code = errno == E2BIG ? ENOMEM : errno;
+    return os_error(code, "clear the counters of a real server");
+  }
+  return Ok{};
 }
 
 ipvs::ServiceStatus State::status_of(const ipvs::ServiceKey& key, const ServiceEntry& entry) const {
@@ -211,7 +355,7 @@ ipvs::ServiceStatus State::status_of(const ipvs::ServiceKey& key, const ServiceE
 
 std::vector<ipvs::DestStatus> State::servers_of(const ServiceEntry& entry) const {
   std::vector<ipvs::DestStatus> all;
-  for (const auto& server : entry.servers) {
+  for (const auto& [place, server] : entry.servers) {
     auto status = core::status_of(programs_.tables(), server, {});
     if (const auto rate = server_rates_.find(server.id); rate != server_rates_.end()) {
       show_rate(status.stats, rate->second);
@@ -221,10 +365,11 @@ std::vector<ipvs::DestStatus> State::servers_of(const ServiceEntry& entry) const
   return all;
 }
 
-void State::zero(const ServiceEntry& entry) {
+void State::zero(const ipvs::ServiceKey& key, const ServiceEntry& entry) {
   std::memset(&programs_.services()[entry.id].stats, 0, sizeof(lvs_stats));
-  for (const auto& server : entry.servers) {
-    clear_stats(server.id);
+  service_rates_.erase(key);
+  for (const auto& [place, server] : entry.servers) {
+    (void)clear_stats(server.id);
     server_rates_.erase(server.id);
   }
 }
@@ -294,7 +439,7 @@ void State::estimate(TimePoint now) {
   estimated_at_ = now;
   for (const auto& [key, entry] : table_.services()) {
     lvs_stats sum = programs_.services()[entry.id].stats;
-    for (const auto& server : entry.servers) {
+    for (const auto& [place, server] : entry.servers) {
       const auto stats = traffic_of(programs_.tables(), server.id);
       add(sum, stats);
       estimate_one(server_rates_[server.id], stats);

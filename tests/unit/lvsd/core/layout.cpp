@@ -40,18 +40,48 @@ TEST(Layout, ServersComeBackAsTheyWere) {
   EXPECT_EQ(from_map(entry.service_key), kWeb);
 }
 
-TEST(Layout, ASliceHoldsTheServiceItsServersAndOneCycle) {
-  ServiceEntry entry{.id = 1,
-                     .service = {.scheduler = "wrr", .flags = 1, .timeout = 300, .prefix = 24},
-                     .servers = {{4, {}, {.weight = 2}}, {6, {}, {.weight = 1}}}};
+TEST(Layout, ASliceHoldsTheServiceItsServersAndRoomForMore) {
+  const ServiceEntry entry{
+      .id = 1,
+      .service = {.scheduler = "wrr", .flags = 1, .timeout = 300, .prefix = 24},
+      .servers = {{0, {6, {}, {.weight = 9}}}, {2, {4, {}, {.weight = 6}}}},
+      .used = 3,
+      .room = 8};
   const auto slots = make_slice(entry);
   lvs_slice header{};
   std::memcpy(&header, slots.data(), sizeof(header));
-  EXPECT_EQ(slice_length(header), slots.size());
+  EXPECT_TRUE(is_whole(header));
+  EXPECT_EQ(header.slots, slots.size());
   EXPECT_EQ(service_of(header), entry.service);
-  EXPECT_EQ(slots[4].dest, 4U);
-  EXPECT_EQ(slots[5].dest, 6U);
-  EXPECT_EQ(header.sequence, 3U);
+  EXPECT_EQ(header.dests, 3U);
+  EXPECT_EQ(header.step, 3);
+  EXPECT_EQ(header.top, 7);
+  const auto at = [&](uint32_t place) { return slots[LVS_SLICE_SLOTS + place]; };
+  EXPECT_EQ(at(0).dest, 6U);
+  EXPECT_EQ(at(1).dest, LVS_NO_DEST);
+  EXPECT_EQ(at(2).dest, 4U);
+  EXPECT_EQ(at(2).weight, 6);
+  EXPECT_EQ(at(7).dest, LVS_NO_DEST);
+}
+
+TEST(Layout, AHeaderWhoseLengthsDisagreeIsNoSlice) {
+  lvs_slice header{.dests = 4, .sequence = 256, .slots = LVS_SLICE_SLOTS + 8 + 256, .room = 8};
+  EXPECT_TRUE(is_whole(header));
+  header.slots -= 1;
+  EXPECT_FALSE(is_whole(header));
+  header = {.dests = 9, .slots = LVS_SLICE_SLOTS + 8, .room = 8};
+  EXPECT_FALSE(is_whole(header));
+  header = {.slots = LVS_SLICE_SLOTS + LVS_PLACE_HEAD, .room = LVS_PLACE_HEAD};
+  EXPECT_FALSE(is_whole(header)) << "a place that the cursor could not name";
+}
+
+TEST(Slots, ThoseThatRestAreFreeOnceNoProgramRunsThatSawThem) {
+  SlotAllocator slots(101);
+  ASSERT_TRUE(slots.allocate(100, t0));
+  slots.release(1, 60, t0);
+  EXPECT_FALSE(slots.allocate(60, t0));
+  slots.end_rest();
+  EXPECT_EQ(slots.allocate(60, t0), 1U);
 }
 
 TEST(Slots, AReplacedSliceIsNotReusedForASecond) {

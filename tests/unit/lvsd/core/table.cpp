@@ -22,96 +22,199 @@ ipvs::DestKey server(const std::string& address) {
 const auto kA = server("10.0.0.1");
 const auto kB = server("10.0.0.2");
 
-template <typename T>
-int code(const Result<T>& result) {
-  return result ? 0 : result.error().code;
-}
-
+// Prepares a command and commits it, as the shell does when its writes succeed.
 struct TableTest : ::testing::Test {
   Table table;
-  void SetUp() override { ASSERT_TRUE(table.new_service(kWeb, {.scheduler = "wlc"})); }
+
+  template <typename Command>
+  int run(const Command& command, TimePoint now = t0) {
+    const auto change = table.prepare(command);
+    if (change) {
+      table.commit(*change, now);
+    }
+    return change ? 0 : change.error().code;
+  }
+  int add(const ipvs::DestKey& key, const ipvs::Dest& dest = {}) {
+    return run(ipvs::NewDest{kWeb, key, dest});
+  }
+  int remove(const ipvs::DestKey& key) { return run(ipvs::DelDest{kWeb, key}); }
+
+  const ServiceEntry& web() const { return *table.find(kWeb); }
+  std::vector<ipvs::DestKey> listed() const {
+    std::vector<ipvs::DestKey> keys;
+    for (const auto& [place, server] : web().servers) {
+      keys.push_back(server.key);
+    }
+    return keys;
+  }
+  uint32_t id_of(const ipvs::DestKey& key) const {
+    return web().servers.at(web().places.at(key)).id;
+  }
+
+  void SetUp() override { ASSERT_EQ(run(ipvs::NewService{kWeb, {.scheduler = "wlc"}}), 0); }
 };
 
 TEST_F(TableTest, TheNewestServerComesFirstAndEditingMovesNothing) {
-  ASSERT_TRUE(table.new_dest(kWeb, kA, {}));
-  ASSERT_TRUE(table.new_dest(kWeb, kB, {}));
-  ASSERT_TRUE(table.set_dest(kWeb, kA, {.weight = 7}));
-  const auto& servers = table.find(kWeb)->servers;
-  ASSERT_EQ(servers.size(), 2U);
-  EXPECT_EQ(servers[0].key, kB);
-  EXPECT_EQ(servers[1].key, kA);
-  EXPECT_EQ(servers[1].dest.weight, 7);
+  add(kA);
+  add(kB);
+  ASSERT_EQ(run(ipvs::SetDest{kWeb, kA, {.weight = 7}}), 0);
+  EXPECT_THAT(listed(), ElementsAre(kB, kA));
+  EXPECT_EQ(web().servers.rbegin()->second.dest.weight, 7);
+}
+
+TEST_F(TableTest, ACommandThatIsOnlyPreparedChangesNothing) {
+  add(kA);
+  const auto before = table.services();
+  ASSERT_TRUE(table.prepare(ipvs::NewService{kMark, {}}));
+  ASSERT_TRUE(table.prepare(ipvs::SetService{kWeb, {.scheduler = "rr"}}));
+  ASSERT_TRUE(table.prepare(ipvs::NewDest{kWeb, kB, {}}));
+  ASSERT_TRUE(table.prepare(ipvs::SetDest{kWeb, kA, {.weight = 7}}));
+  ASSERT_TRUE(table.prepare(ipvs::DelDest{kWeb, kA}));
+  ASSERT_TRUE(table.prepare(ipvs::DelService{kWeb}));
+  ASSERT_TRUE(table.prepare(ipvs::Flush{}));
+  EXPECT_EQ(table.services(), before);
+  EXPECT_TRUE(table.trash().empty());
 }
 
 TEST_F(TableTest, UnknownServiceIsEsrchForEveryCommandButNew) {
-  EXPECT_EQ(code(table.set_service(kMark, {}, ~0U)), ESRCH);
-  EXPECT_EQ(code(table.del_service(kMark, t0)), ESRCH);
-  EXPECT_EQ(code(table.new_dest(kMark, kA, {})), ESRCH);
-  EXPECT_EQ(code(table.set_dest(kMark, kA, {})), ESRCH);
-  EXPECT_EQ(code(table.del_dest(kMark, kA, t0)), ESRCH);
+  EXPECT_EQ(run(ipvs::SetService{kMark, {}}), ESRCH);
+  EXPECT_EQ(run(ipvs::DelService{kMark}), ESRCH);
+  EXPECT_EQ(run(ipvs::NewDest{kMark, kA, {}}), ESRCH);
+  EXPECT_EQ(run(ipvs::SetDest{kMark, kA, {}}), ESRCH);
+  EXPECT_EQ(run(ipvs::DelDest{kMark, kA}), ESRCH);
 }
 
 TEST_F(TableTest, TwiceIsEexistAndUnknownServerIsEnoent) {
-  ASSERT_TRUE(table.new_dest(kWeb, kA, {}));
-  EXPECT_EQ(code(table.new_service(kWeb, {})), EEXIST);
-  EXPECT_EQ(code(table.new_dest(kWeb, kA, {})), EEXIST);
-  EXPECT_EQ(code(table.set_dest(kWeb, kB, {})), ENOENT);
-  EXPECT_EQ(code(table.del_dest(kWeb, kB, t0)), ENOENT);
+  add(kA);
+  EXPECT_EQ(run(ipvs::NewService{kWeb, {}}), EEXIST);
+  EXPECT_EQ(add(kA), EEXIST);
+  EXPECT_EQ(run(ipvs::SetDest{kWeb, kB, {}}), ENOENT);
+  EXPECT_EQ(remove(kB), ENOENT);
 }
 
 TEST_F(TableTest, ValuesOutOfRangeAnswerAsTheKernel) {
-  EXPECT_EQ(code(table.new_dest(kWeb, kA, {.weight = -1})), ERANGE);
-  EXPECT_EQ(code(table.new_dest(kWeb, kA, {.upper_threshold = 0, .lower_threshold = 1})), ERANGE);
-  EXPECT_EQ(code(table.new_dest(kWeb, kA, {.upper_threshold = uint32_t{INT_MAX} + 1})), EINVAL);
-  EXPECT_EQ(code(table.new_dest(kWeb, server("224.0.0.1"), {})), EINVAL);
-  EXPECT_EQ(code(table.new_dest(kWeb, {*Address::parse("fd00::1"), 80}, {})), EINVAL);
-  EXPECT_EQ(code(table.new_service(kMark, {.scheduler = "nosuch"})), ENOENT);
-  EXPECT_EQ(code(table.new_service(ipvs::MarkKey{80, Family::v6}, {})), EAFNOSUPPORT);
-  EXPECT_EQ(code(table.new_dest(kWeb, kA, {.forward = ipvs::Forward::tunnel})), EOPNOTSUPP);
-  EXPECT_TRUE(table.find(kWeb)->servers.empty()) << "a refused server leaves no trace";
+  EXPECT_EQ(add(kA, {.weight = -1}), ERANGE);
+  EXPECT_EQ(add(kA, {.upper_threshold = 0, .lower_threshold = 1}), ERANGE);
+  EXPECT_EQ(add(kA, {.upper_threshold = uint32_t{INT_MAX} + 1}), EINVAL);
+  EXPECT_EQ(add(server("224.0.0.1")), EINVAL);
+  EXPECT_EQ(add({*Address::parse("fd00::1"), 80}), EINVAL);
+  EXPECT_EQ(run(ipvs::NewService{kMark, {.scheduler = "nosuch"}}), ENOENT);
+  EXPECT_EQ(run(ipvs::NewService{ipvs::MarkKey{80, Family::v6}, {}}), EAFNOSUPPORT);
+  EXPECT_EQ(add(kA, {.forward = ipvs::Forward::tunnel}), EOPNOTSUPP);
+  EXPECT_TRUE(web().servers.empty()) << "a refused server leaves no trace";
+}
+
+TEST_F(TableTest, MoreThanThereIsRoomForIsEnomem) {
+  table = Table({.services = 1, .servers = 2});
+  ASSERT_EQ(run(ipvs::NewService{kWeb, {}}), 0);
+  EXPECT_EQ(run(ipvs::NewService{kMark, {}}), ENOMEM);
+  ASSERT_EQ(add(kA), 0);
+  ASSERT_EQ(add(kB), 0);
+  EXPECT_EQ(add(server("10.0.0.3")), ENOMEM);
+  ASSERT_EQ(remove(kA), 0);
+  EXPECT_EQ(add(server("10.0.0.3")), ENOMEM) << "its connections still have the removed one's id";
+  EXPECT_EQ(add(kA), 0) << "which it gets back";
 }
 
 TEST_F(TableTest, FlagsUnderTheMaskChangeTheOthersStay) {
-  ASSERT_TRUE(table.set_service(kWeb, {.flags = ipvs::kPersistent | ipvs::kHashed}, ~0U));
-  EXPECT_EQ(table.find(kWeb)->service.flags, ipvs::kPersistent);
-  ASSERT_TRUE(table.set_service(kWeb, {.flags = ipvs::kSched1}, ipvs::kSched1));
-  EXPECT_EQ(table.find(kWeb)->service.flags, ipvs::kPersistent | ipvs::kSched1);
+  run(ipvs::SetService{kWeb, {.flags = ipvs::kPersistent | ipvs::kHashed}});
+  EXPECT_EQ(web().service.flags, ipvs::kPersistent);
+  run(ipvs::SetService{kWeb, {.flags = ipvs::kSched1}, ipvs::kSched1});
+  EXPECT_EQ(web().service.flags, ipvs::kPersistent | ipvs::kSched1);
 }
 
 TEST_F(TableTest, AServerThatComesBackIsTheSameOneAtTheHead) {
-  const auto added = table.new_dest(kWeb, kA, {});
-  ASSERT_TRUE(table.new_dest(kWeb, kB, {}));
-  ASSERT_TRUE(table.del_dest(kWeb, kA, t0));
-  const auto again = table.new_dest(kWeb, kA, {});
-  EXPECT_EQ(again->servers, added->servers);
-  EXPECT_TRUE(again->fresh_servers.empty()) << "its counters stay";
-  EXPECT_EQ(table.find(kWeb)->servers[0].key, kA);
+  add(kA);
+  add(kB);
+  const auto id = id_of(kA);
+  remove(kA);
+  const auto again = table.prepare(ipvs::NewDest{kWeb, kA, {}});
+  EXPECT_EQ(std::get<PutServer>(*again).arrival, Arrival::from_trash) << "its counters stay";
+  add(kA);
+  EXPECT_EQ(id_of(kA), id);
+  EXPECT_THAT(listed(), ElementsAre(kA, kB));
+  EXPECT_TRUE(table.trash().empty());
 }
 
 TEST_F(TableTest, TheTrashIsEmptiedAfterTwoMinutesAndOnlyOfTheIdle) {
-  const auto a = table.new_dest(kWeb, kA, {})->servers[0];
-  const auto b = table.new_dest(kWeb, kB, {})->servers[0];
-  ASSERT_TRUE(table.del_service(kWeb, t0));
+  add(kA);
+  add(kB);
+  const auto a = id_of(kA);
+  const auto b = id_of(kB);
+  run(ipvs::DelService{kWeb});
   const auto all_idle = [](uint32_t) { return true; };
-  EXPECT_THAT(table.collect(t0 + 119s, all_idle).servers_freed, ElementsAre());
-  EXPECT_THAT(table.collect(t0 + 120s, [&](uint32_t id) { return id == a; }).servers_freed,
-              ElementsAre(a));
+  EXPECT_THAT(table.prepare_collection(t0 + 119s, all_idle).ids, ElementsAre());
+  const auto idle = table.prepare_collection(t0 + 120s, [&](uint32_t id) { return id == a; });
+  EXPECT_THAT(idle.ids, ElementsAre(a));
+  table.commit(idle, t0 + 120s);
+  EXPECT_FALSE(table.trash().contains(a));
   EXPECT_TRUE(table.trash().contains(b));
 }
 
 TEST_F(TableTest, AnIdInTheTrashIsNotGivenToAnother) {
-  const auto a = table.new_dest(kWeb, kA, {})->servers[0];
-  ASSERT_TRUE(table.del_dest(kWeb, kA, t0));
-  EXPECT_NE(table.new_dest(kWeb, kB, {})->servers[0], a);
+  add(kA);
+  const auto a = id_of(kA);
+  remove(kA);
+  add(kB);
+  EXPECT_NE(id_of(kB), a);
 }
 
 TEST_F(TableTest, FlushRemovesEveryServiceAndTrashesItsServers) {
-  ASSERT_TRUE(table.new_service(kMark, {}));
-  ASSERT_TRUE(table.new_dest(kWeb, kA, {}));
-  const auto changes = table.flush(t0);
-  EXPECT_EQ(changes.services_gone.size(), 2U);
-  EXPECT_EQ(changes.servers_gone.size(), 1U);
+  run(ipvs::NewService{kMark, {}});
+  add(kA);
+  ASSERT_EQ(run(ipvs::Flush{}), 0);
   EXPECT_TRUE(table.services().empty());
+  EXPECT_EQ(table.trash().size(), 1U);
+}
+
+// Places ask for a new slice only where the list has doubled or halved.
+TEST_F(TableTest, AListIsLaidAnewSeldomHoweverItChanges) {
+  int laid = 0;
+  const auto count = [&](const auto& command) {
+    const auto change = table.prepare(command);
+    ASSERT_TRUE(change);
+    laid += std::visit(
+        [](const auto& one) {
+          if constexpr (requires { one.anew; }) {
+            return one.anew ? 1 : 0;
+          }
+          return 0;
+        },
+        *change);
+    table.commit(*change, t0);
+    ASSERT_LE(web().used, web().room);
+  };
+  const auto nth = [](int i) {
+    return server("10.0." + std::to_string(i / 200) + "." + std::to_string(1 + i % 200));
+  };
+  for (int i = 0; i < 1024; ++i) {
+    count(ipvs::NewDest{kWeb, nth(i), {}});
+  }
+  EXPECT_LE(laid, 8);
+  laid = 0;
+  for (int i = 0; i < 1024; ++i) {
+    count(ipvs::DelDest{kWeb, nth(i)});
+    count(ipvs::NewDest{kWeb, nth(i), {}});
+  }
+  EXPECT_LE(laid, 2);
+  laid = 0;
+  for (int i = 0; i < 1024; ++i) {
+    count(ipvs::DelDest{kWeb, nth(i)});
+  }
+  EXPECT_LE(laid, 8);
+}
+
+TEST(Ids, TheSmallestFreeOneComesNext) {
+  Ids ids(4);
+  ids.take(2);
+  EXPECT_EQ(ids.next(), 0U);
+  ids.take(0);
+  ids.take(1);
+  EXPECT_EQ(ids.next(), 3U);
+  ids.take(3);
+  EXPECT_EQ(ids.next(), std::nullopt);
+  ids.give_back(1);
+  EXPECT_EQ(ids.next(), 1U);
 }
 
 }  // namespace
