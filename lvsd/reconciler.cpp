@@ -11,13 +11,28 @@
 namespace lvs::lvsd {
 namespace {
 
-// What is asked for and otherwise; 0: nothing to change.
-ipvs::Timeouts changed_timeouts(const config::Config& config, const ipvs::Timeouts& actual) {
-  const auto change = [](uint32_t wanted, uint32_t held) {
+// What is asked for, or else to be put back, and is otherwise; 0: nothing to change.
+ipvs::Timeouts changed_timeouts(const config::Config& config, const ipvs::Timeouts& put_back,
+                                const ipvs::Timeouts& actual) {
+  const auto change = [](uint32_t asked, uint32_t otherwise, uint32_t held) {
+    const uint32_t wanted = asked != 0 ? asked : otherwise;
     return wanted == held ? uint32_t{0} : wanted;
   };
-  return {change(config.tcp_timeout, actual.tcp), change(config.tcpfin_timeout, actual.tcp_fin),
-          change(config.udp_timeout, actual.udp)};
+  return {change(config.tcp_timeout, put_back.tcp, actual.tcp),
+          change(config.tcpfin_timeout, put_back.tcp_fin, actual.tcp_fin),
+          change(config.udp_timeout, put_back.udp, actual.udp)};
+}
+
+// A core has no command for "your own again": whose time-out left lvs.cf gets the standard once.
+void put_back_what_left(const config::Config& before, const config::Config& now,
+                        ipvs::Timeouts& put_back) {
+  const auto left = [](uint32_t was, uint32_t is, uint32_t standard, uint32_t& value) {
+    value = was != 0 && is == 0 ? standard : value;
+  };
+  const auto& standard = ipvs::kStandardTimeouts;
+  left(before.tcp_timeout, now.tcp_timeout, standard.tcp, put_back.tcp);
+  left(before.tcpfin_timeout, now.tcpfin_timeout, standard.tcp_fin, put_back.tcp_fin);
+  left(before.udp_timeout, now.udp_timeout, standard.udp, put_back.udp);
 }
 
 void take_timeouts(const ipvs::Timeouts& given, ipvs::Timeouts& held) {
@@ -107,6 +122,7 @@ void Reconciler::on(const ReloadFailed& event) {
 // Services that are as they were are not looked at, unless what stands outside them has changed.
 void Reconciler::take_configuration(const SharedConfig& config) {
   const SharedConfig before = std::exchange(config_, config);
+  put_back_what_left(before, config_, put_back_);
   const ActiveServices services_before = std::exchange(services_, active_services(config_));
   ServiceKeys changed = changed_services(services_before, services_);
   if (!has_same_globals(before, config_)) {
@@ -364,7 +380,7 @@ std::vector<ipvs::Request> Reconciler::plan_for(const config::Config& config) co
 // What the core as a whole lacks; it comes before the table.
 std::vector<ipvs::Request> Reconciler::plan_beside(const config::Config& config) const {
   std::vector<ipvs::Request> ops;
-  const ipvs::Timeouts timeouts = changed_timeouts(config, timeouts_);
+  const ipvs::Timeouts timeouts = changed_timeouts(config, put_back_, timeouts_);
   if (timeouts != ipvs::Timeouts{}) {
     ops.push_back(ipvs::SetConfig{timeouts});
   }
@@ -488,6 +504,7 @@ void Reconciler::take_done(const ipvs::Request& request) {
   apply_daemon_op(request, daemons_);
   if (const auto* timeouts = std::get_if<ipvs::SetConfig>(&request)) {
     take_timeouts(timeouts->timeouts, timeouts_);
+    put_back_ = {};
   }
 }
 

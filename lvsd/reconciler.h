@@ -151,6 +151,7 @@ class Reconciler {
 
   std::optional<ipvs::Table> actual_;  // As we believe it; nothing: never read.
   ipvs::Timeouts timeouts_;
+  ipvs::Timeouts put_back_;  // Where lvs.cf no longer asks for one.
   SyncDaemons daemons_;
   std::set<Address> own_addresses_;
   // With the kernel's core: the directors' addresses, and the services that have one as a server.

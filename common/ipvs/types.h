@@ -106,6 +106,9 @@ struct Timeouts {  // Seconds; 0 in a SET leaves the value as it is.
   bool operator==(const Timeouts&) const = default;
 };
 
+// Those that every core begins with.
+constexpr Timeouts kStandardTimeouts{900, 120, 300};
+
 struct Info {
   uint32_t version = 0x010201;  // 1.2.1
   uint32_t connection_table_size = 4096;

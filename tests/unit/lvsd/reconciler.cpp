@@ -350,6 +350,20 @@ TEST(Reconciler, SetsTimeOutsThatDifferAndRepairsThem) {
   EXPECT_EQ(world.timeouts, (ipvs::Timeouts{600, 120, 300}));
 }
 
+TEST(Reconciler, PutsTheCoresOwnTimeOutBackWhenItsKeyLeavesTheFile) {
+  auto config = with({web(1)});
+  config.tcp_timeout = 1200;
+  World world;
+  world.start(config);
+  world.ops.clear();
+  config.tcp_timeout = 0;
+  world.reload(config);
+  EXPECT_THAT(world.ops, ElementsAre(ipvs::Request(ipvs::SetConfig{{900, 0, 0}})));
+  world.timeouts.tcp = 77;
+  world.pass(kDriftCheck + 10ms);
+  EXPECT_EQ(world.timeouts.tcp, 77U) << "from then on it is the administrator's";
+}
+
 // Whatever happens, in whatever order, on either core: once the world is calm the table is the
 // desired one, foreign services are untouched, and nothing is left to do.
 TEST(Reconciler, ConvergesAfterAnyDisorder) {
