@@ -126,13 +126,11 @@ void Director::on(const Heard& event, TimePoint now) {
   }
   const Heartbeat before = peer_.last();
   const bool was_silent = !is_peer_alive(now);
-  const Peer::Judgement judgement = peer_.judge(event.path, *heard, now);
+  const Peer::Judgement judgement = peer_.judge(event.path, *heard, sequence_, now);
   if (judgement.refusal) {
     ++counters_.refused[static_cast<size_t>(*judgement.refusal)];
     if (judgement.wants_answer) {
-      echo_ = heard->my_incarnation;
-      actions_.push_back(SendHeartbeat{heartbeat(), event.path});
-      echo_ = 0;
+      actions_.push_back(SendHeartbeat{answer_to(*heard), event.path});
     }
     return;
   }
@@ -145,6 +143,13 @@ void Director::on(const Heard& event, TimePoint now) {
   if (judgement.is_news) {
     on_news(before, was_silent, now);
   }
+}
+
+Heartbeat Director::answer_to(const Heartbeat& refused) {
+  Heartbeat answer = heartbeat();
+  answer.your_incarnation = refused.my_incarnation;
+  answer.your_sequence = refused.sequence;
+  return answer;
 }
 
 // peer_.last() is new; `before` is what it replaced.

@@ -271,6 +271,7 @@ class Director {
   void let_go_of_addresses();
   void send_heartbeat(TimePoint now);
   Heartbeat heartbeat();
+  Heartbeat answer_to(const Heartbeat& refused);
   void keep();
   void log(Level level, const char* event, const char* marker = "",
            std::vector<std::pair<std::string, std::string>> fields = {});
@@ -316,7 +317,6 @@ class Director {
   std::optional<TimePoint> distrust_until_;
   std::optional<TimePoint> beat_at_;
   uint64_t sequence_ = 0;
-  uint64_t echo_ = 0;  // The incarnation that an answer echoes; 0: the accepted one.
   Counters counters_;
   std::optional<TimePoint> wake_at_;
   Duration late_{0};

@@ -302,8 +302,9 @@ Heartbeat Director::heartbeat() {
   h.asking = is_asking_;
   h.cluster_id = settings_.cluster_id;
   h.my_incarnation = incarnation_;
-  h.your_incarnation = echo_ != 0 ? echo_ : peer_.incarnation();
+  h.your_incarnation = peer_.incarnation();
   h.sequence = ++sequence_;
+  h.your_sequence = peer_.sequence();
   h.term = kept_.term;
   h.reasons = reasons_;
   const bool stopping = handover_ && handover_->why == Why::stop;

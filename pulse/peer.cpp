@@ -18,10 +18,7 @@ std::optional<Refusal> Peer::refuse(size_t path, const Heartbeat& heartbeat) con
   if (heartbeat.node == own_node_) {
     return Refusal::own_node;
   }
-  if (std::find(retired_.begin(), retired_.end(), heartbeat.my_incarnation) != retired_.end()) {
-    return Refusal::replay;
-  }
-  if (heartbeat.your_incarnation != own_incarnation_) {
+  if (!answers_us(heartbeat)) {
     return Refusal::unknown_incarnation;
   }
   if (heartbeat.my_incarnation == incarnation_ && heartbeat.sequence <= paths_[path].sequence) {
@@ -30,7 +27,14 @@ std::optional<Refusal> Peer::refuse(size_t path, const Heartbeat& heartbeat) con
   return std::nullopt;
 }
 
-Peer::Judgement Peer::judge(size_t path, const Heartbeat& heartbeat, TimePoint now) {
+bool Peer::answers_us(const Heartbeat& heartbeat) const {
+  const bool is_accepted = incarnation_ == 0 || heartbeat.my_incarnation == incarnation_;
+  return heartbeat.your_incarnation == own_incarnation_ &&
+         (is_accepted || heartbeat.your_sequence > met_at_sequence_);
+}
+
+Peer::Judgement Peer::judge(size_t path, const Heartbeat& heartbeat, uint64_t own_sequence,
+                            TimePoint now) {
   Judgement judgement;
   judgement.refusal = refuse(path, heartbeat);
   if (judgement.refusal) {
@@ -42,7 +46,7 @@ Peer::Judgement Peer::judge(size_t path, const Heartbeat& heartbeat, TimePoint n
     return judgement;
   }
   if (heartbeat.my_incarnation != incarnation_) {
-    adopt_incarnation(heartbeat.my_incarnation);
+    adopt_incarnation(heartbeat.my_incarnation, own_sequence);
     judgement.is_new_process = true;
   }
   paths_[path].sequence = heartbeat.sequence;
@@ -58,14 +62,9 @@ Peer::Judgement Peer::judge(size_t path, const Heartbeat& heartbeat, TimePoint n
   return judgement;
 }
 
-void Peer::adopt_incarnation(uint64_t incarnation) {
-  if (incarnation_ != 0) {
-    retired_.push_back(incarnation_);
-  }
-  if (retired_.size() > kRetiredMax) {
-    retired_.pop_front();
-  }
+void Peer::adopt_incarnation(uint64_t incarnation, uint64_t own_sequence) {
   incarnation_ = incarnation;
+  met_at_sequence_ = own_sequence;
   newest_ = 0;
   heard_at_.reset();
   for (Path& path : paths_) {

@@ -2,15 +2,21 @@
 //
 // A heartbeat acts only if it answers this very process, that is, echoes our incarnation. A
 // restarted peer therefore cannot be confused with a replay of its former self, and a goodbye
-// recorded earlier means nothing to a restarted receiver. A heartbeat that does not echo us gets
-// one rate-limited answer, from which the peer learns our incarnation and we, by its next
-// heartbeat, know that it is alive now. Sequences rise for each (incarnation, path); an incarnation
-// that was replaced by another never acts again. Silence is counted from the last heartbeat that
-// brought news, or from the moment when we began to listen: having heard nothing yet is no evidence
-// that the peer is dead.
+// recorded earlier means nothing to a restarted receiver. Sequences rise for each (incarnation,
+// path).
+//
+// Frames of a process that ended and of its successor cross: on two paths the older may come last.
+// Which one lives is seen by what it answers. A process other than the accepted one replaces it
+// only with a heartbeat that echoes a sequence of ours from after the accepted one was met; what
+// was written before that moment, be it late or recorded, cannot.
+//
+// A heartbeat that fails either test gets one rate-limited answer; a living sender's next heartbeat
+// echoes that and is believed. So who lives and is heard is believed after one answer that arrives.
+//
+// Silence is counted from the last heartbeat that brought news, or from the moment when we began to
+// listen: having heard nothing yet is no evidence that the peer is dead.
 #pragma once
 
-#include <deque>
 #include <optional>
 #include <vector>
 
@@ -20,7 +26,6 @@
 
 namespace lvs::pulse {
 
-inline constexpr size_t kRetiredMax = 1024;  // Peer restarts remembered during one life of ours.
 inline constexpr Duration kAnswerPause = std::chrono::milliseconds{20};
 
 class Peer {
@@ -39,7 +44,8 @@ class Peer {
 
   Peer(Node own_node, uint64_t cluster_id, uint64_t own_incarnation, size_t paths);
 
-  Judgement judge(size_t path, const Heartbeat& heartbeat, TimePoint now);
+  // `own_sequence`: of the last heartbeat that we sent.
+  Judgement judge(size_t path, const Heartbeat& heartbeat, uint64_t own_sequence, TimePoint now);
 
   // Forget what the peer said and count silence from now.
   void listen_from(TimePoint now);
@@ -51,6 +57,7 @@ class Peer {
   TimePoint silent_since() const;
   const Heartbeat& last() const { return last_; }  // Means nothing before the first news.
   uint64_t incarnation() const { return incarnation_; }
+  uint64_t sequence() const { return newest_; }  // The newest of that incarnation.
   std::optional<TimePoint> heard_at() const { return heard_at_; }
 
   // Paths that changed between alive and dead, by index.
@@ -59,13 +66,14 @@ class Peer {
 
  private:
   std::optional<Refusal> refuse(size_t path, const Heartbeat& heartbeat) const;
-  void adopt_incarnation(uint64_t incarnation);
+  bool answers_us(const Heartbeat& heartbeat) const;
+  void adopt_incarnation(uint64_t incarnation, uint64_t own_sequence);
 
   Node own_node_;
   uint64_t cluster_id_;
   uint64_t own_incarnation_;
-  uint64_t incarnation_ = 0;  // Of the process that we accept; 0: none yet.
-  std::deque<uint64_t> retired_;
+  uint64_t incarnation_ = 0;      // Of the process that we accept; 0: none yet.
+  uint64_t met_at_sequence_ = 0;  // Ours, when we met it.
   uint64_t newest_ = 0;
   Heartbeat last_;
   std::optional<TimePoint> heard_at_;

@@ -9,7 +9,7 @@ namespace lvs::pulse {
 namespace {
 
 constexpr std::array<uint8_t, 4> kMagic = {'L', 'V', 'S', 'H'};
-constexpr uint8_t kVersion = 2;
+constexpr uint8_t kVersion = 3;
 
 enum Flag : uint8_t { kAble = 1, kGoodbye = 2, kAsking = 4 };
 constexpr uint8_t kFlagsAll = 7;
@@ -35,11 +35,11 @@ bool is_well_formed(std::span<const uint8_t> in) {
   const uint8_t node = in[5];
   const uint8_t role = in[6];
   const uint8_t flags = in[7];
-  const auto reasons = get<uint32_t>(in, 48);
+  const auto reasons = get<uint32_t>(in, 56);
   return (node == 1 || node == 2) && role <= static_cast<uint8_t>(Role::handing_over) &&
          (flags & ~kFlagsAll) == 0 && (reasons & ~kReasonsAll) == 0 &&
          ((flags & kAble) != 0) == (reasons == 0) && get<uint64_t>(in, 16) != 0 &&
-         get<uint64_t>(in, 32) != 0 && in[65] == 0 && in[66] == 0 && in[67] == 0;
+         get<uint64_t>(in, 32) != 0 && in[73] == 0 && in[74] == 0 && in[75] == 0;
 }
 
 Heartbeat read_fields(std::span<const uint8_t> in) {
@@ -52,11 +52,12 @@ Heartbeat read_fields(std::span<const uint8_t> in) {
   h.my_incarnation = get<uint64_t>(in, 16);
   h.your_incarnation = get<uint64_t>(in, 24);
   h.sequence = get<uint64_t>(in, 32);
-  h.term = get<uint64_t>(in, 40);
-  h.reasons = get<uint32_t>(in, 48);
-  h.config_serial = get<uint32_t>(in, 52);
-  h.config_digest = get<uint64_t>(in, 56);
-  h.macs.resize(in[64]);
+  h.your_sequence = get<uint64_t>(in, 40);
+  h.term = get<uint64_t>(in, 48);
+  h.reasons = get<uint32_t>(in, 56);
+  h.config_serial = get<uint32_t>(in, 60);
+  h.config_digest = get<uint64_t>(in, 64);
+  h.macs.resize(in[72]);
   for (size_t i = 0; i < h.macs.size(); ++i) {
     std::copy_n(in.begin() + static_cast<std::ptrdiff_t>(kHeaderSize + 6 * i), 6,
                 h.macs[i].begin());
@@ -80,6 +81,7 @@ std::vector<uint8_t> encode(const Heartbeat& h, const Key& key) {
   put(out, h.my_incarnation);
   put(out, h.your_incarnation);
   put(out, h.sequence);
+  put(out, h.your_sequence);
   put(out, h.term);
   put(out, h.reasons);
   put(out, h.config_serial);
@@ -97,7 +99,7 @@ std::vector<uint8_t> encode(const Heartbeat& h, const Key& key) {
 Decoded decode(std::span<const uint8_t> in, const Key& key) {
   if (in.size() < kHeartbeatSizeMin || in.size() > kHeartbeatSizeMax ||
       !std::equal(kMagic.begin(), kMagic.end(), in.begin()) || in[4] != kVersion ||
-      in.size() != kHeaderSize + size_t{6} * in[64] + kTagSize) {
+      in.size() != kHeaderSize + size_t{6} * in[72] + kTagSize) {
     return Refusal::malformed;
   }
   const auto signed_part = in.first(in.size() - kTagSize);

@@ -1,13 +1,13 @@
 // Heartbeat format 2: what a director tells its peer, as one UDP datagram on every path, each
 // `keepalive`. Pure functions of bytes. Everything is covered by an HMAC-SHA256 with the shared key
 // (with `heartbeat_key = none` the key is empty and the tag is no more than a checksum), and
-// nothing in the packet depends on a clock: freshness comes from the two incarnations (see peer.h).
+// nothing in the packet depends on a clock: freshness comes from what of ours it answers (peer.h).
 // All integers in network byte order.
 // clang-format off
 //
 //   offset size  field
 //        0    4  magic "LVSH"
-//        4    1  version, 2
+//        4    1  version of this layout, 3
 //        5    1  node: 1 primary, 2 backup
 //        6    1  role: 0 passive, 1 adopting, 2 active, 3 handing over
 //        7    1  flags: 1 able, 2 goodbye, 4 asking for a handover to the sender; others 0
@@ -15,14 +15,15 @@
 //       16    8  my incarnation: random for each process, never 0
 //       24    8  your incarnation: the one of yours that I answer; 0: none heard yet
 //       32    8  sequence: from 1, rising; the copies on other paths have the same
-//       40    8  term: counts takeovers of the pair
-//       48    4  reasons for not being able, bits of Reason; 0 if and only if able
-//       52    4  configuration serial (serial_no of lvs.cf)
-//       56    8  configuration digest
-//       64    1  number of hardware addresses, 0 to 8
-//       65    3  zero
-//       68  6*n  own hardware addresses, those with which the sender answers ARP
-//   68+6*n   32  HMAC-SHA256 of all bytes before it
+//       40    8  your sequence: the last one of your incarnation that I have; 0: none
+//       48    8  term: counts takeovers of the pair
+//       56    4  reasons for not being able, bits of Reason; 0 if and only if able
+//       60    4  configuration serial (serial_no of lvs.cf)
+//       64    8  configuration digest
+//       72    1  number of hardware addresses, 0 to 8
+//       73    3  zero
+//       76  6*n  own hardware addresses, those with which the sender answers ARP
+//   76+6*n   32  HMAC-SHA256 of all bytes before it
 //
 // clang-format on
 #pragma once
@@ -41,7 +42,7 @@ using Mac = std::array<uint8_t, 6>;
 
 inline constexpr size_t kMacsMax = 8;
 inline constexpr size_t kTagSize = 32;
-inline constexpr size_t kHeaderSize = 68;
+inline constexpr size_t kHeaderSize = 76;
 inline constexpr size_t kHeartbeatSizeMin = kHeaderSize + kTagSize;
 inline constexpr size_t kHeartbeatSizeMax = kHeaderSize + 6 * kMacsMax + kTagSize;
 
@@ -81,6 +82,7 @@ struct Heartbeat {
   uint64_t my_incarnation = 0;
   uint64_t your_incarnation = 0;
   uint64_t sequence = 0;
+  uint64_t your_sequence = 0;
   uint64_t term = 0;
   uint32_t reasons = 0;  // 0: able.
   uint32_t config_serial = 0;

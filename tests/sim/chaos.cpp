@@ -96,6 +96,31 @@ Duration up_to(Rng& rng, Duration limit) {
   return Duration{static_cast<int64_t>(rng.below(static_cast<uint64_t>(limit.count())))};
 }
 
+// A process ends and its successor starts in the same instant, perhaps more than once, perhaps as
+// it thaws, perhaps on both machines: frames of all of them are under way at once, and on two paths
+// the oldest may come last.
+void race_incarnations(World& world, Node node) {
+  Rng& rng = world.rng();
+  world.set_faults({.duplication = 0.1, .delay_max = rng.chance(0.5) ? 2ms : 20ms});
+  if (rng.chance(0.5)) {
+    world.freeze_arbiter(node);
+    if (rng.chance(0.5)) {
+      world.stop_pulse(node);
+    }
+    world.run_for(up_to(rng, 2 * world.timing().deadtime));
+    world.thaw_arbiter(node);
+  }
+  for (uint64_t successors = 1 + rng.below(3); successors > 0; --successors) {
+    const bool on_both = rng.chance(0.3);
+    for (const Node each : {Node::primary, Node::backup}) {
+      if (each == node || on_both) {
+        world.restart_arbiter(each);
+      }
+    }
+    world.run_for(up_to(rng, 5ms));
+  }
+}
+
 // The holder loses power: the other one must serve exactly `deadtime` after it last heard it, and
 // the one that comes back must leave it at that.
 void demand_one_exact_takeover(World& world) {
@@ -128,7 +153,9 @@ void demand_one_exact_takeover(World& world) {
 void cause_chaos(World& world, int misfortunes, Duration pause_max) {
   for (int i = 0; i < misfortunes; ++i) {
     const Node node = any_node(world.rng());
-    if (world.rng().chance(0.6)) {
+    if (world.rng().chance(0.1)) {
+      race_incarnations(world, node);
+    } else if (world.rng().chance(0.6)) {
       break_machine(world, node);
     } else {
       break_network(world, node);

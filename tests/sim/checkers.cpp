@@ -123,6 +123,14 @@ void Checkers::at_the_end() {
     world_.violated("one-holder-serves-in-the-end");
     return;
   }
+  for (const Node node : {Node::primary, Node::backup}) {
+    const pulse::Status status = world_.status(node);
+    const bool all_alive = std::all_of(status.paths.begin(), status.paths.end(),
+                                       [](const pulse::PathStatus& path) { return path.alive; });
+    if (!status.peer.alive || !all_alive) {
+      world_.violated("who-is-heard-is-believed-in-the-end");
+    }
+  }
   if (both_active_when_healed_ && world_.holders().front() != Node::primary) {
     world_.violated("the-primary-wins-after-a-split");
   }

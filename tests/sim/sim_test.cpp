@@ -137,6 +137,29 @@ TEST(Pair, SwitchoverIsRefusedWhileThePeerCannotServe) {
   EXPECT_THAT(pair.world.transcript(), HasSubstr("it says lvsd-failing"));
 }
 
+// The old process's last words travel for longer than its successor's first.
+TEST(Pair, AProcessAndItsSuccessorThatCrossEndWithTheSuccessor) {
+  for (const Node restarted : {Node::primary, Node::backup}) {
+    for (int i = 0; i < 200; ++i) {
+      Pair pair(kSlow);
+      World& world = pair.world;
+      world.set_faults({.delay_max = 20ms});
+      world.kill_arbiter(Node::primary);
+      world.kill_arbiter(Node::backup);
+      world.run_for(i * 1ms);
+      world.start_arbiter(Node::primary);
+      world.start_arbiter(Node::backup);
+      world.run_for((i % 50) * 1ms);
+      world.stop_pulse(restarted);
+      world.kill_arbiter(restarted);
+      world.start_arbiter(restarted);
+      world.run_for(30s);
+      EXPECT_EQ(world.holders().size(), 1U);
+      world.checkers().at_the_end();
+    }
+  }
+}
+
 TEST(Pair, KilledArbiterIsReplacedAndAdoptsWithoutSilence) {
   Pair pair(kSlow);
   World& world = pair.world;

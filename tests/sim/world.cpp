@@ -132,6 +132,17 @@ void World::kill_arbiter(Node node) {
   end_process(machine(node));
 }
 
+void World::restart_arbiter(Node node) {
+  Machine& m = machine(node);
+  if (m.is_running() && rng_.chance(0.5)) {
+    stop_pulse(node);
+  }
+  if (m.director) {
+    kill_arbiter(node);
+  }
+  start_arbiter(node);
+}
+
 void World::freeze_arbiter(Node node) {
   Machine& m = machine(node);
   if (m.is_running()) {

@@ -59,6 +59,7 @@ class World {
   void lose_power(Node node);
   void start_arbiter(Node node);
   void kill_arbiter(Node node);
+  void restart_arbiter(Node node);  // In one instant, if one runs: told to stop or killed.
   void freeze_arbiter(Node node);
   void thaw_arbiter(Node node);
   void stop_pulse(Node node);

@@ -144,6 +144,22 @@ TEST(Director, StartsPassiveAndSaysSo) {
   EXPECT_THAT(bench.log(), HasSubstr("STARTING PULSE AS BACKUP"));
 }
 
+TEST(Director, AnAnswerSaysWhichHeartbeatItAnswers) {
+  Bench bench(Node::backup);
+  bench.start();
+  bench.peer.your_incarnation = 0;
+  bench.peer.sequence = 41;
+  bench.hear(Role::active, 1);
+  const auto answer = bench.first<SendHeartbeat>();
+  EXPECT_EQ(answer.only, PathId{1});
+  EXPECT_EQ(answer.heartbeat.your_incarnation, kPeers);
+  EXPECT_EQ(answer.heartbeat.your_sequence, 42U);
+  bench.peer.your_incarnation = kOwn;
+  bench.hear(Role::active).pass(1s);
+  EXPECT_EQ(bench.first<SendHeartbeat>().heartbeat.your_incarnation, kPeers);
+  EXPECT_EQ(bench.first<SendHeartbeat>().heartbeat.your_sequence, 43U);
+}
+
 TEST(Director, TakesOverExactlyAtTheDeadline) {
   Bench bench = standby_backup();
   bench.pass(5s - 1ns);
