@@ -121,14 +121,14 @@ void Director::on(const Heard& event, TimePoint now) {
   }
   const auto* heard = std::get_if<Heartbeat>(&event.decoded);
   if (heard == nullptr) {
-    ++counters_.refused[static_cast<size_t>(std::get<Refusal>(event.decoded))];
+    refuse(std::get<Refusal>(event.decoded), now);
     return;
   }
   const Heartbeat before = peer_.last();
   const bool was_silent = !is_peer_alive(now);
   const Peer::Judgement judgement = peer_.judge(event.path, *heard, sequence_, now);
   if (judgement.refusal) {
-    ++counters_.refused[static_cast<size_t>(*judgement.refusal)];
+    refuse(*judgement.refusal, now);
     if (judgement.wants_answer) {
       actions_.push_back(SendHeartbeat{answer_to(*heard), event.path});
     }
@@ -142,6 +142,13 @@ void Director::on(const Heard& event, TimePoint now) {
   }
   if (judgement.is_news) {
     on_news(before, was_silent, now);
+  }
+}
+
+void Director::refuse(Refusal refusal, TimePoint now) {
+  ++counters_.refused[static_cast<size_t>(refusal)];
+  if (Disbelief::is_about(refusal)) {
+    disbelief_.heard(refusal, now);
   }
 }
 
@@ -196,6 +203,13 @@ void Director::on(const LinkChanged& event, TimePoint) {
   ability_.set_link(event.device, event.up);
 }
 
+void Director::on(const OwnMacs& event, TimePoint now) {
+  if (event.macs != settings_.macs) {
+    settings_.macs = event.macs;
+    beat_at_ = now;
+  }
+}
+
 void Director::on(const LvsdChanged& event, TimePoint now) {
   ability_.set_lvsd(event.ready, event.failed_restarts, now);
 }
@@ -215,16 +229,26 @@ void Director::on(const AddressClaimed& event, TimePoint now) {
   if (settings_.alone || std::find(own.begin(), own.end(), event.mac) != own.end()) {
     return;
   }
+  const auto& of_peer = settings_.peer_addresses;
+  if (std::find(of_peer.begin(), of_peer.end(), event.address) != of_peer.end()) {
+    split_guard_.learn(event.mac, now);
+    return;
+  }
   if (state_ == State::handing_over) {
     return;  // The successor announces before its heartbeat comes: answering would undo the
              // handover.
   }
+  const std::vector<Mac> peers = peer_macs();
+  const bool is_peers = std::find(peers.begin(), peers.end(), event.mac) != peers.end();
+  if (is_peers) {
+    split_guard_.answered(now);
+  }
   if (holds()) {
+    rival_at_ = now;
     see_rival(to_string(event.mac), now);
     return;
   }
-  if (split_guard_.claim(event.mac, peer_macs(), now) == SplitGuard::Claim::stranger &&
-      (!rival_logged_at_ || now >= *rival_logged_at_ + kAlarmPause)) {
+  if (!is_peers && (!rival_logged_at_ || now >= *rival_logged_at_ + kAlarmPause)) {
     rival_logged_at_ = now;
     log(Level::error, "stranger-holds-address", "",
         {{"address", to_string(event.address)}, {"mac", to_string(event.mac)}});
@@ -329,13 +353,10 @@ void Director::on(const Reconfigured& event, TimePoint now) {
   for (const FloatingAddress& address : settings_.addresses) {
     if (state_ != State::adopting && !is_in(held_, address)) {
       add(address);
-      if (state_ == State::active) {
-        actions_.push_back(Announce{address});
-      }
     }
   }
   if (state_ == State::active) {
-    announcements_.start_again(now);
+    announcements_.start(now);
   }
 }
 

@@ -28,6 +28,9 @@
 //   peer's goodbye    able: active         active                 stay                 active
 //   silence for       able and no split    active                 stay                 active
 //     deadtime        guard veto: active
+//   unheard, it       stay (the veto)      -                      backup: standby      -
+//     answers itself
+//     for an address
 //   no carrier left   stay, not able       standby                standby              standby
 //   lease over        -                    standby                standby              standby
 //   not able          stay                 -                      peer able:           stay
@@ -45,6 +48,7 @@
 
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -55,6 +59,7 @@
 #include "common/time.h"
 #include "pulse/able.h"
 #include "pulse/announce_plan.h"
+#include "pulse/disbelief.h"
 #include "pulse/lease.h"
 #include "pulse/peer.h"
 #include "pulse/settings.h"
@@ -97,6 +102,10 @@ struct LinkChanged {
   std::string device;
   bool up = true;
 };
+// Hardware addresses of the devices with floating addresses: a bond has another one, a device came.
+struct OwnMacs {
+  std::vector<Mac> macs;
+};
 // Ready: its control socket answered "ready". failed_restarts: in a row; 0 when ready.
 struct LvsdChanged {
   bool ready = false;
@@ -108,7 +117,8 @@ struct CoreArmed {};
 struct WitnessChanged {
   bool answers = false;
 };
-// Someone answered for, or announced, a floating address: an ARP or NA with its own MAC.
+// Someone answered for, or announced, a floating address or one of the peer's own: an ARP or NA
+// with its own MAC.
 struct AddressClaimed {
   Address address;
   Mac mac{};
@@ -133,7 +143,7 @@ struct Reconfigured {
   Settings settings;
 };
 
-using Event = std::variant<Started, TimerFired, Heard, LinkChanged, LvsdChanged, CoreArmed,
+using Event = std::variant<Started, TimerFired, Heard, LinkChanged, OwnMacs, LvsdChanged, CoreArmed,
                            WitnessChanged, AddressClaimed, AddressGone, AddressFailed, Switchover,
                            ForceActive, Stop, Reconfigured>;
 
@@ -170,9 +180,11 @@ struct RemoveAddress {
 struct Announce {
   FloatingAddress address;
 };
-// One ARP request or NS for it, from an own address; answers come as AddressClaimed.
+// One ARP request or NS for it on its device, to everybody or to one alone; answers come as
+// AddressClaimed.
 struct ProbeAddress {
   FloatingAddress address;
+  std::optional<Mac> only;
 };
 // active_cmd, inactive_cmd: started, not waited for.
 struct RunCommand {
@@ -221,6 +233,7 @@ class Director {
   void on(const TimerFired&, TimePoint) {}
   void on(const Heard& event, TimePoint now);
   void on(const LinkChanged& event, TimePoint now);
+  void on(const OwnMacs& event, TimePoint now);
   void on(const LvsdChanged& event, TimePoint now);
   void on(const CoreArmed&, TimePoint now);
   void on(const WitnessChanged& event, TimePoint now);
@@ -248,6 +261,10 @@ class Director {
   bool wants_failback(TimePoint now) const;
   void refresh_ability(TimePoint now);
   void refresh_asking(TimePoint now);
+  void refresh_belief(TimePoint now);
+  const char* doubt(TimePoint now) const;
+  bool does_peer_live_unheard(TimePoint now) const;
+  bool suspects_rival(TimePoint now) const;
   std::optional<TimePoint> next_deadline(TimePoint now) const;
 
   // Changes of state and their actions in order (director_moves.cpp).
@@ -267,10 +284,13 @@ class Director {
   std::optional<TimePoint> next_announcement(TimePoint now) const;
   void see_rival(const std::string& who, TimePoint now);
   void probe(TimePoint now);
+  void ask_everybody();
+  std::span<const FloatingAddress> probed_addresses() const;
   void add(const FloatingAddress& address);
   void let_go_of_addresses();
   void send_heartbeat(TimePoint now);
   Heartbeat heartbeat();
+  void refuse(Refusal refusal, TimePoint now);
   Heartbeat answer_to(const Heartbeat& refused);
   void keep();
   void log(Level level, const char* event, const char* marker = "",
@@ -282,7 +302,7 @@ class Director {
   bool is_able() const { return reasons_ == 0; }
   bool is_peer_alive(TimePoint now) const { return peer_.is_alive(now, settings_.deadtime); }
   bool is_primary() const { return settings_.node == Node::primary; }
-  const std::vector<Mac>& peer_macs() const { return kept_.peer_macs; }
+  std::vector<Mac> peer_macs() const { return split_guard_.macs(kept_.peer_macs); }
 
   Settings settings_;
   uint64_t incarnation_;
@@ -298,7 +318,11 @@ class Director {
   Lease lease_;
   AnnouncePlan announcements_;
   SplitGuard split_guard_;
-  bool veto_logged_ = false;
+  std::string doubt_logged_;  // Why silence alone is not enough; empty: it is, or nobody is silent.
+  Disbelief disbelief_;
+  std::optional<Refusal> disbelieved_;  // As last told by refresh_belief().
+  std::optional<TimePoint> disbelief_logged_at_;
+  std::optional<TimePoint> rival_at_;  // Seen on the segment while holding.
   std::vector<FloatingAddress> held_;  // What we added or adopted, and have not removed.
   std::set<Address> missing_;          // Of these, what has to be added again at restore_at_.
   std::optional<TimePoint> restore_at_;

@@ -72,6 +72,7 @@ void Director::take_over(const char* reason, TimePoint now) {
   enter(State::active, reason, now);
   announcements_.start(now);
   announce_addresses(now);
+  split_guard_.begin_again();
   caches_doubtful_ = false;
   failback_held_ = false;
   ++counters_.takeovers;
@@ -283,15 +284,44 @@ void Director::see_rival(const std::string& who, TimePoint now) {
 }
 
 void Director::probe(TimePoint now) {
-  if (holds() || !is_able() || !settings_.split_guard || peer_.said_goodbye() ||
+  const bool asks = holds() ? suspects_rival(now) : is_able() && !peer_.said_goodbye();
+  if (!asks || !settings_.split_guard ||
       now < split_guard_.next_probe(peer_.silent_since(), settings_.deadtime)) {
     return;
   }
+  const std::vector<Mac> macs = peer_macs();
+  const bool is_first = split_guard_.is_first_of(peer_.silent_since());
   split_guard_.probed(now);
-  const size_t count = std::min(settings_.addresses.size(), kProbedAddressesMax);
-  for (size_t i = 0; i < count; ++i) {
-    actions_.push_back(ProbeAddress{settings_.addresses[i]});
+  if (is_first || macs.empty()) {
+    ask_everybody();
+    return;
   }
+  for (const FloatingAddress& address : probed_addresses()) {
+    for (const Mac& mac : macs) {
+      actions_.push_back(ProbeAddress{address, mac});
+    }
+  }
+}
+
+// The peer's own addresses first: by their answers it is known who answers for the others.
+void Director::ask_everybody() {
+  std::set<std::string> devices;
+  for (const FloatingAddress& address : probed_addresses()) {
+    devices.insert(address.device);
+  }
+  for (const std::string& device : devices) {
+    for (const Address& address : settings_.peer_addresses) {
+      actions_.push_back(ProbeAddress{{address, device, "", {}}, {}});
+    }
+  }
+  for (const FloatingAddress& address : probed_addresses()) {
+    actions_.push_back(ProbeAddress{address, {}});
+  }
+}
+
+std::span<const FloatingAddress> Director::probed_addresses() const {
+  return std::span(settings_.addresses)
+      .first(std::min(settings_.addresses.size(), kProbedAddressesMax));
 }
 
 Heartbeat Director::heartbeat() {

@@ -5,10 +5,16 @@
 #include "pulse/director.h"
 
 namespace lvs::pulse {
+namespace {
+
+constexpr Duration kDisbeliefLogPause = std::chrono::seconds{10};
+
+}  // namespace
 
 void Director::apply_rules(TimePoint now) {
   refresh_ability(now);
   refresh_asking(now);
+  refresh_belief(now);
   for (const size_t path : peer_.refresh_paths(now, settings_.deadtime)) {
     const bool alive = peer_.paths()[path].alive;
     log(alive ? Level::info : Level::warning, alive ? "path-alive" : "path-dead", "",
@@ -125,21 +131,61 @@ void Director::rule_passive(TimePoint now) {
     return;
   }
   const char* reason = reason_to_take_over(now);
-  if (reason == nullptr) {
-    veto_logged_ = veto_logged_ && is_silent(now);
-    return;
-  }
-  const auto veto = split_guard_.veto_until(settings_.deadtime);
-  if (settings_.split_guard && is_silent(now) && !peer_.said_goodbye() && veto && now < *veto) {
-    if (!veto_logged_) {
-      veto_logged_ = true;
-      ++counters_.vetoes;
-      log(Level::error, "split-guard", "",
-          {{"reason", "peer-holds-address"}, {"action", "stay-passive"}});
+  const char* why_not = reason != nullptr && is_silent(now) ? doubt(now) : nullptr;
+  if (reason == nullptr || why_not == nullptr) {
+    doubt_logged_ = is_silent(now) ? doubt_logged_ : "";
+    if (reason != nullptr) {
+      take_over(reason, now);
     }
     return;
   }
-  take_over(reason, now);
+  if (doubt_logged_ != why_not) {
+    doubt_logged_ = why_not;
+    ++counters_.vetoes;
+    log(Level::error, "split-guard", "", {{"reason", why_not}, {"action", "stay-passive"}});
+  }
+}
+
+// The peer is silent, yet may serve. That its kernel holds the address keeps us passive for as long
+// as it does. That its machine lives says nothing of its role; it only makes the backup wait until
+// an able primary, which does not wait, would have been found holding the address.
+const char* Director::doubt(TimePoint now) const {
+  if (!settings_.split_guard || peer_.said_goodbye()) {
+    return nullptr;
+  }
+  const auto veto = split_guard_.veto_until(settings_.deadtime);
+  if (veto && now < *veto) {
+    return "peer-holds-address";
+  }
+  return does_peer_live_unheard(now) ? "peer-lives-unheard" : nullptr;
+}
+
+bool Director::does_peer_live_unheard(TimePoint now) const {
+  const TimePoint end =
+      peer_.silent_since() + settings_.deadtime + SplitGuard::freshness(settings_.deadtime);
+  const bool lives =
+      disbelief_.cause(now, settings_.deadtime) ||
+      (state_ == State::listening && split_guard_.does_machine_live(now, settings_.deadtime));
+  return !is_primary() && now < end && lives;
+}
+
+// Heartbeats cannot tell us whether the peer holds our addresses too: its answers can.
+bool Director::suspects_rival(TimePoint now) const {
+  return state_ == State::active && !is_primary() && settings_.split_guard && !is_peer_alive(now) &&
+         rival_at_ && now < *rival_at_ + settings_.deadtime;
+}
+
+void Director::refresh_belief(TimePoint now) {
+  const auto cause = is_peer_alive(now) ? std::nullopt : disbelief_.cause(now, settings_.deadtime);
+  if (cause == disbelieved_) {
+    return;
+  }
+  disbelieved_ = cause;
+  if (cause && (!disbelief_logged_at_ || now >= *disbelief_logged_at_ + kDisbeliefLogPause)) {
+    disbelief_logged_at_ = now;
+    log(Level::error, "peer-not-believed", "",
+        {{"cause", name(*cause)}, {"do", Disbelief::advice(*cause)}});
+  }
 }
 
 void Director::rule_preparing(TimePoint now) {
@@ -194,6 +240,11 @@ void Director::rule_active(TimePoint now) {
   }
   if (!ability_.has_service_link(settings_)) {
     stand_down("no-carrier", now);
+    return;
+  }
+  if (suspects_rival(now) && split_guard_.is_certain()) {
+    stand_down("peer-holds-address", now);
+    peer_.listen_from(now);  // Even a goodbye has been overtaken by what the segment shows.
     return;
   }
   if (!can_hand_over(now) || (handover_pause_until_ && now < *handover_pause_until_)) {
@@ -257,9 +308,13 @@ std::optional<TimePoint> Director::next_deadline(TimePoint now) const {
   if (settings_.failback.enabled && able_since_) {
     consider(*able_since_ + settings_.failback.able_for);
   }
+  if (suspects_rival(now)) {
+    consider(split_guard_.next_probe(peer_.silent_since(), settings_.deadtime));
+  }
   if (state_ != State::active) {
     const TimePoint deadline = peer_.silent_since() + settings_.deadtime;
     consider(deadline);
+    consider(deadline + SplitGuard::freshness(settings_.deadtime));
     consider(peer_.listening_since() + settings_.deadtime);
     consider(split_guard_.veto_until(settings_.deadtime));
     if (!holds() && is_able() && settings_.split_guard) {

@@ -23,9 +23,12 @@ Status Director::status(TimePoint now) const {
     return at ? std::optional<Duration>{now - *at} : std::nullopt;
   };
   const Heartbeat& last = peer_.last();
-  const bool same_config = last.config_digest == settings_.config_digest;
-  status.peer = {is_peer_alive(now), since(peer_.heard_at()), last.role,   last.reasons,
-                 last.term,          last.config_serial,      same_config, peer_macs()};
+  const bool same_config = !peer_.heard_at() || last.config_digest == settings_.config_digest;
+  status.peer = {is_peer_alive(now), since(peer_.heard_at()),
+                 last.role,          last.reasons,
+                 last.term,          last.config_serial,
+                 same_config,        peer_macs(),
+                 disbelieved_,       disbelieved_ ? Disbelief::advice(*disbelieved_) : ""};
   for (size_t i = 0; i < settings_.paths.size(); ++i) {
     const Peer::Path& path = peer_.paths()[i];
     status.paths.push_back({settings_.paths[i], path.alive, since(path.heard_at)});

@@ -165,9 +165,15 @@ std::vector<Frame> announcement_frames(const Address& address, const Mac& mac) {
           arp_frame(kArpReply, mac, address, mac, address)};
 }
 
-Frame probe_frame(const Address& address, const Mac& mac) {
-  return address.is_v4() ? arp_frame(kArpRequest, mac, Address{}, kUnknownMac, address)
-                         : solicitation(address, mac);
+// To one receiver by the Ethernet header alone: a neighbour solicitation from "::" must keep its
+// multicast destination (RFC 4861 7.1.1).
+Frame probe_frame(const Address& address, const Mac& mac, const std::optional<Mac>& only) {
+  Frame frame = address.is_v4() ? arp_frame(kArpRequest, mac, Address{}, kUnknownMac, address)
+                                : solicitation(address, mac);
+  if (only) {
+    std::copy(only->begin(), only->end(), frame.begin());
+  }
+  return frame;
 }
 
 std::optional<Neighbour> read_answer(std::span<const uint8_t> frame) {

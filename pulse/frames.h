@@ -29,8 +29,8 @@ struct Neighbour {
 
 // What makes the neighbours learn that `mac` holds `address`: two ARP frames, or one advertisement.
 std::vector<Frame> announcement_frames(const Address& address, const Mac& mac);
-// The question "who holds `address`?", asked from `mac`.
-Frame probe_frame(const Address& address, const Mac& mac);
+// The question "who holds `address`?", asked from `mac`: of everybody, or of `only` alone.
+Frame probe_frame(const Address& address, const Mac& mac, const std::optional<Mac>& only = {});
 // Who answers in an ARP reply or a neighbour advertisement; nothing for any other frame.
 std::optional<Neighbour> read_answer(std::span<const uint8_t> frame);
 

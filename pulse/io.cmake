@@ -15,6 +15,7 @@ add_library(lvs_pulse_io STATIC
   io/rtnetlink.cpp
   io/setup.cpp
   io/shell.cpp
+  io/state_dir.cpp
   io/status_json.cpp
   io/witness.cpp
 )

@@ -56,6 +56,7 @@ Result<Settings> settings_of(const config::Config& config, const std::string& te
   s.paths.clear();
   for (const HeartbeatPath& path : paths) {
     s.paths.push_back(path.name);
+    s.peer_addresses.push_back(machine.node == Node::primary ? path.backup : path.primary);
   }
   if (config.monitor_links != 0) {
     s.monitored_devices = machine.heartbeat_devices;

@@ -35,6 +35,8 @@ struct Settings {
   Duration lvsd_grace = std::chrono::seconds{10};
   config::Failback failback;
   bool split_guard = true;
+  // The peer's own addresses, on the heartbeat paths.
+  std::vector<Address> peer_addresses;
   std::string active_cmd;
   std::string inactive_cmd;
   uint32_t config_serial = 0;

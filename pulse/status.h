@@ -32,6 +32,9 @@ struct PeerStatus {
   uint32_t config_serial = 0;
   bool same_config = true;
   std::vector<Mac> macs;
+  // Heard but not believed: why, and what to do.
+  std::optional<Refusal> not_believed;
+  std::string advice;
 };
 
 struct Counters {

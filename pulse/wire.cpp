@@ -30,6 +30,22 @@ Integer get(std::span<const uint8_t> in, size_t offset) {
   return static_cast<Integer>(value);
 }
 
+bool has_magic(std::span<const uint8_t> in) {
+  return in.size() > kMagic.size() && std::equal(kMagic.begin(), kMagic.end(), in.begin());
+}
+
+// Piranha sends a number alone, in its machine's byte order.
+bool is_of_another_version(std::span<const uint8_t> in) {
+  constexpr std::array<uint32_t, 4> kPiranha = {0xBDADDBDA, 0xADBDDABD, 0xBEEFBABE, 0xDEADBEEF};
+  if (in.size() == sizeof(uint32_t)) {
+    const auto number = get<uint32_t>(in, 0);
+    return std::any_of(kPiranha.begin(), kPiranha.end(), [number](uint32_t known) {
+      return number == known || number == __builtin_bswap32(known);
+    });
+  }
+  return has_magic(in) && in[4] != kVersion;
+}
+
 // Of an authentic datagram whose length fits its number of hardware addresses.
 bool is_well_formed(std::span<const uint8_t> in) {
   const uint8_t node = in[5];
@@ -97,8 +113,10 @@ std::vector<uint8_t> encode(const Heartbeat& h, const Key& key) {
 }
 
 Decoded decode(std::span<const uint8_t> in, const Key& key) {
-  if (in.size() < kHeartbeatSizeMin || in.size() > kHeartbeatSizeMax ||
-      !std::equal(kMagic.begin(), kMagic.end(), in.begin()) || in[4] != kVersion ||
+  if (is_of_another_version(in)) {
+    return Refusal::other_version;
+  }
+  if (in.size() < kHeartbeatSizeMin || in.size() > kHeartbeatSizeMax || !has_magic(in) ||
       in.size() != kHeaderSize + size_t{6} * in[72] + kTagSize) {
     return Refusal::malformed;
   }
@@ -116,6 +134,8 @@ const char* name(Refusal refusal) {
   switch (refusal) {
     case Refusal::malformed:
       return "malformed";
+    case Refusal::other_version:
+      return "other-version";
     case Refusal::bad_hmac:
       return "bad-hmac";
     case Refusal::wrong_cluster:

@@ -96,13 +96,14 @@ struct Heartbeat {
 // Why a datagram did not act. The first group is found by decode(), the second by Peer (peer.h).
 enum class Refusal : uint8_t {
   malformed,
+  other_version,  // Piranha's four bytes too.
   bad_hmac,
   wrong_cluster,
   own_node,
   replay,
   unknown_incarnation,
 };
-inline constexpr size_t kRefusalKinds = 6;
+inline constexpr size_t kRefusalKinds = 7;
 const char* name(Refusal refusal);           // "bad-hmac"
 const char* name(Node node);                 // "primary"
 const char* name(Role role);                 // "handing-over"

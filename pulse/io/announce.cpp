@@ -80,8 +80,9 @@ Result<Ok> Announcer::announce(const Address& address, const Link& link) {
   return Ok{};
 }
 
-Result<Ok> Announcer::probe(const Address& address, const Link& link) {
-  auto sent = send(probe_frame(address, link.mac), link);
+Result<Ok> Announcer::probe(const Address& address, const Link& link,
+                            const std::optional<Mac>& only) {
+  auto sent = send(probe_frame(address, link.mac, only), link);
   return sent ? std::move(sent)
               : sent.error().in("probe " + to_string(address) + " on " + link.name);
 }

@@ -23,7 +23,7 @@ class Announcer {
   static Result<std::unique_ptr<Announcer>> open(boost::asio::io_context& io, OnAnswer on_answer);
 
   Result<Ok> announce(const Address& address, const Link& link);
-  Result<Ok> probe(const Address& address, const Link& link);
+  Result<Ok> probe(const Address& address, const Link& link, const std::optional<Mac>& only);
 
  private:
   Announcer(io::UniqueFd mouth, OnAnswer on_answer);

@@ -131,7 +131,7 @@ Result<Ok> Arbiter::start() {
     return found.error();
   }
   running_ = true;
-  driver_->feed(Started{std::move(found).value(), load_kept(*run_dir)});
+  driver_->feed(Started{std::move(found).value(), load_kept(*run_dir, first_setup_->settings)});
   feed_present();
   return Ok{};
 }

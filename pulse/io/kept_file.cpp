@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "common/io/read_file.h"
+#include "pulse/io/state_dir.h"
 
 namespace lvs::pulse {
 namespace {
@@ -12,6 +13,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr const char* kFile = "/pulse.kept";
+constexpr const char* kStateFile = "peer";
 constexpr size_t kFileMax = 4096;
 
 std::optional<Mac> read_mac(const json::value& value) {
@@ -58,13 +60,21 @@ Kept read_kept(const std::string& text) {
   return kept;
 }
 
-Kept load_kept(const std::string& run_dir) {
+Kept load_kept(const std::string& run_dir, const Settings& settings) {
   const auto text = io::read_file(run_dir + kFile, kFileMax);
-  return text ? read_kept(*text) : Kept{};
+  if (text) {
+    return read_kept(*text);
+  }
+  const auto older = io::read_file(state_file(settings, kStateFile), kFileMax);
+  return older ? Kept{0, read_kept(*older).peer_macs} : Kept{};
 }
 
 Result<Ok> save_kept(const std::string& run_dir, const Kept& kept) {
   return io::write_file_atomically(run_dir + kFile, write_kept(kept), 0600);
+}
+
+Result<Ok> save_beyond_boot(const Settings& settings, const Kept& kept) {
+  return write_in_background(state_file(settings, kStateFile), write_kept({0, kept.peer_macs}));
 }
 
 }  // namespace lvs::pulse

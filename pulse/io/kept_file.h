@@ -1,16 +1,18 @@
-// What the director must know again after its process was replaced, but not after a boot: the term
-// and the peer's hardware addresses, in /run. A file that is missing or cannot be read counts as
-// nothing kept.
+// What the director must know again after its process was replaced: the term, in /run; and after a
+// boot too: the peer's hardware addresses, in the state folder (state_dir.h). A file that is
+// missing or cannot be read counts as nothing kept.
 #pragma once
 
 #include <string>
 
 #include "pulse/director.h"
+#include "pulse/settings.h"
 
 namespace lvs::pulse {
 
-Kept load_kept(const std::string& run_dir);
+Kept load_kept(const std::string& run_dir, const Settings& settings);
 Result<Ok> save_kept(const std::string& run_dir, const Kept& kept);
+Result<Ok> save_beyond_boot(const Settings& settings, const Kept& kept);
 
 std::string write_kept(const Kept& kept);
 Kept read_kept(const std::string& text);

@@ -88,12 +88,7 @@ Machine describe_machine(const Config& config, Node node, const std::vector<Hear
       machine.heartbeat_devices.insert(each->second);
     }
   }
-  for (const auto& address : config::floating_addresses(config)) {
-    const Link* link = links.find(address.device);
-    if (link != nullptr && link->is_ethernet && !std::ranges::count(machine.macs, link->mac)) {
-      machine.macs.push_back(link->mac);
-    }
-  }
+  machine.macs = own_macs(config::floating_addresses(config), links);
   return machine;
 }
 
@@ -172,6 +167,17 @@ Result<Setup> resolve(const Config& config, const std::string& text, const std::
 }
 
 }  // namespace
+
+std::vector<Mac> own_macs(const std::vector<FloatingAddress>& addresses, const Links& links) {
+  std::vector<Mac> macs;
+  for (const FloatingAddress& address : addresses) {
+    const Link* link = links.find(address.device);
+    if (link != nullptr && link->is_ethernet && !std::ranges::count(macs, link->mac)) {
+      macs.push_back(link->mac);
+    }
+  }
+  return macs;
+}
 
 SetupResult load_setup(const std::string& file, Links& links, std::optional<Node> node) {
   SetupResult result;

@@ -35,6 +35,9 @@ struct SetupResult {
 // `node`: known from an earlier setup; nothing: found from the machine's addresses.
 SetupResult load_setup(const std::string& file, Links& links, std::optional<Node> node = {});
 
+// Those of the devices that carry floating addresses, as far as they are there now.
+std::vector<Mac> own_macs(const std::vector<FloatingAddress>& addresses, const Links& links);
+
 // For --check: the file alone, whatever machine this is.
 bool check_configuration(const std::string& file, std::vector<std::string>& complaints);
 

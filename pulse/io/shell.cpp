@@ -33,9 +33,10 @@ Shell::Shell(boost::asio::io_context& io, Setup setup, Links& links, Addresses a
 
 Result<Ok> Shell::open() {
   auto announcer = Announcer::open(io_, [this](const Neighbour& neighbour, unsigned device) {
-    const auto* address = find_address(setup_.settings.addresses, neighbour.address);
+    const bool matters = find_address(setup_.settings.addresses, neighbour.address) != nullptr ||
+                         std::ranges::count(setup_.settings.peer_addresses, neighbour.address) != 0;
     const Link* link = links_.find(device);
-    if (address != nullptr && link != nullptr && link->mac != neighbour.mac) {
+    if (matters && link != nullptr && link->mac != neighbour.mac) {
       driver_->feed(AddressClaimed{neighbour.address, neighbour.mac});
     }
   });
@@ -103,6 +104,7 @@ void Shell::ask_witnesses() {
 
 void Shell::link_changed(const Link& link) {
   driver_->feed(LinkChanged{link.name, link.up});
+  driver_->feed(OwnMacs{own_macs(setup_.settings.addresses, links_)});
 }
 
 void Shell::address_gone(const Address& address, unsigned device) {
@@ -211,7 +213,8 @@ void Shell::perform(const Announce& action) {
 
 void Shell::perform(const ProbeAddress& action) {
   const Link* link = links_.find(action.address.device);
-  if (link == nullptr || !link->up || !announcer_->probe(action.address.address, *link)) {
+  if (link == nullptr || !link->up ||
+      !announcer_->probe(action.address.address, *link, action.only)) {
     ++counters_.announce_failures;
   }
 }
@@ -224,6 +227,13 @@ void Shell::perform(const RunCommand& action) {
 
 void Shell::perform(const Keep& action) {
   if (const auto saved = save_kept(run_dir_, action.kept); !saved) {
+    complain("keep-failed", saved.error());
+  }
+  if (action.kept.peer_macs == kept_beyond_boot_) {
+    return;
+  }
+  kept_beyond_boot_ = action.kept.peer_macs;
+  if (const auto saved = save_beyond_boot(setup_.settings, action.kept); !saved) {
     complain("keep-failed", saved.error());
   }
 }

@@ -84,6 +84,7 @@ class Shell {
   std::unique_ptr<LvsdLink> lvsd_;
   int lvsd_failures_ = 0;
   std::optional<Answer> answer_;
+  std::vector<Mac> kept_beyond_boot_;
   Counters counters_;
 };
 

@@ -28,7 +28,10 @@ json::object peer_json(const PeerStatus& peer) {
           {"term", peer.term},
           {"config_serial", peer.config_serial},
           {"same_config", peer.same_config},
-          {"macs", std::move(macs)}};
+          {"macs", std::move(macs)},
+          {"not_believed",
+           peer.not_believed ? json::value(name(*peer.not_believed)) : json::value(nullptr)},
+          {"advice", peer.advice}};
 }
 
 json::object counters_json(const Counters& counters) {

@@ -28,7 +28,7 @@ Node any_node(Rng& rng) {
 }
 
 void break_machine(World& world, Node node) {
-  switch (world.rng().below(10)) {
+  switch (world.rng().below(11)) {
     case 0:
       world.lose_power(node);
       break;
@@ -58,6 +58,9 @@ void break_machine(World& world, Node node) {
       break;
     case 9:
       world.rng().chance(0.5) ? world.stop_pulse(node) : world.switchover(node);
+      break;
+    case 10:
+      world.change_key(node);
       break;
   }
 }
@@ -121,6 +124,22 @@ void race_incarnations(World& world, Node node) {
   }
 }
 
+// Both work, on one segment, and cannot hear or believe each other, for whatever reason the chaos
+// left or this adds: still one of them serves, and only one.
+void demand_one_holder_without_heartbeats(World& world) {
+  if (world.can_hear()) {
+    world.rng().chance(0.5) ? world.cut_paths() : world.change_key(any_node(world.rng()));
+  }
+  world.heal_all_but_heartbeats();
+  world.run_for(kAskingEnds);
+  world.start_arbiter(Node::primary);
+  world.start_arbiter(Node::backup);
+  world.run_for(3 * world.timing().deadtime + 30s);
+  if (world.holders().size() != 1 || !world.is_served()) {
+    world.violated("one-holder-serves-without-heartbeats");
+  }
+}
+
 // The holder loses power: the other one must serve exactly `deadtime` after it last heard it, and
 // the one that comes back must leave it at that.
 void demand_one_exact_takeover(World& world) {
@@ -168,13 +187,23 @@ std::unique_ptr<World> live_through(uint64_t seed) {
   Rng rng(seed);
   const Timing timing = random_timing(rng);
   auto world = std::make_unique<World>(rng.next(), timing);
+  if (world->rng().chance(0.2)) {
+    world->suppress_arp();
+  }
   world->boot(Node::primary);
   world->run_for(up_to(world->rng(), timing.deadtime));
   world->boot(Node::backup);
   world->run_for(2 * timing.deadtime);
   cause_chaos(*world, kMisfortunes, timing.deadtime);
   world->run_for(kAskingEnds);
+  if (timing.split_guard && world->rng().chance(0.3)) {
+    demand_one_holder_without_heartbeats(*world);
+  }
   world->heal();
+  // One that was told to stop while it was frozen hands over and ends only now.
+  world->run_for(kAskingEnds);
+  world->start_arbiter(Node::primary);
+  world->start_arbiter(Node::backup);
   world->run_for(2 * timing.deadtime + timing.keepalive + 2s);
   world->checkers().at_the_end();
   if (world->violations().empty()) {

@@ -16,6 +16,8 @@ inline constexpr size_t kInboxMax = 64;  // What a socket holds while its reader
 struct Machine {
   pulse::Node node = pulse::Node::primary;
   pulse::Mac mac{};
+  Address address;  // Its own one on the segment of the clients.
+  pulse::Key key;
 
   // Kernel and hardware.
   bool has_power = false;

@@ -325,6 +325,55 @@ TEST(Pair, AddressRemovedByOthersComesBack) {
   EXPECT_EQ(pair.world.status(Node::primary).counters.addresses_restored, 1U);
 }
 
+// Another key on one side, from the first minute or later: the segment tells them apart.
+TEST(Pair, DirectorsWithDifferentKeysStillMakeOneHolder) {
+  for (const Node changed : {Node::primary, Node::backup}) {
+    for (int i = 0; i < 20; ++i) {
+      World world(7 + i, kSlow);
+      world.change_key(changed);
+      world.boot(i % 2 == 0 ? Node::primary : Node::backup);
+      world.run_for(i * 500ms);
+      world.boot(Node::primary);
+      world.boot(Node::backup);
+      world.run_for(30s);
+      ASSERT_EQ(world.holders().size(), 1U) << world.transcript();
+      const Node holder = world.holders().front();
+      const Node other = holder == Node::primary ? Node::backup : Node::primary;
+      EXPECT_TRUE(world.is_served());
+      EXPECT_EQ(world.status(other).peer.not_believed, pulse::Refusal::bad_hmac);
+      EXPECT_THAT(world.transcript(), HasSubstr("event=peer-not-believed cause=bad-hmac"));
+      world.lose_power(holder);
+      world.run_for(2 * 5s);
+      EXPECT_THAT(world.holders(), ElementsAre(other)) << world.transcript();
+      EXPECT_THAT(world.violations(), IsEmpty());
+    }
+  }
+}
+
+TEST(Pair, AFirewallThatWasNeverOpenedStillMakesOneHolder) {
+  for (int i = 0; i < 40; ++i) {
+    World world(7 + i, kSlow);
+    world.cut_paths();
+    world.boot(i % 2 == 0 ? Node::primary : Node::backup);
+    world.run_for((i / 2) * 500ms);
+    world.boot(Node::primary);
+    world.boot(Node::backup);
+    world.run_for(30s);
+    EXPECT_EQ(world.holders().size(), 1U) << world.transcript();
+    EXPECT_TRUE(world.is_served());
+  }
+}
+
+TEST(Pair, SwitchesThatAnswerForTheDeadDelayNoTakeover) {
+  Pair pair(kSlow);
+  World& world = pair.world;
+  world.suppress_arp();
+  const TimePoint heard = world.now() - *world.status(Node::backup).peer.silent;
+  world.lose_power(Node::primary);
+  world.run_until(heard + 5s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
+}
+
 Node holder_after_return(const config::Failback& failback, Duration wait) {
   Timing timing = kSlow;
   timing.failback = failback;

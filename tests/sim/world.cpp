@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const pulse::Key kKey = {'s', 'e', 'c', 'r', 'e', 't'};
+const pulse::Key kRightKey = {'s', 'e', 'c', 'r', 'e', 't'};
 constexpr uint64_t kClusterId = 42;
 constexpr size_t kRecordedMax = 32;
 constexpr Duration kNetlinkDelay = 100us;
@@ -33,8 +33,11 @@ World::World(uint64_t seed, const Timing& timing)
     : timing_(timing), rng_(seed), checkers_(std::make_unique<Checkers>(*this)) {
   machines_[0].node = Node::primary;
   machines_[0].mac = {2, 0, 0, 0, 0, 0xa};
+  machines_[0].address = *Address::parse("192.0.2.1");
   machines_[1].node = Node::backup;
   machines_[1].mac = {2, 0, 0, 0, 0, 0xb};
+  machines_[1].address = *Address::parse("192.0.2.2");
+  machines_[0].key = machines_[1].key = kRightKey;
 }
 
 World::~World() = default;
@@ -51,6 +54,7 @@ pulse::Settings World::settings(Node node) const {
   s.macs = {machine(node).mac};
   s.failback = timing_.failback;
   s.split_guard = timing_.split_guard;
+  s.peer_addresses = {machine(other(node)).address};
   return s;
 }
 
@@ -236,7 +240,7 @@ void World::arm_timer(Machine& m, std::optional<TimePoint> wake_at) {
 // ---- Actions ----
 
 void World::perform(Machine& m, const pulse::SendHeartbeat& action) {
-  const std::vector<uint8_t> bytes = encode(action.heartbeat, kKey);
+  const std::vector<uint8_t> bytes = encode(action.heartbeat, m.key);
   const Node to = other(m.node);
   for (size_t path = 0; path < kPaths; ++path) {
     const bool on_dead_device = path == 0 && !(m.has_carrier && machine(to).has_carrier);
@@ -261,7 +265,7 @@ void World::deliver(Node to, size_t path, const std::vector<uint8_t>& bytes) {
     recorded_[slot] = {to, path, bytes};
   }
   mix(static_cast<uint64_t>(now_.time_since_epoch().count()) ^ bytes.back());
-  feed(m, pulse::Heard{path, pulse::decode(bytes, kKey)});
+  feed(m, pulse::Heard{path, pulse::decode(bytes, m.key)});
 }
 
 void World::perform(Machine& m, const pulse::ArmCore&) {
@@ -325,17 +329,34 @@ void World::perform(Machine& m, const pulse::Announce& action) {
   }
   if (m.has_carrier && m.addresses.contains(action.address.address)) {
     announced_ = m.node;
+    if (does_segment_join()) {
+      feed_later(machine(other(m.node)), kNetlinkDelay,
+                 pulse::AddressClaimed{action.address.address, m.mac});
+    }
   }
+}
+
+bool World::does_segment_join() const {
+  return !is_segment_split_ && machines_[0].has_carrier && machines_[1].has_carrier;
+}
+
+bool World::answers_itself(const Machine& asked, const pulse::ProbeAddress& question) const {
+  const Address& address = question.address.address;
+  return asked.has_power && (!question.only || *question.only == asked.mac) &&
+         (asked.address == address || asked.addresses.contains(address));
 }
 
 void World::perform(Machine& m, const pulse::ProbeAddress& action) {
   Machine& o = machine(other(m.node));
   const Address address = action.address.address;
-  if (is_segment_split_ || !m.has_carrier || !o.has_power || !o.has_carrier ||
-      !o.addresses.contains(address) || rng_.chance(faults_.loss)) {
-    return;
+  // A switch that answers for the absent knows who announced last, and does so for broadcasts only.
+  const bool switch_answers = is_arp_suppressed_ && !action.only && m.has_carrier &&
+                              (address == o.address || announced_ == o.node);
+  const bool peer_answers =
+      does_segment_join() && answers_itself(o, action) && !rng_.chance(faults_.loss);
+  if (switch_answers || peer_answers) {
+    feed_later(m, kNetlinkDelay, pulse::AddressClaimed{address, o.mac});
   }
-  feed_later(m, kNetlinkDelay, pulse::AddressClaimed{address, o.mac});
 }
 
 void World::perform(Machine&, const pulse::RunCommand&) {
@@ -425,6 +446,16 @@ void World::remove_address(Node node) {
   }
 }
 
+void World::change_key(Node node) {
+  Machine& m = machine(node);
+  say(std::string(name(node)) + " gets another key");
+  m.key = m.key == kRightKey ? pulse::Key{'o', 't', 'h', 'e', 'r'} : kRightKey;
+  if (m.director) {
+    kill_arbiter(node);
+    start_arbiter(node);
+  }
+}
+
 // ---- What happens to the network ----
 
 void World::cut(Node from, size_t path) {
@@ -461,13 +492,23 @@ void World::set_faults(const Faults& faults) {
 
 void World::heal() {
   say("heal");
-  set_faults({});
-  is_segment_split_ = false;
   for (auto& direction : links_) {
     for (Link& l : direction) {
       l.mend();
     }
   }
+  for (const Node node : {Node::primary, Node::backup}) {
+    if (machine(node).key != kRightKey) {
+      change_key(node);
+    }
+  }
+  heal_all_but_heartbeats();
+  checkers_->healed();
+}
+
+void World::heal_all_but_heartbeats() {
+  set_faults({});
+  is_segment_split_ = false;
   for (const Node node : {Node::primary, Node::backup}) {
     boot(node);
     set_carrier(node, true);
@@ -477,7 +518,6 @@ void World::heal() {
       set_lvsd(node, true);
     }
   }
-  checkers_->healed();
 }
 
 void World::replay_something(Node to) {
@@ -513,7 +553,7 @@ void World::forge_something(Node to) {
   forged.term = rng_.next();
   const pulse::Key wrong_key = {'g', 'u', 'e', 's', 's'};
   const pulse::Status before = m.director->status(now_);
-  feed(m, pulse::Heard{rng_.below(kPaths), pulse::decode(encode(forged, wrong_key), kKey)});
+  feed(m, pulse::Heard{rng_.below(kPaths), pulse::decode(encode(forged, wrong_key), m.key)});
   checkers_->after_attack(to, before, m.director->status(now_));
 }
 
@@ -533,11 +573,15 @@ bool World::is_healthy() const {
   const bool machines_are = std::all_of(machines_.begin(), machines_.end(), [](const Machine& m) {
     return m.has_power && m.has_carrier && m.is_running() && m.lvsd_ready;
   });
-  const bool links_are = std::none_of(links_.begin(), links_.end(), [](const auto& direction) {
+  return machines_are && can_hear() && !is_segment_split_ && faults_.loss == 0;
+}
+
+bool World::can_hear() const {
+  const bool any_cut = std::any_of(links_.begin(), links_.end(), [](const auto& direction) {
     return std::any_of(direction.begin(), direction.end(),
                        [](const Link& l) { return l.is_cut(); });
   });
-  return machines_are && links_are && !is_segment_split_ && faults_.loss == 0;
+  return !any_cut && machines_[0].key == machines_[1].key;
 }
 
 bool World::is_served() const {

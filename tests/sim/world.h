@@ -67,6 +67,7 @@ class World {
   void set_carrier(Node node, bool up);
   void set_lvsd(Node node, bool ready, int failed_restarts = 0);
   void remove_address(Node node);  // Somebody else does.
+  void change_key(Node node);      // Of this one alone; its arbiter is started again.
 
   // What happens to the network. A path's direction is named by its sender.
   void cut(Node from, size_t path);
@@ -74,7 +75,10 @@ class World {
   void cut_paths();  // All heartbeat paths, both directions.
   void split();      // And the segment of the clients.
   void set_faults(const Faults& faults);
-  void heal();  // Everything that the chaos broke works again.
+  // From now on the switches answer broadcast questions for hosts that they once saw (EVPN).
+  void suppress_arp() { is_arp_suppressed_ = true; }
+  void heal();                     // Everything that the chaos broke works again.
+  void heal_all_but_heartbeats();  // Whatever keeps the directors from hearing each other stays.
 
   // An attacker on the segment.
   void replay_something(Node to);
@@ -92,6 +96,7 @@ class World {
   pulse::State state(Node node) const { return machine(node).director->state(); }
   std::vector<Node> holders() const;
   bool is_healthy() const;           // No fault is in effect.
+  bool can_hear() const;             // Heartbeats arrive, and the keys are the same.
   bool is_served() const;            // The client's frames reach a director that answers.
   Duration longest_silence() const;  // Of the service, since forget_silence().
   void forget_silence();
@@ -137,6 +142,8 @@ class World {
   void drop_address(Machine& machine, Address address);
   void mix(uint64_t value);
   void watch_service();
+  bool does_segment_join() const;
+  bool answers_itself(const Machine& asked, const pulse::ProbeAddress& question) const;
 
   void perform(Machine& machine, const pulse::SendHeartbeat& action);
   void perform(Machine& machine, const pulse::ArmCore&);
@@ -161,6 +168,7 @@ class World {
   std::array<std::array<Link, kPaths>, 2> links_;
   Faults faults_;
   bool is_segment_split_ = false;
+  bool is_arp_suppressed_ = false;
   std::optional<Node> announced_;  // Where the clients' neighbour caches point.
   std::vector<Recorded> recorded_;
   std::optional<TimePoint> unserved_since_;

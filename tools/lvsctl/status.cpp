@@ -124,8 +124,7 @@ class Page {
                       behind(", term ", text_at(pulse, "term")) +
                       behind(", because ", text_at(pulse, "reason")));
     if (!flag_at(pulse, "able", true)) {
-      worry("this director is not able to serve" +
-            behind(": ", joined(array_at(pulse, "reasons"), ", ")));
+      worry("this director is not able to serve" + behind(": ", text_at(pulse, "reasons")));
     }
     show_peer(pulse);
     const std::string addresses = joined(array_at(pulse, "addresses"), " ");
@@ -145,11 +144,14 @@ class Page {
     fact("peer",
          alive ? text_at(peer, "role") + behind(", heard ", silent) + when(!silent.empty(), " ago")
                : (silent.empty() ? "never heard" : "silent for " + silent));
-    if (!alive) {
+    const std::string not_believed = text_at(peer, "not_believed");
+    if (!not_believed.empty()) {
+      worry("the peer is heard but not believed (" + not_believed + ")" +
+            behind(": ", text_at(peer, "advice")));
+    } else if (!alive) {
       worry("the peer is not heard: nobody would take over");
     } else if (!flag_at(peer, "able", true)) {
-      worry("the peer is not able to serve" +
-            behind(": ", joined(array_at(peer, "reasons"), ", ")));
+      worry("the peer is not able to serve" + behind(": ", text_at(peer, "reasons")));
     }
     if (!flag_at(peer, "same_config", true)) {
       remark("the peer has another lvs.cf (serial " + text_at(peer, "config_serial") + ")");

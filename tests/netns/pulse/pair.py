@@ -425,6 +425,110 @@ def lvsctl_tells_each_directors_state(pair):
     expect(code == 3 and json.loads(text)["condition"] == "not running", f"exit status {code}: {text}")
 
 
+def stays_with_one_holder(pair, seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        expect(len(pair.holders()) == 1, f"one holder, not {[d.name for d in pair.holders()]}")
+        time.sleep(0.05)
+
+
+def another_key_on_one_side_is_an_alarm_and_makes_one_holder(pair):
+    pair.backup.write("/etc/sysconfig/ha/heartbeat.key", os.urandom(32), 0o600)
+    for director in pair.both:
+        director.configure(1, keepalive="200ms", deadtime="3s")
+        director.service("start")
+    for director in pair.both:
+        eventually(f"{director.name} says why",
+                   lambda: director.ask("status")["peer"]["not_believed"] == "bad-hmac")
+        text, code = director.lvsctl("status")
+        expect("! the peer is heard but not believed (bad-hmac): its key is another one: copy" in text, text)
+        expect(code == 1, f"exit status {code}")
+        eventually("it is in the log", lambda: any("<27>" in line and "event=peer-not-believed cause=bad-hmac" in line
+                                                   for line in director.logged))
+    eventually("one serves", lambda: len(pair.holders()) == 1 and pair.holders()[0].state() == "active")
+    stays_with_one_holder(pair, 8)
+    holder = pair.holders()[0]
+    other = pair.backup if holder is pair.primary else pair.primary
+    os.kill(holder.keeper(), signal.SIGKILL)
+    other.reaches("active")
+
+
+def drop_heartbeats(director):
+    director.run("nft", "add table ip firewall; add chain ip firewall input { type filter hook input priority 0; }; "
+                 f"add rule ip firewall input udp dport {PORT} drop")
+
+
+def a_firewall_that_was_never_opened_makes_one_holder(pair):
+    for director in pair.both:
+        drop_heartbeats(director)
+        director.configure(1, keepalive="200ms", deadtime="3s")
+    pair.primary.service("start")
+    pair.primary.reaches("active")
+    pair.backup.service("start")
+    eventually("the backup sees who holds the address",
+               lambda: any("event=split-guard reason=peer-holds-address" in line for line in pair.backup.logged))
+    stays_with_one_holder(pair, 5)
+    expect(pair.backup.state() == "listening", "the backup waits")
+    os.kill(pair.primary.keeper(), signal.SIGKILL)
+    pair.backup.reaches("active")
+
+
+@contextlib.contextmanager
+def switch_that_answers_for(pair, director):
+    """As switches with ARP suppression do: for each broadcast question for the VIP or the director's own address, whether
+    it lives or not."""
+    link = json.loads(run("ip", "-n", director.namespace, "-j", "link", "show", "eth0").stdout)[0]
+    mac = bytes.fromhex(link["address"].replace(":", ""))
+    answered = []
+    with inside_network(pair.switch):
+        tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806))
+        tap.bind(("br0", 0x0806))
+
+    def answer():
+        with contextlib.suppress(OSError):
+            while True:
+                frame = tap.recv(2048)
+                asked = socket.inet_ntoa(frame[38:42])
+                if frame[:6] == b"\xff" * 6 and frame[21] == 1 and asked in (VIP, f"192.0.2.{director.number}"):
+                    tap.send(frame[6:12] + mac + frame[12:20] + b"\0\2" + mac + frame[38:42] + frame[22:32])
+                    answered.append(asked)
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    try:
+        yield answered
+    finally:
+        tap.close()
+
+
+def a_switch_that_answers_for_the_dead_does_not_keep_the_backup_passive(pair):
+    pair.start(keepalive="200ms", deadtime="3s")
+    with switch_that_answers_for(pair, pair.primary) as answered:
+        run("ip", "-n", pair.switch, "link", "set", "primary-br0", "down")
+        run("ip", "-n", pair.switch, "link", "set", "primary-br1", "down")
+        pair.backup.reaches("active")
+        expect(VIP in answered, "the switch was asked, and answered")
+
+
+def the_peers_hardware_addresses_are_known_after_a_change_and_after_a_boot(pair):
+    pair.start()
+
+    def known():
+        return pair.backup.ask("status")["peer"]["macs"]
+
+    run("ip", "-n", pair.primary.namespace, "link", "set", "eth0", "address", "02:00:00:00:07:07")
+    eventually("the new one is told", lambda: "02:00:00:00:07:07" in known())
+    told = known()
+    eventually("and kept", lambda: "02:00:00:00:07:07" in pair.backup.run(
+        "sh", "-c", "cat /var/lib/lvs/pulse/*-backup.peer", check=False).stdout)
+    pair.backup.service("stop")
+    pair.backup.run("rm", "-r", "/run/lvs")
+    drop_heartbeats(pair.backup)
+    pair.backup.service("start")
+    pair.backup.reaches("listening")
+    expect(known() == told, f"{known()} after a boot")
+
+
 def switchover_and_back(pair):
     pair.start()
     expect(pair.primary.ask("switchover")["ok"], "the active director hands over")

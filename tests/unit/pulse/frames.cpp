@@ -53,6 +53,17 @@ TEST(Frames, AnIpv4ProbeTeachesNobodyAnything) {
   EXPECT_THAT(part(probe, 38, 4), ElementsAre(192, 0, 2, 10)) << "target address";
 }
 
+TEST(Frames, AProbeMayGoToOneReceiverAlone) {
+  const Mac peer = {0x02, 0, 0, 0, 0, 0x0b};
+  for (const char* address : {"192.0.2.10", "2001:db8::10"}) {
+    const Frame to_all = probe_frame(ip(address), kOurs);
+    Frame to_one = probe_frame(ip(address), kOurs, peer);
+    EXPECT_THAT(part(to_one, 0, 6), ElementsAre(2, 0, 0, 0, 0, 11));
+    std::copy_n(to_all.begin(), 6, to_one.begin());
+    EXPECT_EQ(to_one, to_all) << "only the Ethernet destination differs";
+  }
+}
+
 TEST(Frames, OurOwnReplyReadsAsOurs) {
   const auto frames = announcement_frames(ip("192.0.2.10"), kOurs);
   EXPECT_EQ(read_answer(frames[1]), (Neighbour{ip("192.0.2.10"), kOurs}));

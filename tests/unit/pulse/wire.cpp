@@ -91,6 +91,18 @@ TEST(Wire, RefusesEveryOtherLength) {
   EXPECT_EQ(std::get<Refusal>(decode(std::vector<uint8_t>(4, 0xbd), kKey)), Refusal::malformed);
 }
 
+TEST(Wire, KnowsAnotherVersionWhenItSeesOne) {
+  std::vector<uint8_t> next = encode(full_heartbeat(), kKey);
+  next[4] = 2;
+  next.insert(next.begin() + 40, 8, 1);
+  EXPECT_EQ(std::get<Refusal>(decode(next, kKey)), Refusal::other_version);
+  const std::vector<std::vector<uint8_t>> piranhas = {{0xda, 0xdb, 0xad, 0xbd},
+                                                      {0xad, 0xbd, 0xda, 0xbd}};
+  for (const auto& piranha : piranhas) {
+    EXPECT_EQ(std::get<Refusal>(decode(piranha, kKey)), Refusal::other_version);
+  }
+}
+
 TEST(Wire, RefusesAnotherKey) {
   EXPECT_EQ(std::get<Refusal>(decode(encode(full_heartbeat(), {'x'}), kKey)), Refusal::bad_hmac);
   EXPECT_EQ(std::get<Refusal>(decode(encode(full_heartbeat(), {}), kKey)), Refusal::bad_hmac);

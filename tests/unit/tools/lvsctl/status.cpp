@@ -17,9 +17,10 @@ Answer answer(const char* text) {
 const Answer kAbsent{std::nullopt, "Connection refused"};
 
 const Answer kPulse = answer(R"({"ok":true,"node":"primary","alone":false,"state":"active",
-  "in_state_ms":12000,"reason":"peer-silent","term":3,"able":true,"reasons":[],"holding":true,
+  "in_state_ms":12000,"reason":"peer-silent","term":3,"able":true,"reasons":"able","holding":true,
   "addresses":["192.0.2.10","10.0.0.1"],"lease_left_ms":2500,
-  "peer":{"alive":true,"silent_ms":80,"role":"passive","able":true,"reasons":[],"same_config":true},
+  "peer":{"alive":true,"silent_ms":80,"role":"passive","able":true,"reasons":"able",
+          "same_config":true},
   "paths":[{"name":"public","alive":true},{"name":"private","alive":true}]})");
 
 const Answer kLvsd = answer(R"({"ok":true,"ready":true,"armed":true,"role":"active","serial":42,
@@ -80,11 +81,20 @@ TEST(Status, WhatNeedsAttentionDegradesIt) {
     return page.condition;
   };
   const auto degraded = Condition::degraded;
-  EXPECT_EQ(condition_of(with(with(kPulse, "able", "false"), "reasons", R"(["link"])"), kLvsd,
-                         "! this director is not able to serve: link"),
-            degraded);
+  EXPECT_EQ(
+      condition_of(with(with(kPulse, "able", "false"), "reasons", R"("link-down,no-witness")"),
+                   kLvsd, "! this director is not able to serve: link-down,no-witness"),
+      degraded);
   EXPECT_EQ(condition_of(with(kPulse, "peer", R"({"alive":false,"silent_ms":5000})"), kLvsd,
                          "! the peer is not heard"),
+            degraded);
+  EXPECT_EQ(
+      condition_of(with(kPulse, "peer", R"({"alive":true,"able":false,"reasons":"lvsd-away"})"),
+                   kLvsd, "! the peer is not able to serve: lvsd-away"),
+      degraded);
+  EXPECT_EQ(condition_of(with(kPulse, "peer", R"({"alive":false,"not_believed":"bad-hmac",
+                              "advice":"copy the key"})"),
+                         kLvsd, "! the peer is heard but not believed (bad-hmac): copy the key"),
             degraded);
   EXPECT_EQ(condition_of(with(kPulse, "paths", R"([{"name":"private","alive":false}])"), kLvsd,
                          "! the heartbeat path private is silent"),
