@@ -15,7 +15,7 @@ void Ability::set_lvsd(bool ready, int failed_restarts, TimePoint now) {
 }
 
 void Ability::adopt(TimePoint now) {
-  witness_answers_ = true;
+  trust_witness();
   if (!lvsd_was_ready_) {
     lvsd_was_ready_ = true;
     lvsd_away_since_ = now;
@@ -24,7 +24,12 @@ void Ability::adopt(TimePoint now) {
 
 bool Ability::is_up(const std::string& device) const {
   const auto found = links_.find(device);
-  return found == links_.end() || found->second;
+  return found == links_.end() || found->second.up;
+}
+
+bool Ability::exists(const std::string& device) const {
+  const auto found = links_.find(device);
+  return found == links_.end() || found->second.exists;
 }
 
 bool Ability::has_service_link(const Settings& settings) const {
@@ -40,8 +45,15 @@ uint32_t Ability::reasons(const Settings& settings, TimePoint now) const {
                    [this](const std::string& device) { return is_up(device); })) {
     reasons |= kLinkDown;
   }
+  const auto& addresses = settings.addresses;
   if (!has_service_link(settings)) {
     reasons |= kNoServiceLink;
+  } else if (!std::all_of(addresses.begin(), addresses.end(),
+                          [this](const FloatingAddress& a) { return is_up(a.device); })) {
+    reasons |= kServiceLinkDown;
+  }
+  if (refused_since_ && now >= *refused_since_ + kRefusalPatience) {
+    reasons |= kAddressFailed;
   }
   // The grace is for an lvsd that comes back to a programmed table; a first start has none yet.
   if (!lvsd_was_ready_) {
@@ -53,17 +65,27 @@ uint32_t Ability::reasons(const Settings& settings, TimePoint now) const {
   if (failed_restarts_ >= kFailedRestartsMax) {
     reasons |= kLvsdFailing;
   }
-  if (settings.witness && !witness_answers_) {
+  if (settings.witness && witness_ != Witness::answers) {
     reasons |= kNoWitness;
   }
   return reasons;
 }
 
+Fitness Ability::fitness(const Settings& settings, TimePoint now) const {
+  const bool is_known = !settings.witness || witness_ != Witness::unknown;
+  return is_known ? fitness_of(reasons(settings, now)) : Fitness::none;
+}
+
 std::optional<TimePoint> Ability::next_change(const Settings& settings, TimePoint now) const {
-  if (lvsd_away_since_ && now < *lvsd_away_since_ + settings.lvsd_grace) {
-    return *lvsd_away_since_ + settings.lvsd_grace;
-  }
-  return std::nullopt;
+  std::optional<TimePoint> next;
+  const auto consider = [&](const std::optional<TimePoint>& since, Duration limit) {
+    if (since && now < *since + limit && (!next || *since + limit < *next)) {
+      next = *since + limit;
+    }
+  };
+  consider(lvsd_away_since_, settings.lvsd_grace);
+  consider(refused_since_, kRefusalPatience);
+  return next;
 }
 
 }  // namespace lvs::pulse

@@ -9,7 +9,7 @@ namespace {
 
 // A wake-up that comes later than this means that heartbeats may wait unread in the socket.
 constexpr Duration kLatenessMin = std::chrono::milliseconds{20};
-constexpr Duration kRetryPause = std::chrono::milliseconds{100};
+constexpr Duration kRetryPauseMax = std::chrono::seconds{5};
 constexpr Duration kRestorePause = std::chrono::milliseconds{20};
 constexpr Duration kAlarmPause = std::chrono::seconds{10};
 constexpr Duration kAskLimit = std::chrono::seconds{2};
@@ -200,7 +200,10 @@ void Director::on_news(const Heartbeat& before, bool was_silent, TimePoint now) 
 }
 
 void Director::on(const LinkChanged& event, TimePoint) {
-  ability_.set_link(event.device, event.up);
+  ability_.set_link(event.device, event.up, event.exists);
+  if (event.up && event.exists) {
+    retry_pause_ = kRetryPauseMin;
+  }
 }
 
 void Director::on(const OwnMacs& event, TimePoint now) {
@@ -215,7 +218,7 @@ void Director::on(const LvsdChanged& event, TimePoint now) {
 }
 
 void Director::on(const CoreArmed&, TimePoint now) {
-  if (state_ == State::preparing && is_able() && is_peer_alive(now)) {
+  if (state_ == State::preparing && can_serve() && is_peer_alive(now)) {
     take_over("handover", now);
   }
 }
@@ -248,7 +251,8 @@ void Director::on(const AddressClaimed& event, TimePoint now) {
     see_rival(to_string(event.mac), now);
     return;
   }
-  if (!is_peers && (!rival_logged_at_ || now >= *rival_logged_at_ + kAlarmPause)) {
+  if (!is_peers && !peers.empty() &&
+      (!rival_logged_at_ || now >= *rival_logged_at_ + kAlarmPause)) {
     rival_logged_at_ = now;
     log(Level::error, "stranger-holds-address", "",
         {{"address", to_string(event.address)}, {"mac", to_string(event.mac)}});
@@ -276,8 +280,14 @@ void Director::on(const AddressFailed& event, TimePoint now) {
     lose_lease(now);
     return;
   }
+  const auto known = refused_.find(event.address);
+  const TimePoint since = known == refused_.end() ? now : known->second.since;
+  refused_[event.address] = {event.error, since, {}};
   missing_.insert(event.address);
-  restore_at_ = now + kRetryPause;
+  if (!restore_at_ || *restore_at_ <= now) {
+    restore_at_ = now + retry_pause_;
+    retry_pause_ = std::min(2 * retry_pause_, kRetryPauseMax);
+  }
   if (!failure_logged_at_ || now >= *failure_logged_at_ + kAlarmPause) {
     failure_logged_at_ = now;
     log(Level::error, "address-failed", "",
@@ -287,11 +297,11 @@ void Director::on(const AddressFailed& event, TimePoint now) {
 
 void Director::on(const Switchover&, TimePoint now) {
   const std::string other = name(is_primary() ? Node::backup : Node::primary);
-  if (state_ == State::active && can_hand_over(now)) {
+  if (state_ == State::active && can_hand_over(now, std::max(fitness_, Fitness::partly))) {
     begin_handover(Why::asked, now);
     actions_.push_back(Answer{true, "handing over to the " + other + " director"});
-  } else if (state_ == State::standby && is_able() && is_peer_alive(now) &&
-             peer_.last().role == Role::active) {
+  } else if (state_ == State::standby && can_serve() && is_peer_alive(now) &&
+             peer_.last().role == Role::active && fitness_ >= peer_.last().fitness()) {
     asking_until_ = now + kAskLimit;
     actions_.push_back(Answer{true, "asked the " + other + " director to hand over"});
   } else if (state_ == State::active) {
@@ -319,7 +329,7 @@ void Director::on(const Stop&, TimePoint now) {
   log(Level::notice, "stop");
   if (state_ == State::handing_over) {
     handover_->why = Why::stop;
-  } else if (state_ == State::active && can_hand_over(now)) {
+  } else if (state_ == State::active && can_hand_over(now, Fitness::partly)) {
     begin_handover(Why::stop, now);
   } else {
     finish_stop("stop", now);
@@ -332,6 +342,9 @@ void Director::on(const Reconfigured& event, TimePoint now) {
   next.cluster_id = settings_.cluster_id;
   next.alone = settings_.alone;
   next.paths = settings_.paths;
+  if (next.witness && !settings_.witness) {
+    ability_.trust_witness();
+  }
   settings_ = std::move(next);
   if (!holds()) {
     return;
@@ -345,6 +358,7 @@ void Director::on(const Reconfigured& event, TimePoint now) {
       stay.push_back(address);
     } else {
       missing_.erase(address.address);
+      refused_.erase(address.address);
       actions_.push_back(RemoveAddress{address});
     }
   }
@@ -352,7 +366,7 @@ void Director::on(const Reconfigured& event, TimePoint now) {
   renew_addresses(now);
   for (const FloatingAddress& address : settings_.addresses) {
     if (state_ != State::adopting && !is_in(held_, address)) {
-      add(address);
+      add(address, now);
     }
   }
   if (state_ == State::active) {

@@ -33,8 +33,8 @@
 //     for an address
 //   no carrier left   stay, not able       standby                standby              standby
 //   lease over        -                    standby                standby              standby
-//   not able          stay                 -                      peer able:           stay
-//                                                                 handing-over
+//   less fit than     stay                 -                      handing-over         stay
+//     a passive peer
 //   peer asks for it  -                    -                      handing-over         stay
 //   stop              stopped              stopped                peer able:           stopped when
 //                                                                 handing-over         the peer is
@@ -43,9 +43,13 @@
 // clang-format on
 // preparing: as standby, but what would lead to active does so at once; "core armed" does too; the
 // peer active again, inability or a second without an answer lead back to standby.
-// "able" is Ability (able.h); who may be believed is Peer's matter (peer.h); veto: split_guard.h.
+// "able" is Ability (able.h), "fit" has three grades: able, in part, not at all (wire.h). Where
+// nobody is able, "able" means: in part, and not less fit than the peer.
+// who may be believed is Peer's matter (peer.h); veto: split_guard.h.
 #pragma once
 
+#include <cerrno>
+#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -101,6 +105,7 @@ struct Heard {
 struct LinkChanged {
   std::string device;
   bool up = true;
+  bool exists = true;
 };
 // Hardware addresses of the devices with floating addresses: a bond has another one, a device came.
 struct OwnMacs {
@@ -127,7 +132,8 @@ struct AddressClaimed {
 struct AddressGone {
   Address address;
 };
-// AddAddress or RenewAddress did not succeed; code ETIME: dropped, perform_before was over.
+// AddAddress or RenewAddress did not succeed; code ETIME: dropped, perform_before was over; EEXIST:
+// the device holds it, but somebody else added it.
 struct AddressFailed {
   Address address;
   Error error;
@@ -223,10 +229,21 @@ class Director {
 
  private:
   enum class Why { stop, unable, asked };
+  // What the kernel does not let us hold. It is tried again; a try that was not refused at once
+  // succeeded.
+  struct RefusedAddress {
+    Error error;
+    TimePoint since;
+    std::optional<TimePoint> tried_at;
+    bool is_foreign() const { return error.code == EEXIST; }
+  };
+  static constexpr Duration kRetryPauseMin = std::chrono::milliseconds{100};
   struct Handover {
     Why why = Why::unable;
     TimePoint until;
   };
+
+  AddressStatus address_status(const FloatingAddress& address) const;
 
   // One for each event (director.cpp).
   void on(const Started& event, TimePoint now);
@@ -257,9 +274,11 @@ class Director {
   const char* reason_to_take_over(TimePoint now) const;
   bool is_silent(TimePoint now) const;
   bool is_peer_starting(TimePoint now) const;
-  bool can_hand_over(TimePoint now) const;
+  bool can_hand_over(TimePoint now, Fitness least) const;
+  bool is_silence_evidence() const;
   bool wants_failback(TimePoint now) const;
   void refresh_ability(TimePoint now);
+  void forget_what_succeeded(TimePoint now);
   void refresh_asking(TimePoint now);
   void refresh_belief(TimePoint now);
   const char* doubt(TimePoint now) const;
@@ -286,7 +305,7 @@ class Director {
   void probe(TimePoint now);
   void ask_everybody();
   std::span<const FloatingAddress> probed_addresses() const;
-  void add(const FloatingAddress& address);
+  void add(const FloatingAddress& address, TimePoint now);
   void let_go_of_addresses();
   void send_heartbeat(TimePoint now);
   Heartbeat heartbeat();
@@ -300,6 +319,7 @@ class Director {
     return state_ == State::adopting || state_ == State::active || state_ == State::handing_over;
   }
   bool is_able() const { return reasons_ == 0; }
+  bool can_serve() const { return fitness_ != Fitness::none; }
   bool is_peer_alive(TimePoint now) const { return peer_.is_alive(now, settings_.deadtime); }
   bool is_primary() const { return settings_.node == Node::primary; }
   std::vector<Mac> peer_macs() const { return split_guard_.macs(kept_.peer_macs); }
@@ -314,6 +334,7 @@ class Director {
   Peer peer_;
   Ability ability_;
   uint32_t reasons_ = 0;
+  Fitness fitness_ = Fitness::none;
   std::optional<TimePoint> able_since_;
   Lease lease_;
   AnnouncePlan announcements_;
@@ -327,6 +348,8 @@ class Director {
   std::set<Address> missing_;          // Of these, what has to be added again at restore_at_.
   std::optional<TimePoint> restore_at_;
   std::optional<TimePoint> restored_at_;
+  std::map<Address, RefusedAddress> refused_;  // Of those held.
+  Duration retry_pause_ = kRetryPauseMin;
   std::optional<TimePoint> failure_logged_at_;
   std::optional<Handover> handover_;  // Only while handing over.
   std::optional<TimePoint> handover_pause_until_;

@@ -67,7 +67,7 @@ void Director::take_over(const char* reason, TimePoint now) {
     lease_.start(now, Lease::length(settings_.deadtime));
   }
   for (const FloatingAddress& address : settings_.addresses) {
-    add(address);
+    add(address, now);
   }
   enter(State::active, reason, now);
   announcements_.start(now);
@@ -98,7 +98,7 @@ void Director::confirm(const char* reason, TimePoint now) {
       return a.address == address.address;
     });
     if (!is_held) {
-      add(address);
+      add(address, now);
     }
   }
   announcements_.start(now);
@@ -188,17 +188,18 @@ void Director::let_go_of_addresses() {
   }
   held_.clear();
   missing_.clear();
+  refused_.clear();
   restore_at_.reset();
   lease_.drop();
   announcements_.stop();
 }
 
-// With a whole lease: those held already must be renewed in the same step, one end for all.
-void Director::add(const FloatingAddress& address) {
+// Until the lease of those held already ends, which may be a little less than the kernel can count.
+void Director::add(const FloatingAddress& address, TimePoint now) {
   held_.push_back(address);
   AddAddress action{address, {}, {}};
   if (!settings_.alone) {
-    action.lifetime = Lease::length(settings_.deadtime);
+    action.lifetime = lease_.whole_seconds_left(now);
     action.perform_before = lease_.end();
   }
   actions_.push_back(action);
@@ -232,7 +233,9 @@ void Director::renew_addresses(TimePoint now) {
   const auto old_end = lease_.end();
   lease_.start(now, length);
   for (const FloatingAddress& address : held_) {
-    actions_.push_back(RenewAddress{address, length, old_end});
+    if (!missing_.contains(address.address)) {
+      actions_.push_back(RenewAddress{address, length, old_end});
+    }
   }
 }
 
@@ -241,12 +244,16 @@ void Director::restore_addresses(TimePoint now) {
   missing_.clear();
   restore_at_.reset();
   restored_at_ = now;
-  renew_addresses(now);
+  for (const Address& address : missing) {
+    if (const auto refused = refused_.find(address); refused != refused_.end()) {
+      refused->second.tried_at = now;
+    }
+  }
   std::vector<FloatingAddress> held = std::move(held_);
   held_.clear();
   for (const FloatingAddress& address : held) {
     if (missing.contains(address.address)) {
-      add(address);
+      add(address, now);
       if (state_ == State::active) {
         actions_.push_back(Announce{address});
       }
@@ -284,7 +291,7 @@ void Director::see_rival(const std::string& who, TimePoint now) {
 }
 
 void Director::probe(TimePoint now) {
-  const bool asks = holds() ? suspects_rival(now) : is_able() && !peer_.said_goodbye();
+  const bool asks = holds() ? suspects_rival(now) : can_serve() && !peer_.said_goodbye();
   if (!asks || !settings_.split_guard ||
       now < split_guard_.next_probe(peer_.silent_since(), settings_.deadtime)) {
     return;

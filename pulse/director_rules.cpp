@@ -8,6 +8,8 @@ namespace lvs::pulse {
 namespace {
 
 constexpr Duration kDisbeliefLogPause = std::chrono::seconds{10};
+// The kernel refuses an address at once.
+constexpr Duration kAnswerPatience = std::chrono::milliseconds{10};
 
 }  // namespace
 
@@ -44,7 +46,9 @@ void Director::apply_rules(TimePoint now) {
 
 void Director::refresh_ability(TimePoint now) {
   const uint32_t before = reasons_;
+  forget_what_succeeded(now);
   reasons_ = ability_.reasons(settings_, now);
+  fitness_ = ability_.fitness(settings_, now);
   if (is_able() && !able_since_) {
     able_since_ = now;
   } else if (!is_able()) {
@@ -67,6 +71,26 @@ void Director::refresh_ability(TimePoint now) {
   log(Level::notice, "ability", marker,
       {{"from", reason_names(before)}, {"to", reason_names(reasons_)}});
   beat_at_ = now;
+}
+
+// An address that somebody else holds here does answer; to move it would make a second holder.
+void Director::forget_what_succeeded(TimePoint now) {
+  std::optional<TimePoint> since;
+  for (auto each = refused_.begin(); each != refused_.end();) {
+    const RefusedAddress& refused = each->second;
+    if (refused.tried_at && now >= *refused.tried_at + kAnswerPatience) {
+      each = refused_.erase(each);
+      continue;
+    }
+    if (!refused.is_foreign() && (!since || refused.since < *since)) {
+      since = refused.since;
+    }
+    ++each;
+  }
+  if (refused_.empty()) {
+    retry_pause_ = kRetryPauseMin;
+  }
+  ability_.set_refused_since(since);
 }
 
 void Director::refresh_asking(TimePoint now) {
@@ -106,22 +130,29 @@ const char* Director::reason_to_take_over(TimePoint now) const {
     return "peer-goodbye";
   }
   if (is_silent(now)) {
-    return "peer-silent";
+    return is_silence_evidence() ? "peer-silent" : nullptr;
   }
   if (!is_peer_alive(now) || peer_.last().role != Role::passive) {
     return nullptr;
   }
-  if (!peer_.last().able()) {
+  const Fitness peers = peer_.last().fitness();
+  if (peers < fitness_) {
     return is_peer_starting(now) ? nullptr : "peer-not-able";
   }
-  return is_primary() ? "peer-passive" : nullptr;
+  return is_primary() && peers == fitness_ ? "peer-passive" : nullptr;
+}
+
+// Without a witness it may be we who are cut off; unless the peer had none either.
+bool Director::is_silence_evidence() const {
+  return (reasons_ & kNoWitness) == 0 ||
+         (peer_.heard_at() && (peer_.last().reasons & kNoWitness) != 0);
 }
 
 void Director::rule_passive(TimePoint now) {
   if (state_ == State::listening && is_peer_alive(now)) {
     enter(State::standby, "peer-heard", now);
   }
-  if (!is_able()) {
+  if (!can_serve()) {
     return;
   }
   if (is_peer_alive(now) && peer_.last().role == Role::handing_over) {
@@ -191,13 +222,13 @@ void Director::refresh_belief(TimePoint now) {
 void Director::rule_preparing(TimePoint now) {
   const bool abandoned = is_peer_alive(now) &&
                          (peer_.last().role == Role::active || peer_.last().role == Role::adopting);
-  if (!is_able() || abandoned || now >= *prepare_until_) {
+  if (!can_serve() || abandoned || now >= *prepare_until_) {
     prepare_pause_until_ = *prepare_until_;
     actions_.push_back(DisarmCore{});
     enter(State::standby,
-          !is_able()  ? "not-able"
-          : abandoned ? "peer-active"
-                      : "core-not-armed",
+          !can_serve() ? "not-able"
+          : abandoned  ? "peer-active"
+                       : "core-not-armed",
           now);
     return;
   }
@@ -247,18 +278,19 @@ void Director::rule_active(TimePoint now) {
     peer_.listen_from(now);  // Even a goodbye has been overtaken by what the segment shows.
     return;
   }
-  if (!can_hand_over(now) || (handover_pause_until_ && now < *handover_pause_until_)) {
+  if (!can_hand_over(now, fitness_) || (handover_pause_until_ && now < *handover_pause_until_)) {
     return;
   }
-  if (!is_able()) {
+  if (peer_.last().fitness() > fitness_) {
     begin_handover(Why::unable, now);
-  } else if (peer_.last().asking) {
+  } else if (peer_.last().asking && can_serve()) {
     begin_handover(Why::asked, now);
   }
 }
 
-bool Director::can_hand_over(TimePoint now) const {
-  return is_peer_alive(now) && peer_.last().role == Role::passive && peer_.last().able();
+bool Director::can_hand_over(TimePoint now, Fitness least) const {
+  return is_peer_alive(now) && peer_.last().role == Role::passive &&
+         peer_.last().fitness() >= least;
 }
 
 void Director::rule_handing_over(TimePoint now) {
@@ -267,7 +299,7 @@ void Director::rule_handing_over(TimePoint now) {
     stand_down("no-carrier", now);
   } else if (is_peer_alive(now) && holds_addresses(peer_.last().role)) {
     stand_down("handed-over", now);
-  } else if (now < handover_->until && can_hand_over(now)) {
+  } else if (now < handover_->until && can_hand_over(now, Fitness::partly)) {
     return;
   } else if (!stopping) {
     resume_active("peer-did-not-take-over", now);
@@ -317,7 +349,7 @@ std::optional<TimePoint> Director::next_deadline(TimePoint now) const {
     consider(deadline + SplitGuard::freshness(settings_.deadtime));
     consider(peer_.listening_since() + settings_.deadtime);
     consider(split_guard_.veto_until(settings_.deadtime));
-    if (!holds() && is_able() && settings_.split_guard) {
+    if (!holds() && can_serve() && settings_.split_guard) {
       consider(split_guard_.next_probe(peer_.silent_since(), settings_.deadtime));
     }
   }

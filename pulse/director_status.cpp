@@ -1,7 +1,40 @@
 // What a director tells its operator.
+#include <algorithm>
+
 #include "pulse/director.h"
 
 namespace lvs::pulse {
+
+const char* name(Holding holding) {
+  switch (holding) {
+    case Holding::not_held:
+      return "not-held";
+    case Holding::held:
+      return "held";
+    case Holding::foreign:
+      return "foreign";
+    case Holding::failed:
+      return "failed";
+    case Holding::missing:
+      return "missing";
+  }
+  return "?";
+}
+
+AddressStatus Director::address_status(const FloatingAddress& address) const {
+  AddressStatus status{address.address, address.device, Holding::not_held, ""};
+  const auto refused = refused_.find(address.address);
+  if (!ability_.exists(address.device)) {
+    status.holding = Holding::missing;
+    status.error = "this machine has no device " + address.device;
+  } else if (refused != refused_.end()) {
+    status.holding = refused->second.is_foreign() ? Holding::foreign : Holding::failed;
+    status.error = refused->second.error.what;
+  } else if (std::find(held_.begin(), held_.end(), address) != held_.end()) {
+    status.holding = Holding::held;
+  }
+  return status;
+}
 
 Status Director::status(TimePoint now) const {
   Status status;
@@ -12,9 +45,9 @@ Status Director::status(TimePoint now) const {
   status.reason = state_reason_;
   status.term = kept_.term;
   status.reasons = reasons_;
-  status.holding = holds();
-  for (const FloatingAddress& address : held_) {
-    status.addresses.push_back(address.address);
+  for (const FloatingAddress& address : settings_.addresses) {
+    status.addresses.push_back(address_status(address));
+    status.holding = status.holding || status.addresses.back().holding == Holding::held;
   }
   if (lease_.end()) {
     status.lease_left = *lease_.end() - now;

@@ -23,6 +23,23 @@ struct PathStatus {
   std::optional<Duration> silent;  // Since the last accepted heartbeat; nothing: none yet.
 };
 
+// What became of each floating address of the configuration.
+enum class Holding {
+  not_held,
+  held,
+  foreign,  // The device holds it, but somebody else added it: it stays when we let go.
+  failed,   // The kernel refuses it.
+  missing,  // Its device is not there.
+};
+const char* name(Holding holding);  // "not-held"
+
+struct AddressStatus {
+  Address address;
+  std::string device;
+  Holding holding = Holding::not_held;
+  std::string error;
+};
+
 struct PeerStatus {
   bool alive = false;
   std::optional<Duration> silent;
@@ -57,8 +74,8 @@ struct Status {
   std::string reason;  // Why it is in this state: "peer-silent".
   uint64_t term = 0;
   uint32_t reasons = 0;  // Bits of Reason; 0: able.
-  bool holding = false;
-  std::vector<Address> addresses;
+  bool holding = false;  // At least one.
+  std::vector<AddressStatus> addresses;
   std::optional<Duration> lease_left;
   PeerStatus peer;
   std::vector<PathStatus> paths;

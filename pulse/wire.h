@@ -63,15 +63,27 @@ inline bool holds_addresses(Role role) {
 
 // Why a director is not able to serve. A set of bits.
 enum Reason : uint32_t {
-  kLinkDown = 1,       // A monitored link is down (monitor_links).
-  kNoServiceLink = 2,  // No link that carries a floating address has carrier.
-  kLvsdStarting = 4,   // lvsd has not been ready since this process started.
-  kLvsdAway = 8,       // lvsd is away for longer than lvsd_grace.
-  kLvsdFailing = 16,   // lvsd failed to restart three times in a row.
-  kNoWitness = 32,     // No witness answers.
-  kStopping = 64,      // Told to stop.
+  kLinkDown = 1,           // A monitored link is down (monitor_links).
+  kNoServiceLink = 2,      // No link that carries a floating address has carrier.
+  kLvsdStarting = 4,       // lvsd has not been ready since this process started.
+  kLvsdAway = 8,           // lvsd is away for longer than lvsd_grace.
+  kLvsdFailing = 16,       // lvsd failed to restart three times in a row.
+  kNoWitness = 32,         // No witness answers.
+  kStopping = 64,          // Told to stop.
+  kServiceLinkDown = 128,  // One of several links that carry a floating address has no carrier.
+  kAddressFailed = 256,    // The kernel refuses a floating address.
 };
-inline constexpr uint32_t kReasonsAll = 127;
+inline constexpr uint32_t kReasonsAll = 511;
+
+// A director that lacks something may be the best there is. Who could serve in part, or only lacks
+// a witness, does so when nobody fitter can.
+enum class Fitness : uint8_t { none, partly, whole };
+inline Fitness fitness_of(uint32_t reasons) {
+  constexpr uint32_t kBearable = kNoWitness | kServiceLinkDown | kAddressFailed;
+  return reasons == 0                  ? Fitness::whole
+         : (reasons & ~kBearable) == 0 ? Fitness::partly
+                                       : Fitness::none;
+}
 
 struct Heartbeat {
   Node node = Node::primary;
@@ -90,6 +102,7 @@ struct Heartbeat {
   std::vector<Mac> macs;
 
   bool able() const { return reasons == 0; }
+  Fitness fitness() const { return fitness_of(reasons); }
   bool operator==(const Heartbeat&) const = default;
 };
 

@@ -72,6 +72,7 @@ class Arbiter {
  private:
   Result<Ok> open_links();
   Result<Ok> read_setup();
+  void feed_links(const Settings& settings);
   void feed_present();
   void listen_to_keeper();
   void tell_keeper();
@@ -176,15 +177,20 @@ Result<Ok> Arbiter::read_setup() {
   return Ok{};
 }
 
-void Arbiter::feed_present() {
-  for (const FloatingAddress& address : first_setup_->settings.addresses) {
-    const Link* link = links_->find(address.device);
-    driver_->feed(LinkChanged{address.device, link != nullptr && link->up});
+// Of every device that the configuration speaks of.
+void Arbiter::feed_links(const Settings& settings) {
+  std::set<std::string> devices = settings.monitored_devices;
+  for (const FloatingAddress& address : settings.addresses) {
+    devices.insert(address.device);
   }
-  for (const std::string& device : first_setup_->settings.monitored_devices) {
+  for (const std::string& device : devices) {
     const Link* link = links_->find(device);
-    driver_->feed(LinkChanged{device, link != nullptr && link->up});
+    driver_->feed(LinkChanged{device, link != nullptr && link->up, link != nullptr});
   }
+}
+
+void Arbiter::feed_present() {
+  feed_links(first_setup_->settings);
   shell_->ask_witnesses();
   if (options_.force_active) {
     driver_->feed(ForceActive{});
@@ -251,6 +257,7 @@ void Arbiter::reload() {
   if (next.routes != shell_->setup().routes || next.key != shell_->setup().key) {
     io::log({Level::warning, "restart-needed", "", {{"for", "heartbeat addresses, port or key"}}});
   }
+  feed_links(next.settings);
   shell_->change_setup(next);
   driver_->feed(Reconfigured{next.settings});
   io::log({Level::notice,

@@ -103,7 +103,7 @@ void Shell::ask_witnesses() {
 }
 
 void Shell::link_changed(const Link& link) {
-  driver_->feed(LinkChanged{link.name, link.up});
+  driver_->feed(LinkChanged{link.name, link.up, links_.find(link.name) != nullptr});
   driver_->feed(OwnMacs{own_macs(setup_.settings.addresses, links_)});
 }
 

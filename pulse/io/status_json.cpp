@@ -53,9 +53,16 @@ json::object counters_json(const Counters& counters) {
 }  // namespace
 
 json::object to_json(const Status& status) {
+  json::array held;
   json::array addresses;
-  for (const Address& address : status.addresses) {
-    addresses.emplace_back(to_string(address));
+  for (const AddressStatus& each : status.addresses) {
+    if (each.holding == Holding::held) {
+      held.emplace_back(to_string(each.address));
+    }
+    addresses.push_back(json::object{{"address", to_string(each.address)},
+                                     {"device", each.device},
+                                     {"state", name(each.holding)},
+                                     {"error", each.error}});
   }
   json::array paths;
   for (const PathStatus& path : status.paths) {
@@ -71,7 +78,8 @@ json::object to_json(const Status& status) {
           {"able", status.reasons == 0},
           {"reasons", reason_names(status.reasons)},
           {"holding", status.holding},
-          {"addresses", std::move(addresses)},
+          {"addresses", std::move(held)},
+          {"each_address", std::move(addresses)},
           {"lease_left_ms", ms(status.lease_left)},
           {"peer", peer_json(status.peer)},
           {"paths", std::move(paths)},

@@ -83,9 +83,13 @@ Result<std::unique_ptr<Witnesses>> Witnesses::open(boost::asio::io_context& io,
 }
 
 void Witnesses::ask(std::vector<Address> witnesses) {
+  if (witnesses == witnesses_ && answered_at_) {
+    return;
+  }
   witnesses_ = std::move(witnesses);
-  // Silence counts from the first question.
-  answered_at_ = answered_at_.value_or(Clock::now());
+  // Silence counts from the first question to these.
+  answered_at_ = Clock::now();
+  told_.reset();
   tick();
 }
 

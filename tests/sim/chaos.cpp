@@ -20,6 +20,8 @@ Timing random_timing(Rng& rng) {
   };
   Timing timing = kTimings[rng.below(4)];
   timing.split_guard = !rng.chance(0.2);
+  timing.two_devices = rng.chance(0.3);
+  timing.witness = rng.chance(0.3);
   return timing;
 }
 
@@ -28,7 +30,7 @@ Node any_node(Rng& rng) {
 }
 
 void break_machine(World& world, Node node) {
-  switch (world.rng().below(11)) {
+  switch (world.rng().below(12)) {
     case 0:
       world.lose_power(node);
       break;
@@ -48,7 +50,8 @@ void break_machine(World& world, Node node) {
       world.thaw_arbiter(node);
       break;
     case 6:
-      world.set_carrier(node, world.rng().chance(0.6));
+      world.rng().chance(0.5) ? world.set_carrier(node, world.rng().chance(0.6))
+                              : world.set_inner_carrier(node, world.rng().chance(0.6));
       break;
     case 7:
       world.set_lvsd(node, world.rng().chance(0.6), static_cast<int>(world.rng().below(4)));
@@ -61,6 +64,9 @@ void break_machine(World& world, Node node) {
       break;
     case 10:
       world.change_key(node);
+      break;
+    case 11:
+      world.set_witness(node, world.rng().chance(0.6));
       break;
   }
 }

@@ -73,8 +73,8 @@ void Checkers::check_takeover(const StepReport& report) {
   if (is_fresh && peer_serves && !heard.goodbye) {
     world_.violated("nobody-takes-over-from-a-peer-it-hears-active");
   }
-  const bool able = world_.status(report.machine.node).reasons == 0;
-  if (!able) {
+  const uint32_t reasons = world_.status(report.machine.node).reasons;
+  if (pulse::fitness_of(reasons) == pulse::Fitness::none) {
     world_.violated("only-an-able-director-takes-over");
   }
 }

@@ -21,7 +21,9 @@ struct Machine {
 
   // Kernel and hardware.
   bool has_power = false;
-  bool has_carrier = true;                                // Of the public device.
+  bool has_carrier = true;        // Of the public device.
+  bool has_inner_carrier = true;  // Of the one to the real servers, if there are two.
+  bool sees_witness = true;
   std::map<Address, std::optional<TimePoint>> addresses;  // With the end of the lease.
   uint64_t address_changes = 0;                           // Distinguishes lease ends.
   pulse::Kept kept;                                       // /run

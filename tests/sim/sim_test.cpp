@@ -364,6 +364,22 @@ TEST(Pair, AFirewallThatWasNeverOpenedStillMakesOneHolder) {
   }
 }
 
+// The peer said goodbye, came back unheard behind a split, and serves on the segment as well now.
+TEST(Pair, AGoodbyeIsNotTheLastWord) {
+  Pair pair(kSlow);
+  World& world = pair.world;
+  world.stop_pulse(Node::primary);
+  world.run_for(2s);
+  world.split();
+  world.start_arbiter(Node::primary);
+  world.run_for(10s);
+  EXPECT_EQ(world.holders().size(), 2U);
+  world.heal_all_but_heartbeats();
+  world.run_for(30s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::primary));
+  EXPECT_TRUE(world.is_served());
+}
+
 TEST(Pair, SwitchesThatAnswerForTheDeadDelayNoTakeover) {
   Pair pair(kSlow);
   World& world = pair.world;
@@ -372,6 +388,72 @@ TEST(Pair, SwitchesThatAnswerForTheDeadDelayNoTakeover) {
   world.lose_power(Node::primary);
   world.run_until(heard + 5s);
   EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
+}
+
+Timing with(bool two_devices, bool witness) {
+  Timing timing = kSlow;
+  timing.two_devices = two_devices;
+  timing.witness = witness;
+  return timing;
+}
+
+TEST(Pair, OneOfTwoServiceLinksLostMovesTheServiceWithoutSilence) {
+  Pair pair(with(true, false));
+  World& world = pair.world;
+  world.set_inner_carrier(Node::primary, false);
+  world.run_for(3s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
+  EXPECT_EQ(world.longest_silence(), 0ms);
+  EXPECT_EQ(world.status(Node::primary).reasons, pulse::kServiceLinkDown);
+}
+
+TEST(Pair, WhoLacksAsMuchAsItsPeerServesOn) {
+  Pair pair(with(true, false));
+  World& world = pair.world;
+  world.set_inner_carrier(Node::backup, false);
+  world.run_for(10ms);
+  world.set_inner_carrier(Node::primary, false);
+  world.run_for(60s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::primary));
+  EXPECT_EQ(world.longest_silence(), 0ms);
+  // And if it dies, in part is better than not at all.
+  world.lose_power(Node::primary);
+  world.run_for(6s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
+}
+
+TEST(Pair, AWitnessThatIsDeadForBothLeavesOneServing) {
+  World world(7, with(false, true));
+  world.set_witness(Node::primary, false);
+  world.set_witness(Node::backup, false);
+  world.boot(Node::primary);
+  world.boot(Node::backup);
+  world.run_for(10s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::primary)) << world.transcript();
+  world.switchover(Node::primary);
+  world.run_for(5s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
+  world.lose_power(Node::backup);
+  world.run_for(6s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::primary));
+  EXPECT_THAT(world.violations(), IsEmpty());
+}
+
+TEST(Pair, WhoAloneLostTheWitnessIsCutOffAndDoesNotTakeOver) {
+  Pair pair(with(false, true));
+  World& world = pair.world;
+  world.split();
+  world.set_witness(Node::backup, false);
+  world.run_for(60s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::primary));
+}
+
+TEST(Pair, WhoLosesTheWitnessHandsOverToWhoHasIt) {
+  Pair pair(with(false, true));
+  pair.world.set_witness(Node::primary, false);
+  pair.world.run_for(3s);
+  EXPECT_THAT(pair.world.holders(), ElementsAre(Node::backup));
+  EXPECT_EQ(pair.world.longest_silence(), 0ms);
 }
 
 Node holder_after_return(const config::Failback& failback, Duration wait) {

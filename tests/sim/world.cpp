@@ -19,11 +19,16 @@ constexpr Duration kNetlinkDelay = 100us;
 constexpr Duration kLvsdDelay = 1ms;
 constexpr Duration kLvsdStart = 20ms;
 const char* const kPublicDevice = "eth0";
+const char* const kInnerDevice = "eth1";
+constexpr Duration kWitnessFresh = 3s;
 
-std::vector<config::FloatingAddress> floating_addresses() {
+std::vector<config::FloatingAddress> floating_addresses(bool two_devices) {
   std::vector<config::FloatingAddress> addresses(2);
   addresses[0] = {*Address::parse("192.0.2.80"), kPublicDevice, "eth0:1", {}};
   addresses[1] = {*Address::parse("192.0.2.81"), kPublicDevice, "eth0:2", {}};
+  if (two_devices) {
+    addresses[1] = {*Address::parse("10.0.0.254"), kInnerDevice, "eth1:1", {}};
+  }
   return addresses;
 }
 
@@ -49,7 +54,8 @@ pulse::Settings World::settings(Node node) const {
   s.alone = timing_.alone;
   s.keepalive = timing_.keepalive;
   s.deadtime = timing_.deadtime;
-  s.addresses = floating_addresses();
+  s.addresses = floating_addresses(timing_.two_devices);
+  s.witness = timing_.witness;
   s.paths = {"public", "private"};
   s.macs = {machine(node).mac};
   s.failback = timing_.failback;
@@ -112,6 +118,16 @@ void World::start_arbiter(Node node) {
   }
   if (!m.has_carrier) {
     step(m, pulse::LinkChanged{kPublicDevice, false});
+  }
+  if (!m.has_inner_carrier) {
+    step(m, pulse::LinkChanged{kInnerDevice, false});
+  }
+  if (timing_.witness) {
+    at(now_ + (m.sees_witness ? kLvsdDelay : kWitnessFresh), [this, &m, life = m.life] {
+      if (m.life == life) {
+        feed(m, pulse::WitnessChanged{m.sees_witness});
+      }
+    });
   }
   const bool lvsd_answers_first = rng_.chance(0.5);
   if (m.lvsd_ready && lvsd_answers_first) {
@@ -243,7 +259,8 @@ void World::perform(Machine& m, const pulse::SendHeartbeat& action) {
   const std::vector<uint8_t> bytes = encode(action.heartbeat, m.key);
   const Node to = other(m.node);
   for (size_t path = 0; path < kPaths; ++path) {
-    const bool on_dead_device = path == 0 && !(m.has_carrier && machine(to).has_carrier);
+    const char* device = path == 0 ? kPublicDevice : kInnerDevice;
+    const bool on_dead_device = !has_carrier(m, device) || !has_carrier(machine(to), device);
     if ((action.only && *action.only != path) || on_dead_device) {
       continue;
     }
@@ -327,17 +344,18 @@ void World::perform(Machine& m, const pulse::Announce& action) {
   if (m.director->state() != pulse::State::active) {
     violated("only-an-active-director-announces");
   }
-  if (m.has_carrier && m.addresses.contains(action.address.address)) {
-    announced_ = m.node;
-    if (does_segment_join()) {
+  const std::string& device = action.address.device;
+  if (has_carrier(m, device) && m.addresses.contains(action.address.address)) {
+    announced_ = device == kPublicDevice ? m.node : announced_;
+    if (!is_segment_split_ && has_carrier(machine(other(m.node)), device)) {
       feed_later(machine(other(m.node)), kNetlinkDelay,
                  pulse::AddressClaimed{action.address.address, m.mac});
     }
   }
 }
 
-bool World::does_segment_join() const {
-  return !is_segment_split_ && machines_[0].has_carrier && machines_[1].has_carrier;
+bool World::has_carrier(const Machine& m, const std::string& device) const {
+  return device == kPublicDevice ? m.has_carrier : m.has_inner_carrier;
 }
 
 bool World::answers_itself(const Machine& asked, const pulse::ProbeAddress& question) const {
@@ -350,10 +368,11 @@ void World::perform(Machine& m, const pulse::ProbeAddress& action) {
   Machine& o = machine(other(m.node));
   const Address address = action.address.address;
   // A switch that answers for the absent knows who announced last, and does so for broadcasts only.
-  const bool switch_answers = is_arp_suppressed_ && !action.only && m.has_carrier &&
+  const std::string& device = action.address.device;
+  const bool switch_answers = is_arp_suppressed_ && !action.only && has_carrier(m, device) &&
                               (address == o.address || announced_ == o.node);
-  const bool peer_answers =
-      does_segment_join() && answers_itself(o, action) && !rng_.chance(faults_.loss);
+  const bool is_joined = !is_segment_split_ && has_carrier(m, device) && has_carrier(o, device);
+  const bool peer_answers = is_joined && answers_itself(o, action) && !rng_.chance(faults_.loss);
   if (switch_answers || peer_answers) {
     feed_later(m, kNetlinkDelay, pulse::AddressClaimed{address, o.mac});
   }
@@ -422,6 +441,24 @@ void World::set_carrier(Node node, bool up) {
     say(std::string(name(node)) + (up ? " link up" : " link down"));
     m.has_carrier = up;
     feed(m, pulse::LinkChanged{kPublicDevice, up});
+  }
+}
+
+void World::set_inner_carrier(Node node, bool up) {
+  Machine& m = machine(node);
+  if (timing_.two_devices && m.has_inner_carrier != up) {
+    say(std::string(name(node)) + (up ? " inner link up" : " inner link down"));
+    m.has_inner_carrier = up;
+    feed(m, pulse::LinkChanged{kInnerDevice, up});
+  }
+}
+
+void World::set_witness(Node node, bool answers) {
+  Machine& m = machine(node);
+  if (timing_.witness && m.sees_witness != answers) {
+    say(std::string(name(node)) + (answers ? " sees a witness" : " sees no witness"));
+    m.sees_witness = answers;
+    feed(m, pulse::WitnessChanged{answers});
   }
 }
 
@@ -512,6 +549,8 @@ void World::heal_all_but_heartbeats() {
   for (const Node node : {Node::primary, Node::backup}) {
     boot(node);
     set_carrier(node, true);
+    set_inner_carrier(node, true);
+    set_witness(node, true);
     thaw_arbiter(node);
     start_arbiter(node);
     if (!machine(node).lvsd_ready) {
@@ -571,7 +610,8 @@ std::vector<Node> World::holders() const {
 
 bool World::is_healthy() const {
   const bool machines_are = std::all_of(machines_.begin(), machines_.end(), [](const Machine& m) {
-    return m.has_power && m.has_carrier && m.is_running() && m.lvsd_ready;
+    return m.has_power && m.has_carrier && m.has_inner_carrier && m.sees_witness &&
+           m.is_running() && m.lvsd_ready;
   });
   return machines_are && can_hear() && !is_segment_split_ && faults_.loss == 0;
 }

@@ -32,6 +32,8 @@ struct Timing {
   config::Failback failback;
   bool split_guard = true;
   bool alone = false;
+  bool two_devices = false;  // The second address and the private path are on one of their own.
+  bool witness = false;
 };
 
 // What the checkers look at, after each step of a director.
@@ -65,6 +67,8 @@ class World {
   void stop_pulse(Node node);
   void switchover(Node node);
   void set_carrier(Node node, bool up);
+  void set_inner_carrier(Node node, bool up);
+  void set_witness(Node node, bool answers);
   void set_lvsd(Node node, bool ready, int failed_restarts = 0);
   void remove_address(Node node);  // Somebody else does.
   void change_key(Node node);      // Of this one alone; its arbiter is started again.
@@ -142,7 +146,7 @@ class World {
   void drop_address(Machine& machine, Address address);
   void mix(uint64_t value);
   void watch_service();
-  bool does_segment_join() const;
+  bool has_carrier(const Machine& machine, const std::string& device) const;
   bool answers_itself(const Machine& asked, const pulse::ProbeAddress& question) const;
 
   void perform(Machine& machine, const pulse::SendHeartbeat& action);

@@ -131,7 +131,20 @@ class Page {
     fact("addresses", addresses.empty() ? "none"
                                         : addresses + behind(", lease ends in ",
                                                              span_at(pulse, "lease_left_ms")));
+    for (const auto& each : array_at(pulse, "each_address")) {
+      if (each.is_object()) {
+        show_trouble(each.get_object());
+      }
+    }
     show_remarks(pulse);
+  }
+
+  void show_trouble(const json::object& address) {
+    const std::string state = text_at(address, "state");
+    if (state == "foreign" || state == "failed" || state == "missing") {
+      worry("the address " + text_at(address, "address") + " is not held (" + state + ")" +
+            behind(": ", text_at(address, "error")));
+    }
   }
 
   void show_peer(const json::object& pulse) {

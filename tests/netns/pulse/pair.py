@@ -38,10 +38,10 @@ heartbeat = 1
 keepalive = {keepalive}
 deadtime = {deadtime}
 network = nat
-nat_router = {router} eth1:1
+nat_router = {router} {router_device}:1
 nat_nmask = 255.255.255.0
 service = lvs
-witness = 192.0.2.100 2001:db8::1
+{witness}
 active_cmd = "/usr/bin/touch '/run/became active'"
 virtual web {{
      active = 1
@@ -167,7 +167,8 @@ class Director:
 
     def configure(self, serial, more="", **other):
         # Long enough that a busy machine's pauses are no silence; stories of a takeover by silence say their own.
-        values = {"keepalive": "100ms", "deadtime": "5s", "vip": VIP, "router": ROUTER, "checks": "", **other}
+        values = {"keepalive": "100ms", "deadtime": "5s", "vip": VIP, "router": ROUTER, "router_device": "eth1", "checks": "",
+                  "witness": f"witness = {WITNESS} 2001:db8::1", **other}
         self.write("/etc/sysconfig/ha/lvs.cf", CONFIG.format(serial=serial, more=more, **values))
 
     def inside(self, *command):
@@ -423,6 +424,94 @@ def lvsctl_tells_each_directors_state(pair):
     eventually("the peer is missed", lambda: "! the peer is not heard" in pair.primary.lvsctl("status")[0])
     text, code = pair.backup.lvsctl("status", "--json")
     expect(code == 3 and json.loads(text)["condition"] == "not running", f"exit status {code}: {text}")
+
+
+def add_device(director, up):
+    run("ip", "-n", director.namespace, "link", "add", "eth7", "type", "veth", "peer", "name", "eth7-peer")
+    run("ip", "-n", director.namespace, "link", "set", "eth7-peer", "up")
+    run("ip", "-n", director.namespace, "link", "set", "eth7", "up" if up else "down")
+
+
+def each_address(director):
+    return {one["address"]: one["state"] for one in director.ask("status")["each_address"]}
+
+
+def a_missing_device_is_told_and_the_whole_director_serves(pair):
+    pair.primary.configure(1, router_device="eth7")
+    pair.primary.service("start")
+    pair.primary.reaches("active")
+    expect(each_address(pair.primary) == {VIP: "held", ROUTER: "missing"}, f"{each_address(pair.primary)}")
+    eventually("it is not able", lambda: pair.primary.ask("status")["reasons"] == "service-link-down")
+    text, code = pair.primary.lvsctl("status")
+    expect(f"! the address {ROUTER} is not held (missing): this machine has no device eth7" in text, text)
+    expect("! this director is not able to serve: service-link-down" in text and code == 1, text)
+    pair.backup.service("start")
+    pair.backup.reaches("active")
+    expect(each_address(pair.backup) == {VIP: "held", ROUTER: "held"}, f"{each_address(pair.backup)}")
+    # The device comes: as whole as the other, and no failback.
+    add_device(pair.primary, up=True)
+    eventually("it is able", lambda: pair.primary.ask("status")["able"])
+    expect(each_address(pair.primary) == {VIP: "not-held", ROUTER: "not-held"}, f"{each_address(pair.primary)}")
+
+
+def one_of_two_service_links_lost_moves_the_service(pair):
+    pair.start()
+    run("ip", "-n", pair.switch, "link", "set", "primary-br1", "down")
+    pair.backup.reaches("active")
+    pair.primary.reaches("standby")
+    expect(pair.holders() == [pair.backup], "one holder")
+
+
+def a_reload_onto_a_dead_device_moves_the_service(pair):
+    pair.start()
+    for director in pair.both:
+        add_device(director, up=director is pair.backup)
+    for director in pair.both:
+        director.configure(2, router_device="eth7")
+        director.service("reload")
+    pair.backup.reaches("active")
+    eventually("the primary says why", lambda: pair.primary.ask("status")["reasons"] == "service-link-down")
+
+
+def an_address_of_somebody_else_is_told_and_left_alone(pair):
+    run("ip", "-n", pair.primary.namespace, "address", "add", f"{VIP}/32", "dev", "eth0")
+    pair.start(keepalive="200ms", deadtime="3s")
+    eventually("it is told", lambda: each_address(pair.primary) == {VIP: "foreign", ROUTER: "held"})
+    text, code = pair.primary.lvsctl("status")
+    expect(f"! the address {VIP} is not held (foreign): add {VIP} on eth0" in text and code == 1, text)
+    end = time.monotonic() + 4  # Longer than a lease.
+    while time.monotonic() < end:
+        expect(pair.primary.state() == "active" and pair.backup.state() == "standby", "it does answer here: nobody moves")
+    shown = run("ip", "-n", pair.primary.namespace, "-o", "address", "show", "to", VIP).stdout
+    expect("valid_lft forever" in shown, f"it got no lease: {shown}")
+    run("ip", "-n", pair.primary.namespace, "address", "del", f"{VIP}/32", "dev", "eth0")
+    eventually("ours comes", lambda: each_address(pair.primary) == {VIP: "held", ROUTER: "held"})
+
+
+def a_witness_that_a_reload_adds_has_time_to_answer(pair):
+    pair.start(witness="")
+    asked = pair.primary.ask("status")["in_state_ms"]
+    eventually("longer than a witness may be silent", lambda: pair.primary.ask("status")["in_state_ms"] > asked + 3500)
+    for director in pair.both:
+        director.configure(2)
+        director.service("reload")
+    eventually("it is read", lambda: all(d.ask("status")["config_serial"] == 2 for d in pair.both))
+    end = time.monotonic() + 4
+    while time.monotonic() < end:
+        expect(pair.primary.state() == "active" and pair.primary.ask("status")["able"], "it stays active and able")
+
+
+def without_any_witness_one_still_serves(pair):
+    run("ip", "-n", pair.switch, "address", "del", f"{WITNESS}/24", "dev", "br0")
+    for director in pair.both:
+        director.configure(1, keepalive="200ms", deadtime="3s")
+        director.service("start")
+    pair.primary.reaches("active")
+    pair.backup.reaches("standby")
+    expect(pair.primary.ask("status")["reasons"] == "no-witness", "for want of a better one")
+    os.kill(pair.primary.keeper(), signal.SIGKILL)
+    pair.backup.reaches("active")
+    expect(pair.holders() == [pair.backup], "one holder")
 
 
 def stays_with_one_holder(pair, seconds):

@@ -56,16 +56,50 @@ TEST(Ability, AdoptedLvsdHasItsGraceAndOneThatAnsweredFirstNeedsNone) {
   EXPECT_EQ(answered.reasons(settings(), kNow + 10s), 0U);
 }
 
-TEST(Ability, NeedsOneServiceLinkAndEveryMonitoredOne) {
+TEST(Ability, NeedsEveryLinkAndIsFitInPartWithOneServiceLink) {
   Ability ability;
   ability.set_lvsd(true, 0, kNow);
-  ability.set_link("eth0", false);
-  EXPECT_EQ(ability.reasons(settings(), kNow), 0U);
+  ability.set_link("eth0", false, true);
+  EXPECT_EQ(ability.reasons(settings(), kNow), kServiceLinkDown);
+  EXPECT_EQ(ability.fitness(settings(), kNow), Fitness::partly);
   Settings monitored = settings();
   monitored.monitored_devices = {"eth0", "eth1"};
-  EXPECT_EQ(ability.reasons(monitored, kNow), kLinkDown);
-  ability.set_link("eth1", false);
+  EXPECT_EQ(ability.reasons(monitored, kNow), kLinkDown | kServiceLinkDown);
+  ability.set_link("eth1", false, true);
   EXPECT_EQ(ability.reasons(settings(), kNow), kNoServiceLink);
+}
+
+TEST(Ability, AMissingDeviceIsALinkThatIsDown) {
+  Ability ability;
+  ability.set_lvsd(true, 0, kNow);
+  ability.set_link("eth1", true, false);
+  EXPECT_EQ(ability.reasons(settings(), kNow), kServiceLinkDown);
+  EXPECT_FALSE(ability.exists("eth1"));
+  EXPECT_TRUE(ability.exists("eth0"));
+}
+
+TEST(Ability, ARefusedAddressCountsAfterASecond) {
+  Ability ability;
+  ability.set_lvsd(true, 0, kNow);
+  ability.set_refused_since(kNow);
+  EXPECT_EQ(ability.next_change(settings(), kNow), kNow + 1s);
+  EXPECT_EQ(ability.reasons(settings(), kNow + 1s - 1ns), 0U);
+  EXPECT_EQ(ability.reasons(settings(), kNow + 1s), kAddressFailed);
+  ability.set_refused_since({});
+  EXPECT_EQ(ability.reasons(settings(), kNow + 1s), 0U);
+}
+
+TEST(Ability, BeforeAWitnessHadTimeToAnswerNothingIsKnown) {
+  Settings with_witness = settings();
+  with_witness.witness = true;
+  Ability ability;
+  ability.set_lvsd(true, 0, kNow);
+  EXPECT_EQ(ability.reasons(with_witness, kNow), kNoWitness);
+  EXPECT_EQ(ability.fitness(with_witness, kNow), Fitness::none);
+  ability.set_witness(false);
+  EXPECT_EQ(ability.fitness(with_witness, kNow), Fitness::partly);
+  ability.trust_witness();
+  EXPECT_EQ(ability.fitness(with_witness, kNow), Fitness::whole);
 }
 
 }  // namespace

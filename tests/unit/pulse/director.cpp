@@ -184,7 +184,7 @@ TEST(Director, TakesOverInOrder) {
 TEST(Director, StandsDownInOrder) {
   Bench bench = active_primary();
   bench.feed(LinkChanged{"eth0", false});
-  EXPECT_EQ(bench.state(), State::active);  // eth1 still carries an address.
+  EXPECT_EQ(bench.state(), State::handing_over);  // eth1 still carries an address.
   bench.feed(LinkChanged{"eth1", false});
   EXPECT_EQ(bench.state(), State::standby);
   EXPECT_THAT(bench.deeds(), ElementsAre("remove", "remove", "disarm", "heartbeat passive", "run"));
@@ -380,7 +380,7 @@ TEST(Director, ProbesFromHalfOfDeadtimeAndHonoursOnlyThePeersAnswers) {
 TEST(Director, AVanishedAddressComesBackUnlessTheLeaseIsOver) {
   Bench bench = active_primary();
   bench.feed(AddressGone{kVip});
-  EXPECT_THAT(bench.deeds(), ElementsAre("renew", "renew", "add", "announce"));
+  EXPECT_THAT(bench.deeds(), ElementsAre("add", "announce"));  // Under the lease of the others.
   bench.now += 4s;
   bench.feed(AddressGone{kVip});
   EXPECT_EQ(bench.state(), State::standby);
@@ -395,6 +395,96 @@ TEST(Director, AFailedAddressIsTriedAgainAndToldOnce) {
   EXPECT_EQ(bench.count<AddAddress>(), 1);
   bench.feed(AddressFailed{kVip, {ENODEV, "no such device"}});
   EXPECT_EQ(bench.log(), "");
+}
+
+TEST(Director, AFailingAddressIsTriedEverMoreRarelyAndTheOthersAreLeftAlone) {
+  Bench bench = active_primary();
+  int tries = 0;
+  int renewals = 0;
+  bench.peer.reasons = kLvsdAway;  // So that it stays here.
+  bench.hear(Role::passive).feed(AddressFailed{kVip, {EACCES, "IPv6 is disabled"}});
+  const TimePoint until = bench.now + 60s;
+  while (bench.now < until) {
+    bench.now = *bench.step.wake_at;
+    bench.feed(TimerFired{});
+    renewals += bench.count<RenewAddress>();
+    const bool tried = bench.count<AddAddress>() > 0;
+    bench.hear(Role::passive);
+    if (tried) {
+      ++tries;
+      bench.feed(AddressFailed{kVip, {EACCES, "IPv6 is disabled"}});
+    }
+  }
+  EXPECT_GE(tries, 10);
+  EXPECT_LE(tries, 20);
+  EXPECT_LE(renewals, 50) << "the other one, at a third of its lease";
+  const Status status = bench.director.status(bench.now);
+  EXPECT_EQ(status.reasons, kAddressFailed);
+  EXPECT_EQ(status.addresses[0].holding, Holding::failed);
+  EXPECT_EQ(status.addresses[0].error, "IPv6 is disabled");
+  EXPECT_EQ(status.addresses[1].holding, Holding::held);
+  bench.pass(10s, true);  // Not refused any more.
+  EXPECT_EQ(bench.director.status(bench.now).reasons, 0U);
+  EXPECT_EQ(bench.director.status(bench.now).addresses[0].holding, Holding::held);
+}
+
+TEST(Director, AnAddressThatTheKernelRefusesMovesTheServiceToAnAblePeer) {
+  Bench bench = active_primary();
+  bench.feed(AddressFailed{kVip, {EACCES, "no"}});
+  while (bench.state() == State::active && bench.now < kStart + 5s) {
+    bench.now = *bench.step.wake_at;
+    bench.feed(TimerFired{});
+    const bool tried = bench.count<AddAddress>() > 0;
+    bench.hear(Role::passive);
+    if (tried) {
+      bench.feed(AddressFailed{kVip, {EACCES, "no"}});
+    }
+  }
+  EXPECT_EQ(bench.state(), State::handing_over);
+  EXPECT_GE(bench.now, kStart + 1s);
+}
+
+// It answers here; to move it would make a second holder. To renew it would take it over.
+TEST(Director, AnAddressOfSomebodyElseIsToldAndLeftAlone) {
+  Bench bench = active_primary();
+  bench.feed(AddressFailed{kVip, {EEXIST, "the device holds it already"}});
+  const TimePoint until = bench.now + 30s;
+  while (bench.now < until) {
+    bench.now = *bench.step.wake_at;
+    bench.feed(TimerFired{});
+    for (const Action& action : bench.step.actions) {
+      const auto* renewal = std::get_if<RenewAddress>(&action);
+      EXPECT_TRUE(renewal == nullptr || renewal->address.address != kVip);
+    }
+    const bool tried = bench.count<AddAddress>() > 0;
+    bench.hear(Role::passive);
+    if (tried) {
+      bench.feed(AddressFailed{kVip, {EEXIST, "the device holds it already"}});
+    }
+  }
+  EXPECT_EQ(bench.state(), State::active);
+  EXPECT_EQ(bench.director.status(bench.now).addresses[0].holding, Holding::foreign);
+  EXPECT_EQ(bench.director.status(bench.now).reasons, 0U);
+}
+
+TEST(Director, AMissingDeviceIsToldAndMovesTheService) {
+  Bench bench = active_primary();
+  bench.feed(LinkChanged{"eth1", false, false});
+  EXPECT_EQ(bench.state(), State::handing_over);
+  const AddressStatus router = bench.director.status(bench.now).addresses[1];
+  EXPECT_EQ(router.holding, Holding::missing);
+  EXPECT_EQ(router.error, "this machine has no device eth1");
+}
+
+TEST(Director, AWitnessThatAReloadAddsHasTimeToAnswer) {
+  Bench bench = active_primary();
+  Settings next = some_settings(Node::primary);
+  next.witness = true;
+  bench.feed(Reconfigured{next});
+  EXPECT_EQ(bench.state(), State::active);
+  EXPECT_EQ(bench.director.status(bench.now).reasons, 0U);
+  bench.feed(WitnessChanged{false});
+  EXPECT_EQ(bench.state(), State::handing_over);
 }
 
 TEST(Director, MonitoredLinksAndWitnessDecideAbility) {
