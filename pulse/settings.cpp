@@ -50,7 +50,7 @@ Result<Settings> settings_of(const config::Config& config, const std::string& te
   s.cluster_id = short_digest("caribe " + text_of(config.primary) + " " + text_of(config.backup) +
                               " " + std::to_string(config.heartbeat_port));
   s.alone = !config.backup_active;
-  s.keepalive = config.keepalive;
+  s.keepalive = config::heartbeat_interval(config);
   s.deadtime = config.deadtime;
   s.addresses = config::floating_addresses(config);
   s.paths.clear();

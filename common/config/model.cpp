@@ -95,6 +95,10 @@ ipvs::Forward effective_forward(const Globals& globals, const VirtualService& se
   return server.forward.value_or(service.forward.value_or(globals.network));
 }
 
+Duration heartbeat_interval(const Config& config) {
+  return config.deadtime > 2 * config.keepalive ? config.keepalive : config.deadtime / 3;
+}
+
 std::vector<FloatingAddress> floating_addresses(const Config& config) {
   std::vector<FloatingAddress> list;
   for (const auto& service : config.virtuals) {

@@ -221,4 +221,8 @@ ipvs::Forward effective_forward(const Globals& globals, const VirtualService& se
 // if network = nat.
 std::vector<FloatingAddress> floating_addresses(const Config& config);
 
+// How often heartbeats are really sent: `keepalive`, unless that would let `deadtime` pass between
+// one and the next or the next but one. Piranha took such files.
+Duration heartbeat_interval(const Config& config);
+
 }  // namespace lvs::config

@@ -89,7 +89,13 @@ std::vector<Key<B>> director_keys() {
       key("heartbeat_port", &B::heartbeat_port, port(),
           {"539", "The UDP port of heartbeats.", "539", {}, kAlways}),
       key("keepalive", &B::keepalive, duration_between(10ms, kDay),
-          {"2", "The interval between heartbeats.", "2", {}, kAlways}),
+          {"2",
+           "The interval between heartbeats. Where deadtime is not more than twice as long, a "
+           "third of "
+           "deadtime is used instead, and a warning says so.",
+           "2",
+           {},
+           kAlways}),
       key("deadtime", &B::deadtime, duration_between(20ms, kDay),
           {"5",
            "The silence after which the peer counts as dead, and the time a starting director "

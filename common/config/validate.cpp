@@ -57,9 +57,13 @@ class ConfigRules {
     if (config_.backup_active && config_.heartbeat_port == 0) {
       error(config_.lines, "heartbeat_port", "expected a port, 1 to 65535");
     }
-    if (config_.deadtime <= 2 * config_.keepalive) {
-      warning(config_.lines, "deadtime",
-              "expected more than twice keepalive: one lost heartbeat would be a takeover");
+    const Duration used = heartbeat_interval(config_);
+    if (used != config_.keepalive) {
+      warning(config_.lines, "keepalive",
+              "a late heartbeat would be a takeover: expected less than half of deadtime; "
+              "heartbeats are "
+              "sent every " +
+                  std::to_string(to_ms(used).count()) + " ms, a third of it");
     }
   }
 

@@ -282,8 +282,9 @@ TEST(Warnings, SayWhatIsProbablyNotMeant) {
   };
   const std::string direct = kPrimary + "network = direct\n";
   EXPECT_THAT(warnings(kPrimary + "keepalive = 3\ndeadtime = 6\n" + service("")),
-              ElementsAre("f:3: deadtime: warning: expected more than twice keepalive: one lost "
-                          "heartbeat would be a takeover"));
+              ElementsAre("f:2: keepalive: warning: a late heartbeat would be a takeover: expected "
+                          "less than half of deadtime; heartbeats are sent every 2000 ms, a third "
+                          "of it"));
   EXPECT_THAT(
       warnings(direct + service("port = 21\nserver a {\naddress = 10.0.0.1\nport = 22\n"
                                 "active = 1\n}\n",

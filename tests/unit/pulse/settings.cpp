@@ -39,6 +39,21 @@ TEST(Settings, BothNodesOfAPairAgreeOnTheirClusterAndOthersDoNot) {
   EXPECT_NE(primary->config_digest, settings_of(pair(), "other text", {})->config_digest);
 }
 
+// A published file of Piranha's users has 30 and 18.
+TEST(Settings, HeartbeatsComeOftenEnoughForTheDeadtime) {
+  using namespace std::chrono_literals;
+  const auto keepalive_of = [](Duration keepalive, Duration deadtime) {
+    config::Config c = pair();
+    c.keepalive = keepalive;
+    c.deadtime = deadtime;
+    return settings_of(c, "", {})->keepalive;
+  };
+  EXPECT_EQ(keepalive_of(30s, 18s), 6s);
+  EXPECT_EQ(keepalive_of(6s, 12s), 4s);
+  EXPECT_EQ(keepalive_of(6s, 13s), 6s);
+  EXPECT_EQ(keepalive_of(2s, 5s), 2s);
+}
+
 TEST(Settings, LinksAreWatchedOnlyWhenAskedFor) {
   config::Config c = pair();
   const Machine machine{Node::primary, {"eth0", "eth1"}, {}};

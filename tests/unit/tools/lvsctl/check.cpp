@@ -22,8 +22,8 @@ TEST(Check, WarningsDoNotMakeItBadButAreCounted) {
   EXPECT_TRUE(report.good);
   EXPECT_EQ(
       to_text(report, "f", Format::text),
-      "f:1: deadtime: warning: expected more than twice keepalive: one lost heartbeat would be "
-      "a takeover\n"
+      "f:1: keepalive: warning: a late heartbeat would be a takeover: expected less than half of "
+      "deadtime; heartbeats are sent every 1666 ms, a third of it\n"
       "f:2: network: warning: not in effect yet: the embedded core forwards by nat and by direct "
       "routing only\n"
       "f: good, 2 warnings\n");
