@@ -18,8 +18,11 @@ inline constexpr int kFailedRestartsMax = 3;  // From this one on lvsd counts as
 
 class Ability {
  public:
-  void set_link(const std::string& device, bool up, bool exists) {
+  // Whether it came up just now.
+  bool set_link(const std::string& device, bool up, bool exists) {
+    const bool was_up = is_up(device);
     links_[device] = {up && exists, exists};
+    return !was_up && is_up(device);
   }
   void set_lvsd(bool ready, int failed_restarts, TimePoint now);
   // Found holding addresses: the predecessor was able. lvsd is away and not starting, the witness

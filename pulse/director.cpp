@@ -199,10 +199,14 @@ void Director::on_news(const Heartbeat& before, bool was_silent, TimePoint now) 
   }
 }
 
-void Director::on(const LinkChanged& event, TimePoint) {
-  ability_.set_link(event.device, event.up, event.exists);
-  if (event.up && event.exists) {
-    retry_pause_ = kRetryPauseMin;
+void Director::on(const LinkChanged& event, TimePoint now) {
+  if (!ability_.set_link(event.device, event.up, event.exists)) {
+    return;
+  }
+  retry_pause_ = kRetryPauseMin;
+  // What we announced while it was down reached nobody there.
+  if (state_ == State::active) {
+    announcements_.start(now);
   }
 }
 

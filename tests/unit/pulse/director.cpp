@@ -467,6 +467,16 @@ TEST(Director, AnAddressOfSomebodyElseIsToldAndLeftAlone) {
   EXPECT_EQ(bench.director.status(bench.now).reasons, 0U);
 }
 
+TEST(Director, ALinkThatComesBackHearsTheAnnouncementAgain) {
+  Bench bench = active_primary();
+  bench.peer.reasons = kLvsdAway;
+  bench.hear(Role::passive).feed(LinkChanged{"eth0", false}).pass(20s, true);
+  bench.feed(LinkChanged{"eth0", true});
+  EXPECT_EQ(bench.count<Announce>(), 2);
+  bench.feed(LinkChanged{"eth0", true});
+  EXPECT_EQ(bench.count<Announce>(), 0);
+}
+
 TEST(Director, AMissingDeviceIsToldAndMovesTheService) {
   Bench bench = active_primary();
   bench.feed(LinkChanged{"eth1", false, false});
