@@ -222,7 +222,8 @@ void Director::on(const LvsdChanged& event, TimePoint now) {
 }
 
 void Director::on(const CoreArmed&, TimePoint now) {
-  if (state_ == State::preparing && can_serve() && is_peer_alive(now)) {
+  const bool still_asked = is_peer_alive(now) && peer_.last().role == Role::handing_over;
+  if (state_ == State::preparing && can_serve() && still_asked) {
     take_over("handover", now);
   }
 }

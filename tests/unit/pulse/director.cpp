@@ -261,6 +261,15 @@ TEST(Director, SuccessorArmsItsCoreBeforeItTakesTheAddresses) {
   EXPECT_EQ(bench.state(), State::active);
 }
 
+TEST(Director, SuccessorDoesNotTakeWhatIsNoLongerOffered) {
+  Bench bench = standby_backup();
+  bench.hear(Role::handing_over).hear(Role::passive);  // It was started again, and is able.
+  bench.feed(CoreArmed{});
+  EXPECT_EQ(bench.state(), State::preparing);
+  bench.pass(1s, true);
+  EXPECT_EQ(bench.state(), State::standby);
+}
+
 TEST(Director, SuccessorWhoseCoreDoesNotArmStepsBack) {
   Bench bench = standby_backup();
   bench.hear(Role::handing_over).pass(1s);
