@@ -9,6 +9,7 @@ add_library(lvs_pulse_io STATIC
   io/heartbeat_socket.cpp
   io/keeper.cpp
   io/kept_file.cpp
+  io/last_good.cpp
   io/links.cpp
   io/lvsd_link.cpp
   io/realtime.cpp

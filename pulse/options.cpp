@@ -48,6 +48,7 @@ const std::vector<Option>& all_options() {
       {{"--fos"}, true, [](Options&, const std::string&) { return true; }},
       {{"--arbiter"}, false, set_mode<Mode::arbiter>},
       {{"--keeper-fd"}, true, set_keeper_fd},
+      {{"--restarted"}, false, set_true<&Options::restarted>},
       {{"--version"}, false, set_mode<Mode::version>},
       {{"-?", "--help", "--usage"}, false, set_mode<Mode::help>},
   };

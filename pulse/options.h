@@ -18,8 +18,9 @@ struct Options {
   bool foreground = false;  // -n: log to standard error.
   bool verbose = false;
   bool force_active = false;
-  std::string lvsd;    // Empty: lvsd beside this program.
-  int keeper_fd = -1;  // With --arbiter, which only the keeper uses.
+  std::string lvsd;        // Empty: lvsd beside this program.
+  int keeper_fd = -1;      // With --arbiter, which only the keeper uses.
+  bool restarted = false;  // The same: another arbiter ran before, started by this keeper.
 };
 
 Result<Options> parse_options(const std::vector<std::string>& arguments);

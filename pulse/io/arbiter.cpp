@@ -16,6 +16,7 @@
 #include "common/io/run_dir.h"
 #include "pulse/io/command.h"
 #include "pulse/io/kept_file.h"
+#include "pulse/io/last_good.h"
 #include "pulse/io/realtime.h"
 #include "pulse/io/shell.h"
 #include "pulse/io/status_json.h"
@@ -72,6 +73,8 @@ class Arbiter {
  private:
   Result<Ok> open_links();
   Result<Ok> read_setup();
+  SetupResult read_last_good_setup(const LastGood& good, std::vector<std::string> errors);
+  void keep_good();
   void feed_links(const Settings& settings);
   void feed_present();
   void listen_to_keeper();
@@ -82,6 +85,7 @@ class Arbiter {
   json::object switchover();
 
   ArbiterOptions options_;
+  std::string run_dir_;
   boost::asio::io_context io_;
   boost::asio::posix::stream_descriptor keeper_;
   std::unique_ptr<io::Signals> signals_;
@@ -101,6 +105,11 @@ Result<Ok> Arbiter::start() {
   if (auto opened = open_links(); !opened) {
     return opened;
   }
+  const auto run_dir = io::run_dir();
+  if (!run_dir) {
+    return run_dir.error();
+  }
+  run_dir_ = *run_dir;
   if (auto read = read_setup(); !read) {
     return read;
   }
@@ -109,16 +118,12 @@ Result<Ok> Arbiter::start() {
     return control.error();
   }
   control_ = std::move(control).value();
-  const auto run_dir = io::run_dir();
-  if (!run_dir) {
-    return run_dir.error();
-  }
   auto addresses = Addresses::open();
   if (!addresses) {
     return addresses.error();
   }
   shell_ =
-      std::make_unique<Shell>(io_, *first_setup_, *links_, std::move(addresses).value(), *run_dir);
+      std::make_unique<Shell>(io_, *first_setup_, *links_, std::move(addresses).value(), run_dir_);
   if (auto opened = shell_->open(); !opened) {
     return opened;
   }
@@ -132,8 +137,9 @@ Result<Ok> Arbiter::start() {
     return found.error();
   }
   running_ = true;
-  driver_->feed(Started{std::move(found).value(), load_kept(*run_dir, first_setup_->settings)});
+  driver_->feed(Started{std::move(found).value(), load_kept(run_dir_, first_setup_->settings)});
   feed_present();
+  keep_good();
   return Ok{};
 }
 
@@ -161,7 +167,12 @@ Result<Ok> Arbiter::open_links() {
 }
 
 Result<Ok> Arbiter::read_setup() {
-  auto loaded = load_setup(options_.config_file, *links_);
+  const auto good = options_.restarted ? load_last_good(run_dir_) : std::nullopt;
+  auto loaded =
+      load_setup(options_.config_file, *links_, good ? std::optional(good->node) : std::nullopt);
+  if (!loaded.setup && good) {
+    loaded = read_last_good_setup(*good, std::move(loaded.complaints));
+  }
   if (!loaded.setup) {
     const std::string last = loaded.complaints.back();
     loaded.complaints.pop_back();
@@ -175,6 +186,28 @@ Result<Ok> Arbiter::read_setup() {
   }
   first_setup_ = *std::move(loaded.setup);
   return Ok{};
+}
+
+// Says so in the log, and in the status until a reload succeeds.
+SetupResult Arbiter::read_last_good_setup(const LastGood& good, std::vector<std::string> errors) {
+  auto loaded = load_setup_from(good.text, options_.config_file, *links_, good.node);
+  if (!loaded.setup) {
+    loaded.complaints = std::move(errors);
+    return loaded;
+  }
+  for (const std::string& error : errors) {
+    io::log({Level::error, "configuration", "", {{"text", error}}});
+  }
+  io::log({Level::error, "last-good-configuration", "", {{"instead_of", options_.config_file}}});
+  reload_errors_ = std::move(errors);
+  return loaded;
+}
+
+void Arbiter::keep_good() {
+  const Setup& setup = shell_->setup();
+  if (const auto saved = save_last_good(run_dir_, {setup.settings.node, setup.text}); !saved) {
+    io::log({Level::warning, "keep-failed", "", {{"error", saved.error().what}}});
+  }
 }
 
 // Of every device that the configuration speaks of.
@@ -260,6 +293,7 @@ void Arbiter::reload() {
   feed_links(next.settings);
   shell_->change_setup(next);
   driver_->feed(Reconfigured{next.settings});
+  keep_good();
   io::log({Level::notice,
            "reloaded",
            "rereading configuration file",

@@ -12,6 +12,7 @@ struct ArbiterOptions {
   bool foreground = false;
   bool verbose = false;
   bool force_active = false;
+  bool restarted = false;
   int keeper_fd = -1;  // To the keeper: kArbiterReady. From it: kLvsdFailed. Closed: the keeper is
                        // gone, and so are we.
 };

@@ -108,6 +108,7 @@ class Keeper {
   std::array<pid_t, 2> pids_{};
   char byte_ = 0;
   bool force_active_once_ = true;
+  bool arbiter_ran_ = false;
   int status_ = 0;
 };
 
@@ -132,6 +133,9 @@ std::vector<std::string> Keeper::command_of(Child child) {
   // finds.
   if (options_.force_active && std::exchange(force_active_once_, false)) {
     command.push_back("--forceactive");
+  }
+  if (arbiter_ran_) {
+    command.push_back("--restarted");
   }
   return command;
 }
@@ -224,6 +228,7 @@ void Keeper::listen_to_arbiter() {
       return;  // It died: SIGCHLD tells.
     }
     if (byte_ == kArbiterReady) {
+      arbiter_ran_ = true;
       driver_.feed(keeper::ChildReady{Child::arbiter});
     }
     listen_to_arbiter();

@@ -15,14 +15,8 @@ namespace {
 using config::Config;
 using OwnAddresses = std::multimap<Address, std::string>;
 
-std::optional<Config> parse_file(const std::string& file, std::string& text,
+std::optional<Config> parse_text(const std::string& text, const std::string& file,
                                  std::vector<std::string>& complaints) {
-  auto content = io::read_file(file, config::kMaxFileBytes);
-  if (!content) {
-    complaints.push_back(content.error().what);
-    return std::nullopt;
-  }
-  text = std::move(content).value();
   auto parsed = config::parse(text, file, {}, config::Severity::warning);
   for (const auto* found : {&parsed.diagnostics, &parsed.not_in_effect}) {
     for (const auto& diagnostic : *found) {
@@ -30,6 +24,16 @@ std::optional<Config> parse_file(const std::string& file, std::string& text,
     }
   }
   return parsed.config;
+}
+
+std::optional<std::string> read_text(const std::string& file,
+                                     std::vector<std::string>& complaints) {
+  auto content = io::read_file(file, config::kMaxFileBytes);
+  if (!content) {
+    complaints.push_back(content.error().what);
+    return std::nullopt;
+  }
+  return std::move(content).value();
 }
 
 Result<Ok> check_for_pulse(const Config& config, const std::string& file) {
@@ -149,6 +153,7 @@ Result<Setup> resolve(const Config& config, const std::string& text, const std::
   }
   Setup setup;
   setup.config = config;
+  setup.text = text;
   setup.routes = heartbeat_routes(config, *node);
   auto settings =
       settings_of(config, text, describe_machine(config, *node, setup.routes, *own, links));
@@ -179,26 +184,43 @@ std::vector<Mac> own_macs(const std::vector<FloatingAddress>& addresses, const L
   return macs;
 }
 
-SetupResult load_setup(const std::string& file, Links& links, std::optional<Node> node) {
-  SetupResult result;
-  std::string text;
-  const auto config = parse_file(file, text, result.complaints);
+namespace {
+
+void complete(SetupResult& result, const std::string& text, const std::string& file, Links& links,
+              std::optional<Node> node) {
+  const auto config = parse_text(text, file, result.complaints);
   if (!config) {
-    return result;
+    return;
   }
   auto setup = resolve(*config, text, file, links, node);
   if (!setup) {
     result.complaints.push_back(setup.error().what);
-    return result;
+    return;
   }
   warn_of_missing_devices(*config, links, result.complaints);
   result.setup = std::move(setup).value();
+}
+
+}  // namespace
+
+SetupResult load_setup(const std::string& file, Links& links, std::optional<Node> node) {
+  SetupResult result;
+  if (const auto text = read_text(file, result.complaints)) {
+    complete(result, *text, file, links, node);
+  }
+  return result;
+}
+
+SetupResult load_setup_from(const std::string& text, const std::string& file, Links& links,
+                            Node node) {
+  SetupResult result;
+  complete(result, text, file, links, node);
   return result;
 }
 
 bool check_configuration(const std::string& file, std::vector<std::string>& complaints) {
-  std::string text;
-  const auto config = parse_file(file, text, complaints);
+  const auto text = read_text(file, complaints);
+  const auto config = text ? parse_text(*text, file, complaints) : std::nullopt;
   if (!config) {
     return false;
   }

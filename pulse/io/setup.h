@@ -22,6 +22,7 @@ constexpr size_t kKeySizeMax = 4096;
 
 struct Setup {
   config::Config config;
+  std::string text;  // Of the file.
   Settings settings;
   std::vector<HeartbeatRoute> routes;  // In the order of Settings::paths; none when alone.
   Key key;
@@ -37,6 +38,10 @@ SetupResult load_setup(const std::string& file, Links& links, std::optional<Node
 
 // Those of the devices that carry floating addresses, as far as they are there now.
 std::vector<Mac> own_macs(const std::vector<FloatingAddress>& addresses, const Links& links);
+
+// From a text that was the file's once.
+SetupResult load_setup_from(const std::string& text, const std::string& file, Links& links,
+                            Node node);
 
 // For --check: the file alone, whatever machine this is.
 bool check_configuration(const std::string& file, std::vector<std::string>& complaints);

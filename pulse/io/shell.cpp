@@ -94,6 +94,7 @@ Result<std::vector<FoundAddress>> Shell::adopt() {
 
 void Shell::change_setup(const Setup& setup) {
   setup_.config = setup.config;
+  setup_.text = setup.text;
   setup_.settings = setup.settings;
   ask_witnesses();
 }

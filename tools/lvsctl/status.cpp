@@ -136,6 +136,9 @@ class Page {
         show_trouble(each.get_object());
       }
     }
+    for (const auto& error : array_at(pulse, "reload_errors")) {
+      worry("pulse runs with an older configuration: " + text_of(error));
+    }
     show_remarks(pulse);
   }
 

@@ -3,6 +3,7 @@
 
 #include "pulse/io/command.h"
 #include "pulse/io/kept_file.h"
+#include "pulse/io/last_good.h"
 
 namespace lvs::pulse {
 namespace {
@@ -21,6 +22,14 @@ TEST(Kept, WhatCannotBeReadIsNothingKept) {
        {"", "{", "[]", "7", R"({"term":-1})", R"({"term":"x","peer_macs":7})",
         R"({"peer_macs":["02:00:00:00:00:0","zz:00:00:00:00:01",7,"02:00:00:00:00:01x"]})"}) {
     EXPECT_EQ(read_kept(text), Kept{}) << text;
+  }
+}
+
+TEST(LastGood, ComesBackAsItWasWritten) {
+  const LastGood good{Node::backup, "primary = 192.0.2.1\nkeepalive = 2\n"};
+  EXPECT_EQ(read_last_good(write_last_good(good)), good);
+  for (const char* text : {"", "backup", "neither\nkeepalive = 2\n", "\nbackup\n"}) {
+    EXPECT_EQ(read_last_good(text), std::nullopt) << text;
   }
 }
 

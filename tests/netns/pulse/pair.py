@@ -617,6 +617,35 @@ def the_peers_hardware_addresses_are_known_after_a_change_and_after_a_boot(pair)
     expect(known() == told, f"{known()} after a boot")
 
 
+def comes_back_as_active(pair, killed):
+    eventually("the keeper starts another", lambda: pair.primary.arbiter() not in (0, killed))
+    pair.primary.reaches("active")
+    end = time.monotonic() + 5.5  # Longer than a lease, and than the peer's patience.
+    while time.monotonic() < end:
+        expect(pair.primary.holds() and pair.backup.state() == "standby", "the address stays")
+
+
+def an_arbiter_that_dies_over_a_broken_file_goes_on_with_the_last_good_one(pair):
+    pair.start()
+    pair.primary.write("/etc/sysconfig/ha/lvs.cf", "primary = 192.0.2.1\nkeepalive = soon\n")
+    comes_back_as_active(pair, pair.primary.signal_arbiter(signal.SIGKILL))
+    text, code = pair.primary.lvsctl("status")
+    expect(re.search(r"! pulse runs with an older configuration: .*lvs\.cf:2: keepalive: ", text) and code == 1, text)
+    expect(any("event=last-good-configuration" in line for line in pair.primary.logged), "it says so in the log")
+    pair.primary.configure(2)
+    pair.primary.service("reload")
+    eventually("the mended one is read", lambda: pair.primary.ask("status")["config_serial"] == 2)
+    expect(not pair.primary.ask("status")["reload_errors"], "and all is well")
+
+
+def an_arbiter_that_dies_while_its_own_address_is_missing_comes_back(pair):
+    pair.start()
+    run("ip", "-n", pair.primary.namespace, "address", "del", "192.0.2.1/24", "dev", "eth0")
+    comes_back_as_active(pair, pair.primary.signal_arbiter(signal.SIGKILL))
+    run("ip", "-n", pair.primary.namespace, "address", "add", "192.0.2.1/24", "dev", "eth0")
+    eventually("the public path comes back", lambda: all(p["alive"] for p in pair.backup.ask("status")["paths"]))
+
+
 def switchover_and_back(pair):
     pair.start()
     expect(pair.primary.ask("switchover")["ok"], "the active director hands over")

@@ -46,6 +46,7 @@ TEST(Options, NobodyButTheKeeperStartsAnArbiter) {
   EXPECT_FALSE(parse_options({"--arbiter", "--keeper-fd", "1"}));
   EXPECT_FALSE(parse_options({"--arbiter", "--keeper-fd", "3x"}));
   EXPECT_TRUE(parse_options({"--arbiter", "--keeper-fd", "3"}));
+  EXPECT_TRUE(parse_options({"--arbiter", "--keeper-fd", "3", "--restarted"})->restarted);
 }
 
 }  // namespace

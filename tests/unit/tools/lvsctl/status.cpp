@@ -96,6 +96,14 @@ TEST(Status, WhatNeedsAttentionDegradesIt) {
                               "advice":"copy the key"})"),
                          kLvsd, "! the peer is heard but not believed (bad-hmac): copy the key"),
             degraded);
+  EXPECT_EQ(condition_of(with(kPulse, "reload_errors", R"(["lvs.cf:3: x"])"), kLvsd,
+                         "! pulse runs with an older configuration: lvs.cf:3: x"),
+            degraded);
+  EXPECT_EQ(
+      condition_of(with(kPulse, "each_address",
+                        R"([{"address":"192.0.2.10","state":"failed","error":"no such device"}])"),
+                   kLvsd, "! the address 192.0.2.10 is not held (failed): no such device"),
+      degraded);
   EXPECT_EQ(condition_of(with(kPulse, "paths", R"([{"name":"private","alive":false}])"), kLvsd,
                          "! the heartbeat path private is silent"),
             degraded);
