@@ -73,6 +73,9 @@ class Arbiter {
  private:
   Result<Ok> open_links();
   Result<Ok> read_setup();
+  Result<Ok> begin();
+  void begin_if_possible();
+  void stop();
   SetupResult read_last_good_setup(const LastGood& good, std::vector<std::string> errors);
   void keep_good();
   void feed_links(const Settings& settings);
@@ -96,6 +99,8 @@ class Arbiter {
   std::unique_ptr<Director> director_;
   std::unique_ptr<Shell::DirectorDriver> driver_;
   bool running_ = false;
+  bool has_failed_ = false;
+  std::string waiting_for_;                 // Without it we cannot begin.
   std::vector<std::string> not_granted_;    // Real-time privileges.
   std::vector<std::string> reload_errors_;  // Of the last reload; empty when it was accepted.
   std::array<char, 64> from_keeper_{};
@@ -110,7 +115,7 @@ Result<Ok> Arbiter::start() {
     return run_dir.error();
   }
   run_dir_ = *run_dir;
-  if (auto read = read_setup(); !read) {
+  if (auto read = read_setup(); !read && waiting_for_.empty()) {
     return read;
   }
   auto control = take_name(io_, [this](const json::object& request) { return answer(request); });
@@ -118,6 +123,10 @@ Result<Ok> Arbiter::start() {
     return control.error();
   }
   control_ = std::move(control).value();
+  return waiting_for_.empty() ? begin() : Ok{};
+}
+
+Result<Ok> Arbiter::begin() {
   auto addresses = Addresses::open();
   if (!addresses) {
     return addresses.error();
@@ -154,10 +163,12 @@ Result<Ok> Arbiter::open_links() {
                                      shell_->address_gone(address, device);
                                    }
                                  },
+                                 [this] { begin_if_possible(); },
                                  [this] {
                                    if (running_) {
                                      shell_->look_again();
                                    }
+                                   begin_if_possible();
                                  }});
   if (!links) {
     return links.error();
@@ -176,6 +187,10 @@ Result<Ok> Arbiter::read_setup() {
   if (!loaded.setup) {
     const std::string last = loaded.complaints.back();
     loaded.complaints.pop_back();
+    waiting_for_ = loaded.is_address_missing ? last : "";
+    if (loaded.is_address_missing) {
+      say(options_, "waiting: " + last, Level::warning);
+    }
     for (const std::string& complaint : loaded.complaints) {
       say(options_, complaint, Level::error);
     }
@@ -186,6 +201,31 @@ Result<Ok> Arbiter::read_setup() {
   }
   first_setup_ = *std::move(loaded.setup);
   return Ok{};
+}
+
+// An own address may come later than we do: from DHCP, with a bond, with a device.
+void Arbiter::begin_if_possible() {
+  if (waiting_for_.empty() || !load_setup(options_.config_file, *links_).setup) {
+    return;
+  }
+  waiting_for_.clear();
+  auto begun = read_setup();
+  if (begun) {
+    begun = begin();
+  }
+  if (!begun) {
+    io::log({Level::error, "start", begun.error().what, {}});
+    has_failed_ = true;
+    io_.stop();
+  }
+}
+
+void Arbiter::stop() {
+  if (driver_) {
+    driver_->feed(Stop{});
+  } else {
+    io_.stop();
+  }
 }
 
 // Says so in the log, and in the status until a reload succeeds.
@@ -232,7 +272,7 @@ void Arbiter::feed_present() {
 
 int Arbiter::run() {
   signals_ = std::make_unique<io::Signals>(
-      io_, [this](int) { driver_->feed(Stop{}); }, [this] { reload(); });
+      io_, [this](int) { stop(); }, [this] { running_ ? reload() : begin_if_possible(); });
   keeper_.assign(options_.keeper_fd);
   listen_to_keeper();
   tell_keeper();
@@ -240,7 +280,7 @@ int Arbiter::run() {
     io::log({Level::warning, "not-granted", "", {{"what", missing}}});
   }
   io_.run();
-  return 0;
+  return has_failed_ ? 1 : 0;
 }
 
 void Arbiter::listen_to_keeper() {
@@ -251,7 +291,7 @@ void Arbiter::listen_to_keeper() {
       ::_exit(1);
     }
     for (size_t i = 0; i < size; ++i) {
-      if (from_keeper_[i] == kLvsdFailed) {
+      if (from_keeper_[i] == kLvsdFailed && shell_) {
         shell_->lvsd_failed();
       }
     }
@@ -304,8 +344,15 @@ json::object Arbiter::answer(const json::object& request) {
   const json::value* word = request.if_contains("do");
   const std::string what =
       word != nullptr && word->is_string() ? std::string(word->get_string()) : "";
+  if (!waiting_for_.empty() && what == "status") {
+    return {{"state", "waiting"},
+            {"reason", waiting_for_},
+            {"able", false},
+            {"reasons", "own-address-missing"},
+            {"pid", ::getpid()}};
+  }
   if (!running_) {
-    return io::control_error("starting");
+    return io::control_error(waiting_for_.empty() ? "starting" : "waiting: " + waiting_for_);
   }
   if (what == "status") {
     return status();

@@ -59,7 +59,8 @@ Result<std::unique_ptr<HeartbeatSocket>> HeartbeatSocket::open(boost::asio::io_c
     return os_error(errno, doing);
   }
   const bool is_v4 = route.own.is_v4();
-  set(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+  // No SO_REUSEADDR: with it any local user could bind a port above 1023 too, and get our
+  // heartbeats.
   set(fd.get(), SOL_SOCKET, SO_PRIORITY, TC_PRIO_CONTROL);
   set(fd.get(), is_v4 ? IPPROTO_IP : IPPROTO_IPV6, is_v4 ? IP_TOS : IPV6_TCLASS,
       kInternetworkControl);

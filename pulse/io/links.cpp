@@ -150,6 +150,8 @@ void Links::take(const nlmsghdr* message) {
     case RTM_NEWLINK:
     case RTM_DELLINK:
       return take_link(message);
+    case RTM_NEWADDR:
+      return notices_.address_came();
     case RTM_DELADDR:
       return take_address(message);
     default:

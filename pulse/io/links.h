@@ -32,6 +32,7 @@ class Links {
   struct Notices {
     std::function<void(const Link&)> link_changed;  // Also when it is gone: then it is not up.
     std::function<void(const Address&, unsigned device)> address_gone;
+    std::function<void()> address_came;
     std::function<void()> overrun;  // Notices were lost: look again at what matters to you.
   };
 

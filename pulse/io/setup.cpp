@@ -195,6 +195,7 @@ void complete(SetupResult& result, const std::string& text, const std::string& f
   auto setup = resolve(*config, text, file, links, node);
   if (!setup) {
     result.complaints.push_back(setup.error().what);
+    result.is_address_missing = setup.error().code == EADDRNOTAVAIL;
     return;
   }
   warn_of_missing_devices(*config, links, result.complaints);

@@ -31,6 +31,7 @@ struct Setup {
 struct SetupResult {
   std::vector<std::string> complaints;  // Warnings too; one line each.
   std::optional<Setup> setup;
+  bool is_address_missing = false;  // The own one: it may come yet.
 };
 
 // `node`: known from an earlier setup; nothing: found from the machine's addresses.

@@ -6,6 +6,7 @@ Nothing outside these namespaces is touched: each director has its own /run and 
 """
 import contextlib
 import ctypes
+import errno
 import json
 import os
 import pathlib
@@ -13,6 +14,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -663,9 +665,8 @@ def bad_heartbeats_are_counted_and_change_nothing(pair):
         tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
         tap.bind(("eth0", 0x0800))
     with inside_network(pair.backup.namespace):
-        sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sender.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sender.bind(("192.0.2.2", PORT))
+        sender = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+        sender.bind(("192.0.2.2", 0))
         stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         run("ip", "-n", pair.backup.namespace, "address", "add", "192.0.2.77/24", "dev", "eth0")
         stranger.bind(("192.0.2.77", PORT))
@@ -676,16 +677,19 @@ def bad_heartbeats_are_counted_and_change_nothing(pair):
         if where[2] != socket.PACKET_OUTGOING and packet[9] == 17 and packet[12:16] == socket.inet_aton("192.0.2.2"):
             recorded.append(packet[28:])
     before = pair.primary.ask("status")
-    to = ("192.0.2.1", PORT)
+
+    def send(data):
+        sender.sendto(struct.pack("!HHHH", PORT, PORT, 8 + len(data), 0) + data, ("192.0.2.1", 0))
+
     for junk in (b"", b"x", recorded[0][:40], b"\0" * 100, os.urandom(300), os.urandom(1400)):
-        sender.sendto(junk, to)
+        send(junk)
     for bit in range(0, len(recorded[0]) * 8, 97):
         forged = bytearray(recorded[-1])
         forged[bit // 8] ^= 1 << bit % 8
-        sender.sendto(bytes(forged), to)
+        send(bytes(forged))
     for old in recorded * 3:
-        sender.sendto(old, to)
-    stranger.sendto(recorded[-1], to)
+        send(old)
+    stranger.sendto(recorded[-1], ("192.0.2.1", PORT))
 
     def refused(kind):
         return pair.primary.ask("status")["counters"]["refused"][kind] - before["counters"]["refused"][kind]
@@ -698,6 +702,23 @@ def bad_heartbeats_are_counted_and_change_nothing(pair):
     for field in ("state", "term", "holding"):
         expect(after[field] == before[field], f"{field}: {after[field]}")
     expect(pair.backup.state() == "standby" and pair.holders() == [pair.primary], "nobody moved")
+
+
+def nobody_else_can_bind_the_heartbeat_port(pair):
+    pair.start(more="heartbeat_port = 5539\n")
+    with inside_network(pair.primary.namespace):
+        thief = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        thief.bind(("192.0.2.1", 5539))
+    except OSError as error:
+        expect(error.errno == errno.EADDRINUSE, f"{error}")
+    else:
+        raise AssertionError("the port can be taken")
+    # And a successor gets it.
+    killed = pair.primary.signal_arbiter(signal.SIGKILL)
+    eventually("the keeper starts another", lambda: pair.primary.arbiter() not in (0, killed))
+    pair.primary.reaches("active")
 
 
 def reload_changes_the_addresses_by_difference(pair):
@@ -760,13 +781,30 @@ def what_cannot_start_says_why_and_touches_nothing(pair):
     refuses(r"lvs\.cf:2: keepalive: ")
     primary.write("/etc/sysconfig/ha/lvs.cf", "primary = 192.0.2.1\nservice = lvs\n")
     refuses(r"no active lvs services defined")
-    primary.configure(1)
-    run("ip", "-n", primary.namespace, "address", "del", "192.0.2.1/24", "dev", "eth0")
-    refuses(r"neither director: .*192\.0\.2\.1.*192\.0\.2\.2")
     primary.run("rm", "/etc/sysconfig/ha/lvs.cf")
     refuses(r"lvs\.cf is missing", 6)
     done = primary.run("/usr/sbin/pulse", "--check", check=False)
     expect(done.returncode == 1 and "No such file" in done.stderr, f"--check: {done.stderr}")
+
+
+def an_own_address_that_comes_late_is_waited_for(pair):
+    primary = pair.primary
+    run("ip", "-n", primary.namespace, "address", "del", "192.0.2.1/24", "dev", "eth0")
+    done = primary.service("start")
+    expect(re.search(r"waiting: .*neither director: .*192\.0\.2\.1.*192\.0\.2\.2", done.stdout + done.stderr),
+           f"it says what for: {done.stdout}{done.stderr}")
+    status = primary.ask("status")
+    expect(status["state"] == "waiting" and "192.0.2.1" in status["reason"], f"{status}")
+    text, code = primary.lvsctl("status")
+    expect(re.search("^pulse +waiting, because this machine is neither", text) and code == 1, text)
+    expect("! this director is not able to serve: own-address-missing" in text, text)
+    expect(not primary.ask("switchover")["ok"], "there is nothing to switch")
+    primary.service("stop")
+    expect(run("ip", "netns", "pids", primary.namespace).stdout.split() == [str(primary.holder.pid)], "it can be stopped")
+    primary.service("start")
+    run("ip", "-n", primary.namespace, "address", "add", "192.0.2.1/24", "dev", "eth0")
+    primary.reaches("active")
+    eventually("and serves", primary.holds)
 
 
 def the_init_script_has_its_verbs(pair):
