@@ -1,7 +1,8 @@
 // What lvsd asks of nanny and what nanny answers. One monitor watches one target with one check;
 // services that share a server and a check share the monitor. The two daemons speak over a
 // SEQPACKET socket pair, one JSON object a packet (monitor_codec): lvsd sends SetMonitor /
-// RemoveMonitor, nanny sends Verdict on transitions and once first.
+// RemoveMonitor, nanny sends Verdict on transitions and once first. A Ping is answered by a Pong of
+// the same number as soon as all that was sent before it has been read.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +38,11 @@ struct RemoveMonitor {
   MonitorId id;
   bool operator==(const RemoveMonitor&) const = default;
 };
-using MonitorOrder = std::variant<SetMonitor, RemoveMonitor>;
+struct Ping {
+  uint64_t number;
+  bool operator==(const Ping&) const = default;
+};
+using MonitorOrder = std::variant<SetMonitor, RemoveMonitor, Ping>;
 
 enum class Health : uint8_t { unknown, up, down };
 
@@ -48,5 +53,10 @@ struct Verdict {
   Duration latency{0};  // Of the check that decided.
   bool operator==(const Verdict&) const = default;
 };
+struct Pong {
+  uint64_t number;
+  bool operator==(const Pong&) const = default;
+};
+using MonitorAnswer = std::variant<Verdict, Pong>;
 
 }  // namespace lvs

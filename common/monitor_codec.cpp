@@ -67,6 +67,8 @@ class Fields {
     return *value;
   }
 
+  bool has(std::string_view name) const { return object_ != nullptr && object_->contains(name); }
+
   template <typename T>
   T number(std::string_view name, T min, T max) {
     const json::value& value = get(name);
@@ -318,13 +320,29 @@ Result<json::value> parse_packet(std::string_view packet) {
   return value;
 }
 
-constexpr MonitorId kIdMax = std::numeric_limits<MonitorId>::max();
+constexpr uint64_t kNumberMax = std::numeric_limits<uint64_t>::max();
+
+Verdict read_verdict(Fields& fields) {
+  Verdict verdict;
+  const std::string word = fields.text("verdict");
+  if (word != "up" && word != "down") {
+    fields.fail(EINVAL, "packet.verdict: expected up or down");
+  }
+  verdict.health = word == "up" ? Health::up : Health::down;
+  verdict.id = fields.number<MonitorId>("id", 0, kNumberMax);
+  verdict.reason = fields.text("reason", kVerdictReasonMax);
+  verdict.latency = fields.duration("latency_ns", Duration{0}, Duration::max());
+  return verdict;
+}
 
 }  // namespace
 
 std::string encode(const MonitorOrder& order) {
   if (const auto* removal = std::get_if<RemoveMonitor>(&order)) {
     return json::serialize(json::object{{"do", "remove"}, {"id", removal->id}});
+  }
+  if (const auto* ping = std::get_if<Ping>(&order)) {
+    return json::serialize(json::object{{"do", "ping"}, {"number", ping->number}});
   }
   const auto& [id, monitor] = std::get<SetMonitor>(order);
   return json::serialize(json::object{{"do", "set"},
@@ -339,7 +357,11 @@ std::string encode(const MonitorOrder& order) {
                                       {"check", check_to_json(monitor.check)}});
 }
 
-std::string encode(const Verdict& verdict) {
+std::string encode(const MonitorAnswer& answer) {
+  if (const auto* pong = std::get_if<Pong>(&answer)) {
+    return json::serialize(json::object{{"pong", pong->number}});
+  }
+  const auto& verdict = std::get<Verdict>(answer);
   const std::string_view reason = std::string_view(verdict.reason).substr(0, kVerdictReasonMax);
   return json::serialize(json::object{{"verdict", verdict.health == Health::up ? "up" : "down"},
                                       {"id", verdict.id},
@@ -355,13 +377,16 @@ Result<MonitorOrder> decode_monitor_order(std::string_view packet) {
   Fields fields(*value, "packet");
   MonitorOrder order;
   const std::string verb = fields.text("do");
-  const MonitorId id = fields.number<MonitorId>("id", 0, kIdMax);
+  const auto id = [&] { return fields.number<MonitorId>("id", 0, kNumberMax); };
   if (verb == "set") {
-    order = SetMonitor{id, read_monitor(fields)};
+    const MonitorId set = id();
+    order = SetMonitor{set, read_monitor(fields)};
   } else if (verb == "remove") {
-    order = RemoveMonitor{id};
+    order = RemoveMonitor{id()};
+  } else if (verb == "ping") {
+    order = Ping{fields.number<uint64_t>("number", 0, kNumberMax)};
   } else {
-    fields.fail(EINVAL, "packet.do: expected set or remove");
+    fields.fail(EINVAL, "packet.do: expected set, remove or ping");
   }
   if (const std::optional<Error> error = fields.finish()) {
     return *error;
@@ -369,25 +394,23 @@ Result<MonitorOrder> decode_monitor_order(std::string_view packet) {
   return order;
 }
 
-Result<Verdict> decode_verdict(std::string_view packet) {
+Result<MonitorAnswer> decode_monitor_answer(std::string_view packet) {
   const Result<json::value> value = parse_packet(packet);
   if (!value) {
     return value.error();
   }
   Fields fields(*value, "packet");
+  std::optional<Pong> pong;
   Verdict verdict;
-  const std::string word = fields.text("verdict");
-  if (word != "up" && word != "down") {
-    fields.fail(EINVAL, "packet.verdict: expected up or down");
+  if (fields.has("pong")) {
+    pong = Pong{fields.number<uint64_t>("pong", 0, kNumberMax)};
+  } else {
+    verdict = read_verdict(fields);
   }
-  verdict.health = word == "up" ? Health::up : Health::down;
-  verdict.id = fields.number<MonitorId>("id", 0, kIdMax);
-  verdict.reason = fields.text("reason", kVerdictReasonMax);
-  verdict.latency = fields.duration("latency_ns", Duration{0}, Duration::max());
   if (const std::optional<Error> error = fields.finish()) {
     return *error;
   }
-  return verdict;
+  return pong ? MonitorAnswer(*pong) : MonitorAnswer(std::move(verdict));
 }
 
 }  // namespace lvs

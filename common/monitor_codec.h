@@ -3,7 +3,9 @@
 //   {"do":"set","id":7,"address":"10.0.0.2","port":80,"protocol":"tcp","interval_ns":2000000000,
 //    "timeout_ns":1000000000,"rise":2,"fall":3,"check":{"kind":"http","path":"/",...}}
 //   {"do":"remove","id":7}
+//   {"do":"ping","number":3}
 //   {"verdict":"down","id":7,"reason":"status 503","latency_ns":1834211}
+//   {"pong":3}
 //
 // Every field must be there and in range; a field that the reader does not know is refused too: a
 // check that is understood only in part must not run as something else. Text is bytes, not
@@ -28,10 +30,10 @@ constexpr Duration kMonitorTimeMin = std::chrono::milliseconds{1};
 constexpr Duration kMonitorTimeMax = std::chrono::hours{24};
 
 std::string encode(const MonitorOrder& order);
-std::string encode(const Verdict& verdict);
+std::string encode(const MonitorAnswer& answer);
 
 // EINVAL with the field and what was expected; EMSGSIZE when a limit is passed.
 Result<MonitorOrder> decode_monitor_order(std::string_view packet);
-Result<Verdict> decode_verdict(std::string_view packet);
+Result<MonitorAnswer> decode_monitor_answer(std::string_view packet);
 
 }  // namespace lvs

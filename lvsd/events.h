@@ -74,10 +74,13 @@ struct NannyGone {
 struct VerdictHeard {
   Verdict verdict;
 };
+struct PongHeard {
+  uint64_t number;
+};
 struct Timer {};
-using Event =
-    std::variant<Started, Configured, ReloadFailed, TableRead, OpsDone, MarksDone, SysctlsDone,
-                 OtherCoreLeft, RoleSaid, ArmDone, NannyUp, NannyGone, VerdictHeard, Timer>;
+using Event = std::variant<Started, Configured, ReloadFailed, TableRead, OpsDone, MarksDone,
+                           SysctlsDone, OtherCoreLeft, RoleSaid, ArmDone, NannyUp, NannyGone,
+                           VerdictHeard, PongHeard, Timer>;
 
 // Actions.
 struct ReadTable {

@@ -55,10 +55,12 @@ void HealthWatch::keep(bool is_wanted, const config::Config& config, TimePoint n
     restart_at_.reset();
     if (pid_) {
       pid_.reset();
+      liveness_.gone();
       actions.push_back(StopNanny{});
     }
     return;
   }
+  ask_whether_it_lives(now, actions);
   const bool is_waiting = restart_at_ && *restart_at_ > now;
   if (pid_ || starting_ || is_waiting) {
     return;
@@ -68,11 +70,27 @@ void HealthWatch::keep(bool is_wanted, const config::Config& config, TimePoint n
   actions.push_back(StartNanny{client_monitor_of(config)});
 }
 
+void HealthWatch::ask_whether_it_lives(TimePoint now, Actions& actions) {
+  switch (liveness_.due(now)) {
+    case Liveness::Due::nothing:
+      break;
+    case Liveness::Due::ping:
+      actions.push_back(SendMonitorOrders{{Ping{liveness_.ping()}}});
+      break;
+    case Liveness::Due::frozen:
+      actions.push_back(StopNanny{});
+      lost("frozen: did not answer " + std::to_string(kPingsUnanswered) + " pings, killed", now,
+           actions);
+      break;
+  }
+}
+
 void HealthWatch::on(const NannyUp& event, const ActiveServices& services, TimePoint now,
                      Actions& actions) {
   starting_ = false;
   pid_ = event.pid;
   since_ = now;
+  liveness_.born(now);
   if (!first_up_) {
     first_up_ = now;
   }
@@ -87,19 +105,25 @@ void HealthWatch::on(const NannyGone& event, TimePoint now, Actions& actions) {
   if (!starting_ && !pid_) {
     return;  // We stopped it ourselves.
   }
+  lost(event.reason, now, actions);
+}
+
+void HealthWatch::lost(const std::string& reason, TimePoint now, Actions& actions) {
   if (pid_ && now - since_ >= kNannyProven) {
     backoff_.reset();
   }
   starting_ = false;
   pid_.reset();
+  liveness_.gone();
   restarts_ += 1;
+  end_ = reason;
   const Duration wait = backoff_.failed();
   restart_at_ = now + wait;
   actions.push_back(
       Log{{Level::error,
            "nanny-gone",
            "",
-           {{"reason", event.reason}, {"restart_ms", milliseconds(wait)}, {"verdicts", "kept"}}}});
+           {{"reason", reason}, {"restart_ms", milliseconds(wait)}, {"verdicts", "kept"}}}});
 }
 
 void HealthWatch::announce(const std::vector<ServerId>& servers, const ActiveServices& services,

@@ -3,6 +3,7 @@
 //
 // nanny: away --StartNanny--> starting --NannyUp--> up --NannyGone--> waiting (backoff, verdicts
 //        kept) --time--> starting
+// One that does not answer its pings is stopped, and is gone like one that died.
 #pragma once
 
 #include <map>
@@ -12,6 +13,7 @@
 
 #include "common/backoff.h"
 #include "lvsd/events.h"
+#include "lvsd/liveness.h"
 #include "lvsd/monitors.h"
 
 namespace lvs::lvsd {
@@ -34,11 +36,12 @@ class HealthWatch {
   // The services as they are now; `changed` are those that came, went, or are not what they were.
   void take(const ActiveServices& services, const std::set<ipvs::ServiceKey>& changed,
             Actions& actions);
-  // Starts nanny when its time has come, or stops it.
+  // Starts nanny when its time has come, asks whether it lives, or stops it.
   void keep(bool is_wanted, const config::Config& config, TimePoint now, Actions& actions);
 
   void on(const NannyUp& event, const ActiveServices& services, TimePoint now, Actions& actions);
   void on(const NannyGone& event, TimePoint now, Actions& actions);
+  void on(const PongHeard& event) { liveness_.answered(event.number); }
   // The servers whose health it changed.
   std::vector<ServerId> on(const VerdictHeard& event, TimePoint now, Actions& actions);
 
@@ -52,9 +55,13 @@ class HealthWatch {
   bool has_heard_enough(TimePoint now) const;
   std::optional<int> nanny_pid() const { return pid_; }
   uint64_t nanny_restarts() const { return restarts_; }
-  std::optional<TimePoint> wake_at() const { return restart_at_; }
+  const std::string& nanny_end() const { return end_; }  // Why it was started again last.
+  int pings_unanswered() const { return liveness_.unanswered(); }
+  std::optional<TimePoint> wake_at() const { return pid_ ? liveness_.wake_at() : restart_at_; }
 
  private:
+  void ask_whether_it_lives(TimePoint now, Actions& actions);
+  void lost(const std::string& reason, TimePoint now, Actions& actions);
   const HeardVerdict* heard_from(std::optional<MonitorId> id) const;
   void announce(const std::vector<ServerId>& servers, const ActiveServices& services,
                 Actions& actions) const;
@@ -64,11 +71,13 @@ class HealthWatch {
 
   bool starting_ = false;
   std::optional<int> pid_;
+  Liveness liveness_;
   TimePoint since_;
   std::optional<TimePoint> first_up_;
   std::optional<TimePoint> restart_at_;
   Backoff backoff_{kNannyRestartFirst, kNannyRestartMax};
   uint64_t restarts_ = 0;
+  std::string end_;
 };
 
 }  // namespace lvs::lvsd

@@ -579,6 +579,10 @@ void Reconciler::on(const VerdictHeard& event) {
   }
 }
 
+void Reconciler::on(const PongHeard& event) {
+  health_.on(event);
+}
+
 void Reconciler::on(const Timer&) {
 }
 

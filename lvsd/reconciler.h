@@ -87,6 +87,7 @@ class Reconciler {
   void on(const NannyUp& event);
   void on(const NannyGone& event);
   void on(const VerdictHeard& event);
+  void on(const PongHeard& event);
   void on(const Timer& event);
 
   // Configuration.

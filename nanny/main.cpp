@@ -61,10 +61,7 @@ int run_for_lvsd(const Options& options) {
   io::HttpClient http(loop, options.ca_file);
   Nanny nanny(loop, http, Announcer::lvsd);
   const auto link = io::LvsdLink::open(
-      loop, io::kLvsdDescriptor,
-      [&](const MonitorOrder& order) {
-        std::visit([&](const auto& o) { nanny.driver.feed(o); }, order);
-      },
+      loop, io::kLvsdDescriptor, [&](const Event& order) { nanny.driver.feed(order); },
       [&] { loop.stop(); });
   if (!link) {
     return refuse("--lvsd is for lvsd, which hands over a socket: " + link.error().what);

@@ -78,7 +78,7 @@ std::string choose_program(const std::string& client_monitor) {
   const bool dropped =
       ::setgroups(0, nullptr) == 0 && ::setresgid(user.gid, user.gid, user.gid) == 0 &&
       ::setresuid(user.uid, user.uid, user.uid) == 0 &&
-      ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_PDEATHSIG, SIGTERM) == 0;
+      ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
   if (dropped && ::getppid() == parent) {
     auto* const arguments = const_cast<char* const*>(argv);
     ::fexecve(program, arguments, environ);
@@ -143,7 +143,7 @@ struct NannyChild::Process : std::enable_shared_from_this<Process> {
         return errno == EAGAIN || errno == EINTR;
       }
       if (n == 0) {
-        ::kill(pid, SIGTERM);  // It hung up: useless now, and on_gone wants it dead.
+        ::kill(pid, SIGKILL);  // It hung up: useless now, and on_gone wants it dead.
         return false;
       }
       take(static_cast<size_t>(n));
@@ -152,15 +152,17 @@ struct NannyChild::Process : std::enable_shared_from_this<Process> {
   }
 
   void take(size_t size) {
-    const auto verdict =
-        size <= buffer.size()
-            ? decode_verdict(std::string_view(buffer.data(), size))
-            : Result<Verdict>(Error{EMSGSIZE, "packet of " + std::to_string(size) + " bytes"});
-    if (!verdict) {
-      lvs::io::log({Level::warning, "nanny-nonsense", "", {{"error", verdict.error().what}}});
-      return;
+    const auto answer = size <= buffer.size()
+                            ? decode_monitor_answer(std::string_view(buffer.data(), size))
+                            : Result<MonitorAnswer>(
+                                  Error{EMSGSIZE, "packet of " + std::to_string(size) + " bytes"});
+    if (!answer) {
+      lvs::io::log({Level::warning, "nanny-nonsense", "", {{"error", answer.error().what}}});
+    } else if (const auto* pong = std::get_if<Pong>(&*answer)) {
+      call.on_pong(*pong);
+    } else {
+      call.on_verdict(std::get<Verdict>(*answer));
     }
-    call.on_verdict(*verdict);
   }
 
   void write() {
@@ -254,7 +256,7 @@ NannyChild::~NannyChild() {
     return;  // It has ended already.
   }
   process_->call = {};
-  ::kill(process_->pid, SIGTERM);
+  ::kill(process_->pid, SIGKILL);
 }
 
 int NannyChild::pid() const {

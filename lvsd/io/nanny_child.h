@@ -18,6 +18,7 @@ class NannyChild {
  public:
   struct Callbacks {
     std::function<void(const Verdict&)> on_verdict;
+    std::function<void(const Pong&)> on_pong;
     std::function<void(const std::string& reason)> on_gone;  // Once; the object is dead then.
   };
 
@@ -29,7 +30,7 @@ class NannyChild {
 
   static Result<std::unique_ptr<NannyChild>> start(boost::asio::io_context& io,
                                                    const Program& program, Callbacks call);
-  ~NannyChild();  // Ends it; no callback any more.
+  ~NannyChild();  // Kills it, frozen or not: it has nothing to save. No callback any more.
 
   int pid() const;
   void send(const std::vector<MonitorOrder>& orders);

@@ -77,6 +77,7 @@ void Shell::perform(const ArmCore& action) {
 void Shell::perform(const StartNanny& action) {
   NannyChild::Callbacks call;
   call.on_verdict = [this](const Verdict& verdict) { driver_->feed(VerdictHeard{verdict}); };
+  call.on_pong = [this](const Pong& pong) { driver_->feed(PongHeard{pong.number}); };
   call.on_gone = [this](const std::string& reason) {
     nanny_.reset();
     driver_->feed(NannyGone{reason});

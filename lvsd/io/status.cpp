@@ -125,7 +125,9 @@ json::object status_of(const Reconciler& reconciler, Plane& plane, TimePoint now
   const HealthWatch& health = reconciler.health();
   const HostKeeper& host = reconciler.host();
   const Desired wanted = reconciler.wanted();
-  json::object nanny{{"restarts", health.nanny_restarts()}};
+  json::object nanny{{"restarts", health.nanny_restarts()},
+                     {"last_end", health.nanny_end()},
+                     {"pings_unanswered", health.pings_unanswered()}};
   if (const auto pid = health.nanny_pid()) {
     nanny["pid"] = *pid;
   }

@@ -55,7 +55,14 @@ void LvsdLink::on_packet(std::string_view packet, bool cut) {
     lvs::io::log({Level::error, "order-refused", "", {{"reason", order.error().what}}});
     return;
   }
-  on_order_(*order);
+  if (const auto* ping = std::get_if<Ping>(&*order)) {
+    pong_ = Pong{ping->number};
+    send_when_idle();
+  } else if (const auto* removal = std::get_if<RemoveMonitor>(&*order)) {
+    on_order_(*removal);
+  } else {
+    on_order_(std::get<SetMonitor>(*order));
+  }
 }
 
 void LvsdLink::send(const Verdict& verdict) {
@@ -63,19 +70,32 @@ void LvsdLink::send(const Verdict& verdict) {
   if (!waits_already) {
     waiting_.push_back(verdict.id);
   }
+  send_when_idle();
+}
+
+void LvsdLink::send_when_idle() {
   if (sending_.empty()) {
     send_next();
   }
 }
 
-void LvsdLink::send_next() {
+std::string LvsdLink::take_next() {
+  if (pong_) {
+    return encode(*std::exchange(pong_, std::nullopt));
+  }
   if (waiting_.empty()) {
+    return "";
+  }
+  const std::string next = encode(newest_.extract(waiting_.front()).mapped());
+  waiting_.pop_front();
+  return next;
+}
+
+void LvsdLink::send_next() {
+  sending_ = take_next();
+  if (sending_.empty()) {
     return;
   }
-  const auto next = newest_.find(waiting_.front());
-  sending_ = encode(next->second);
-  newest_.erase(next);
-  waiting_.pop_front();
   socket_.async_send(asio::buffer(sending_), 0, [this](const error_code& error, size_t) {
     sending_.clear();
     if (!error) {

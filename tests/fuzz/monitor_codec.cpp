@@ -25,6 +25,6 @@ void hold_law(const lvs::Result<T>& first, lvs::Result<T> (*decode)(std::string_
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view packet(reinterpret_cast<const char*>(data), size);
   hold_law(lvs::decode_monitor_order(packet), lvs::decode_monitor_order);
-  hold_law(lvs::decode_verdict(packet), lvs::decode_verdict);
+  hold_law(lvs::decode_monitor_answer(packet), lvs::decode_monitor_answer);
   return 0;
 }

@@ -359,6 +359,18 @@ def killed_nanny_costs_nothing(lab):
     expect(lab.status()["drifts"] == 0 and lab.get() in ("one", "two"), "and serve")
 
 
+def frozen_nanny_is_replaced_and_a_dead_server_found(lab):
+    pid = lab.status()["nanny"]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    lab.kill_server("two")
+    eventually("another nanny", lambda: lab.status()["nanny"].get("pid", pid) != pid)
+    eventually("the frozen one is dead", lambda: not os.path.exists(f"/proc/{pid}"))
+    expect("frozen" in lab.status()["nanny"]["last_end"], "the status says why")
+    eventually("the dead server leaves", lambda: lab.in_table() == ["one"])
+    lab.start_server("two")
+    eventually("and returns", lambda: lab.in_table() == ["one", "two"])
+
+
 def without_libcurl_http_checks_wait_for_it(lab):
     with lab.without_library("libcurl.so.4"):
         os.kill(lab.status()["nanny"]["pid"], signal.SIGKILL)  # It may have loaded the library already.
@@ -573,6 +585,7 @@ STORIES = [
     killed_lvsd_can_be_read,
     killed_again_and_again_serves,
     killed_nanny_costs_nothing,
+    frozen_nanny_is_replaced_and_a_dead_server_found,
     without_libcurl_http_checks_wait_for_it,
     foreign_service_is_left_alone,
     flushed_table_is_repaired,

@@ -195,6 +195,7 @@ class Page {
                      behind(", serial ", text_at(lvsd, "serial")));
     fact("core", text_at(lvsd, "core") +
                      behind(", sync daemon ", joined(array_at(lvsd, "sync_daemons"), "; ")));
+    show_nanny(object_at(lvsd, "nanny"));
     if (!ready) {
       worry("lvsd is not ready");
     }
@@ -227,6 +228,21 @@ class Page {
     show_remarks(lvsd);
   }
 
+  void show_nanny(const json::object& nanny) {
+    const std::string restarts = text_at(nanny, "restarts");
+    const std::string pid = text_at(nanny, "pid");
+    if (restarts.empty()) {
+      return;
+    }
+    fact("nanny", (pid.empty() ? "not running" : "running as pid " + pid) +
+                      (restarts == "0" ? "" : ", ended " + restarts + " times, the last one: " +
+                                                  text_at(nanny, "last_end")));
+    const std::string unanswered = text_at(nanny, "pings_unanswered");
+    if (unanswered.size() > 1 || unanswered > "1") {
+      worry("nanny has not answered the last " + unanswered + " pings: health is as last seen");
+    }
+  }
+
   void show_service(const json::object& service) {
     std::string name = text_at(service, "name") + " (" + text_at(service, "service") + " " +
                        text_at(service, "scheduler") + ")";
@@ -235,12 +251,14 @@ class Page {
       services_.push_back({name, "none"});
     }
     size_t down = 0;
+    size_t real = 0;  // The sorry server is none of those that may be down.
     for (const auto& each : servers) {
       if (!each.is_object()) {
         continue;
       }
       const json::object& server = each.get_object();
       const std::string health = text_at(server, "health");
+      real += text_at(server, "standing") == "sorry" ? 0 : 1;
       down += health == "down" ? 1 : 0;
       services_.push_back({name, text_at(server, "name") + " " + text_at(server, "address"), health,
                            text_at(server, "weight"), text_at(server, "forward"),
@@ -249,7 +267,7 @@ class Page {
       name.clear();
     }
     if (down > 0) {
-      worry(std::to_string(down) + " of " + std::to_string(servers.size()) + " servers of " +
+      worry(std::to_string(down) + " of " + std::to_string(real) + " servers of " +
             text_at(service, "name") + (down == 1 ? " is down" : " are down"));
     }
   }

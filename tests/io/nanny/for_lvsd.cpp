@@ -52,8 +52,8 @@ class ForLvsd : public testing::Test {
     order(SetMonitor{id, monitor});
   }
 
-  // The next verdict, while the servers of this test go on serving.
-  std::optional<Verdict> verdict() {
+  // The next answer, while the servers of this test go on serving.
+  std::optional<MonitorAnswer> answer() {
     std::array<char, kMonitorPacketMax> packet;
     ssize_t bytes = -1;
     io::run_until(loop_, [&] {
@@ -69,7 +69,12 @@ class ForLvsd : public testing::Test {
     if (bytes <= 0) {
       return std::nullopt;
     }
-    return decode_verdict({packet.data(), static_cast<size_t>(bytes)}).value();
+    return decode_monitor_answer({packet.data(), static_cast<size_t>(bytes)}).value();
+  }
+
+  std::optional<Verdict> verdict() {
+    const std::optional<MonitorAnswer> told = answer();
+    return told ? std::optional(std::get<Verdict>(*told)) : std::nullopt;
   }
 
   std::pair<MonitorId, Health> next() {
@@ -155,6 +160,21 @@ TEST_F(ForLvsd, AnOrderThatIsNotUnderstoodHurtsNobody) {
   TcpServer server(loop_, io::hang_up);
   watch(1, server.place());
   EXPECT_EQ(next(), Told(1, Health::up));
+}
+
+TEST_F(ForLvsd, APingIsAnsweredWhatEverTheServersDo) {
+  start();
+  TcpServer server(loop_, io::stall);
+  Monitor waits;
+  waits.target = server.place();
+  waits.check = config::SendExpect{"", "never", false};
+  waits.interval = 1ms;
+  waits.timeout = 1h;
+  order(SetMonitor{1, waits});
+  for (const uint64_t number : {1, 2, 7}) {
+    order(Ping{number});
+    EXPECT_EQ(answer(), MonitorAnswer{Pong{number}});
+  }
 }
 
 void a_thousand(const std::function<void(MonitorId, Endpoint)>& watch,

@@ -69,12 +69,20 @@ TEST(MonitorCodec, ARemovalAndAVerdictComeBackAsTheyWere) {
   EXPECT_EQ(*decode_monitor_order(encode(MonitorOrder{RemoveMonitor{9}})),
             MonitorOrder{RemoveMonitor{9}});
   const Verdict verdict{9, Health::down, "status 503 \xe9", 1834211ns};
-  EXPECT_EQ(*decode_verdict(encode(verdict)), verdict);
+  EXPECT_EQ(*decode_monitor_answer(encode(verdict)), MonitorAnswer{verdict});
+}
+
+TEST(MonitorCodec, APingAndAPongComeBackAsTheyWere) {
+  constexpr uint64_t kLast = 18'446'744'073'709'551'615U;
+  EXPECT_EQ(*decode_monitor_order(encode(MonitorOrder{Ping{kLast}})), MonitorOrder{Ping{kLast}});
+  EXPECT_EQ(*decode_monitor_answer(encode(Pong{kLast})), MonitorAnswer{Pong{kLast}});
+  EXPECT_FALSE(decode_monitor_answer(R"({"pong":1,"verdict":"up"})"));
 }
 
 TEST(MonitorCodec, ALongReasonIsCutByTheSender) {
   const Verdict verdict{9, Health::up, std::string(201, 'x'), 1ns};
-  EXPECT_EQ(decode_verdict(encode(verdict))->reason, std::string(200, 'x'));
+  const auto back = std::get<Verdict>(*decode_monitor_answer(encode(verdict)));
+  EXPECT_EQ(back.reason, std::string(200, 'x'));
 }
 
 TEST(MonitorCodec, AMissingFieldIsRefusedByName) {
@@ -128,8 +136,8 @@ TEST(MonitorCodec, WhatIsNotAnObjectIsRefused) {
        {"", "[]", "null", "{", "{}x", "{\"do\":\"remove\",\"id\":1} {}", "\"\xff\""}) {
     EXPECT_NE(error_of(packet), "accepted") << packet;
   }
-  EXPECT_FALSE(decode_verdict(encode(MonitorOrder{RemoveMonitor{1}})));
-  EXPECT_FALSE(decode_verdict(R"({"verdict":"unknown","id":1,"reason":"","latency_ns":1})"));
+  EXPECT_FALSE(decode_monitor_answer(encode(MonitorOrder{RemoveMonitor{1}})));
+  EXPECT_FALSE(decode_monitor_answer(R"({"verdict":"unknown","id":1,"reason":"","latency_ns":1})"));
 }
 
 }  // namespace

@@ -29,6 +29,39 @@ TEST(HealthWatch, KeepsVerdictsWhileNannyIsAway) {
   EXPECT_THAT(world.web_servers(), SizeIs(2));
 }
 
+TEST(HealthWatch, AFrozenNannyIsReplacedAndItsVerdictsKept) {
+  World world;
+  world.start(with({web(2)}));
+  world.all_up();
+  world.pass(10min);
+  EXPECT_EQ(world.nanny_starts, 1) << "one that answers is left alone";
+  const ipvs::Table before = world.core;
+  world.nanny_is_frozen = true;
+  world.pass(kPingPause * kPingsUnanswered);
+  EXPECT_EQ(world.nanny_stops, 0) << "patience";
+  world.pass(2 * kPingPause);
+  EXPECT_EQ(world.nanny_stops, 1);
+  EXPECT_EQ(world.nanny_starts, 2);
+  EXPECT_EQ(world.core, before);
+  EXPECT_EQ(world.lvsd.health().nanny_end(), "frozen: did not answer 6 pings, killed");
+  EXPECT_EQ(world.count("nanny-gone"), 1);
+  world.say(1, Health::down);
+  EXPECT_THAT(world.web_servers(), SizeIs(1)) << "the new one is heard";
+}
+
+TEST(HealthWatch, AnLvsdThatWasAwayItselfBlamesNobody) {
+  World world;
+  world.start(with({web(1)}));
+  world.nanny_is_frozen = true;
+  world.pass(kPingPause * kPingsUnanswered);
+  world.now += 1h;
+  world.feed(Timer{});
+  world.feed(PongHeard{6});  // It waited in the socket.
+  world.nanny_is_frozen = false;
+  world.pass(1min);
+  EXPECT_EQ(world.nanny_stops, 0);
+}
+
 TEST(HealthWatch, StartsABrokenNannyLessAndLessOften) {
   World world;
   world.nanny_works = false;

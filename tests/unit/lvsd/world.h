@@ -47,6 +47,7 @@ class World {
   int leavings = 0;
   std::vector<std::string> mark_warnings;
   bool nanny_works = true;
+  bool nanny_is_frozen = false;
 
   Reconciler lvsd;
   TimePoint now{std::chrono::hours{1}};
@@ -193,6 +194,7 @@ class World {
   }
   void perform(const StartNanny&) {
     ++nanny_starts;
+    nanny_is_frozen = false;
     monitors.clear();
     queue_.push_back(nanny_works ? Event(NannyUp{1000 + nanny_starts})
                                  : Event(NannyGone{"could not be executed"}));
@@ -205,8 +207,10 @@ class World {
     for (const auto& order : action.orders) {
       if (const auto* set = std::get_if<SetMonitor>(&order)) {
         monitors[set->id] = set->monitor;
-      } else {
-        monitors.erase(std::get<RemoveMonitor>(order).id);
+      } else if (const auto* removal = std::get_if<RemoveMonitor>(&order)) {
+        monitors.erase(removal->id);
+      } else if (!nanny_is_frozen) {
+        queue_.push_back(PongHeard{std::get<Ping>(order).number});
       }
     }
   }

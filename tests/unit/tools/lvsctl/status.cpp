@@ -120,6 +120,32 @@ TEST(Status, WhatNeedsAttentionDegradesIt) {
       degraded);
 }
 
+TEST(Status, ANannyThatWasReplacedIsShownWithTheCause) {
+  Answer lvsd = kLvsd;
+  (*lvsd.status)["nanny"] = {
+      {"pid", 77}, {"restarts", 2}, {"last_end", "frozen: killed"}, {"pings_unanswered", 1}};
+  const StatusPage calm = status_page(kPulse, lvsd);
+  EXPECT_EQ(calm.condition, Condition::healthy);
+  EXPECT_THAT(calm.text,
+              HasSubstr("nanny      running as pid 77, ended 2 times, the last one: frozen: "
+                        "killed\n"));
+  (*lvsd.status)["nanny"] = {
+      {"pid", 77}, {"restarts", 0}, {"last_end", ""}, {"pings_unanswered", 3}};
+  const StatusPage silent = status_page(kPulse, lvsd);
+  EXPECT_EQ(silent.condition, Condition::degraded);
+  EXPECT_THAT(silent.text, HasSubstr("! nanny has not answered the last 3 pings"));
+}
+
+TEST(Status, TheSorryServerIsNotCountedAmongTheServers) {
+  Answer lvsd = kLvsd;
+  (*lvsd.status)["services"] = boost::json::parse(
+      R"([{"name":"web","service":"TCP x","servers":[
+          {"name":"a","address":"x","health":"down","standing":"down","reason":"refused"},
+          {"name":"b","address":"y","health":"down","standing":"down","reason":"refused"},
+          {"name":"","address":"z","health":"","standing":"sorry","reason":""}]}])");
+  EXPECT_THAT(status_page(kPulse, lvsd).text, HasSubstr("! 2 of 2 servers of web are down\n"));
+}
+
 TEST(Status, RemarksAreShownAndDoNotDegrade) {
   Answer lvsd = kLvsd;
   (*lvsd.status)["remarks"] = boost::json::array{"core: not in effect yet"};
