@@ -201,7 +201,8 @@ json::object check_to_json(const config::Check& check) {
                           return json::object{{"kind", "script"},
                                               {"command", text_to_json(c.command)},
                                               {"expect", text_to_json(c.expect)},
-                                              {"legacy", c.legacy}};
+                                              {"legacy", c.legacy},
+                                              {"user", text_to_json(c.user)}};
                         },
                         [](const config::NamedCheck& c) {
                           json::array options;
@@ -257,7 +258,7 @@ config::Check read_check(Fields& packet) {
     check = read_http(fields);
   } else if (kind == "script") {
     check = config::ScriptCheck{fields.text("command"), fields.text("expect"),
-                                fields.boolean("legacy")};
+                                fields.boolean("legacy"), fields.text("user")};
   } else if (kind == "named") {
     check = read_named(fields);
   } else {

@@ -79,8 +79,9 @@ void HealthWatch::ask_whether_it_lives(TimePoint now, Actions& actions) {
       break;
     case Liveness::Due::frozen:
       actions.push_back(StopNanny{});
-      lost("frozen: did not answer " + std::to_string(kPingsUnanswered) + " pings, killed", now,
-           actions);
+      lost("frozen (it, or its script runner): did not answer " + std::to_string(kPingsUnanswered) +
+               " pings, killed",
+           now, actions);
       break;
   }
 }

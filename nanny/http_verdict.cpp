@@ -23,7 +23,7 @@ ProbeResult judge_http(const config::HttpCheck& check, const std::optional<Regex
       check.status.begin(), check.status.end(),
       [&](const auto& range) { return range.first <= status && status <= range.second; });
   const std::string reason = "status " + std::to_string(status);
-  const std::string trouble = unexpected_answer(target).marker;
+  const std::string trouble = unexpected_answer(target, "").marker;
   if (!accepted) {
     return fails(reason, trouble);
   }

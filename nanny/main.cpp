@@ -35,9 +35,10 @@ uint64_t seed_from_system() {
 
 // What both modes have in common: the monitors, and the shell that does what they say.
 struct Nanny {
-  Nanny(asio::io_context& loop, io::HttpClient& http, Announcer announcer)
+  Nanny(asio::io_context& loop, io::HttpClient& http, io::ScriptRunner::Connect runner,
+        Announcer announcer)
       : monitors(io::raise_descriptor_limit(), Rng{seed_from_system()}, announcer),
-        shell(loop, http),
+        shell(loop, http, std::move(runner)),
         driver(loop, monitors, shell) {
     shell.on_done([this](const ProbeDone& done) { driver.feed(done); });
   }
@@ -59,7 +60,7 @@ int run_for_lvsd(const Options& options) {
   std::signal(SIGUSR2, SIG_IGN);
   asio::io_context loop;
   io::HttpClient http(loop, options.ca_file);
-  Nanny nanny(loop, http, Announcer::lvsd);
+  Nanny nanny(loop, http, io::runner_of_lvsd(), Announcer::lvsd);
   const auto link = io::LvsdLink::open(
       loop, io::kLvsdDescriptor, [&](const Event& order) { nanny.driver.feed(order); },
       [&] { loop.stop(); });
@@ -78,7 +79,7 @@ class ByHand {
  public:
   ByHand(asio::io_context& loop, io::HttpClient& http, const Options& options)
       : loop_(loop),
-        nanny_(loop, http, Announcer::nanny),
+        nanny_(loop, http, io::own_runner({kOnlyMonitor, options.monitor}), Announcer::nanny),
         options_(options),
         holds_(loop, SIGUSR1, SIGUSR2),
         signals_(

@@ -185,7 +185,7 @@ void Monitors::start_due(TimePoint now, Step& step) {
     watched.due.reset();
     watched.running = Running{++last_probe_, now};
     running_.emplace(last_probe_, id);
-    step.actions.push_back(StartProbe{last_probe_, watched.monitor});
+    step.actions.push_back(StartProbe{last_probe_, id, watched.monitor});
   }
 }
 

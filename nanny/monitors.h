@@ -46,6 +46,7 @@ using Event = std::variant<SetMonitor, RemoveMonitor, ProbeDone, Hold, Timer>;
 // What is to be done.
 struct StartProbe {
   ProbeId probe;
+  MonitorId id;
   std::shared_ptr<const Monitor> monitor;
 };
 struct CancelProbe {

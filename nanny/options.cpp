@@ -308,6 +308,7 @@ Result<Options> Reader::finish() {
 }
 
 Result<Options> Reader::read(std::vector<std::string> words) {
+  service_.script_user.clear();  // Programs run as whoever runs nanny.
   words.insert(words.begin(), "nanny");
   std::vector<char*> argv;
   for (std::string& word : words) {

@@ -6,6 +6,8 @@
 namespace lvs::nanny {
 namespace {
 
+constexpr size_t kQuotedMax = 60;
+
 bool is_local(int code) {
   switch (code) {
     case EMFILE:
@@ -43,10 +45,30 @@ ProbeResult answer_too_short(const Endpoint& target, size_t bytes) {
                "READ from " + to_string(target) + " was too short");
 }
 
-ProbeResult unexpected_answer(const Endpoint& target) {
+ProbeResult unexpected_answer(const Endpoint& target, std::string_view received,
+                              const std::string& who) {
   return fails(
-      "answer is not what was expected",
+      who + (received.empty() ? "no answer where one was expected"
+                              : "answer is not what was expected: " + quoted(received)),
       "Trouble. Received results are not what we expected from (" + to_string(target) + ")");
+}
+
+std::string quoted(std::string_view bytes) {
+  std::string text = "\"";
+  for (const unsigned char c : bytes.substr(0, kQuotedMax)) {
+    if (c == '"' || c == '\\') {
+      text += {'\\', static_cast<char>(c)};
+    } else if (c >= 0x20 && c < 0x7f) {
+      text += static_cast<char>(c);
+    } else {
+      constexpr std::string_view kHex = "0123456789abcdef";
+      text += c == '\n' ? "\\n" : c == '\r' ? "\\r" : c == '\t' ? "\\t" : "";
+      if (c != '\n' && c != '\r' && c != '\t') {
+        text += {'\\', 'x', kHex[c >> 4], kHex[c & 15]};
+      }
+    }
+  }
+  return text + (bytes.size() > kQuotedMax ? "\"..." : "\"");
 }
 
 ProbeResult system_error(const std::string& doing, int code) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "common/address.h"
 
@@ -25,7 +26,12 @@ ProbeResult fails(std::string reason, std::string marker = "");
 ProbeResult connect_timed_out(const Endpoint& target);
 ProbeResult read_timed_out(const Endpoint& target);
 ProbeResult answer_too_short(const Endpoint& target, size_t bytes);
-ProbeResult unexpected_answer(const Endpoint& target);
+// With the first bytes that came instead; `who` goes before.
+ProbeResult unexpected_answer(const Endpoint& target, std::string_view received,
+                              const std::string& who = "");
+
+// The first bytes of what a stranger sent, in quotes, and nothing but printable ASCII.
+std::string quoted(std::string_view bytes);
 
 // "connect: Connection refused": fails, or undecided when the errno value tells of this machine
 // only.

@@ -9,12 +9,20 @@ lvs_test(unit/nanny/monitors lvs_nanny)
 lvs_fuzz_replay(nanny_expect lvs_nanny)
 lvs_test(io/nanny/probe_tcp lvs_nanny_io)
 lvs_test(io/nanny/probe_udp lvs_nanny_io)
-lvs_test(io/nanny/probe_script lvs_nanny_io)
 lvs_test(io/nanny/probe_http lvs_nanny_io)
 lvs_test(io/nanny/probe_https lvs_nanny_io)
 lvs_test(unit/nanny/options lvs_nanny)
 lvs_test(unit/nanny/own_entry lvs_nanny)
 lvs_test(unit/nanny/named_check lvs_nanny)
+
+lvs_test(unit/nanny/runner/runs lvs_runner)
+lvs_test(unit/nanny/runner/wire lvs_runner)
+lvs_fuzz_replay(script_answer lvs_runner)
+
+# Real scripts and the program that runs them.
+lvs_test(io/nanny/scripts lvs_nanny_io)
+target_compile_definitions(io.nanny.scripts PRIVATE RUNNER_BINARY="$<TARGET_FILE:nanny-runner>")
+add_dependencies(io.nanny.scripts nanny-runner)
 
 # The program as a whole.
 foreach(story by_hand for_lvsd)

@@ -167,7 +167,7 @@ std::optional<Check> http_check(Taker& take, bool tls) {
 }
 
 std::optional<Check> script_check(Taker& take) {
-  ScriptCheck script{take.text("command"), take.text("expect")};
+  ScriptCheck script{take.text("command"), take.text("expect"), false, ""};
   take.require(!script.command.empty(), "expected command=\"/path/of/program arguments\"");
   return take.done(std::move(script));
 }

@@ -57,11 +57,13 @@ Check effective_check(const VirtualService& service) {
     Check check = *service.check;
     if (auto* script = std::get_if<ScriptCheck>(&check)) {
       script->legacy = service.script_legacy;
+      script->user = service.script_user;
     }
     return check;
   }
   if (const std::string program = unquoted(service.send_program); !program.empty()) {
-    return ScriptCheck{program, as_sent(service.expect), service.script_legacy};
+    return ScriptCheck{program, as_sent(service.expect), service.script_legacy,
+                       service.script_user};
   }
   const SendExpect exchange{as_sent(service.send), as_sent(service.expect), service.use_regex};
   if (!exchange.send.empty() || !exchange.expect.empty()) {

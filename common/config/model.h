@@ -84,6 +84,7 @@ struct ScriptCheck {
   std::string command;  // %h and %p replaced as whole words.
   std::string expect;   // Piranha: exact output less its last byte; empty: exit code counts.
   bool legacy = false;  // script_legacy: a script that times out or fails counts as up.
+  std::string user;     // script_user; empty (by hand only): whoever runs nanny.
   bool operator==(const ScriptCheck&) const = default;
 };
 // Known by name and options: dns, smtp, ftp, udp, ping, agent; and none, which no monitor gets.
@@ -135,7 +136,8 @@ struct VirtualService {
   bool use_regex = false;
   std::string send_program;
   bool script_legacy = false;  // new: Piranha's "timeout or failure of a script counts as up".
-  std::optional<Check> check;  // new; nothing: derived from send, expect, send_program.
+  std::string script_user = "lvs-check";  // new
+  std::optional<Check> check;             // new; nothing: derived from send, expect, send_program.
   Duration timeout = std::chrono::seconds{
       10};  // Of each step of a check; and the pause unless `interval` is given.
   std::optional<Duration> interval;  // new

@@ -219,6 +219,10 @@ std::vector<Key<V>> new_keys() {
            "Whether a send_program that fails or takes too long counts as passed, as it did in "
            "Piranha.",
            "", kNew}),
+      key("script_user", &V::script_user, word_text(),
+          {"lvs-check",
+           "The user that check scripts run as; root only where a script cannot do without.", "",
+           kNew}),
   };
 }
 

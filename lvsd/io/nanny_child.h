@@ -1,6 +1,7 @@
-// The nanny process: started as the unprivileged user, fed with monitor orders, listened to for
-// verdicts. One packet of the SEQPACKET pair (descriptor 3 in the child) is one JSON object of
-// common/monitor_codec.h.
+// nanny and its script runner, which live and die together: nanny started as the unprivileged user,
+// fed with monitor orders, listened to for verdicts; the runner started with the first script that
+// is to be checked, told of scripts by the same orders, and asked for runs by nanny over a socket
+// that lvsd only hands out.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -18,7 +19,7 @@ class NannyChild {
  public:
   struct Callbacks {
     std::function<void(const Verdict&)> on_verdict;
-    std::function<void(const Pong&)> on_pong;
+    std::function<void(const Pong&)> on_pong;                // Of both, when there are two.
     std::function<void(const std::string& reason)> on_gone;  // Once; the object is dead then.
   };
 
@@ -30,16 +31,16 @@ class NannyChild {
 
   static Result<std::unique_ptr<NannyChild>> start(boost::asio::io_context& io,
                                                    const Program& program, Callbacks call);
-  ~NannyChild();  // Kills it, frozen or not: it has nothing to save. No callback any more.
+  ~NannyChild();  // Kills both, frozen or not: they have nothing to save. No callback any more.
 
   int pid() const;
   void send(const std::vector<MonitorOrder>& orders);
 
-  struct Process;
+  struct Pair;
 
  private:
-  explicit NannyChild(std::shared_ptr<Process> process) : process_(std::move(process)) {}
-  std::shared_ptr<Process> process_;
+  explicit NannyChild(std::shared_ptr<Pair> pair) : pair_(std::move(pair)) {}
+  std::shared_ptr<Pair> pair_;
 };
 
 }  // namespace lvs::lvsd::io

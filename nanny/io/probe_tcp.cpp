@@ -110,19 +110,21 @@ class TcpTalk : public std::enable_shared_from_this<TcpTalk> {
     }
     received_ += bytes;
     const bool ended = error == asio::error::eof;
-    switch (expectation_.judge(std::string_view(answer_).substr(0, received_), ended)) {
+    switch (expectation_.judge(received(), ended)) {
       case Match::yes:
         end(works("answer matched"));
         return;
       case Match::no:
         end(ended && !check_.is_regex ? answer_too_short(target_, received_)
-                                      : unexpected_answer(target_));
+                                      : unexpected_answer(target_, received()));
         return;
       case Match::more:
         receive();
         return;
     }
   }
+
+  std::string_view received() const { return std::string_view(answer_).substr(0, received_); }
 
   void end(const ProbeResult& result) {
     if (!tell_) {

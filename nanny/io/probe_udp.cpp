@@ -66,8 +66,9 @@ class UdpTalk : public std::enable_shared_from_this<UdpTalk> {
       end(system_error("read", error.value()));
       return;
     }
-    const Match match = expectation_.judge({answer_.data(), bytes}, true);
-    end(match == Match::yes ? works("answer matched") : unexpected_answer(target_));
+    const std::string_view answer(answer_.data(), bytes);
+    const Match match = expectation_.judge(answer, true);
+    end(match == Match::yes ? works("answer matched") : unexpected_answer(target_, answer));
   }
 
   void end(const ProbeResult& result) {

@@ -6,7 +6,6 @@
 
 #include "common/io/log_sink.h"
 #include "nanny/io/endpoint.h"
-#include "nanny/io/probe_script.h"
 #include "nanny/io/probe_tcp.h"
 #include "nanny/io/probe_udp.h"
 #include "nanny/named_check.h"
@@ -18,6 +17,8 @@ namespace {
 struct Starter {
   boost::asio::io_context& io;
   HttpClient& http;
+  ScriptRunner& scripts;
+  MonitorId id;
   const Monitor& monitor;
   Tell tell;
 
@@ -34,7 +35,7 @@ struct Starter {
   }
 
   std::unique_ptr<Probe> operator()(const config::ScriptCheck& check) {
-    return probe_script(io, monitor.target, check, monitor.timeout, std::move(tell));
+    return scripts.probe(id, monitor.target, check, std::move(tell));
   }
 
   std::unique_ptr<Probe> operator()(const config::NamedCheck& check) {
@@ -81,7 +82,8 @@ void Shell::perform(const StartProbe& start) {
     on_done_({probe, std::move(result)});
   };
   probes_[probe] =
-      std::visit(Starter{io_, http_, *start.monitor, std::move(tell)}, start.monitor->check);
+      std::visit(Starter{io_, http_, scripts_, start.id, *start.monitor, std::move(tell)},
+                 start.monitor->check);
 }
 
 void Shell::perform(const LogEvent& event) {

@@ -8,6 +8,7 @@
 
 #include "nanny/io/probe.h"
 #include "nanny/io/probe_http.h"
+#include "nanny/io/script_runner.h"
 #include "nanny/monitors.h"
 
 namespace lvs::nanny::io {
@@ -15,7 +16,7 @@ namespace lvs::nanny::io {
 constexpr size_t kProbesMax =
     4000;  // At most so many checks at once, fewer if descriptors are scarce.
 constexpr size_t kDescriptorsKept = 64;   // For the log, lvsd, the loop.
-constexpr size_t kDescriptorsAProbe = 3;  // A script's pidfd and pipe, and one in passing.
+constexpr size_t kDescriptorsAProbe = 3;  // Its socket, and two in passing.
 
 // Raises the soft limit of open files to the hard one; how many checks at once that allows.
 size_t raise_descriptor_limit();
@@ -25,7 +26,8 @@ class Shell {
   using OnDone = std::function<void(const ProbeDone&)>;
   using OnVerdict = std::function<void(const Verdict&)>;
 
-  Shell(boost::asio::io_context& io, HttpClient& http) : io_(io), http_(http) {}
+  Shell(boost::asio::io_context& io, HttpClient& http, ScriptRunner::Connect runner)
+      : io_(io), http_(http), scripts_(io, std::move(runner)) {}
   void on_done(OnDone on_done) { on_done_ = std::move(on_done); }
   void on_verdict(OnVerdict on_verdict) { on_verdict_ = std::move(on_verdict); }
 
@@ -37,6 +39,7 @@ class Shell {
  private:
   boost::asio::io_context& io_;
   HttpClient& http_;
+  ScriptRunner scripts_;
   OnDone on_done_;
   OnVerdict on_verdict_;
   std::map<ProbeId, std::unique_ptr<Probe>> probes_;

@@ -371,6 +371,70 @@ def frozen_nanny_is_replaced_and_a_dead_server_found(lab):
     eventually("and returns", lambda: lab.in_table() == ["one", "two"])
 
 
+SCRIPTS = """
+virtual scripts {{
+     active = 1
+     address = {vip} eth0:1
+     port = 8080
+     interval = 100ms
+     timeout = 20s
+     {user}
+     send_program = "/etc/check %h %p"
+     expect = "OK"
+     server one {{
+         address = 10.0.0.1
+         active = 1
+     }}
+     server two {{
+         address = 10.0.0.2
+         active = 1
+     }}
+}}
+"""
+
+
+def scripts_run_as_their_user_and_outlive_nobody(lab):
+    service = f"TCP {VIP}:8080"
+    # No interpreter in its first line; one server's answers, the other's says who it is.
+    text = ("####\n[ \"$1\" = 10.0.0.1 ] && echo OK && exit 0\nid -un >&2\nexit 3\n")
+    run(*lab.enter_director("sh", "-c", "cat > /etc/check; chmod 755 /etc/check"), input=text)
+    run(*lab.enter_director("sed", "-i", "/^lvs-check:/d", "/etc/passwd"))
+    lab.configure(more=SCRIPTS.format(vip=VIP, user=""))
+    lab.hang_up()
+    eventually("a missing user is said", lambda: "there is no user lvs-check" in lab.log_text())
+    expect(lab.in_table(service) == [], "and says nothing about a server")
+    lab.configure(more=SCRIPTS.format(vip=VIP, user="script_user = daemon"))
+    lab.hang_up()
+    eventually("one passes", lambda: lab.in_table(service) == ["one"])
+    reason = eventually("the other has a reason", lambda: lab.servers(service)["two"]["reason"])
+    expect(reason == 'script as daemon: exit status 3, said "daemon"', reason)
+    sleep = f"sleep 1000.{os.getpid()}"
+    run(*lab.enter_director("sh", "-c", "cat > /etc/check"), input=f"setsid {sleep} & wait\n")
+    sleepers = ["pgrep", "--full", sleep]
+    eventually("scripts that last", lambda: len(run(*sleepers, check=False).stdout.split()) >= 2)
+    pid = lab.status()["nanny"]["pid"]
+    run(*lab.enter_director("sh", "-c", "cat > /etc/check"), input="echo OK\n")
+    os.kill(pid, signal.SIGKILL)
+    eventually("none of them is left", lambda: not run(*sleepers, check=False).stdout.split())
+    eventually("both pass", lambda: lab.in_table(service) == ["one", "two"])
+    lab.configure()
+    lab.hang_up()
+    eventually("the service is gone", lambda: lab.servers(service) == {})
+
+
+def frozen_script_runner_is_replaced(lab):
+    lab.configure(more=SCRIPTS.format(vip=VIP, user="script_user = daemon"))
+    lab.hang_up()
+    eventually("scripts pass", lambda: lab.in_table(f"TCP {VIP}:8080") == ["one", "two"])
+    children = run("pgrep", "--parent", str(lab.lvsd.pid), "--exact", "nanny-runner").stdout.split()
+    nanny = lab.status()["nanny"]["pid"]
+    os.kill(int(children[0]), signal.SIGSTOP)
+    eventually("another pair", lambda: lab.status()["nanny"].get("pid", nanny) != nanny)
+    eventually("the frozen one is dead", lambda: not os.path.exists(f"/proc/{children[0]}"))
+    lab.configure()
+    lab.hang_up()
+
+
 def without_libcurl_http_checks_wait_for_it(lab):
     with lab.without_library("libcurl.so.4"):
         os.kill(lab.status()["nanny"]["pid"], signal.SIGKILL)  # It may have loaded the library already.
@@ -586,6 +650,8 @@ STORIES = [
     killed_again_and_again_serves,
     killed_nanny_costs_nothing,
     frozen_nanny_is_replaced_and_a_dead_server_found,
+    scripts_run_as_their_user_and_outlive_nobody,
+    frozen_script_runner_is_replaced,
     without_libcurl_http_checks_wait_for_it,
     foreign_service_is_left_alone,
     flushed_table_is_repaired,

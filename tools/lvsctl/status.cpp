@@ -234,9 +234,11 @@ class Page {
     if (restarts.empty()) {
       return;
     }
-    fact("nanny", (pid.empty() ? "not running" : "running as pid " + pid) +
-                      (restarts == "0" ? "" : ", ended " + restarts + " times, the last one: " +
-                                                  text_at(nanny, "last_end")));
+    fact("nanny",
+         (pid.empty() ? "not running" : "running as pid " + pid) +
+             (restarts == "0"
+                  ? ""
+                  : ", ended " + restarts + " times, the last one: " + text_at(nanny, "last_end")));
     const std::string unanswered = text_at(nanny, "pings_unanswered");
     if (unanswered.size() > 1 || unanswered > "1") {
       worry("nanny has not answered the last " + unanswered + " pings: health is as last seen");

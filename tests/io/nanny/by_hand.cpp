@@ -140,6 +140,12 @@ TEST_F(ByHand, TheEntryFollowsTheServer) {
                                   "add TCP 192.0.2.1:25 weight 5", "delete TCP 192.0.2.1:25"));
 }
 
+TEST_F(ByHand, AProgramIsRunAsWhoRunsNanny) {
+  start({"--norun", "-e", "echo %h", "-x", "OK"});
+  EXPECT_TRUE(until_said("script: answer is not what was expected: "));
+  EXPECT_TRUE(until_said("127.0.0.1"));
+}
+
 TEST_F(ByHand, QuiescedInsteadOfDeletedAndKeyedByItsMark) {
   serve_table();
   start({"-q", "-f", "80"});

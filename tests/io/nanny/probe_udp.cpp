@@ -54,7 +54,7 @@ TEST_F(ProbeUdp, AServerThatSaysNothingTimesOut) {
 
 TEST_F(ProbeUdp, AnotherAnswerIsTrouble) {
   answer_with("pong");
-  EXPECT_EQ(probe({"ping", "ok", false}), unexpected_answer(place_));
+  EXPECT_EQ(probe({"ping", "ok", false}), unexpected_answer(place_, "pong"));
 }
 
 TEST_F(ProbeUdp, AClosedPortIsRefusedBeforeTheTimeIsOver) {

@@ -87,7 +87,7 @@ TEST(Golden, WhatStandsInTheWildLoads) {
   EXPECT_EQ(parsed.config->virtuals[1].pmask_prefix, 24U);
   EXPECT_EQ(parsed.config->virtuals[2].port, 53);
   EXPECT_EQ(effective_check(parsed.config->virtuals[2]),
-            Check(ScriptCheck{"/usr/local/bin/dns-check %h", "OK"}));
+            Check(ScriptCheck{"/usr/local/bin/dns-check %h", "OK", false, "lvs-check"}));
   EXPECT_EQ(said(parsed.diagnostics, Severity::strict),
             std::vector<std::string>{"lvs.cf:64: nmask: strict: unknown command"});
 }
@@ -255,9 +255,9 @@ TEST(Checks, WithoutOneTheOldKeysDecide) {
   EXPECT_EQ(effective_check(good_service("port = 25\n")), Check(TcpConnect{}));
   EXPECT_EQ(effective_check(good_service("port = 25\nexpect = \"220\"\n")),
             Check(SendExpect{"", "220", false}));
-  EXPECT_EQ(
-      effective_check(good_service("send = \"x\"\nsend_program = \"/bin/c %h\"\nexpect = OK\n")),
-      Check(ScriptCheck{"/bin/c %h", "OK"}));
+  EXPECT_EQ(effective_check(good_service("send = \"x\"\nsend_program = \"/bin/c %h\"\nexpect = OK\n"
+                                         "script_user = root\n")),
+            Check(ScriptCheck{"/bin/c %h", "OK", false, "root"}));
 }
 
 TEST(Checks, ReentryCountsInPauses) {

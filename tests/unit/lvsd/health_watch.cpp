@@ -43,7 +43,8 @@ TEST(HealthWatch, AFrozenNannyIsReplacedAndItsVerdictsKept) {
   EXPECT_EQ(world.nanny_stops, 1);
   EXPECT_EQ(world.nanny_starts, 2);
   EXPECT_EQ(world.core, before);
-  EXPECT_EQ(world.lvsd.health().nanny_end(), "frozen: did not answer 6 pings, killed");
+  EXPECT_EQ(world.lvsd.health().nanny_end(),
+            "frozen (it, or its script runner): did not answer 6 pings, killed");
   EXPECT_EQ(world.count("nanny-gone"), 1);
   world.say(1, Health::down);
   EXPECT_THAT(world.web_servers(), SizeIs(1)) << "the new one is heard";
