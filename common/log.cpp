@@ -6,8 +6,19 @@
 namespace lvs {
 namespace {
 
+// Neither what could move a terminal's cursor nor bytes whose meaning depends on a locale.
+bool is_printable(char c) {
+  return c >= ' ' && c < 0x7f;
+}
+
+std::string escaped(char c) {
+  char hex[5];
+  std::snprintf(hex, sizeof hex, "\\x%02x", static_cast<unsigned char>(c));
+  return hex;
+}
+
 bool is_plain(char c) {
-  return c > ' ' && c < 0x7f && c != '"' && c != '\\' && c != '=';
+  return is_printable(c) && c != ' ' && c != '"' && c != '\\' && c != '=';
 }
 
 std::string quoted(const std::string& value) {
@@ -18,12 +29,8 @@ std::string quoted(const std::string& value) {
   for (const char c : value) {
     if (c == '"' || c == '\\') {
       out += {'\\', c};
-    } else if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) {
-      char hex[5];
-      std::snprintf(hex, sizeof hex, "\\x%02x", static_cast<unsigned char>(c));
-      out += hex;
     } else {
-      out += c;
+      out += is_printable(c) ? std::string(1, c) : escaped(c);
     }
   }
   return out + "\"";
@@ -32,7 +39,11 @@ std::string quoted(const std::string& value) {
 }  // namespace
 
 std::string to_line(const LogEvent& event) {
-  std::string line = event.marker.empty() ? "" : event.marker + " ";
+  std::string line;
+  for (const char c : event.marker) {
+    line += is_printable(c) ? std::string(1, c) : escaped(c);
+  }
+  line += line.empty() ? "" : " ";
   line += "event=" + event.event;
   for (const auto& [key, value] : event.fields) {
     line += " " + key + "=" + quoted(value);

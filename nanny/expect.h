@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "common/config/model.h"
-#include "nanny/regex.h"
+#include "common/regex.h"
 
 namespace lvs::nanny {
 

@@ -28,7 +28,7 @@ ProbeResult judge_http(const config::HttpCheck& check, const std::optional<Regex
     return fails(reason, trouble);
   }
   if (body_regex && !body_regex->found_in(body.substr(0, kHttpBodyMax))) {
-    return fails(reason + ", body does not match", trouble);
+    return fails(reason + ", body is not what was expected: " + quoted(body), trouble);
   }
   return works(reason);
 }

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "common/config/model.h"
-#include "nanny/regex.h"
+#include "common/regex.h"
 #include "nanny/result.h"
 
 namespace lvs::nanny {

@@ -127,7 +127,10 @@ class Reader {
   void address(const char* name, const std::string& word, std::optional<Address>& out) {
     out = Address::parse(word);
     if (!out) {
-      refuse(std::string(name) + ": expected an IP address, not \"" + word + "\"");
+      const bool is_name =
+          word.find_first_of("ghijklmnopqrstuvwxyzGHIJKLMNOPQRSTUVWXYZ") != std::string::npos;
+      refuse(std::string(name) + ": expected an IP address, not \"" + word + "\"" +
+             (is_name ? "; names are not looked up here" : ""));
     }
   }
   void method(const std::string& word);

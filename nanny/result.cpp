@@ -36,6 +36,10 @@ ProbeResult connect_timed_out(const Endpoint& target) {
   return fails("connect: timed out", "CONNECT to " + to_string(target) + " timed out");
 }
 
+ProbeResult handshake_timed_out(const Endpoint& target) {
+  return fails("TLS handshake: timed out", "READ to " + to_string(target) + " timed out");
+}
+
 ProbeResult read_timed_out(const Endpoint& target) {
   return fails("read: timed out", "READ to " + to_string(target) + " timed out");
 }
@@ -53,22 +57,26 @@ ProbeResult unexpected_answer(const Endpoint& target, std::string_view received,
       "Trouble. Received results are not what we expected from (" + to_string(target) + ")");
 }
 
-std::string quoted(std::string_view bytes) {
-  std::string text = "\"";
-  for (const unsigned char c : bytes.substr(0, kQuotedMax)) {
-    if (c == '"' || c == '\\') {
-      text += {'\\', static_cast<char>(c)};
-    } else if (c >= 0x20 && c < 0x7f) {
+std::string printable(std::string_view bytes) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  constexpr std::string_view kNamed = "\n\r\t";
+  std::string text;
+  for (const unsigned char c : bytes) {
+    const size_t name = kNamed.find(static_cast<char>(c));
+    if (c >= 0x20 && c < 0x7f) {
       text += static_cast<char>(c);
+    } else if (name != std::string_view::npos) {
+      text += {'\\', "nrt"[name]};
     } else {
-      constexpr std::string_view kHex = "0123456789abcdef";
-      text += c == '\n' ? "\\n" : c == '\r' ? "\\r" : c == '\t' ? "\\t" : "";
-      if (c != '\n' && c != '\r' && c != '\t') {
-        text += {'\\', 'x', kHex[c >> 4], kHex[c & 15]};
-      }
+      text += {'\\', 'x', kHex[c >> 4], kHex[c & 15]};
     }
   }
-  return text + (bytes.size() > kQuotedMax ? "\"..." : "\"");
+  return text;
+}
+
+std::string quoted(std::string_view bytes) {
+  const bool is_cut = bytes.size() > kQuotedMax;
+  return "\"" + printable(bytes.substr(0, kQuotedMax)) + (is_cut ? "\"..." : "\"");
 }
 
 ProbeResult system_error(const std::string& doing, int code) {

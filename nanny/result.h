@@ -24,11 +24,15 @@ ProbeResult works(std::string reason);
 ProbeResult fails(std::string reason, std::string marker = "");
 
 ProbeResult connect_timed_out(const Endpoint& target);
+ProbeResult handshake_timed_out(const Endpoint& target);
 ProbeResult read_timed_out(const Endpoint& target);
 ProbeResult answer_too_short(const Endpoint& target, size_t bytes);
 // With the first bytes that came instead; `who` goes before.
 ProbeResult unexpected_answer(const Endpoint& target, std::string_view received,
                               const std::string& who = "");
+
+// With every byte but printable ASCII escaped.
+std::string printable(std::string_view bytes);
 
 // The first bytes of what a stranger sent, in quotes, and nothing but printable ASCII.
 std::string quoted(std::string_view bytes);

@@ -1,11 +1,10 @@
 #include "common/config/check_syntax.h"
 
-#include <regex.h>
-
 #include <algorithm>
 #include <map>
 
 #include "common/config/text.h"
+#include "common/regex.h"
 
 namespace lvs::config {
 
@@ -347,15 +346,8 @@ std::string kind_of(const Check& check) {
 }
 
 std::string regex_error(const std::string& pattern) {
-  regex_t compiled;
-  const int failed = regcomp(&compiled, pattern.c_str(), REG_EXTENDED | REG_NOSUB);
-  if (failed == 0) {
-    regfree(&compiled);
-    return "";
-  }
-  char text[128];
-  regerror(failed, &compiled, text, sizeof text);
-  return text;
+  const Result<Regex> compiled = Regex::compile(pattern);
+  return compiled ? "" : compiled.error().what;
 }
 
 const std::vector<CheckKind>& check_kinds() {

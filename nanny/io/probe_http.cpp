@@ -194,6 +194,17 @@ class Transfer : public Probe {
     return transfer.body_is_cut_ ? 0 : size * count;
   }
 
+  ProbeResult timed_out() {
+    long local_port = 0;  // Known once TCP is connected; CONNECT_TIME comes with the handshake.
+    curl_off_t ready = 0;
+    curl_.easy_getinfo(easy_.get(), CURLINFO_LOCAL_PORT, &local_port);
+    curl_.easy_getinfo(easy_.get(), CURLINFO_PRETRANSFER_TIME_T, &ready);
+    if (ready > 0) {
+      return read_timed_out(target_);
+    }
+    return local_port != 0 ? handshake_timed_out(target_) : connect_timed_out(target_);
+  }
+
   ProbeResult verdict(CURLcode code) {
     if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && body_is_cut_)) {
       long status = 0;
@@ -201,9 +212,7 @@ class Transfer : public Probe {
       return judge_http(check_, body_regex_, target_, static_cast<int>(status), body_);
     }
     if (code == CURLE_OPERATION_TIMEDOUT) {
-      curl_off_t ready = 0;
-      curl_.easy_getinfo(easy_.get(), CURLINFO_PRETRANSFER_TIME_T, &ready);
-      return ready > 0 ? read_timed_out(target_) : connect_timed_out(target_);
+      return timed_out();
     }
     long os_errno = 0;
     curl_.easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &os_errno);
@@ -216,8 +225,8 @@ class Transfer : public Probe {
     if (header_bytes_ > kHttpHeadersMax) {
       return fails("http: more than " + std::to_string(kHttpHeadersMax) + " bytes of headers");
     }
-    return fails(std::string("http: ") +
-                 (error_[0] != '\0' ? error_.data() : curl_.easy_strerror(code)));
+    return fails(printable(std::string("http: ") +
+                           (error_[0] != '\0' ? error_.data() : curl_.easy_strerror(code))));
   }
 
   const Curl& curl_;

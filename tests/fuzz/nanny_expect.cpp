@@ -3,8 +3,12 @@
 //  * without a regular expression, the verdict is the same however the answer is cut into reads;
 //  with one, an answer
 //    that fits as a whole also fits when it comes in pieces;
-//  * a prefix verdict is what comparing the bytes says.
+//  * a prefix verdict is what comparing the bytes says;
+//  * a regular expression says what the C library's matcher says, where that understands it and is
+//    not too slow for it.
 #include "nanny/expect.h"
+
+#include <regex.h>
 
 #include <cstdint>
 #include <cstdlib>
@@ -18,6 +22,25 @@ void require(bool law) {
   if (!law) {
     std::abort();
   }
+}
+
+constexpr size_t kPatternForC = 24;
+constexpr size_t kTextForC = 40;
+
+// Nothing: the C library does not take the pattern, or should not.
+std::optional<bool> found_by_c(const std::string& pattern, std::string_view text) {
+  const bool is_for_c = pattern.size() <= kPatternForC && text.size() <= kTextForC &&
+                        pattern.find_first_of(std::string("{\0", 2)) == std::string::npos;
+  regex_t compiled;
+  if (!is_for_c || ::regcomp(&compiled, pattern.c_str(), REG_EXTENDED) != 0) {
+    return std::nullopt;
+  }
+  regmatch_t range{};
+  range.rm_eo = static_cast<regoff_t>(text.size());
+  const char* begin = text.empty() ? "" : text.data();
+  const bool found = ::regexec(&compiled, begin, 1, &range, REG_STARTEND) == 0;
+  ::regfree(&compiled);
+  return found;
 }
 
 Match in_pieces(const Expectation& expectation, std::string_view text, size_t piece) {
@@ -50,6 +73,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   require(whole != Match::more);
   const Match pieces = in_pieces(*expectation, text, piece);
   require(is_regex ? whole != Match::yes || pieces == Match::yes : pieces == whole);
+  if (is_regex && !text.empty()) {
+    require(found_by_c(pattern, text).value_or(whole == Match::yes) == (whole == Match::yes));
+  }
   if (!is_regex && !pattern.empty() && pattern != "*") {
     require((whole == Match::yes) == text.starts_with(pattern));
   }

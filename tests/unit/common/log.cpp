@@ -16,5 +16,10 @@ TEST(LogLine, AHostileValueCannotStartASecondFieldOrLine) {
             "event=check reason=\"bad\\x0aevent=takeover \\\"x\\\\\"");
 }
 
+TEST(LogLine, NoByteOutsideAsciiReachesTheLog) {
+  EXPECT_EQ(to_line({Level::info, "check", "making \x1b[2J\xe9", {{"reason", "\xc3\xa9\x7f"}}}),
+            "making \\x1b[2J\\xe9 event=check reason=\"\\xc3\\xa9\\x7f\"");
+}
+
 }  // namespace
 }  // namespace lvs

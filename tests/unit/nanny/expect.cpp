@@ -70,14 +70,8 @@ TEST(Expect, AnAnchorHoldsAtTheStartOfTheAnswerOnly) {
 }
 
 TEST(Expect, CostlyOrBrokenExpressionsAreRefusedWithTheReason) {
-  EXPECT_EQ(refusal("(a)\\1"), "expect: regular expression: back-references are not allowed");
-  EXPECT_EQ(refusal("(a{100}){11}"), "expect: regular expression: repeats more than 1000 times");
-  EXPECT_EQ(refusal("a{1,99999999999999999999}"),
-            "expect: regular expression: repeats more than 1000 times");
-  EXPECT_EQ(refusal(std::string(65, '(')),
-            "expect: regular expression: nested deeper than 64 parentheses");
-  EXPECT_EQ(refusal(std::string(1025, 'a')), "expect: regular expression: longer than 1024 bytes");
-  EXPECT_EQ(refusal("(a"), "expect: regular expression: Unmatched ( or \\(");
+  EXPECT_EQ(refusal("(a)\\1"), "expect: the back-reference \\1 would need more than linear time");
+  EXPECT_EQ(refusal("(a"), "expect: missing ): (a");
   EXPECT_EQ(refusal("(a{100}){10}"), "accepted");
   EXPECT_EQ(refusal("^220[ -]"), "accepted");
 }

@@ -35,7 +35,8 @@ TEST(HttpVerdict, TheBodyMustMatchWhenAnExpressionIsGiven) {
   config::HttpCheck check;
   check.body_regex = "^pool: (ok|fine)$";
   EXPECT_EQ(judged(check, 200, "pool: ok").outcome, Outcome::works);
-  EXPECT_EQ(judged(check, 200, "pool: empty").reason, "status 200, body does not match");
+  EXPECT_EQ(judged(check, 200, "pool: empty").reason,
+            "status 200, body is not what was expected: \"pool: empty\"");
   EXPECT_EQ(judged(check, 500, "pool: ok").reason, "status 500");
 }
 

@@ -121,7 +121,8 @@ TEST(Options, WhatIsWrongIsNamed) {
   EXPECT_EQ(refusal({"--frob"}), "--frob: unknown option");
   EXPECT_EQ(refusal({"-p"}), "-p: needs a value");
   EXPECT_EQ(refusal({"--lvsd", "extra"}), "extra: unexpected argument");
-  EXPECT_EQ(refusal({"-h", "web1"}), "--server: expected an IP address, not \"web1\"");
+  EXPECT_EQ(refusal({"-h", "web1"}),
+            "--server: expected an IP address, not \"web1\"; names are not looked up here");
   EXPECT_EQ(refusal({"-t", "0"}), "--interval: expected a number, 1 to 86400, not \"0\"");
   EXPECT_EQ(refusal({"-p", "65536"}), "--port: expected a number, 0 to 65535, not \"65536\"");
   EXPECT_EQ(refusal({"-w", "x"}), "--weight: expected a number, 0 to 65535, not \"x\"");
