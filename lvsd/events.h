@@ -67,6 +67,7 @@ struct ArmDone {
 };
 struct NannyUp {
   int pid;
+  std::string user = "nanny";  // That it runs as.
 };
 struct NannyGone {
   std::string reason;

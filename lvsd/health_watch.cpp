@@ -90,12 +90,14 @@ void HealthWatch::on(const NannyUp& event, const ActiveServices& services, TimeP
                      Actions& actions) {
   starting_ = false;
   pid_ = event.pid;
+  user_ = event.user;
   since_ = now;
   liveness_.born(now);
   if (!first_up_) {
     first_up_ = now;
   }
-  actions.push_back(Log{{Level::info, "nanny-up", "", {{"pid", std::to_string(event.pid)}}}});
+  actions.push_back(Log{
+      {Level::info, "nanny-up", "", {{"pid", std::to_string(event.pid)}, {"user", event.user}}}});
   if (auto orders = monitors_.orders(); !orders.empty()) {
     actions.push_back(SendMonitorOrders{std::move(orders)});
   }

@@ -56,6 +56,7 @@ class HealthWatch {
   std::optional<int> nanny_pid() const { return pid_; }
   uint64_t nanny_restarts() const { return restarts_; }
   const std::string& nanny_end() const { return end_; }  // Why it was started again last.
+  const std::string& nanny_user() const { return user_; }
   int pings_unanswered() const { return liveness_.unanswered(); }
   std::optional<TimePoint> wake_at() const { return pid_ ? liveness_.wake_at() : restart_at_; }
 
@@ -76,6 +77,7 @@ class HealthWatch {
   std::optional<TimePoint> first_up_;
   std::optional<TimePoint> restart_at_;
   Backoff backoff_{kNannyRestartFirst, kNannyRestartMax};
+  std::string user_;
   uint64_t restarts_ = 0;
   std::string end_;
 };

@@ -20,10 +20,15 @@ constexpr const char* kUser = "nanny";
 constexpr const char* kUserInNeed = "nobody";
 constexpr uid_t kNobody = 65534;
 
+struct User {
+  std::string name;
+  lvs::io::Helper::User ids;
+};
+
 // A nanny that shares its user with others can be stopped by them: said at each start.
-lvs::io::Helper::User unprivileged_user() {
+User unprivileged_user() {
   if (const passwd* entry = ::getpwnam(kUser)) {
-    return {entry->pw_uid, entry->pw_gid};
+    return {kUser, {entry->pw_uid, entry->pw_gid}};
   }
   lvs::io::log({Level::warning,
                 "nanny-user",
@@ -32,9 +37,9 @@ lvs::io::Helper::User unprivileged_user() {
                  {"used", kUserInNeed},
                  {"action", "create it: systemd-sysusers, or useradd --system nanny"}}});
   if (const passwd* entry = ::getpwnam(kUserInNeed)) {
-    return {entry->pw_uid, entry->pw_gid};
+    return {kUserInNeed, {entry->pw_uid, entry->pw_gid}};
   }
-  return {kNobody, kNobody};
+  return {kUserInNeed, {kNobody, kNobody}};
 }
 
 std::string choose_program(const std::string& client_monitor) {
@@ -159,6 +164,7 @@ struct NannyChild::Pair : std::enable_shared_from_this<Pair> {
   asio::io_context& io;
   Callbacks call;
   UniqueFd socket_of_runner;  // Until there is a runner.
+  std::string user;
   std::shared_ptr<HelperLink> nanny;
   std::shared_ptr<HelperLink> runner;
   uint64_t nanny_pong = 0;
@@ -172,14 +178,16 @@ Result<std::unique_ptr<NannyChild>> NannyChild::start(asio::io_context& io, cons
   if (!for_scripts) {
     return for_scripts.error();
   }
+  User user = unprivileged_user();
   auto process = lvs::io::start_helper({choose_program(program.client_monitor),
                                         words_for(program),
                                         {to_nanny->second.get(), for_scripts->first.get()},
-                                        unprivileged_user()});
+                                        user.ids});
   if (!process) {
     return process.error();
   }
   auto pair = std::make_shared<Pair>(io, std::move(call), std::move(for_scripts->second));
+  pair->user = std::move(user.name);
   pair->watch_nanny(std::move(*process), std::move(to_nanny->first));
   return std::unique_ptr<NannyChild>(new NannyChild(std::move(pair)));
 }
@@ -191,6 +199,10 @@ NannyChild::~NannyChild() {
 
 int NannyChild::pid() const {
   return pair_->nanny->pid();
+}
+
+const std::string& NannyChild::user() const {
+  return pair_->user;
 }
 
 void NannyChild::send(const std::vector<MonitorOrder>& orders) {

@@ -34,6 +34,7 @@ class NannyChild {
   ~NannyChild();  // Kills both, frozen or not: they have nothing to save. No callback any more.
 
   int pid() const;
+  const std::string& user() const;
   void send(const std::vector<MonitorOrder>& orders);
 
   struct Pair;

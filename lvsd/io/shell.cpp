@@ -89,7 +89,7 @@ void Shell::perform(const StartNanny& action) {
     return;
   }
   nanny_ = std::move(*child);
-  driver_->feed(NannyUp{nanny_->pid()});
+  driver_->feed(NannyUp{nanny_->pid(), nanny_->user()});
 }
 
 void Shell::perform(const StopNanny&) {

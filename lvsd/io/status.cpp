@@ -130,6 +130,7 @@ json::object status_of(const Reconciler& reconciler, Plane& plane, TimePoint now
                      {"pings_unanswered", health.pings_unanswered()}};
   if (const auto pid = health.nanny_pid()) {
     nanny["pid"] = *pid;
+    nanny["user"] = health.nanny_user();
   }
   return {{"ready", reconciler.is_ready(now)},
           {"armed", reconciler.armed()},

@@ -259,6 +259,13 @@ def nanny_has_no_privileges(lab):
     expect(fields["Uid"].split()[0] != "0", f"nanny is not root: {fields['Uid']}")
     expect(int(fields["CapEff"], 16) == 0 and int(fields["CapPrm"], 16) == 0, "nanny has no capabilities")
     expect(fields["NoNewPrivs"] == "1", "nanny cannot gain privileges")
+    with open(f"/proc/{pid}/environ", encoding="utf-8") as file:
+        names = sorted(entry.split("=")[0] for entry in file.read().split("\0") if entry)
+    expect(names == ["LANG", "PATH"], f"nanny is given a plain environment: {names}")
+    with open("/etc/passwd", encoding="utf-8") as file:
+        has_user = any(line.startswith("nanny:") for line in file)
+    expect(lab.status()["nanny"]["user"] == ("nanny" if has_user else "nobody"), "the status says whose it is")
+    expect(has_user or "event=nanny-user missing=nanny used=nobody" in lab.log_text(), "a missing user is said")
 
 
 def dead_server_is_removed_and_comes_back(lab):

@@ -239,6 +239,10 @@ class Page {
              (restarts == "0"
                   ? ""
                   : ", ended " + restarts + " times, the last one: " + text_at(nanny, "last_end")));
+    if (const std::string user = text_at(nanny, "user"); !user.empty() && user != "nanny") {
+      remark("nanny runs as " + user + ", whom it shares with others: there is no user nanny " +
+             "(systemd-sysusers makes it)");
+    }
     const std::string unanswered = text_at(nanny, "pings_unanswered");
     if (unanswered.size() > 1 || unanswered > "1") {
       worry("nanny has not answered the last " + unanswered + " pings: health is as last seen");

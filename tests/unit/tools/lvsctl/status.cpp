@@ -136,6 +136,16 @@ TEST(Status, ANannyThatWasReplacedIsShownWithTheCause) {
   EXPECT_THAT(silent.text, HasSubstr("! nanny has not answered the last 3 pings"));
 }
 
+TEST(Status, ANannyWithoutAUserOfItsOwnIsRemarkedUpon) {
+  Answer lvsd = kLvsd;
+  (*lvsd.status)["nanny"] = {{"pid", 77}, {"restarts", 0}, {"user", "nobody"}};
+  const StatusPage page = status_page(kPulse, lvsd);
+  EXPECT_EQ(page.condition, Condition::healthy);
+  EXPECT_THAT(page.text, HasSubstr("! nanny runs as nobody"));
+  (*lvsd.status)["nanny"] = {{"pid", 77}, {"restarts", 0}, {"user", "nanny"}};
+  EXPECT_THAT(status_page(kPulse, lvsd).text, Not(HasSubstr("! nanny")));
+}
+
 TEST(Status, TheSorryServerIsNotCountedAmongTheServers) {
   Answer lvsd = kLvsd;
   (*lvsd.status)["services"] = boost::json::parse(
