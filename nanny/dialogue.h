@@ -1,19 +1,19 @@
-// Both sides of a conversation with a server over a stream, as far as a check holds it: what to say,
-// and when it is decided. Pure: fed with all that has come, it hands out the next turn.
+// Our side of a conversation with a server over a stream, as far as a check holds it: what to say,
+// and when it is decided. Pure: it is handed all that has come and gives the next turn.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "common/config/model.h"
+#include "common/result.h"
 #include "nanny/result.h"
 
 namespace lvs::nanny {
 
-constexpr size_t kDialogueMax = 64 * 1024;  // Bytes of a server's that are waited for.
+constexpr size_t kDialogueMax = 66'000;  // Bytes of a server's that are waited for.
 
 struct Turn {
   std::string say;                 // Empty: go on listening.
@@ -24,19 +24,19 @@ class Dialogue {
  public:
   virtual ~Dialogue() = default;
   virtual std::string opening() const { return ""; }
-  // `heard`: all since the last turn that said something. `ended`: there will be no more.
+  // `heard`: all since we said something last, nothing the first time. `ended`: there will be no
+  // more, and it must be decided.
   virtual Turn hear(std::string_view heard, bool ended) = 0;
 };
 
-// What SMTP and FTP have in common: lines of a code and words, "220-more" until "220 last". Each
-// exchange is one line said and the codes that go on from there.
-struct Exchange {
-  std::string say;          // Without its end; the first is the greeting and says nothing.
-  std::vector<int> wanted;  // Codes.
-};
+Result<std::unique_ptr<Dialogue>> dialogue_of(const config::SendExpect& check,
+                                              const Endpoint& target);
+// The greeting, and with a name or user what the server says to it.
+std::unique_ptr<Dialogue> smtp_dialogue(const std::string& helo, const Endpoint& target);
+std::unique_ptr<Dialogue> ftp_dialogue(const std::string& user, const Endpoint& target);
+std::unique_ptr<Dialogue> agent_dialogue(const Endpoint& target);
+std::unique_ptr<Dialogue> dns_dialogue(std::string question, const Endpoint& target);
 
-// The dialogue of a named check: smtp, ftp, agent, and dns over TCP. Nothing: it has none.
-std::unique_ptr<Dialogue> dialogue_for(const config::NamedCheck& check, const Endpoint& target,
-                                       uint16_t random);
+ProbeResult judge_agent(std::string_view line, const Endpoint& target);
 
 }  // namespace lvs::nanny

@@ -31,6 +31,11 @@ LogEvent trouble_event(const Endpoint& target, const ProbeResult& result) {
           {{"server", to_string(target)}, {"reason", result.reason}}};
 }
 
+// Without what a server said, which may be another each time.
+std::string kind_of_trouble(const ProbeResult& result) {
+  return result.reason.substr(0, result.reason.find('"'));
+}
+
 // Said once a monitor, for a check that another stands in for.
 std::optional<LogEvent> stand_in_event(const Monitor& monitor) {
   const auto* named = std::get_if<config::NamedCheck>(&monitor.check);
@@ -133,10 +138,9 @@ void Monitors::on(const Hold& hold, TimePoint now, Step& step) {
 void Monitors::count(MonitorId id, Watched& watched, const ProbeResult& result, Duration latency,
                      Step& step) {
   const Endpoint& target = watched.monitor->target;
-  if (result.outcome == Outcome::works) {
-    watched.trouble.clear();
-  } else if (watched.trouble != result.reason) {
-    watched.trouble = result.reason;
+  const std::string trouble = result.outcome == Outcome::works ? "" : kind_of_trouble(result);
+  const bool is_new = std::exchange(watched.trouble, trouble) != trouble && !trouble.empty();
+  if (is_new) {
     step.actions.push_back(trouble_event(target, result));
   }
   if (result.outcome == Outcome::undecided) {
@@ -144,6 +148,8 @@ void Monitors::count(MonitorId id, Watched& watched, const ProbeResult& result, 
   }
   if (const auto health = watched.health.count(result.outcome == Outcome::works)) {
     tell(target, {id, *health, result.reason, latency}, step);
+  } else if (is_new && watched.health.health() == Health::down) {
+    step.actions.push_back(Report{{id, Health::down, result.reason, latency}});
   }
 }
 

@@ -11,7 +11,8 @@
 //   absent
 //
 // A monitor has at most one check at a time, and all of them at most `probes_max`: the rest wait,
-// the one that is due for longest first. A check that was cancelled cannot speak any more: its
+// the one that is due for longest first. A server that is down for another reason than before is
+// reported again. A check that was cancelled cannot speak any more: its
 // number is forgotten.
 #pragma once
 
@@ -83,7 +84,7 @@ class Monitors {
     uint64_t checks = 0;             // Ended ones.
     std::optional<TimePoint> due;    // waiting
     std::optional<Running> running;  // probing
-    std::string trouble;             // The reason logged last; empty while the server works.
+    std::string trouble;             // The kind logged last; empty while the server works.
   };
 
   void on(const SetMonitor& order, TimePoint now, Step& step);

@@ -1,7 +1,7 @@
-// Checks that lvs.cf names and this nanny runs in part. `udp` is an exchange of datagrams. dns,
-// smtp, ftp, ping and agent have no probe of their own yet: on a TCP service a connection is
-// checked in their place, and the log says so; on any other there is nothing to check, and no
-// verdict is given.
+// Checks that lvs.cf names. `udp` is an exchange of datagrams; dns, smtp, ftp and agent are
+// conversations (dialogue.h). ping has no probe of its own yet: on a TCP service a connection is
+// checked in its place, and the log says so; on any other there is nothing to check, and no verdict
+// is given.
 #pragma once
 
 #include <optional>
@@ -18,7 +18,10 @@ struct Runnable {
   bool operator==(const Runnable&) const = default;
 };
 
-// Nothing: it cannot be run.
+std::string option_of(const config::NamedCheck& check, const std::string& name,
+                      const std::string& fallback = "");
+
+// Nothing: it is no exchange.
 std::optional<Runnable> runnable(const config::NamedCheck& check, ipvs::Protocol protocol);
 
 }  // namespace lvs::nanny

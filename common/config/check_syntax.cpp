@@ -1,6 +1,7 @@
 #include "common/config/check_syntax.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "common/config/text.h"
@@ -15,6 +16,9 @@ using Options = std::vector<std::pair<std::string, std::string>>;
 
 constexpr int kLowestStatus = 100;
 constexpr int kHighestStatus = 599;
+constexpr size_t kDnsNameMax = 253;
+const std::array<std::string, 9> kDnsTypes = {"A",   "AAAA", "CNAME", "MX", "NS",
+                                              "PTR", "SOA",  "SRV",   "TXT"};
 
 const CheckOption kSend{"send", "The text to send."};
 const CheckOption kExpect{"expect", "How the answer must begin; * for any byte."};
@@ -43,13 +47,22 @@ const std::vector<CheckKind> kKinds = {
       {"expect",
        "Its exact output without the last byte; without expect the exit status counts."}}},
     {"dns",
-     "One DNS question.",
-     {{"name", "The name to ask for."}, {"type", "A (default), AAAA, ..."}}},
-    {"smtp", "The greeting of a mail server.", {{"helo", "The name to say."}}},
-    {"ftp", "The greeting of an FTP server.", {{"user", "The name to log in with."}}},
+     "One DNS question, over the protocol of the service.",
+     {{"name", "The name to ask for; the answer must hold a record."},
+      {"type", "A (default), AAAA, CNAME, MX, NS, PTR, SOA, SRV or TXT."}}},
+    {"smtp",
+     "The greeting of a mail server.",
+     {{"helo", "A name to say; then it must be welcome too."}}},
+    {"ftp",
+     "The greeting of an FTP server.",
+     {{"user", "A name to log in with, as far as the question for a password."}}},
     {"udp", "A datagram and its answer.", {kSend, kExpect, kRegex}},
     {"ping", "An ICMP echo.", {}},
-    {"agent", "A load and health agent on the server.", {{"port", "The agent's port."}}},
+    {"agent",
+     "A health agent on the server: one line, up or ready or a weight as in 75%; down, fail, "
+     "stopped, "
+     "maint, drain and 0% take the server out.",
+     {{"port", "The agent's port."}}},
     {kNoCheck, "No check: a server counts as up as long as it is configured.", {}},
 };
 
@@ -171,6 +184,12 @@ std::optional<Check> script_check(Taker& take) {
   return take.done(std::move(script));
 }
 
+// It goes into a line of a protocol: no byte may end that line or its word.
+bool is_one_word(const std::string& text) {
+  return std::none_of(text.begin(), text.end(),
+                      [](unsigned char c) { return c <= ' ' || c == 0x7f; });
+}
+
 std::optional<Check> named_check(Taker& take, const std::string& kind, const Options& options) {
   if (kind == "udp" && take.flag("regex", false)) {
     take.require_regex("expect", take.text("expect"));
@@ -179,7 +198,16 @@ std::optional<Check> named_check(Taker& take, const std::string& kind, const Opt
     const auto port = parse_integer(take.text("port"));
     take.require(port && *port > 0 && *port < 65536, "expected port=1 to 65535");
   }
-  take.require(kind != "dns" || !take.text("name").empty(), "expected name=NAME");
+  if (kind == "dns") {
+    const std::string name = take.text("name");
+    const std::string type = take.text("type", "A");
+    take.require(!name.empty() && name.size() <= kDnsNameMax && is_one_word(name),
+                 "expected name=NAME, at most 253 bytes");
+    take.require(std::find(kDnsTypes.begin(), kDnsTypes.end(), type) != kDnsTypes.end(),
+                 "expected type=A, AAAA, CNAME, MX, NS, PTR, SOA, SRV or TXT");
+  }
+  take.require(is_one_word(take.text("helo")), "expected helo=NAME, without blanks");
+  take.require(is_one_word(take.text("user")), "expected user=NAME, without blanks");
   return take.done(NamedCheck{kind, options});
 }
 

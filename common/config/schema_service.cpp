@@ -24,7 +24,7 @@ constexpr long long kMostChecks = 1000;
 
 const std::array<std::string, 8> kSchedulersOfEmbedded = {"rr",  "wrr", "lc", "wlc",
                                                           "sed", "nq",  "fo", "ovf"};
-const std::array<std::string, 5> kStoodInFor = {"dns", "smtp", "ftp", "ping", "agent"};
+const std::array<std::string, 1> kStoodInFor = {"ping"};
 
 const std::vector<Choice<ipvs::Forward>> kForwards = {{"nat", ipvs::Forward::masq},
                                                       {"direct", ipvs::Forward::direct},

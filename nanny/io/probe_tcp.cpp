@@ -1,11 +1,11 @@
 #include "nanny/io/probe_tcp.h"
 
+#include <array>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 
-#include "nanny/expect.h"
 #include "nanny/io/endpoint.h"
 
 namespace lvs::nanny::io {
@@ -16,13 +16,12 @@ using boost::system::error_code;
 
 class TcpTalk : public std::enable_shared_from_this<TcpTalk> {
  public:
-  TcpTalk(asio::io_context& io, const Endpoint& target, config::SendExpect check,
-          Expectation expectation, Duration timeout, Tell tell)
+  TcpTalk(asio::io_context& io, const Endpoint& target, std::unique_ptr<Dialogue> dialogue,
+          Duration timeout, Tell tell)
       : socket_(io),
         deadline_(io),
         target_(target),
-        check_(std::move(check)),
-        expectation_(std::move(expectation)),
+        dialogue_(std::move(dialogue)),
         timeout_(timeout),
         tell_(std::move(tell)) {}
 
@@ -68,33 +67,47 @@ class TcpTalk : public std::enable_shared_from_this<TcpTalk> {
       end(system_error("connect", error.value()));
       return;
     }
-    if (check_.send.empty()) {
-      receive_or_end();
+    say(dialogue_->opening());
+  }
+
+  // What is said is followed by an answer, from its first byte on.
+  void say(std::string words) {
+    heard_.clear();
+    said_ = std::move(words);
+    if (said_.empty()) {
+      listen();
       return;
     }
     arm(fails("send: timed out"));
-    asio::async_write(socket_, asio::buffer(check_.send),
+    asio::async_write(socket_, asio::buffer(said_),
                       [self = shared_from_this()](const error_code& failed, size_t) {
                         if (!self->tell_) {
                           return;
                         }
-                        failed ? self->end(system_error("send", failed.value()))
-                               : self->receive_or_end();
+                        failed ? self->end(system_error("send", failed.value())) : self->listen();
                       });
   }
 
-  void receive_or_end() {
-    if (check_.expect.empty()) {
-      end(works(check_.send.empty() ? "connected" : "sent"));
-      return;
-    }
+  void listen() {
     arm(read_timed_out(target_));
-    answer_.resize(expectation_.wanted());
-    receive();
+    take(dialogue_->hear(heard_, false));
+  }
+
+  void take(Turn turn) {
+    if (turn.end) {
+      error_code ignored;  // A farewell is not waited for.
+      socket_.non_blocking(true, ignored);
+      socket_.write_some(asio::buffer(turn.say), ignored);
+      end(*turn.end);
+    } else if (!turn.say.empty()) {
+      say(std::move(turn.say));
+    } else {
+      receive();
+    }
   }
 
   void receive() {
-    socket_.async_read_some(asio::buffer(answer_.data() + received_, answer_.size() - received_),
+    socket_.async_read_some(asio::buffer(piece_),
                             [self = shared_from_this()](const error_code& error, size_t bytes) {
                               self->on_received(error, bytes);
                             });
@@ -108,23 +121,13 @@ class TcpTalk : public std::enable_shared_from_this<TcpTalk> {
       end(system_error("read", error.value()));
       return;
     }
-    received_ += bytes;
-    const bool ended = error == asio::error::eof;
-    switch (expectation_.judge(received(), ended)) {
-      case Match::yes:
-        end(works("answer matched"));
-        return;
-      case Match::no:
-        end(ended && !check_.is_regex ? answer_too_short(target_, received_)
-                                      : unexpected_answer(target_, received()));
-        return;
-      case Match::more:
-        receive();
-        return;
+    heard_.append(piece_.data(), bytes);
+    if (heard_.size() > kDialogueMax) {
+      end(fails("read: more than " + std::to_string(kDialogueMax) + " bytes"));
+      return;
     }
+    take(dialogue_->hear(heard_, error == asio::error::eof));
   }
-
-  std::string_view received() const { return std::string_view(answer_).substr(0, received_); }
 
   void end(const ProbeResult& result) {
     if (!tell_) {
@@ -145,12 +148,12 @@ class TcpTalk : public std::enable_shared_from_this<TcpTalk> {
   asio::steady_timer deadline_;
   uint64_t step_ = 0;
   Endpoint target_;
-  config::SendExpect check_;
-  Expectation expectation_;
+  std::unique_ptr<Dialogue> dialogue_;
   Duration timeout_;
   Tell tell_;  // Empty: ended or cancelled.
-  std::string answer_;
-  size_t received_ = 0;
+  std::string said_;
+  std::string heard_;
+  std::array<char, 4096> piece_;
 };
 
 class TcpProbe : public Probe {
@@ -165,13 +168,18 @@ class TcpProbe : public Probe {
 }  // namespace
 
 std::unique_ptr<Probe> probe_tcp(asio::io_context& io, const Endpoint& target,
+                                 std::unique_ptr<Dialogue> dialogue, Duration timeout, Tell tell) {
+  return std::make_unique<TcpProbe>(
+      std::make_shared<TcpTalk>(io, target, std::move(dialogue), timeout, std::move(tell)));
+}
+
+std::unique_ptr<Probe> probe_tcp(asio::io_context& io, const Endpoint& target,
                                  const config::SendExpect& check, Duration timeout, Tell tell) {
-  Result<Expectation> expectation = Expectation::compile(check);
-  if (!expectation) {
-    return probe_that_ends(io, fails(expectation.error().what), std::move(tell));
+  Result<std::unique_ptr<Dialogue>> dialogue = dialogue_of(check, target);
+  if (!dialogue) {
+    return probe_that_ends(io, fails(dialogue.error().what), std::move(tell));
   }
-  return std::make_unique<TcpProbe>(std::make_shared<TcpTalk>(
-      io, target, check, std::move(expectation).value(), timeout, std::move(tell)));
+  return probe_tcp(io, target, std::move(dialogue).value(), timeout, std::move(tell));
 }
 
 }  // namespace lvs::nanny::io

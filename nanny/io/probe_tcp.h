@@ -1,5 +1,6 @@
-// Connect, send, read until the answer is decided. Connecting and sending have one timeout each; so
-// has the whole reading, so that a server which dribbles bytes gains no time.
+// Connect, then speak and listen as a dialogue has it until it is decided. Connecting, sending and
+// the whole reading of an answer have one timeout each, so that a server which dribbles bytes gains
+// no time.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -7,9 +8,13 @@
 
 #include "common/config/model.h"
 #include "common/time.h"
+#include "nanny/dialogue.h"
 #include "nanny/io/probe.h"
 
 namespace lvs::nanny::io {
+
+std::unique_ptr<Probe> probe_tcp(boost::asio::io_context& io, const Endpoint& target,
+                                 std::unique_ptr<Dialogue> dialogue, Duration timeout, Tell tell);
 
 // Neither send nor expect: a connection is enough.
 std::unique_ptr<Probe> probe_tcp(boost::asio::io_context& io, const Endpoint& target,

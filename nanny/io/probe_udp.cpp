@@ -17,12 +17,12 @@ constexpr size_t kDatagramMax = 8192;  // What is read of an answer; `expect` lo
 
 class UdpTalk : public std::enable_shared_from_this<UdpTalk> {
  public:
-  UdpTalk(asio::io_context& io, const Endpoint& target, Expectation expectation, Duration timeout,
+  UdpTalk(asio::io_context& io, const Endpoint& target, DatagramJudge judge, Duration timeout,
           Tell tell)
       : socket_(io),
         deadline_(io),
         target_(target),
-        expectation_(std::move(expectation)),
+        judge_(std::move(judge)),
         timeout_(timeout),
         tell_(std::move(tell)) {}
 
@@ -48,10 +48,7 @@ class UdpTalk : public std::enable_shared_from_this<UdpTalk> {
         self->end(read_timed_out(self->target_));
       }
     });
-    socket_.async_receive(asio::buffer(answer_),
-                          [self = shared_from_this()](const error_code& failed, size_t bytes) {
-                            self->on_received(failed, bytes);
-                          });
+    receive();
     return std::nullopt;
   }
 
@@ -61,14 +58,20 @@ class UdpTalk : public std::enable_shared_from_this<UdpTalk> {
   }
 
  private:
+  void receive() {
+    socket_.async_receive(asio::buffer(answer_),
+                          [self = shared_from_this()](const error_code& failed, size_t bytes) {
+                            self->on_received(failed, bytes);
+                          });
+  }
+
   void on_received(const error_code& error, size_t bytes) {
     if (error) {
       end(system_error("read", error.value()));
       return;
     }
-    const std::string_view answer(answer_.data(), bytes);
-    const Match match = expectation_.judge(answer, true);
-    end(match == Match::yes ? works("answer matched") : unexpected_answer(target_, answer));
+    const std::optional<ProbeResult> result = judge_({answer_.data(), bytes});
+    result ? end(*result) : receive();
   }
 
   void end(const ProbeResult& result) {
@@ -89,7 +92,7 @@ class UdpTalk : public std::enable_shared_from_this<UdpTalk> {
   asio::ip::udp::socket socket_;
   asio::steady_timer deadline_;
   Endpoint target_;
-  Expectation expectation_;
+  DatagramJudge judge_;
   Duration timeout_;
   Tell tell_;  // Empty: ended or cancelled.
   std::array<char, kDatagramMax> answer_{};
@@ -107,16 +110,29 @@ class UdpProbe : public Probe {
 }  // namespace
 
 std::unique_ptr<Probe> probe_udp(asio::io_context& io, const Endpoint& target,
-                                 const config::SendExpect& check, Duration timeout, Tell tell) {
-  Result<Expectation> expectation = Expectation::compile(check);
-  if (!expectation) {
-    return probe_that_ends(io, fails(expectation.error().what), std::move(tell));
-  }
-  auto talk = std::make_shared<UdpTalk>(io, target, std::move(expectation).value(), timeout, tell);
-  if (std::optional<ProbeResult> failed = talk->start(check.send)) {
+                                 const std::string& datagram, DatagramJudge judge, Duration timeout,
+                                 Tell tell) {
+  auto talk = std::make_shared<UdpTalk>(io, target, std::move(judge), timeout, tell);
+  if (std::optional<ProbeResult> failed = talk->start(datagram)) {
     return probe_that_ends(io, std::move(*failed), std::move(tell));
   }
   return std::make_unique<UdpProbe>(std::move(talk));
+}
+
+std::unique_ptr<Probe> probe_udp(asio::io_context& io, const Endpoint& target,
+                                 const config::SendExpect& check, Duration timeout, Tell tell) {
+  Result<Expectation> compiled = Expectation::compile(check);
+  if (!compiled) {
+    return probe_that_ends(io, fails(compiled.error().what), std::move(tell));
+  }
+  auto expectation = std::make_shared<Expectation>(std::move(compiled).value());
+  return probe_udp(
+      io, target, check.send,
+      [expectation, target](std::string_view answer) -> std::optional<ProbeResult> {
+        return expectation->judge(answer, true) == Match::yes ? works("answer matched")
+                                                              : unexpected_answer(target, answer);
+      },
+      timeout, std::move(tell));
 }
 
 }  // namespace lvs::nanny::io

@@ -3,8 +3,12 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <random>
 
 #include "common/io/log_sink.h"
+#include "nanny/dialogue.h"
+#include "nanny/dns.h"
 #include "nanny/io/endpoint.h"
 #include "nanny/io/probe_tcp.h"
 #include "nanny/io/probe_udp.h"
@@ -42,7 +46,44 @@ struct Starter {
     if (const std::optional<Runnable> run = runnable(check, monitor.protocol)) {
       return exchange(run->check, run->protocol);
     }
+    if (check.kind == "dns") {
+      return ask_dns(check);
+    }
+    if (check.kind == "smtp") {
+      return talk(monitor.target, smtp_dialogue(option_of(check, "helo"), monitor.target));
+    }
+    if (check.kind == "ftp") {
+      return talk(monitor.target, ftp_dialogue(option_of(check, "user"), monitor.target));
+    }
+    if (check.kind == "agent") {
+      Endpoint agent = monitor.target;
+      agent.port = static_cast<uint16_t>(std::atoi(option_of(check, "port").c_str()));
+      return talk(agent, agent_dialogue(agent));
+    }
     return probe_that_ends(io, not_run(check.kind), std::move(tell));
+  }
+
+  std::unique_ptr<Probe> ask_dns(const config::NamedCheck& check) {
+    std::random_device random;
+    const auto question = dns_question(option_of(check, "name"), option_of(check, "type", "A"),
+                                       static_cast<uint16_t>(random()));
+    if (!question) {
+      return probe_that_ends(
+          io,
+          fails("dns: " + quoted(option_of(check, "name")) + ": no name or type that DNS knows"),
+          std::move(tell));
+    }
+    if (monitor.protocol == ipvs::Protocol::tcp) {
+      return talk(monitor.target, dns_dialogue(*question, monitor.target));
+    }
+    return probe_udp(
+        io, monitor.target, *question,
+        [asked = *question](std::string_view answer) { return judge_dns(asked, answer); },
+        monitor.timeout, std::move(tell));
+  }
+
+  std::unique_ptr<Probe> talk(const Endpoint& place, std::unique_ptr<Dialogue> dialogue) {
+    return probe_tcp(io, place, std::move(dialogue), monitor.timeout, std::move(tell));
   }
 
   std::unique_ptr<Probe> exchange(const config::SendExpect& check, ipvs::Protocol protocol) {

@@ -442,6 +442,89 @@ def frozen_script_runner_is_replaced(lab):
     lab.hang_up()
 
 
+NAMED = """
+virtual {name} {{
+     active = 1
+     address = {vip} eth0:1
+     port = {port}
+     protocol = {protocol}
+     interval = 100ms
+     timeout = 20s
+     rise = 1
+     check = {check}
+     server one {{
+         address = 10.0.0.1
+         active = 1
+     }}
+     server two {{
+         address = 10.0.0.2
+         active = 1
+     }}
+}}
+"""
+
+# Name, protocol and port of the service, its check, and why server two is not well.
+NAMED_CHECKS = [
+    ("names", "udp", 53, "dns name=www.example.test", "dns: "),
+    ("zones", "tcp", 53, "dns name=www.example.test", "dns: "),
+    ("mail", "tcp", 25, "smtp helo=lb", "answer is not what was expected: \"421 not now"),
+    ("files", "tcp", 21, "ftp user=probe", "answer is not what was expected: \"530 who"),
+    ("app", "tcp", 443, "agent port=7777", "agent: \"drain\""),
+]
+
+# A server of lines: a greeting, and then the next line for each that comes.
+LINES = """
+import socketserver, sys
+class Peer(socketserver.StreamRequestHandler):
+    def handle(self):
+        for line in sys.argv[3:]:
+            self.wfile.write(line.encode() + b"\\r\\n")
+            if not self.rfile.readline():
+                break
+socketserver.ThreadingTCPServer.allow_reuse_address = True
+socketserver.ThreadingTCPServer((sys.argv[1], int(sys.argv[2])), Peer).serve_forever()
+"""
+
+
+def serve_names(lab):
+    """Real servers where the machine has them: dnsmasq, and the mail server of Python."""
+    def start(node, *command):
+        lab.children[f"{node}-{len(lab.children)}"] = subprocess.Popen(
+            lab.net.inside(node, *command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def lines(node, port, *words):
+        start(node, sys.executable, "-c", LINES, "0.0.0.0", str(port), *words)
+
+    for node, answers in (("one", ["--address=/example.test/10.9.9.9"]), ("two", [])):
+        start(node, "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
+              "--user=root", "--pid-file=", *answers)
+    start("one", sys.executable, "-W", "ignore", "-m", "smtpd", "-n", "-c", "DebuggingServer", "0.0.0.0:25")
+    lines("two", 25, "421 not now")
+    lines("one", 21, "220-files\r\n220 here", "331 password?", "221 bye")
+    lines("two", 21, "220 files", "530 who?")
+    lines("one", 7777, "up 50%")
+    lines("two", 7777, "drain")
+
+
+def named_checks_speak_their_protocols(lab):
+    before = set(lab.children)
+    serve_names(lab)
+    lab.configure(more="".join(NAMED.format(vip=VIP, name=name, protocol=protocol, port=port, check=check)
+                               for name, protocol, port, check, _ in NAMED_CHECKS))
+    lab.hang_up()
+    for name, protocol, port, _, reason in NAMED_CHECKS:
+        service = f"{protocol.upper()} {VIP}:{port}"
+        eventually(f"{name}: one is well, and two is not",
+                   lambda s=service, r=reason: lab.in_table(s) == ["one"] and r in lab.servers(s)["two"]["reason"])
+    for name in set(lab.children) - before:
+        lab.children[name].kill()
+        lab.children.pop(name).wait()
+    eventually("none is well", lambda: all(lab.in_table(f"{protocol.upper()} {VIP}:{port}") == []
+                                           for _, protocol, port, _, _ in NAMED_CHECKS))
+    lab.configure()
+    lab.hang_up()
+
+
 def without_libcurl_http_checks_wait_for_it(lab):
     with lab.without_library("libcurl.so.4"):
         os.kill(lab.status()["nanny"]["pid"], signal.SIGKILL)  # It may have loaded the library already.
@@ -659,6 +742,7 @@ STORIES = [
     frozen_nanny_is_replaced_and_a_dead_server_found,
     scripts_run_as_their_user_and_outlive_nobody,
     frozen_script_runner_is_replaced,
+    named_checks_speak_their_protocols,
     without_libcurl_http_checks_wait_for_it,
     foreign_service_is_left_alone,
     flushed_table_is_repaired,

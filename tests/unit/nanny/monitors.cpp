@@ -118,6 +118,23 @@ TEST(Monitors, AVerdictIsToldOnChangeOnly) {
   EXPECT_EQ(world.told[1].reason, "connect: Connection refused");
 }
 
+TEST(Monitors, AServerThatIsDownForAnotherReasonIsToldAgain) {
+  World world;
+  world.set(80, 3, 1);
+  world.check(kFails);
+  world.check(kFails);
+  EXPECT_THAT(world.told, SizeIs(1));
+  world.check(fails("answer is not what was expected: \"12:00\""));
+  ASSERT_THAT(world.told, SizeIs(2));
+  EXPECT_EQ(world.told[1].health, Health::down);
+  EXPECT_EQ(world.told[1].reason, "answer is not what was expected: \"12:00\"");
+  world.check(fails("answer is not what was expected: \"12:01\""));
+  EXPECT_THAT(world.told, SizeIs(2)) << "what it says each time is no other reason";
+  world.check(kWorks);
+  world.check(kFails);
+  EXPECT_THAT(world.told, SizeIs(3));
+}
+
 TEST(Monitors, LatencyIsThatOfTheDecidingCheck) {
   World world;
   world.set(80);
@@ -324,7 +341,7 @@ TEST(Monitors, ACheckThatAnotherStandsInForIsSaidOnce) {
   Monitor monitor;
   monitor.target = {*Address::parse("10.0.0.2"), 25};
   monitor.interval = 1s;
-  monitor.check = config::NamedCheck{"smtp", {}};
+  monitor.check = config::NamedCheck{"ping", {}};
   world.feed(SetMonitor{1, monitor});
   world.feed(SetMonitor{1, monitor});
   ASSERT_THAT(world.log, SizeIs(1));
