@@ -1,6 +1,5 @@
 #include "nanny/monitors.h"
 
-#include "nanny/named_check.h"
 #include "nanny/schedule.h"
 
 namespace lvs::nanny {
@@ -36,20 +35,6 @@ std::string kind_of_trouble(const ProbeResult& result) {
   return result.reason.substr(0, result.reason.find('"'));
 }
 
-// Said once a monitor, for a check that another stands in for.
-std::optional<LogEvent> stand_in_event(const Monitor& monitor) {
-  const auto* named = std::get_if<config::NamedCheck>(&monitor.check);
-  const auto run = named == nullptr ? std::nullopt : runnable(*named, monitor.protocol);
-  if (!run || !run->is_stand_in) {
-    return std::nullopt;
-  }
-  return LogEvent{
-      Level::warning,
-      "check-stands-in",
-      "",
-      {{"server", to_string(monitor.target)}, {"ordered", named->kind}, {"run", "tcp"}}};
-}
-
 }  // namespace
 
 Step Monitors::step(const Event& event, TimePoint now) {
@@ -78,9 +63,6 @@ void Monitors::on(const SetMonitor& order, TimePoint now, Step& step) {
         "",
         {{"server", to_string(order.monitor.target)}, {"limit", std::to_string(kMonitorsMax)}}});
     return;
-  }
-  if (std::optional<LogEvent> event = stand_in_event(order.monitor)) {
-    step.actions.push_back(std::move(*event));
   }
   Watched fresh{std::make_shared<const Monitor>(order.monitor),
                 HealthCounter(order.monitor.rise, order.monitor.fall)};

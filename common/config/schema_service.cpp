@@ -24,7 +24,6 @@ constexpr long long kMostChecks = 1000;
 
 const std::array<std::string, 8> kSchedulersOfEmbedded = {"rr",  "wrr", "lc", "wlc",
                                                           "sed", "nq",  "fo", "ovf"};
-const std::array<std::string, 1> kStoodInFor = {"ping"};
 
 const std::vector<Choice<ipvs::Forward>> kForwards = {{"nat", ipvs::Forward::masq},
                                                       {"direct", ipvs::Forward::direct},
@@ -69,16 +68,6 @@ std::string schedule_flags_known(const V& service, CoreKind core) {
   return core == CoreKind::kernel || service.sched_flags.empty()
              ? ""
              : "the embedded core's schedulers have no options";
-}
-
-// As nanny has it: a connection stands in where the service is one of TCP, nothing elsewhere.
-std::string check_run(const V& service, CoreKind) {
-  if (!service.check || !contains(kStoodInFor, kind_of(*service.check))) {
-    return "";
-  }
-  return service.protocol == ipvs::Protocol::tcp
-             ? "a TCP connect stands in for " + kind_of(*service.check)
-             : kind_of(*service.check) + " is not run: its servers keep the state they have";
 }
 
 std::string sctp(const V& service, CoreKind core) {
@@ -200,8 +189,7 @@ std::vector<Key<V>> new_keys() {
           no_tunnel<V>),
       key("check", &V::check, check_form(),
           {"", "How a server is checked; by default what send, expect and send_program say.", "",
-           kNew},
-          check_run),
+           kNew}),
       key("interval", &V::interval, duration_between(10ms, kDay),
           {"", "The pause between two checks of a server; by default timeout.", "", kNew}),
       key("rise", &V::rise, integer<int>(1, kMostChecks, "checks"),

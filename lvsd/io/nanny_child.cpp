@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "common/io/log_sink.h"
+#include "common/io/pass_descriptors.h"
 #include "common/io/spawn.h"
+#include "lvsd/io/echo_sockets.h"
 #include "lvsd/io/helper_link.h"
 
 namespace lvs::lvsd::io {
@@ -56,6 +58,13 @@ std::vector<std::string> words_for(const NannyChild::Program& program) {
     words.emplace_back("-v");
   }
   return words;
+}
+
+bool is_ping(const MonitorOrder& order) {
+  const auto* set = std::get_if<SetMonitor>(&order);
+  const auto* check =
+      set == nullptr ? nullptr : std::get_if<config::NamedCheck>(&set->monitor.check);
+  return check != nullptr && check->kind == "ping";
 }
 
 bool is_script(const MonitorOrder& order) {
@@ -114,6 +123,17 @@ struct NannyChild::Pair : std::enable_shared_from_this<Pair> {
                                 }});
   }
 
+  // Without sockets pings stay undecided.
+  void hand_over_echo_sockets() {
+    const UniqueFd to_nanny = std::move(socket_for_sockets);
+    const auto sockets = open_echo_sockets();
+    const auto passed =
+        sockets ? lvs::io::pass_descriptors(to_nanny.get(), *sockets) : Result<Ok>(sockets.error());
+    if (!passed) {
+      lvs::io::log({Level::error, "ping-failed", "", {{"error", passed.error().what}}});
+    }
+  }
+
   void hear_nanny(const MonitorAnswer& answer) {
     if (const auto* verdict = std::get_if<Verdict>(&answer)) {
       return call.on_verdict(*verdict);
@@ -151,6 +171,9 @@ struct NannyChild::Pair : std::enable_shared_from_this<Pair> {
 
   // The runner first: what nanny asks it for it must have been told of.
   void send(const MonitorOrder& order) {
+    if (socket_for_sockets && is_ping(order)) {
+      hand_over_echo_sockets();
+    }
     if (socket_of_runner && is_script(order)) {
       start_runner();
     }
@@ -163,7 +186,8 @@ struct NannyChild::Pair : std::enable_shared_from_this<Pair> {
 
   asio::io_context& io;
   Callbacks call;
-  UniqueFd socket_of_runner;  // Until there is a runner.
+  UniqueFd socket_of_runner;    // Until there is a runner.
+  UniqueFd socket_for_sockets;  // Until nanny has those that it pings with.
   std::string user;
   std::shared_ptr<HelperLink> nanny;
   std::shared_ptr<HelperLink> runner;
@@ -175,18 +199,21 @@ Result<std::unique_ptr<NannyChild>> NannyChild::start(asio::io_context& io, cons
                                                       Callbacks call) {
   auto to_nanny = lvs::io::packet_pair();
   auto for_scripts = to_nanny ? lvs::io::packet_pair() : std::move(to_nanny).error();
-  if (!for_scripts) {
-    return for_scripts.error();
+  auto for_pings = for_scripts ? lvs::io::packet_pair() : std::move(for_scripts).error();
+  if (!for_pings) {
+    return for_pings.error();
   }
   User user = unprivileged_user();
-  auto process = lvs::io::start_helper({choose_program(program.client_monitor),
-                                        words_for(program),
-                                        {to_nanny->second.get(), for_scripts->first.get()},
-                                        user.ids});
+  auto process = lvs::io::start_helper(
+      {choose_program(program.client_monitor),
+       words_for(program),
+       {to_nanny->second.get(), for_scripts->first.get(), for_pings->first.get()},
+       user.ids});
   if (!process) {
     return process.error();
   }
   auto pair = std::make_shared<Pair>(io, std::move(call), std::move(for_scripts->second));
+  pair->socket_for_sockets = std::move(for_pings->second);
   pair->user = std::move(user.name);
   pair->watch_nanny(std::move(*process), std::move(to_nanny->first));
   return std::unique_ptr<NannyChild>(new NannyChild(std::move(pair)));

@@ -22,6 +22,7 @@ struct Starter {
   boost::asio::io_context& io;
   HttpClient& http;
   ScriptRunner& scripts;
+  Pinger& pinger;
   MonitorId id;
   const Monitor& monitor;
   Tell tell;
@@ -43,11 +44,14 @@ struct Starter {
   }
 
   std::unique_ptr<Probe> operator()(const config::NamedCheck& check) {
-    if (const std::optional<Runnable> run = runnable(check, monitor.protocol)) {
-      return exchange(run->check, run->protocol);
+    if (check.kind == "udp") {
+      return exchange(exchange_of(check), ipvs::Protocol::udp);
     }
     if (check.kind == "dns") {
       return ask_dns(check);
+    }
+    if (check.kind == "ping") {
+      return pinger.probe(monitor.target.address, monitor.timeout, std::move(tell));
     }
     if (check.kind == "smtp") {
       return talk(monitor.target, smtp_dialogue(option_of(check, "helo"), monitor.target));
@@ -123,7 +127,7 @@ void Shell::perform(const StartProbe& start) {
     on_done_({probe, std::move(result)});
   };
   probes_[probe] =
-      std::visit(Starter{io_, http_, scripts_, start.id, *start.monitor, std::move(tell)},
+      std::visit(Starter{io_, http_, scripts_, pinger_, start.id, *start.monitor, std::move(tell)},
                  start.monitor->check);
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 
+#include "nanny/io/pinger.h"
 #include "nanny/io/probe.h"
 #include "nanny/io/probe_http.h"
 #include "nanny/io/script_runner.h"
@@ -27,7 +28,7 @@ class Shell {
   using OnVerdict = std::function<void(const Verdict&)>;
 
   Shell(boost::asio::io_context& io, HttpClient& http, ScriptRunner::Connect runner)
-      : io_(io), http_(http), scripts_(io, std::move(runner)) {}
+      : io_(io), http_(http), scripts_(io, std::move(runner)), pinger_(io, sockets_of_lvsd()) {}
   void on_done(OnDone on_done) { on_done_ = std::move(on_done); }
   void on_verdict(OnVerdict on_verdict) { on_verdict_ = std::move(on_verdict); }
 
@@ -40,6 +41,7 @@ class Shell {
   boost::asio::io_context& io_;
   HttpClient& http_;
   ScriptRunner scripts_;
+  Pinger pinger_;
   OnDone on_done_;
   OnVerdict on_verdict_;
   std::map<ProbeId, std::unique_ptr<Probe>> probes_;

@@ -1,12 +1,14 @@
 // Input: which dialogue, the size of a piece, then what a server sends. Laws:
 //  * when the server has ended it is decided, with a reason in printable ASCII;
 //  * what is decided is decided whatever the pieces in which the answer comes;
+//  * an echo reply that is read is, but for type and checksum, the request that it answers;
 //  * an answer to a DNS question works only with its number, without an error code, with a record.
 #include <cstdint>
 #include <cstdlib>
 
 #include "nanny/dialogue.h"
 #include "nanny/dns.h"
+#include "nanny/echo.h"
 
 namespace {
 
@@ -60,6 +62,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const unsigned char c : whole.reason) {
     require(c >= 0x20 && c < 0x7f);
   }
+  if (const auto echo = lvs::nanny::read_echo_reply(false, text)) {
+    require(lvs::nanny::echo_request(false, *echo).substr(4) == text.substr(4));
+  }
+  lvs::nanny::read_echo_reply(true, text);
   const auto verdict = lvs::nanny::judge_dns(question, text);
   if (verdict && verdict->outcome == Outcome::works) {
     require(text.starts_with("AB") && (data[2 + 3] & 15) == 0 && (data[2 + 6] | data[2 + 7]) != 0);

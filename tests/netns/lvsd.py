@@ -525,6 +525,26 @@ def named_checks_speak_their_protocols(lab):
     lab.hang_up()
 
 
+def pings_are_answered_and_missed(lab):
+    service = f"TCP {VIP}:443"
+    lab.configure(more=NAMED.format(vip=VIP, name="pinged", protocol="tcp", port=443, check="ping").replace(
+        "timeout = 20s", "timeout = 900ms"))
+    lab.hang_up()
+    eventually("both answer", lambda: lab.in_table(service) == ["one", "two"])
+    pid = lab.status()["nanny"]["pid"]
+    with open(f"/proc/{pid}/status", encoding="utf-8") as status:
+        expect("CapEff:\t0000000000000000" in status.read(), "though nanny has no right to open such a socket")
+    run(*lab.net.inside("two", "sysctl", "-q", "net.ipv4.icmp_echo_ignore_all=1"))
+    eventually("two does not", lambda: lab.in_table(service) == ["one"])
+    expect(lab.servers(service)["two"]["reason"] == "ping: no answer to 3 echoes", "and that is said")
+    os.kill(pid, signal.SIGKILL)
+    eventually("another nanny", lambda: lab.status()["nanny"].get("pid", pid) != pid)
+    run(*lab.net.inside("two", "sysctl", "-q", "net.ipv4.icmp_echo_ignore_all=0"))
+    eventually("two answers the next nanny", lambda: lab.in_table(service) == ["one", "two"])
+    lab.configure()
+    lab.hang_up()
+
+
 def without_libcurl_http_checks_wait_for_it(lab):
     with lab.without_library("libcurl.so.4"):
         os.kill(lab.status()["nanny"]["pid"], signal.SIGKILL)  # It may have loaded the library already.
@@ -743,6 +763,7 @@ STORIES = [
     scripts_run_as_their_user_and_outlive_nobody,
     frozen_script_runner_is_replaced,
     named_checks_speak_their_protocols,
+    pings_are_answered_and_missed,
     without_libcurl_http_checks_wait_for_it,
     foreign_service_is_left_alone,
     flushed_table_is_repaired,

@@ -350,16 +350,6 @@ TEST(NotInEffect, IsNotSaidForWhatWorks) {
               IsEmpty());
 }
 
-TEST(NotInEffect, SaysWhatRunsInPlaceOfACheck) {
-  for (const std::string check : {"ping"}) {
-    EXPECT_THAT(
-        not_in_effect_in(service("check = " + check + "\n")),
-        ElementsAre("check: a TCP connect stands in for " + check.substr(0, check.find(' '))));
-  }
-  EXPECT_THAT(not_in_effect_in(service("protocol = udp\ncheck = ping\n")),
-              ElementsAre("check: ping is not run: its servers keep the state they have"));
-}
-
 TEST(NotInEffect, TheKernelsCoreForwardsSchedulesAndSynchronisesAsAsked) {
   const std::string text = "network = tunnel\nsyncdaemon = 1\nsyncd_iface = eth1\nsyncd_id = 7\n" +
                            service("scheduler = sh\nsched_flags = sh-port\nforward = tunnel\n");

@@ -336,18 +336,6 @@ TEST(Monitors, ForLvsdTransitionsAreDebugEventsWithoutPiranhasWords) {
   EXPECT_EQ(world.log[2].event, "server-down");
 }
 
-TEST(Monitors, ACheckThatAnotherStandsInForIsSaidOnce) {
-  World world;
-  Monitor monitor;
-  monitor.target = {*Address::parse("10.0.0.2"), 25};
-  monitor.interval = 1s;
-  monitor.check = config::NamedCheck{"ping", {}};
-  world.feed(SetMonitor{1, monitor});
-  world.feed(SetMonitor{1, monitor});
-  ASSERT_THAT(world.log, SizeIs(1));
-  EXPECT_EQ(world.log[0].event, "check-stands-in");
-}
-
 TEST(Monitors, ALastingTroubleIsLoggedOnceAndAgainWhenItChanges) {
   World world;
   world.set(80, 1, 9);

@@ -5,22 +5,10 @@
 namespace lvs::nanny {
 namespace {
 
-using ipvs::Protocol;
-
-TEST(NamedCheck, UdpIsAnExchangeOfDatagramsWhateverTheService) {
+TEST(NamedCheck, OptionsAreFoundByName) {
   const config::NamedCheck udp{"udp", {{"send", "ping\r\n"}, {"expect", "^p"}, {"regex", "1"}}};
-  const Runnable expected{{"ping\r\n", "^p", true}, Protocol::udp, false};
-  EXPECT_EQ(runnable(udp, Protocol::udp), expected);
-  EXPECT_EQ(runnable(udp, Protocol::tcp), expected);
-}
-
-TEST(NamedCheck, AConnectionStandsInForPingOnTcp) {
-  EXPECT_EQ(runnable({"ping", {}}, Protocol::tcp), (Runnable{{}, Protocol::tcp, true}));
-}
-
-TEST(NamedCheck, NothingStandsInElsewhere) {
-  EXPECT_EQ(runnable({"dns", {}}, Protocol::udp), std::nullopt);
-  EXPECT_EQ(runnable({"ping", {}}, Protocol::sctp), std::nullopt);
+  EXPECT_EQ(exchange_of(udp), (config::SendExpect{"ping\r\n", "^p", true}));
+  EXPECT_EQ(option_of({"dns", {{"name", "a"}}}, "type", "A"), "A");
 }
 
 }  // namespace
