@@ -11,8 +11,16 @@ if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT CARIBE_SANITIZE)
   set(drill lab/drill --no-build --preset ${preset} --lab drilltest)
   add_test(NAME lab.drill COMMAND ${drill} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
   set(tests lab.drill)
+  add_test(NAME lab.drill.direct COMMAND ${drill} --forward direct WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+  add_test(NAME lab.drill.directors COMMAND ${drill} --directors-are-servers
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+  list(APPEND tests lab.drill.direct lab.drill.directors)
+  list(JOIN drill " " command)
+  add_test(NAME lab.sabotage.no-vip
+    COMMAND sh -c "${command} --forward direct --sabotage no-vip; test $? -eq 1"
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+  list(APPEND tests lab.sabotage.no-vip)
   foreach(sabotage no-takeover no-adopt no-mark no-persistence drop-1%)
-    list(JOIN drill " " command)
     add_test(NAME lab.sabotage.${sabotage}
       COMMAND sh -c "${command} --sabotage ${sabotage}; test $? -eq 1"
       WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)

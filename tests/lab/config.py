@@ -1,7 +1,7 @@
 """The lab's address plan, and the lvs.cf that both directors share.
 
-    public   198.51.100.0/24   clients, both directors, the two virtual addresses
-    inside   10.11.12.0/24     real servers; their default gateway is the floating NAT router address
+    public   198.51.100.0/24   clients, both directors, the two virtual addresses; real servers behind direct routing
+    inside   10.11.12.0/24     real servers; behind NAT their default gateway is the floating NAT router address
     private  10.99.0.0/24      second heartbeat path, between the directors only
 """
 import dataclasses
@@ -9,7 +9,7 @@ import dataclasses
 VIP_WEB = "198.51.100.80"    # HTTP and HTTPS by firewall mark 80, persistent
 VIP_PLAIN = "198.51.100.81"  # port 80 alone, every connection scheduled: load and prober
 NAT_ROUTER = "10.11.12.10"
-FLOATING = (VIP_WEB, VIP_PLAIN, NAT_ROUTER)
+VIRTUAL = (VIP_WEB, VIP_PLAIN)
 FIREWALL_MARK = 80
 
 CLIENT = "198.51.100.10"
@@ -21,6 +21,7 @@ VISITORS = [f"198.51.100.{n}" for n in range(101, 151)]
 class RealServer:
     name: str
     address: str
+    public: str  # Where it answers from, by direct routing.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,21 +37,23 @@ class Director:
         return f"02:00:5e:00:{ord(self.letter):02x}:{card:02x}"
 
 
-REAL_SERVERS = [RealServer(f"rs{n}", f"10.11.12.{20 + n}") for n in range(1, 5)]
+REAL_SERVERS = [RealServer(f"rs{n}", f"10.11.12.{20 + n}", f"198.51.100.{20 + n}") for n in range(1, 5)]
 DIRECTORS = [Director("director-a", "a", "198.51.100.2", "10.11.12.2", "10.99.0.1"),
              Director("director-b", "b", "198.51.100.3", "10.11.12.3", "10.99.0.2")]
+DIRECTORS_AS_SERVERS = [RealServer(d.name, d.public, d.public) for d in DIRECTORS]
+NODES = ["client", "switch", *(d.name for d in DIRECTORS), *(s.name for s in REAL_SERVERS)]
 
 
-def _servers():
+def _servers(site):
     return "\n".join(f"""\
      server {server.name} {{
          address = {server.address}
          active = 1
          weight = 1
-     }}""" for server in REAL_SERVERS)
+     }}""" for server in site.servers)
 
 
-def lvs_cf(tempo, plane, mark_ports=True, persistent=True):
+def lvs_cf(tempo, plane, site, mark_ports=True, persistent=True):
     """`mark_ports` and `persistent` are left out by the sabotages of the same names."""
     primary, backup = DIRECTORS
     marks = "     mark_ports = tcp/80,443\n" if mark_ports else ""
@@ -67,10 +70,7 @@ heartbeat = 1
 heartbeat_port = 539
 keepalive = {tempo.keepalive_ms}ms
 deadtime = {tempo.deadtime_ms}ms
-network = nat
-nat_router = {NAT_ROUTER} eth1:1
-nat_nmask = 255.255.255.0
-monitor_links = 1
+{site.lvs_cf}monitor_links = 1
 {plane.lvs_cf}virtual web {{
      active = 1
      address = {VIP_WEB} eth0:1
@@ -83,7 +83,7 @@ monitor_links = 1
      interval = {tempo.check_interval_ms}ms
      timeout = {tempo.check_timeout_ms}ms
      reentry = 1
-{_servers()}
+{_servers(site)}
 }}
 virtual plain {{
      active = 1
@@ -96,6 +96,6 @@ virtual plain {{
      interval = {tempo.check_interval_ms}ms
      timeout = {tempo.check_timeout_ms}ms
      reentry = 1
-{_servers()}
+{_servers(site)}
 }}
 """

@@ -17,6 +17,7 @@ import lab as labs
 import observe
 import planes
 import scenes
+import sites
 import tempo as tempos
 
 ROOT = labs.HERE.parent.parent
@@ -28,6 +29,7 @@ SABOTAGES = {
     "no-mark": ("marks", "marks.unanswered"),
     "no-persistence": ("marks", "marks.split"),
     "drop-1%": ("steady", "steady.failed"),
+    "no-vip": ("steady", "steady.failed"),
 }
 
 HELD, BROKEN, USAGE, NO_LAB, UNNOTICED, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -76,6 +78,7 @@ class Timeline:
 TITLES = {
     "steady": "nothing happens",
     "marks": "HTTP and HTTPS by firewall mark, with persistence",
+    "shares": "both directors serve, whichever is active",
     "server": "a real server dies and comes back",
     "repair": "what the active director stands on is taken away, piece by piece",
     "uplink": "the active director's public link alone is cut, then mended",
@@ -90,12 +93,16 @@ TITLES = {
 def parse(argv):
     described = argparse.ArgumentParser(
         prog="./run drill", description=__doc__,
-        epilog=f"Scenes: {', '.join(scenes.SCENES)}. Exit status: 0 every expectation held; 1 one did not; 2 usage; "
-               f"3 the lab could not be built; 4 a sabotage was not noticed by the expectation meant for it.")
+        epilog=f"Scenes: {', '.join(sites.SharedPair.scenes)}. Exit status: 0 every expectation held; 1 one did not; "
+               f"2 usage; 3 the lab could not be built; 4 a sabotage was not noticed by the expectation meant for it.")
     described.add_argument("--core", choices=sorted(planes.PLANES), default="embedded",
                            help="what the directors forward with: the embedded core, or the kernel's ip_vs")
     described.add_argument("--boot", action="store_true",
                            help="where this machine's kernel has no ip_vs, play --core kernel in a user-mode kernel")
+    described.add_argument("--forward", choices=("nat", "direct"), default="nat",
+                           help="how packets reach the real servers: by address translation, or by direct routing")
+    described.add_argument("--directors-are-servers", action="store_true",
+                           help="the directors are the only real servers of their own services, by direct routing")
     described.add_argument("--strict", action="store_true", help="hold the figures that the suite promises")
     described.add_argument("--only", metavar="SCENE[,SCENE]", help="play these scenes only")
     described.add_argument("--sabotage", choices=sorted(SABOTAGES), help="break something; the drill must notice")
@@ -109,14 +116,20 @@ def parse(argv):
     described.add_argument("--installed", metavar="FOLDER", help="drill what is installed there, not build/PRESET")
     described.add_argument("--lab", default="caribe", metavar="NAME", help="prefix of the lab's namespaces")
     options = described.parse_args(argv)
-    options.scenes = list(scenes.SCENES)
+    options.site = sites.of(options.forward, options.directors_are_servers)
+    options.scenes = list(options.site.scenes)
     if options.sabotage:
         options.scenes = [SABOTAGES[options.sabotage][0]]
     if options.only:
         options.scenes = options.only.split(",")
-    unknown = [s for s in options.scenes if s not in scenes.SCENES]
+    unknown = [s for s in options.scenes if s not in options.site.scenes]
     if unknown:
-        described.error(f"no scene {', '.join(unknown)}; there are: {', '.join(scenes.SCENES)}")
+        described.error(f"no scene {', '.join(unknown)}; there are: {', '.join(options.site.scenes)}")
+    if options.sabotage == "no-vip" and options.site.replies_pass_directors:
+        described.error("--sabotage no-vip takes the virtual addresses from a real server: only with --forward direct")
+    if options.directors_are_servers and options.core == "kernel":
+        described.error("--directors-are-servers is played on the embedded core; with ip_vs a standby that is a server "
+                        "holds no table (tests/kernel/pair.py)")
     options.plane = planes.PLANES[options.core]
     options.tempo = tempos.TEMPOS[options.tempo]
     options.logs = options.logs or ROOT / "build" / options.preset / "drill" / options.lab
@@ -139,7 +152,7 @@ def installer(options):
 
 
 def play(lab, options, timeline, judge):
-    story = scenes.Story(lab, options.plane, options.tempo, judge, timeline,
+    story = scenes.Story(lab, options.site, options.plane, options.tempo, judge, timeline,
                          ROOT / "build" / options.preset / "tests" / "prober", options.sabotage)
     for director in config.DIRECTORS:
         story.start_director(director)
@@ -148,10 +161,11 @@ def play(lab, options, timeline, judge):
     judge.true("start.ready", "the pair is up", True)
     story.start_traffic()
     time.sleep(0.5)
-    for name in [s for s in scenes.SCENES if s in options.scenes]:
+    for name in [s for s in options.site.scenes if s in options.scenes]:
         timeline.title(name, TITLES[name])
-        if name in options.plane.left_out:
-            story.say(options.plane.left_out[name])
+        for notes in (options.plane.left_out, options.site.judged):
+            if name in notes:
+                story.say(notes[name])
         told = len(judge.expectations)
         try:
             getattr(story, name)()
@@ -179,8 +193,9 @@ def keep_logs(lab, folder):
 def conclude(options, judge, timeline, seconds):
     expected = SABOTAGES.get(options.sabotage, (None, None))[1]
     noticed = [e for e in judge.broken if e.name == expected]
-    summary = {"held": judge.held, "strict": options.strict, "sabotage": options.sabotage,
-               "seconds": round(seconds, 1), "scenes": timeline.scenes, "logs": str(options.logs),
+    summary = {"held": judge.held, "strict": options.strict, "site": options.site.name,
+               "sabotage": options.sabotage, "seconds": round(seconds, 1), "scenes": timeline.scenes,
+               "logs": str(options.logs),
                "expectations": [vars(e) for e in judge.expectations]}
     if options.json:
         text = json.dumps(summary, indent=2) + "\n"
@@ -223,9 +238,9 @@ def drill(options, lab):
     before = fingerprint.take(lab.name)
     kept = False
     try:
-        lab.build(installer(options), config.lvs_cf(options.tempo, options.plane,
-                                                    mark_ports=options.sabotage != "no-mark",
-                                                    persistent=options.sabotage != "no-persistence"))
+        lab.build(options.site, installer(options),
+                  config.lvs_cf(options.tempo, options.plane, options.site, mark_ports=options.sabotage != "no-mark",
+                                persistent=options.sabotage != "no-persistence"))
         try:
             play(lab, options, timeline, judge)
         except labs.LabError as error:

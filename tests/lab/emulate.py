@@ -16,7 +16,8 @@ BOOT_LIMIT_S = 1150
 
 def command(options, installed):
     """The same drill, as the user-mode kernel's root types it."""
-    words = [labs.HERE / "drill", "--core", "kernel", "--tempo", "emulated", "--no-build", "--installed", installed,
+    words = [labs.HERE / "drill", "--core", "kernel", "--tempo", "emulated", "--forward", options.forward,
+             "--no-build", "--installed", installed,
              "--preset", options.preset, "--lab", options.lab, "--logs", options.logs,
              "--only", ",".join(options.scenes)]
     if options.sabotage:

@@ -9,10 +9,11 @@
            ----- inside ----+-----+-----+-----+-----
                            rs1   rs2   rs3   rs4
 
-Each box is a network namespace, `switch` is one more with a bridge for each line; a link is a veth pair, so every
-device has the name that it would have on a real machine and none ever appears in the machine's own namespace.
-Directors are more than that: see machine.py. All namespaces are named LAB-NODE, all files live in one folder;
-a lab is removed by killing what runs in its namespaces, deleting them, and deleting the folder.
+With direct routing each real server has a second card on `public`, or the directors are the real servers and there are
+no others (sites.py). Each box is a network namespace, `switch` is one more with a bridge for each line; a link is a
+veth pair, so every device has the name that it would have on a real machine and none ever appears in the machine's own
+namespace. Directors are more than that: see machine.py. All namespaces are named LAB-NODE, all files live in one
+folder; a lab is removed by killing what runs in its namespaces, deleting them, and deleting the folder.
 
 All these machines share the processors of one. What is measured runs on the first processor, servers and prober with
 real-time priority; directors run on the others. Otherwise a director that boots (its core's maps are 100 MB that the
@@ -78,6 +79,7 @@ class Lab:
         self.name = name
         self.folder = scratch_folder(name)
         self._claim = None
+        self._site = None
         self._children = []  # Popen objects that we reap
         self._traffic_cpu, self._director_cpus = split_processors(os.sched_getaffinity(0))
 
@@ -105,6 +107,9 @@ class Lab:
             return []
         return ["taskset", "--cpu-list", self._director_cpus if name.startswith("director") else self._traffic_cpu]
 
+    def _for_traffic(self):
+        return ["taskset", "--cpu-list", self._traffic_cpu]
+
     def on(self, node, *argv, **options):
         return run(*self.inside(node), *argv, **options)
 
@@ -126,11 +131,12 @@ class Lab:
         except OSError:
             raise LabError(f"another drill is using the lab `{self.name}`; give this one another --lab NAME") from None
 
-    def build(self, install, lvs_cf):
+    def build(self, site, install, lvs_cf):
         """Everything but the directors' daemons. `install(folder)` puts the suite's files below folder."""
+        self._site = site
         self.folder.mkdir(parents=True)
         install(self.folder / "install")
-        for node in ["switch", "client", *(s.name for s in config.REAL_SERVERS)]:
+        for node in ("switch", "client"):
             self._add_namespace(node)
         for bridge in PORTS:
             self._ip("switch", f"link add {bridge} type bridge\nlink set {bridge} up\n")
@@ -138,11 +144,10 @@ class Lab:
         addresses = [config.CLIENT, *config.VISITORS]
         self._ip("client", "".join(f"addr add {a}/24 dev eth0\n" for a in addresses) + "link set eth0 up\n")
         self._make_certificate()
-        for server in config.REAL_SERVERS:
-            self._plug(server.name, "eth0", server.name, "inside")
-            self._ip(server.name, f"addr add {server.address}/24 dev eth0\nlink set eth0 up\n"
-                                  f"route add default via {config.NAT_ROUTER}\n")
-            self._start_web_server(server)
+        for server in site.servers:
+            self._write_web_server(server)
+            if not site.servers_are_directors:
+                self._add_real_server(server)
         key = secrets.token_hex(32)
         for director in config.DIRECTORS:
             self._write_configuration(director, lvs_cf, key)
@@ -175,6 +180,8 @@ class Lab:
         for number, (card, segment, address) in enumerate(cards):
             self._plug(director.name, card, f"{director.letter}-{segment}", segment, director.mac(number))
             self._ip(director.name, f"addr add {address}/24 dev {card}\nlink set {card} up\n")
+        if self._site.servers_are_directors:
+            self._own_virtual_addresses(director.name)
         complaints = open(self.folder / f"{director.name}.boot", "w")
         machine = subprocess.Popen(
             [*self.inside(director.name), "unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child",
@@ -187,6 +194,8 @@ class Lab:
             raise LabError(f"{director.name} does not boot: see {complaints.name}")
         (pid,) = run("pgrep", "--parent", machine.pid).stdout.split()
         (self.folder / f"{director.name}.pid").write_text(pid)
+        if self._site.servers_are_directors:
+            self._start_web_server(self._server_on(director))
 
     def power_off(self, director):
         """All processes at once, and the cards with them; the switch notices in the same moment."""
@@ -200,12 +209,12 @@ class Lab:
         wait_until(f"{director.name}'s cards are gone",
                    lambda: ports.isdisjoint(self.switch_ports()), READY_TIMEOUT_S)
 
-    def cut(self, director):
+    def cut(self, node):
         """All its links in one step of the kernel: cut one by one, it could still say goodbye over the others."""
-        self._ip("switch", f"link set group {self._group(director.name)} down\n")
+        self._ip("switch", f"link set group {self._group(node.name)} down\n")
 
-    def mend(self, director):
-        self._ip("switch", f"link set group {self._group(director.name)} up\n")
+    def mend(self, node):
+        self._ip("switch", f"link set group {self._group(node.name)} up\n")
 
     def unplug(self, port):
         self._ip("switch", f"link set {port} down\n")
@@ -247,11 +256,57 @@ class Lab:
                 pass
         return count
 
+    # ---- real servers
+
+    def take_down(self, server):
+        """The machine is cut off; of one that is a director, too, the web server ends."""
+        if self._site.servers_are_directors:
+            self._stop_web_server(server)
+        else:
+            self.cut(server)
+
+    def bring_up(self, server):
+        if self._site.servers_are_directors:
+            self._start_web_server(server)
+        else:
+            self.mend(server)
+            self.forget_neighbours(server.name)
+
+    def forget_neighbours(self, node):
+        """A server that comes back has booted. With its old table it might still wait, for up to a second, for the
+        answer to an ARP request for its gateway, or for a client, that it sent while it was cut off."""
+        self.on(node, "ip", "neighbour", "flush", "all")
+
+    def forget_virtual_addresses(self, server):
+        self._ip(server.name, "".join(f"addr del {address}/32 dev lo\n" for address in config.VIRTUAL))
+
+    def _add_real_server(self, server):
+        self._add_namespace(server.name)
+        self._plug(server.name, "eth0", server.name, "inside")
+        self._ip(server.name, f"addr add {server.address}/24 dev eth0\nlink set eth0 up\n")
+        if self._site.replies_pass_directors:
+            self._ip(server.name, f"route add default via {config.NAT_ROUTER}\n")
+        else:
+            self._plug(server.name, "eth1", f"{server.name}-public", "public")
+            self._ip(server.name, f"addr add {server.public}/24 dev eth1\nlink set eth1 up\n")
+            self._own_virtual_addresses(server.name)
+        self._start_web_server(server)
+
+    def _own_virtual_addresses(self, node):
+        """As lvs.cf(5) says: their packets are accepted, and nobody hears of them by ARP. Requests may come in by
+        another card than the one that leads back to the client."""
+        for name, value in (("arp_ignore", 1), ("arp_announce", 2), ("rp_filter", 2)):
+            self.on(node, "sysctl", "--quiet", "--write", f"net.ipv4.conf.all.{name}={value}")
+        self._ip(node, "".join(f"addr add {address}/32 dev lo\n" for address in config.VIRTUAL))
+
+    def _server_on(self, director):
+        return next(server for server in self._site.servers if server.name == director.name)
+
     # ---- pieces
 
     def _group(self, node):
         """The switch ports of one node are one device group; 0 is the kernel's default group."""
-        return 1 + [d.name for d in config.DIRECTORS].index(node) if node.startswith("director") else 10
+        return 1 + config.NODES.index(node)
 
     def _add_namespace(self, node):
         name = self.namespace(node)
@@ -286,12 +341,20 @@ class Lab:
             "-days", "2", "-subj", "/CN=web.example", "-keyout", self.folder / "web.key",
             "-out", self.folder / "web.crt")
 
-    def _start_web_server(self, server):
-        folder = self.folder / server.name
-        folder.mkdir()
+    def _web_folders(self, server):
+        """(as this machine names it, as the server does): a director has its own /tmp, and a disk."""
+        if self._site.servers_are_directors:
+            return self.folder / "disk" / server.name / "var" / "web", pathlib.Path("/var/web")
+        return self.folder / server.name, self.folder / server.name
+
+    def _write_web_server(self, server):
+        outside, folder = self._web_folders(server)
+        outside.mkdir(parents=True)
+        for file in ("web.key", "web.crt"):
+            shutil.copy(self.folder / file, outside / file)
         temporary = "".join(f"  {kind}_temp_path {folder}/{kind};\n"
                             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        (folder / "nginx.conf").write_text(f"""\
+        (outside / "nginx.conf").write_text(f"""\
 daemon off;
 user root;
 worker_processes 1;
@@ -306,13 +369,25 @@ http {{
 {temporary}  server {{
     listen 80;
     listen 443 ssl;
-    ssl_certificate {self.folder}/web.crt;
-    ssl_certificate_key {self.folder}/web.key;
+    ssl_certificate {folder}/web.crt;
+    ssl_certificate_key {folder}/web.key;
     location / {{ return 200 "{server.name}\\n"; }}
   }}
 }}
 """)
-        self.spawn(server.name, "chrt", "--rr", "1", "nginx", "-c", folder / "nginx.conf", "-e", folder / "error.log")
+
+    def _start_web_server(self, server):
+        self.spawn(self._machine_of(server), *self._for_traffic(), "chrt", "--rr", "1", *self._nginx(server))
+
+    def _stop_web_server(self, server):
+        self.on(self._machine_of(server), *self._nginx(server), "-s", "stop")
+
+    def _nginx(self, server):
+        _, folder = self._web_folders(server)
+        return ["nginx", "-c", folder / "nginx.conf", "-e", folder / "error.log"]
+
+    def _machine_of(self, server):
+        return find_node(server.name)
 
     def _write_configuration(self, director, lvs_cf, key):
         folder = self.folder / "disk" / director.name / "etc" / "sysconfig" / "ha"
@@ -328,7 +403,7 @@ def find_node(name):
     for director in config.DIRECTORS:
         if director.name == name:
             return director
-    if name in ("client", "switch") or name in [s.name for s in config.REAL_SERVERS]:
+    if name in config.NODES:
         return name
     raise LabError(f"no node `{name}`: client, switch, director-a, director-b, rs1..rs4")
 

@@ -17,6 +17,7 @@ import time
 import config
 import lab as labs
 import observe
+import shares
 
 # How long anything is waited for; how long it may take is judged by the traffic (judge.py).
 READY_TIMEOUT_S = 30
@@ -30,6 +31,9 @@ REPAIR_WATCHED_S = 0.7
 SYNC_PAGES = 3
 SYNC_DELAY_S = 2.5
 
+# As `lvsadm -S` prints them: masquerading, direct routing, tunnel.
+METHODS = ("-m", "-g", "-i")
+
 AddressEvent = collections.namedtuple("AddressEvent", "at director added address")
 MONITOR_LINE = re.compile(r"^\[([^]]+)\] (Deleted )?.*\binet (\d+\.\d+\.\d+\.\d+)/")
 
@@ -37,8 +41,9 @@ MONITOR_LINE = re.compile(r"^\[([^]]+)\] (Deleted )?.*\binet (\d+\.\d+\.\d+\.\d+
 class AddressWatch:
     """Follows which floating addresses a director holds, with the kernel's own notifications."""
 
-    def __init__(self, lab, director, tell):
+    def __init__(self, lab, director, floating, tell):
         self.director = director
+        self._floating = set(floating)
         self.held = set()
         self.events = []
         self._tell = tell
@@ -50,7 +55,7 @@ class AddressWatch:
     def _follow(self):
         for line in self._monitor.stdout:
             found = MONITOR_LINE.match(line)
-            if not found or found[3] not in config.FLOATING:
+            if not found or found[3] not in self._floating:
                 continue
             added = found[2] is None
             if added == (found[3] in self.held):  # A renewed lease is no news.
@@ -62,7 +67,7 @@ class AddressWatch:
             self._tell(at, f"{self.director.name} {'holds' if added else 'lets go of'} {found[3]}")
 
     def holds_all(self):
-        return self.held == set(config.FLOATING)
+        return self.held == self._floating
 
     def first_added_after(self, since):
         return min((e.at for e in self.events if e.added and e.at >= since and e.address == config.VIP_PLAIN),
@@ -86,8 +91,9 @@ class Clients:
 
 
 class Story:
-    def __init__(self, lab, plane, tempo, judge, timeline, prober, sabotage=None):
+    def __init__(self, lab, site, plane, tempo, judge, timeline, prober, sabotage=None):
         self.lab = lab
+        self.site = site
         self.plane = plane
         self.tempo = tempo
         self.judge = judge
@@ -101,11 +107,14 @@ class Story:
 
     # ---- what every scene needs
 
+    def clients(self):
+        return Clients(self.lab, self.tempo.visit_timeout_s)
+
     def say(self, text):
         self.timeline.tell(observe.boottime_ns(), text)
 
     def start_director(self, director):
-        self._watches[director] = AddressWatch(self.lab, director, self.timeline.tell)
+        self._watches[director] = AddressWatch(self.lab, director, self.site.floating, self.timeline.tell)
         self.lab.service(director, "start")
         self.say(f"{director.name}: service pulse start")
 
@@ -164,7 +173,7 @@ class Story:
 
     def table_is_full(self, director):
         table = self.table(director)
-        wanted = {s.address for s in config.REAL_SERVERS}
+        wanted = {s.address for s in self.site.servers}
         return len(table) == 2 and all({a for a, weight in servers.items() if weight > 0} == wanted
                                        for servers in table.values())
 
@@ -177,16 +186,25 @@ class Story:
                 total += int(words[-1]) + int(words[-2])
         return total
 
+    def passed(self, director):
+        """(packets from clients, replies) that the director forwarded, over all services."""
+        requests = replies = 0
+        for line in self.lab.on(director, "lvsadm", "-L", "-n", "--stats", "--exact").stdout.splitlines():
+            words = line.split()
+            if words[:1] == ["->"] and words[-1].isdigit():
+                requests, replies = requests + int(words[3]), replies + int(words[4])
+        return requests, replies
+
     def listed(self, director):
         """Lines of the connection list, without persistence templates."""
         lines = [line.split() for line in self.lab.on(director, "lvsadm", "-L", "-c", "-n").stdout.splitlines()]
         return sum(words[:1] in (["TCP"], ["UDP"]) and not words[3].endswith(":0") for words in lines)
 
-    def _answered(self):
+    def answered(self):
         """Attempts that were due before this moment have ended."""
         return observe.boottime_ns() - self.tempo.in_flight_ns
 
-    def _watch(self, seconds):
+    def watch(self, seconds):
         """Lets traffic run until all attempts that were due in this time have ended."""
         time.sleep(seconds + self.tempo.in_flight_ns / 1e9)
 
@@ -205,9 +223,11 @@ class Story:
             for chain in ("INPUT", "OUTPUT"):
                 self.lab.on("client", "iptables", "-A", chain, "-m", "statistic", "--mode", "random",
                             "--probability", "0.01", "-j", "DROP")
+        if self.sabotage == "no-vip":
+            self.lab.forget_virtual_addresses(self.site.servers[0])
         begin = observe.boottime_ns()
-        self._watch(3)
-        seen = self.summary("steady", begin, self._answered())
+        self.watch(3)
+        seen = self.summary("steady", begin, self.answered())
         self.judge.share("steady.failed", "with nothing wrong nothing fails", len(seen.failed), len(seen.attempts))
         self.judge.at_most("steady.silence", "and nothing pauses", seen.silence_ms)
         repairs = self.lab.on(active, "grep", "--count", self.plane.repair_event, "/var/log/messages",
@@ -215,12 +235,27 @@ class Story:
         self.judge.true("steady.no-repairs", "the core finds nothing to repair", repairs.strip() == "0",
                         f"{repairs.strip()} repairs")
         self.judge.true("steady.all-servers", "all real servers serve",
-                        seen.servers == [s.name for s in config.REAL_SERVERS], " ".join(seen.servers))
+                        seen.servers == [s.name for s in self.site.servers], " ".join(seen.servers))
+        self._judge_replies(active)
+
+    def _judge_replies(self, active):
+        """A core counts the replies that pass it. Real servers that have a way of their own send none through it."""
+        saved = self.lab.on(active, "lvsadm", "-S", "-n").stdout.splitlines()
+        methods = {word for line in saved if line.startswith("-a ") for word in line.split() if word in METHODS}
+        self.judge.true("steady.method", "packets reach every real server as lvs.cf says",
+                        methods == {self.site.method}, " ".join(sorted(methods)))
+        requests, replies = self.passed(active)
+        if self.site.replies_pass_directors:
+            self.judge.true("steady.replies", "replies go back through the director", requests > 0 and replies > 0,
+                            f"{requests} packets from clients, {replies} back")
+        else:
+            self.judge.true("steady.replies", "no reply goes back through the director",
+                            requests > 0 and replies == 0, f"{requests} packets from clients, {replies} back")
 
     def marks(self):
         active, _ = self.roles()
         begin = observe.boottime_ns()
-        clients = Clients(self.lab, self.tempo.visit_timeout_s)
+        clients = self.clients()
         self._use_saved_rules(active)
         answers = {source: (clients.visit(source, 80), clients.visit(source, 443)) for source in config.VISITORS}
         unanswered = [s for s, pair in answers.items() if any("error" in a for a in pair)]
@@ -232,9 +267,9 @@ class Story:
         if not unanswered:
             self.judge.at_most("marks.split", "clients whose two ports reach different servers", len(split))
             self.judge.true("marks.shared", "the clients are spread over the servers",
-                            len(used) == len(config.REAL_SERVERS), f"{len(used)} servers")
-            self._block_one_client(active, clients)
-        self.summary("marks", begin, self._answered())
+                            len(used) == len(self.site.servers), f"{len(used)} servers")
+            self._block_one_client(active, clients, answers)
+        self.summary("marks", begin, self.answered())
 
     def _use_saved_rules(self, active):
         """The marks must be those of the file that the distribution restores at boot."""
@@ -251,9 +286,14 @@ class Story:
         rules = self.lab.on(director, "iptables-save", "-t", "mangle").stdout
         return f"--set-xmark {config.FIREWALL_MARK:#x}/" in rules
 
-    def _block_one_client(self, active, clients):
-        source, other = config.VISITORS[-1], config.VISITORS[0]
+    def _block_one_client(self, active, clients, answers):
+        # What a director serves itself meets its INPUT chain packet by packet.
+        source = next(s for s in reversed(config.VISITORS) if answers[s][0]["server"] != active.name)
+        other = next(s for s in config.VISITORS if s != source)
         clients.ask("open", source=source, target=config.VIP_WEB)
+
+        def living():
+            return clients.ask("ask")
         rule = ["INPUT", "-s", source, "-j", "DROP"]
         self.lab.on(active, "iptables", "-A", *rule)
         self.say(f"{active.name}: iptables -A {' '.join(rule)}")
@@ -261,42 +301,42 @@ class Story:
                         "error" in clients.visit(source))
         self.judge.true("marks.dropped-one", "and no other client's", "server" in clients.visit(other))
         if self.plane.obeys_input_always:
-            self.judge.true("marks.held-up", "and stops its living connection", "error" in clients.ask("ask"))
+            self.judge.true("marks.held-up", "and stops its living connection", "error" in living())
         else:
-            self.judge.true("marks.living", "its living connection goes on", "server" in clients.ask("ask"))
+            self.judge.true("marks.living", "its living connection goes on", "server" in living())
         killed = self.lab.on(active, "lvsadm", "--kill", f"{source}/32", check=False)
         self.say(f"{active.name}: lvsadm --kill {source}/32: {(killed.stdout + killed.stderr).strip()}")
         if self.plane.obeys_input_always:
             self.judge.true("marks.no-kill", "which lvsadm --kill cannot do on this core, and says so",
                             killed.returncode != 0 and "only the embedded core" in killed.stderr)
         else:
-            self.judge.true("marks.killed", "until lvsadm --kill cuts it", "error" in clients.ask("ask"))
+            self.judge.true("marks.killed", "until lvsadm --kill cuts it", "error" in living())
         clients.ask("close")
         self.lab.on(active, "iptables", "-D", *rule)
         self.judge.true("marks.admitted", "without the rule the client is served again",
                         "server" in clients.visit(source))
 
+    def shares(self):
+        shares.Scene(self).play()
+
     def server(self):
         active, _ = self.roles()
-        victim = config.REAL_SERVERS[1]
+        victim = next(s for s in self.site.servers[1:] + self.site.servers if s.name != active.name)
         begin = observe.boottime_ns()
-        self.lab.unplug(victim.name)
+        self.lab.take_down(victim)
         self.say(f"{victim.name} dies")
         self._until(f"{victim.name} is taken out", lambda: self.serving(active, victim) == 0)
         noticed = observe.boottime_ns()
         self.say(f"{active.name} has taken {victim.name} out")
         time.sleep(1)
-        self.lab.plug_in(victim.name)
-        # A machine that comes back has booted. With its old table it might still wait, for up to a second, for the
-        # answer to an ARP request for its gateway that it sent while it was cut off.
-        self.lab.on(victim.name, "ip", "neighbour", "flush", "all")
+        self.lab.bring_up(victim)
         returned = observe.boottime_ns()
         self.say(f"{victim.name} is back")
         self._until(f"{victim.name} is used again", lambda: self.serving(active, victim) == 2)
         used = observe.boottime_ns()
         self.say(f"{active.name} uses {victim.name} again")
-        self._watch(1)
-        seen = self.summary("server", begin, self._answered())
+        self.watch(1)
+        seen = self.summary("server", begin, self.answered())
         after = self.window(noticed + self.tempo.in_flight_ns, seen.end)
         self.judge.at_most("server.noticed", "the dead server is noticed after", (noticed - begin) / 1e6)
         self.judge.share("server.failed-after-notice", "then nothing fails any more", len(after.failed),
@@ -314,25 +354,27 @@ class Story:
             self.lab.on(active, *command.split())
             self.say(f"{active.name}: {command}")
             self._waited(lambda: self.table_is_full(active))
-            self._watch(REPAIR_WATCHED_S)
-            seen = self.window(at, self._answered())
+            self.watch(REPAIR_WATCHED_S)
+            seen = self.window(at, self.answered())
             self.judge.at_most(f"repair.{name}", f"after `{command}` the longest silence is", seen.silence_ms)
         self._waited(lambda: self._mark_rules(active))
         self.judge.true("repair.marks", "the flushed mark rules are made again", self._mark_rules(active))
-        self.summary("repair", begin, self._answered())
+        self.summary("repair", begin, self.answered())
 
     def uplink(self):
         active, standby = self.roles()
         begin = observe.boottime_ns()
         self.lab.unplug(f"{active.letter}-public")
         self.say(f"the public link of {active.name} is cut")
-        if not self._takeover("uplink", standby, begin):
+        if not self.takeover("uplink", standby, begin):
             return
+        self._lost_server_is_out(standby, active)
         self.lab.plug_in(f"{active.letter}-public")
+        self._lost_server_is_back(active)
         mended = observe.boottime_ns()
         self.say(f"the public link of {active.name} is mended")
         self._stays_passive("uplink", active, mended, "uplink.failed-after-mending")
-        self.summary("uplink", begin, self._answered())
+        self.summary("uplink", begin, self.answered())
 
     def link(self):
         active, standby = self.roles()
@@ -341,17 +383,19 @@ class Story:
         begin = observe.boottime_ns()
         self.lab.cut(active)
         self.say(f"all links of {active.name} are cut")
-        if not self._takeover("link", standby, begin):
+        if not self.takeover("link", standby, begin):
             return
         let_go = self._waited(lambda: not self._watches[active].held,
                               LET_GO_TIMEOUT_S * self.tempo.patience)
         self.judge.true("link.let-go", f"the cut-off {active.name} lets go of the addresses", let_go)
         time.sleep(0.5)
+        self._lost_server_is_out(standby, active)
         self.lab.mend(active)
+        self._lost_server_is_back(active)
         mended = observe.boottime_ns()
         self.say(f"the links of {active.name} are mended")
         self._stays_passive("link", active, mended, "link.failed-after-mending")
-        self.summary("link", begin, self._answered())
+        self.summary("link", begin, self.answered())
 
     def power(self):
         active, standby = self.roles()
@@ -359,16 +403,17 @@ class Story:
         begin = observe.boottime_ns()
         self.lab.power_off(active)
         self.say(f"{active.name} loses power")
-        if not self._takeover("power", standby, begin):
+        if not self.takeover("power", standby, begin):
             return
         self._goes_on("power", living)
         time.sleep(1)
+        self._lost_server_is_out(standby, active)
         self.lab.power_on(active)
         self.say(f"{active.name} boots")
         returned = observe.boottime_ns()
         self.start_director(active)
         self._stays_passive("power", active, returned, "power.failed-after-return")
-        self.summary("power", begin, self._answered())
+        self.summary("power", begin, self.answered())
 
     def stop(self):
         active, standby = self.roles()
@@ -378,18 +423,18 @@ class Story:
         self.say(f"{active.name}: service pulse stop")
         self.lab.service(active, "stop")
         self.say(f"{active.name} has stopped")
-        if not self._takeover("stop", standby, begin):
+        if not self.takeover("stop", standby, begin):
             return
         handover = self._watches[standby].first_added_after(begin)
         self._goes_on("stop", living)
-        self._watch(1)
-        after = self.window(handover, self._answered())
+        self.watch(1)
+        after = self.window(handover, self.answered())
         self.judge.share("stop.failed-after-handover", "no connection opened after the handover fails",
                          len(after.failed), len(after.attempts))
         self._nothing_left(active)
         self.start_director(active)
         self._stays_passive("stop", active, observe.boottime_ns(), None)
-        self.summary("stop", begin, self._answered())
+        self.summary("stop", begin, self.answered())
 
     def lvsd(self):
         active, standby = self.roles()
@@ -407,8 +452,8 @@ class Story:
         left_alone = observe.boottime_ns()
         self.say(f"{killed} processes killed")
         back = self._waited(lambda: self.lab.pids(active, "lvsd"))
-        self._watch(3)
-        seen = self.summary("lvsd", begin, self._answered())
+        self.watch(3)
+        seen = self.summary("lvsd", begin, self.answered())
         self.judge.share("lvsd.failed", "without lvsd nothing fails", len(seen.failed), len(seen.attempts))
         self.judge.at_most("lvsd.silence", "and nothing pauses", seen.silence_ms)
         self.judge.true("lvsd.returns", "lvsd is started again", back)
@@ -458,7 +503,7 @@ class Story:
         """A connection that the other director knows too; nothing where directors do not tell each other."""
         if not self.plane.shares_connections:
             return None
-        clients = Clients(self.lab, self.tempo.visit_timeout_s)
+        clients = self.clients()
         opened = clients.ask("open", source=config.CLIENT, target=config.VIP_PLAIN)
         for _ in range(SYNC_PAGES):
             clients.ask("ask")
@@ -474,10 +519,10 @@ class Story:
                         server and answer.get("server") == server, answer.get("server") or answer["error"])
         clients.ask("close")
 
-    def _takeover(self, scene, standby, begin):
+    def takeover(self, scene, standby, begin):
         took = self._waited(self._watches[standby].holds_all, TAKEOVER_TIMEOUT_S * self.tempo.patience)
-        self._watch(0.5)
-        seen = self.window(begin, self._answered())
+        self.watch(0.5)
+        seen = self.window(begin, self.answered())
         self.judge.true(f"{scene}.takeover", f"{standby.name} takes over", took)
         self.judge.at_most(f"{scene}.silence", "the longest silence is", seen.silence_ms)
         return took
@@ -485,21 +530,30 @@ class Story:
     def _stays_passive(self, scene, director, since, failed_bound):
         """The pair is whole again; the returning director must leave the addresses where they are."""
         active, _ = self.roles()
-        self._watch(2)
+        self.watch(2)
         self.judge.true(f"{scene}.stays-passive", f"the returning {director.name} stays passive",
                         active is not director and self._watches[director].first_added_after(since) is None)
         if failed_bound:
-            after = self.window(since, self._answered())
+            after = self.window(since, self.answered())
             self.judge.share(failed_bound, "its return costs nothing", len(after.failed), len(after.attempts))
 
+    def _lost_server_is_out(self, director, lost):
+        """A director that is lost takes the real server with it that it is in a shared pair."""
+        for server in self.site.servers:
+            if server.name == lost.name:
+                self._until(f"{server.name} is taken out", lambda: self.serving(director, server) == 0)
+                self.say(f"{director.name} has taken the server {server.name} out")
+
+    def _lost_server_is_back(self, lost):
+        if self.site.servers_are_directors:
+            self.lab.forget_neighbours(lost)
+
     def _nothing_left(self, director):
-        addresses = self.lab.on(director, "ip", "-o", "-4", "addr").stdout
+        lines = self.lab.on(director, "ip", "-o", "-4", "addr").stdout.splitlines()
+        addresses = [words[3] for words in map(str.split, lines) if words[1] != "lo"]
         left = [name for name, there in (
-            ("addresses", any(f"{a}/" in addresses for a in config.FLOATING)),
+            ("addresses", any(f"{a}/32" in addresses for a in self.site.floating)),
             ("processes", any(self.lab.pids(director, p) for p in ("pulse", "lvsd", "nanny")))) if there]
         left += self.plane.remains(self.lab, director)
         self.judge.true("stop.removed", f"the stopped {director.name} has removed what it made", not left,
                         f"left: {', '.join(left)}" if left else "nothing left")
-
-
-SCENES = ("steady", "marks", "server", "repair", "uplink", "link", "power", "stop", "lvsd", "expiry")

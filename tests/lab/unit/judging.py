@@ -1,5 +1,7 @@
 #!/usr/bin/python3 -B
 """The judge's own trial: recorded logs with known faults in them must lead to known findings."""
+import contextlib
+import io
 import os
 import pathlib
 import shlex
@@ -16,6 +18,7 @@ import fingerprint
 import judge
 import observe
 import scenes
+import sites
 
 MS = observe.NS_PER_MS
 
@@ -142,8 +145,31 @@ class TheStatusTellsWhoNoticed(unittest.TestCase):
 
     def test_every_sabotage_names_a_scene_that_is_played(self):
         for scene, expectation in drill.SABOTAGES.values():
-            self.assertIn(scene, scenes.SCENES)
+            self.assertIn(scene, sites.SCENES)
             self.assertEqual(expectation.split(".")[0], scene)
+
+
+class ASitePlaysTheWholeDrill(unittest.TestCase):
+    def test_every_scene_has_a_title_and_is_played_everywhere(self):
+        for site in (sites.Nat, sites.Direct, sites.SharedPair):
+            self.assertLessEqual(set(sites.SCENES), set(site.scenes))
+            for scene in site.scenes:
+                self.assertIn(scene, drill.TITLES)
+                self.assertTrue(callable(getattr(scenes.Story, scene)))
+            self.assertLessEqual(set(site.judged), set(site.scenes))
+
+    def test_options_choose_it(self):
+        for argv, site in (([], sites.Nat), (["--forward", "direct"], sites.Direct),
+                           (["--directors-are-servers"], sites.SharedPair)):
+            options = drill.parse(argv)
+            self.assertIs(options.site, site)
+            self.assertEqual(options.scenes, list(site.scenes))
+
+    def test_what_it_cannot_play_is_a_usage_error(self):
+        for argv in (["--sabotage", "no-vip"], ["--only", "shares"], ["--core", "kernel", "--directors-are-servers"]):
+            with self.assertRaises(SystemExit) as ended, contextlib.redirect_stderr(io.StringIO()):
+                drill.parse(argv)
+            self.assertEqual(ended.exception.code, drill.USAGE)
 
 
 class ADrillInAUserModeKernelIsTheSameDrill(unittest.TestCase):
@@ -154,9 +180,10 @@ class ADrillInAUserModeKernelIsTheSameDrill(unittest.TestCase):
         return outer, drill.parse(words[1:])
 
     def test_it_plays_what_was_asked_for_but_more_slowly(self):
-        for argv in ((), ("--only", "steady,power"), ("--sabotage", "no-mark"), ("--preset", "dev", "--lab", "x")):
+        for argv in ((), ("--only", "steady,power"), ("--sabotage", "no-mark"), ("--preset", "dev", "--lab", "x"),
+                     ("--forward", "direct")):
             outer, inner = self.inner(*argv)
-            for name in ("core", "scenes", "sabotage", "preset", "lab", "logs"):
+            for name in ("core", "site", "scenes", "sabotage", "preset", "lab", "logs"):
                 self.assertEqual(getattr(outer, name), getattr(inner, name), name)
             self.assertEqual((inner.tempo.name, inner.no_build, inner.boot), ("emulated", True, False))
 
