@@ -21,7 +21,7 @@
 #endif
 
 #define LVS_LAYOUT_MAGIC 0x4c56534cU
-#define LVS_LAYOUT_VERSION 3U
+#define LVS_LAYOUT_VERSION 2U
 
 /* Sizes of new maps; those of maps that were taken over are the kernel's to tell. */
 #define LVS_SERVICES_MAX 8192U
