@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/ipvs/capabilities.h"
 #include "lvsd/changed_keys.h"
 
 namespace lvs::lvsd {
@@ -45,16 +46,6 @@ bool serves_many_ports(const config::VirtualService& service) {
       service.mark_ports.size() == 1 && only.ranges.size() == 1 &&
       only.ranges.front() == std::pair<uint16_t, uint16_t>{service.port, service.port};
   return !is_its_own_port;
-}
-
-uint32_t scheduler_flag(const std::string& word) {
-  if (word.ends_with("fallback") || word == "flag-1") {
-    return ipvs::kSched1;
-  }
-  if (word.ends_with("port") || word == "flag-2") {
-    return ipvs::kSched2;
-  }
-  return word == "flag-3" ? ipvs::kSched3 : 0;
 }
 
 // Builds the entry of one service.
@@ -210,7 +201,8 @@ ipvs::Service service_settings(const config::VirtualService& service) {
   settings.scheduler = service.scheduler;
   settings.prefix = is_v6 ? kWholeV6 : 32;
   for (const auto& word : service.sched_flags) {
-    settings.flags |= scheduler_flag(word);
+    const auto* flag = ipvs::find_named(ipvs::kSchedulerFlags, word);
+    settings.flags |= flag == nullptr ? 0 : flag->bit;
   }
   if (service.persistent > Duration::zero()) {
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(service.persistent).count();

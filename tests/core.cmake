@@ -1,5 +1,6 @@
 lvs_test(unit/lvsd/core/tcp_states lvs_core)
 lvs_test(unit/lvsd/core/cursor lvs_core)
+lvs_test(unit/lvsd/core/schedulers lvs_core)
 lvs_test(unit/lvsd/core/table lvs_core)
 lvs_test(unit/lvsd/core/layout lvs_core)
 lvs_test(unit/lvsd/core/expired lvs_core)

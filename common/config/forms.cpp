@@ -6,6 +6,7 @@
 #include <array>
 
 #include "common/config/text.h"
+#include "common/ipvs/capabilities.h"
 
 namespace lvs::config {
 
@@ -314,14 +315,16 @@ Form<std::vector<std::string>> word_list(std::string type) {
 }
 
 Form<std::vector<std::string>> schedule_flags() {
-  static const std::vector<std::string> kFlags = {
-      "sh-fallback", "sh-port", "mh-fallback", "mh-port", "flag-1", "flag-2", "flag-3"};
-  Form<std::vector<std::string>> form = word_list("any of " + joined(kFlags, ", "));
+  std::vector<std::string> names;
+  for (const auto& flag : ipvs::kSchedulerFlags) {
+    names.push_back(flag.name);
+  }
+  Form<std::vector<std::string>> form = word_list("any of " + joined(names, ", "));
   form.read = [read = form.read](const List& words,
                                  const Notes& notes) -> std::optional<std::vector<std::string>> {
     const auto list = read(words, notes);
     const bool known = list && std::all_of(list->begin(), list->end(), [](const auto& flag) {
-                         return std::find(kFlags.begin(), kFlags.end(), flag) != kFlags.end();
+                         return ipvs::find_named(ipvs::kSchedulerFlags, flag) != nullptr;
                        });
     return known ? list : std::nullopt;
   };

@@ -5,6 +5,7 @@
 #include "common/config/check_syntax.h"
 #include "common/config/forms.h"
 #include "common/config/schema.h"
+#include "common/ipvs/capabilities.h"
 
 namespace lvs::config {
 
@@ -22,22 +23,25 @@ constexpr long long kMostWeight = 65535;
 constexpr long long kMostConnections = 0xffffffff;
 constexpr long long kMostChecks = 1000;
 
-const std::array<std::string, 8> kSchedulersOfEmbedded = {"rr",  "wrr", "lc", "wlc",
-                                                          "sed", "nq",  "fo", "ovf"};
 
 const std::vector<Choice<ipvs::Forward>> kForwards = {{"nat", ipvs::Forward::masq},
                                                       {"direct", ipvs::Forward::direct},
                                                       {"tunnel", ipvs::Forward::tunnel}};
 
-const std::vector<Choice<std::string>> kSchedulers = {
-    {"rr", "rr"},         {"wrr", "wrr"},     {"lc", "lc"},       {"wlc", "wlc"},
-    {"lblc", "lblc"},     {"lblcr", "lblcr"}, {"dh", "dh"},       {"sh", "sh"},
-    {"sed", "sed", kNew}, {"nq", "nq", kNew}, {"fo", "fo", kNew}, {"ovf", "ovf", kNew},
-    {"mh", "mh", kNew}};
+const std::array<std::string, 5> kSchedulersSince = {"sed", "nq", "fo", "ovf", "mh"};
 
 template <size_t size>
 bool contains(const std::array<std::string, size>& words, const std::string& word) {
   return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+std::vector<Choice<std::string>> schedulers() {
+  std::vector<Choice<std::string>> choices;
+  for (const auto& scheduler : ipvs::kSchedulers) {
+    const bool is_new = contains(kSchedulersSince, scheduler.name);
+    choices.push_back({scheduler.name, scheduler.name, is_new ? kNew : Since::piranha});
+  }
+  return choices;
 }
 
 template <typename B>
@@ -59,15 +63,9 @@ std::string ipv4_server(const RealServer& server, CoreKind core) {
 }
 
 std::string scheduler_known(const V& service, CoreKind core) {
-  return core == CoreKind::kernel || contains(kSchedulersOfEmbedded, service.scheduler)
+  return core == CoreKind::kernel || ipvs::is_embedded_scheduler(service.scheduler)
              ? ""
-             : "the embedded core's schedulers are rr, wrr, lc, wlc, sed, nq, fo and ovf";
-}
-
-std::string schedule_flags_known(const V& service, CoreKind core) {
-  return core == CoreKind::kernel || service.sched_flags.empty()
-             ? ""
-             : "the embedded core's schedulers have no options";
+             : "the embedded core's schedulers are " + ipvs::embedded_schedulers();
 }
 
 std::string sctp(const V& service, CoreKind core) {
@@ -139,7 +137,7 @@ std::vector<Key<V>> server_choice_keys() {
       key("load_monitor", &V::load_monitor, word_text(),
           {"none", "none, or rup, ruptime, uptime or a command that tells a server's load."},
           later_if_changed(&V::load_monitor, "weights do not follow the load")),
-      key("scheduler", &V::scheduler, one_of(kSchedulers),
+      key("scheduler", &V::scheduler, one_of(schedulers()),
           {"wlc", "How a server is chosen for a new connection.", "wlc", {}, kAlways},
           scheduler_known),
       key("protocol", &V::protocol,
@@ -183,7 +181,7 @@ std::vector<Key<V>> new_keys() {
            "made from it.",
            "", kNew}),
       key("sched_flags", &V::sched_flags, schedule_flags(),
-          {"", "Options of the scheduler.", "", kNew}, schedule_flags_known),
+          {"", "Options of the scheduler.", "", kNew}),
       key("forward", &V::forward, choice(kForwards),
           {"", "How packets reach this service's servers; by default as network says.", "", kNew},
           no_tunnel<V>),

@@ -5,6 +5,7 @@
 #include "common/config/check_syntax.h"
 #include "common/config/text.h"
 #include "common/config/validate.h"
+#include "common/ipvs/capabilities.h"
 
 namespace lvs::config {
 
@@ -45,8 +46,9 @@ class ServiceRules {
  private:
   void check_flags_fit_scheduler() {
     for (const auto& flag : service_.sched_flags) {
-      const std::string owner = flag.substr(0, flag.find('-'));
-      if (owner != "flag" && owner != service_.scheduler) {
+      const auto* known = ipvs::find_named(ipvs::kSchedulerFlags, flag);
+      const std::string owner = known == nullptr ? "" : known->scheduler;
+      if (!owner.empty() && owner != service_.scheduler) {
         error(service_.lines, "sched_flags", "expected scheduler = " + owner + " for " + flag);
       }
     }

@@ -162,6 +162,9 @@ struct lvs_service {
 LVS_ASSERT(sizeof(struct lvs_service) == 128);
 
 #define LVS_SERVICE_PERSISTENT 0x1U
+#define LVS_SERVICE_FALLBACK \
+  0x8U /* sh, mh: another real server when the hashed one is not to be had. */
+#define LVS_SERVICE_HASH_PORT 0x10U /* sh, mh: the client's port too. */
 
 enum lvs_scheduler {
   LVS_RR = 1,
@@ -172,6 +175,9 @@ enum lvs_scheduler {
   LVS_NQ,
   LVS_FO,
   LVS_OVF,
+  LVS_DH,
+  LVS_SH,
+  LVS_MH,
 };
 
 /* A slice: header, then `room` slots for real servers, then `sequence` slots of a table that a

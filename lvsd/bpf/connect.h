@@ -77,11 +77,11 @@ static __always_inline void template_key_of(const struct packet* packet, const s
 }
 
 /* The table may change while a real server is looked for: then once more, in the new slice. */
-static __always_inline __u32 choose(struct match* match) {
+static __always_inline __u32 choose(struct match* match, const struct lvs_key* key) {
   __u32 id = NO_DEST;
 #pragma unroll
   for (int i = 0; i < SLICE_TRIES; i++) {
-    id = schedule(match->service, match->offset, &match->slice);
+    id = schedule(match->service, match->offset, &match->slice, key);
     const __u32 offset = LVS_CURRENT_SLICE(*(volatile __u64*)&match->service->current);
     if (id != NO_DEST || offset == match->offset) {
       break;
@@ -159,7 +159,7 @@ static __always_inline __u32 dest_by_template(const struct packet* packet, struc
     }
     kill_template(key, found, seen, now, EVEN_CONTROLLED);
   }
-  return make_template(key, match, choose(match), generation, reason, now);
+  return make_template(key, match, choose(match, &packet->key), generation, reason, now);
 }
 
 static __always_inline long insert_reply(const struct lvs_key* key, const struct lvs_flow* flow,
@@ -262,7 +262,7 @@ static __always_inline struct lvs_flow* connect(const struct packet* packet, __u
   if (is_persistent) {
     id = dest_by_template(packet, &match, config, &template_key, &template_generation, reason, now);
   } else {
-    id = choose(&match);
+    id = choose(&match, &packet->key);
     *reason = LVS_DROP_NO_DESTINATION;
   }
   struct lvs_dest* dest = dest_of(id);

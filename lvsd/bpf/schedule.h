@@ -4,6 +4,9 @@
  * stood, as ip_vs's cursor does; the others look at the counters. */
 #pragma once
 
+#include <bpf/bpf_endian.h>
+
+#include "lvsd/bpf/hashes.h"
 #include "lvsd/bpf/maps.h"
 
 #define NO_DEST LVS_NO_DEST
@@ -178,12 +181,67 @@ static long look_at_load(__u32 i, struct comparison* comparison) {
   return 0;
 }
 
+/* dh, sh and mh: a hash leads to a slot of the slice's table. */
+struct hashing {
+  struct walk* walk;
+  __u32 table;
+  __u32 size;
+  __u32 value;
+  __u32 from;
+  __u32 is_mh;
+};
+
+static __always_inline __u32 hashed(const struct hashing* hashing, __u32 offset) {
+  if (hashing->is_mh) {
+    return lvs_hsiphash(hashing->value + offset, LVS_MH_KEY) % LVS_MH_SLOTS;
+  }
+  return (offset + lvs_hash32(hashing->value, LVS_HASH_BITS)) % LVS_HASH_SLOTS;
+}
+
+/* Ends the search at a free real server, or at a slot without any. */
+static long look_at_hashed(__u32 i, struct hashing* hashing) {
+  const __u32 offset = (hashing->from + i) % hashing->size;
+  const struct lvs_slot* slot = slot_at(hashing->table + hashed(hashing, offset));
+  if (!slot || slot->dest == NO_DEST) {
+    return 1;
+  }
+  const struct lvs_dest* dest = dest_for_new(slot->dest);
+  if (!dest || dest->weight <= 0) {
+    return 0;
+  }
+  hashing->walk->dest = slot->dest;
+  return 1;
+}
+
+static __always_inline __u32 take_hashed(struct walk* walk, __u32 offset,
+                                         const struct lvs_slice* slice, const struct lvs_key* key) {
+  const int is_dh = slice->scheduler == LVS_DH;
+  struct hashing hashing = {.walk = walk,
+                            .table = offset + LVS_SLICE_SLOTS + slice->room,
+                            .size = slice->sequence,
+                            .value = bpf_ntohl(is_dh ? key->daddr : key->saddr),
+                            .is_mh = slice->scheduler == LVS_MH};
+  if (!is_dh && slice->flags & LVS_SERVICE_HASH_PORT) {
+    hashing.value += bpf_ntohs(key->sport);
+  }
+  walk->dest = NO_DEST;
+  if (look_at_hashed(0, &hashing) || is_dh || !(slice->flags & LVS_SERVICE_FALLBACK)) {
+    return walk->dest;
+  }
+  hashing.from = hashed(&hashing, 0);
+  bpf_loop(slice->sequence, look_at_hashed, &hashing, 0);
+  return walk->dest;
+}
+
 /* NO_DEST when every real server is away, quiesced or overloaded. */
 VERIFIED_ALONE __u32 schedule(struct lvs_service* service, __u32 offset,
-                              const struct lvs_slice* slice) {
+                              const struct lvs_slice* slice, const struct lvs_key* key) {
   struct scratch* scratch = scratch_of_cpu();
-  if (!service || !slice || !scratch) {
+  if (!service || !slice || !scratch || !key) {
     return NO_DEST;
+  }
+  if (slice->sequence) {
+    return take_hashed(&scratch->walk, offset, slice, key);
   }
   if (slice->scheduler == LVS_RR || slice->scheduler == LVS_WRR) {
     return take_turn(service, offset, &scratch->walk);

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -43,18 +44,26 @@ ipvs::ServiceKey from_map(const lvs_service_key& key) {
 }
 
 std::vector<lvs_slot> make_slice(const ServiceEntry& entry) {
+  const auto* scheduler = find_scheduler(entry.service.scheduler);
+  const HashTable table =
+      scheduler->table != nullptr ? scheduler->table(entry.servers) : HashTable{};
   lvs_slice header{};
-  header.scheduler = scheduler_of(entry.service.scheduler).value_or(lvs_scheduler{});
+  header.scheduler = scheduler->number;
   header.flags = entry.service.flags;
   header.timeout = entry.service.timeout;
   header.prefix = entry.service.prefix;
   header.dests = entry.used;
-  header.slots = LVS_SLICE_SLOTS + entry.room;
+  header.sequence = static_cast<uint32_t>(table.size());
+  header.slots = LVS_SLICE_SLOTS + entry.room + header.sequence;
   header.room = entry.room;
   std::vector<lvs_slot> slots(header.slots, kGap);
   for (const auto& [place, server] : entry.servers) {
     slots[LVS_SLICE_SLOTS + place] = slot_of(server);
   }
+  std::transform(table.begin(), table.end(), slots.begin() + LVS_SLICE_SLOTS + entry.room,
+                 [](uint32_t id) {
+                   return lvs_slot{id, 0};
+                 });
   const auto steps = steps_of(header.scheduler, list_of(slots.data(), header));
   header.top = steps.top;
   header.step = steps.step;
@@ -71,13 +80,15 @@ List list_of(const lvs_slot* slice, const lvs_slice& header) {
 }
 
 bool is_whole(const lvs_slice& header) {
-  return header.dests <= header.room && header.room < LVS_PLACE_HEAD &&
+  return find_scheduler(header.scheduler) != nullptr && header.dests <= header.room &&
+         header.room < LVS_PLACE_HEAD &&
          uint64_t{LVS_SLICE_SLOTS} + header.room + header.sequence == header.slots;
 }
 
 ipvs::Service service_of(const lvs_slice& header) {
   ipvs::Service service;
-  service.scheduler = scheduler_name(header.scheduler);
+  const auto* scheduler = find_scheduler(header.scheduler);
+  service.scheduler = scheduler == nullptr ? "" : scheduler->name;
   service.flags = header.flags;
   service.timeout = header.timeout;
   service.prefix = header.prefix;
@@ -91,7 +102,7 @@ void write_server(lvs_dest& to, const ipvs::ServiceKey& service, uint32_t servic
   to.port = htons(server.key.port);
   to.forward = static_cast<uint8_t>(server.dest.forward);
   to.weight = server.dest.weight;
-  to.last_weight = server.dest.weight != 0 ? server.dest.weight : to.last_weight;
+  to.last_weight = server.last_weight;
   to.upper_threshold = server.dest.upper_threshold;
   to.lower_threshold = server.dest.lower_threshold;
   to.service = service_id;
@@ -106,6 +117,7 @@ Server server_of(const lvs_dest& from, uint32_t id) {
   server.dest.weight = from.weight;
   server.dest.upper_threshold = from.upper_threshold;
   server.dest.lower_threshold = from.lower_threshold;
+  server.last_weight = from.last_weight;
   return server;
 }
 

@@ -1,42 +1,38 @@
 #include "lvsd/core/schedulers.h"
 
+#include <algorithm>
 #include <array>
 
 namespace lvs::core {
 
 namespace {
 
-struct Named {
-  lvs_scheduler number;
-  const char* name;
-};
-constexpr std::array<Named, 8> kSchedulers = {{{LVS_RR, "rr"},
-                                               {LVS_WRR, "wrr"},
-                                               {LVS_LC, "lc"},
-                                               {LVS_WLC, "wlc"},
-                                               {LVS_SED, "sed"},
-                                               {LVS_NQ, "nq"},
-                                               {LVS_FO, "fo"},
-                                               {LVS_OVF, "ovf"}}};
+constexpr std::array<Scheduler, 11> kSchedulers = {{{LVS_RR, "rr"},
+                                                    {LVS_WRR, "wrr"},
+                                                    {LVS_LC, "lc"},
+                                                    {LVS_WLC, "wlc"},
+                                                    {LVS_SED, "sed"},
+                                                    {LVS_NQ, "nq"},
+                                                    {LVS_FO, "fo"},
+                                                    {LVS_OVF, "ovf"},
+                                                    {LVS_DH, "dh", dh_table},
+                                                    {LVS_SH, "sh", sh_table, true},
+                                                    {LVS_MH, "mh", mh_table, true}}};
+
+template <typename Is>
+const Scheduler* find(Is is) {
+  const auto* found = std::find_if(kSchedulers.begin(), kSchedulers.end(), is);
+  return found == kSchedulers.end() ? nullptr : found;
+}
 
 }  // namespace
 
-std::optional<lvs_scheduler> scheduler_of(const std::string& name) {
-  for (const auto& scheduler : kSchedulers) {
-    if (name == scheduler.name) {
-      return scheduler.number;
-    }
-  }
-  return std::nullopt;
+const Scheduler* find_scheduler(const std::string& name) {
+  return find([&](const Scheduler& scheduler) { return scheduler.name == name; });
 }
 
-std::string scheduler_name(uint32_t number) {
-  for (const auto& scheduler : kSchedulers) {
-    if (number == scheduler.number) {
-      return scheduler.name;
-    }
-  }
-  return "none";
+const Scheduler* find_scheduler(uint32_t number) {
+  return find([&](const Scheduler& scheduler) { return scheduler.number == number; });
 }
 
 }  // namespace lvs::core

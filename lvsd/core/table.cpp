@@ -41,7 +41,7 @@ std::optional<Error> wrong_key(const ServiceKey& key) {
 }
 
 std::optional<Error> wrong_service(const Service& service) {
-  if (!scheduler_of(service.scheduler)) {
+  if (find_scheduler(service.scheduler) == nullptr) {
     return Error{ENOENT, "no scheduler " + service.scheduler + " in the embedded core"};
   }
   if (!service.persistence_engine.empty()) {
@@ -92,9 +92,20 @@ void drop(ServiceEntry& entry, uint32_t place) {
   entry.servers.erase(place);
 }
 
+bool has_table(const ServiceEntry& entry) {
+  return find_scheduler(entry.service.scheduler)->table != nullptr;
+}
+bool has_table_of_weights(const ServiceEntry& entry) {
+  return find_scheduler(entry.service.scheduler)->is_table_of_weights;
+}
+
 // Gaps cost every scheduler a look: not more of them than servers.
 bool is_mostly_gaps(uint32_t used, size_t servers) {
   return used > kRoomMin && used > 2 * servers;
+}
+
+Server server_with(uint32_t id, const DestKey& key, const Dest& dest, int32_t last_weight) {
+  return {id, key, dest, dest.weight != 0 ? dest.weight : last_weight};
 }
 
 }  // namespace
@@ -183,11 +194,12 @@ Result<Change> Table::prepare(const ipvs::NewDest& command) const {
   if (!id) {
     return Error{ENOMEM, "more than " + std::to_string(limits_.servers) + " real servers"};
   }
+  const int32_t last_weight = is_back ? trash_.at(*id).last_weight : 0;
   PutServer change{.service = command.service,
                    .place = found->used,
-                   .server = {*id, command.key, command.dest},
+                   .server = server_with(*id, command.key, command.dest, last_weight),
                    .arrival = is_back ? Arrival::from_trash : Arrival::fresh};
-  if (found->used == found->room) {
+  if (found->used == found->room || has_table(*found)) {
     ServiceEntry with = *found;
     put(with, change.place, change.server);
     change.anew = laid_anew(with);
@@ -207,11 +219,17 @@ Result<Change> Table::prepare(const ipvs::SetDest& command) const {
   if (place == found->places.end()) {
     return Error{ENOENT, "no real server " + to_string(command.key)};
   }
-  const uint32_t id = found->servers.at(place->second).id;
-  return Change(PutServer{.service = command.service,
-                          .place = place->second,
-                          .server = {id, command.key, command.dest},
-                          .arrival = Arrival::was_there});
+  const Server& before = found->servers.at(place->second);
+  PutServer change{.service = command.service,
+                   .place = place->second,
+                   .server = server_with(before.id, command.key, command.dest, before.last_weight),
+                   .arrival = Arrival::was_there};
+  if (before.dest.weight != command.dest.weight && has_table_of_weights(*found)) {
+    ServiceEntry with = *found;
+    put(with, change.place, change.server);
+    change.anew = laid_anew(with);
+  }
+  return Change(std::move(change));
 }
 
 Result<Change> Table::prepare(const ipvs::DelDest& command) const {
@@ -226,7 +244,7 @@ Result<Change> Table::prepare(const ipvs::DelDest& command) const {
   DropServer change{.service = command.service,
                     .place = place->second,
                     .id = found->servers.at(place->second).id};
-  if (is_mostly_gaps(found->used, found->servers.size() - 1)) {
+  if (is_mostly_gaps(found->used, found->servers.size() - 1) || has_table(*found)) {
     ServiceEntry without = *found;
     drop(without, change.place);
     change.anew = laid_anew(without);
@@ -258,7 +276,7 @@ void Table::make(const DropServices& change, TimePoint now) {
   for (const auto& key : change.keys) {
     const auto found = services_.find(key);
     for (const auto& [place, server] : found->second.servers) {
-      throw_away(server.id, {key, server.key, now});
+      throw_away(server.id, {key, server.key, server.last_weight, now});
     }
     service_ids_.give_back(found->second.id);
     services_.erase(found);
@@ -278,7 +296,8 @@ void Table::make(const PutServer& change, TimePoint) {
 
 void Table::make(const DropServer& change, TimePoint now) {
   auto& entry = services_.at(change.service);
-  throw_away(change.id, {change.service, entry.servers.at(change.place).key, now});
+  const Server& gone = entry.servers.at(change.place);
+  throw_away(change.id, {change.service, gone.key, gone.last_weight, now});
   if (change.anew) {
     entry = *change.anew;
   } else {

@@ -26,6 +26,7 @@ struct Server {
   uint32_t id = 0;
   ipvs::DestKey key;
   ipvs::Dest dest;
+  int32_t last_weight = dest.weight;  // The last that was not 0.
   bool operator==(const Server&) const = default;
 };
 
@@ -78,6 +79,7 @@ using Change = std::variant<PutService, DropServices, PutServer, DropServer, Fre
 struct Trashed {
   ipvs::ServiceKey service;
   ipvs::DestKey key;
+  int32_t last_weight = 0;
   TimePoint since;
 };
 

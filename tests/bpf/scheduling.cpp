@@ -191,27 +191,51 @@ TEST_P(Scheduling, FollowsTheKernelThroughRandomTablesAndChanges) {
   }
 }
 
-TEST_P(Scheduling, AThousandServersAddedAtOnceAllServe) {
-  constexpr int kServers = 1024;
-  ask(ipvs::NewService{kWeb, {.scheduler = GetParam()}});
-  for (int i = 0; i < kServers; ++i) {
-    ask(ipvs::NewDest{
-        kWeb,
-        {*Address::parse("10.1." + std::to_string(i / 200) + "." + std::to_string(1 + i % 200)),
-         8080},
-        {.weight = 3}});
+INSTANTIATE_TEST_SUITE_P(, Scheduling, ::testing::Values("rr", "wrr"),
+                         [](const auto& which) { return std::string(which.param); });
+
+struct ManyServers : PacketPath, ::testing::WithParamInterface<const char*> {
+  static constexpr int kServers = 1024;
+
+  void SetUp() override {
+    PacketPath::SetUp();
+    ask(ipvs::NewService{kWeb, {.scheduler = GetParam()}});
+    for (int i = 0; i < kServers; ++i) {
+      const auto address = "10.1." + std::to_string(i / 200) + "." + std::to_string(1 + i % 200);
+      ask(ipvs::NewDest{kWeb, {*Address::parse(address), 8080}, {.weight = 3}});
+    }
+    ASSERT_EQ(servers(kWeb).size(), static_cast<size_t>(kServers));
   }
-  ASSERT_EQ(servers(kWeb).size(), static_cast<size_t>(kServers));
-  for (int i = 0; i < kServers; ++i) {
-    first({.sport = static_cast<uint16_t>(1024 + i)});
+  int connections_after(int packets) {
+    for (int i = 0; i < packets; ++i) {
+      first({.from = "198.51.100." + std::to_string(i % 250),
+             .sport = static_cast<uint16_t>(1024 + i)});
+    }
+    int sum = 0;
+    for (const auto& server : servers(kWeb)) {
+      sum += static_cast<int>(server.active + server.inactive);
+    }
+    return sum;
   }
+};
+
+struct ManyFairServers : ManyServers {};
+
+TEST_P(ManyServers, AreAllThereAtOnceAndServe) {
+  EXPECT_EQ(connections_after(50), 50);
+}
+
+TEST_P(ManyFairServers, ServeOneConnectionEach) {
+  EXPECT_EQ(connections_after(kServers), kServers);
   for (const auto& server : servers(kWeb)) {
     EXPECT_EQ(server.active + server.inactive, 1U) << to_string(server.key);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, Scheduling, ::testing::Values("rr", "wrr"),
-                         [](const auto& which) { return std::string(which.param); });
+const auto kName = [](const auto& which) { return std::string(which.param); };
+INSTANTIATE_TEST_SUITE_P(, ManyServers, ::testing::Values("fo", "ovf", "dh", "sh", "mh"), kName);
+INSTANTIATE_TEST_SUITE_P(, ManyFairServers,
+                         ::testing::Values("rr", "wrr", "lc", "wlc", "sed", "nq"), kName);
 
 }  // namespace
 }  // namespace lvs::test

@@ -1,23 +1,12 @@
 #include "tools/lvsadm/values.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
+
+#include "common/ipvs/capabilities.h"
 
 namespace lvs::lvsadm {
 namespace {
-
-struct FlagName {
-  const char* name;
-  uint32_t bit;
-  const char* scheduler;  // Empty: any.
-};
-constexpr std::array kFlagNames = {
-    FlagName{"sh-fallback", ipvs::kSched1, "sh"}, FlagName{"sh-port", ipvs::kSched2, "sh"},
-    FlagName{"mh-fallback", ipvs::kSched1, "mh"}, FlagName{"mh-port", ipvs::kSched2, "mh"},
-    FlagName{"flag-1", ipvs::kSched1, ""},        FlagName{"flag-2", ipvs::kSched2, ""},
-    FlagName{"flag-3", ipvs::kSched3, ""},
-};
 
 std::optional<Address> address_or_name(const std::string& text, const Resolver& resolver) {
   if (text.empty()) {
@@ -94,9 +83,8 @@ std::variant<uint32_t, std::string> scheduler_flags(const std::string& words,
   for (size_t start = 0; start <= words.size();) {
     const size_t end = std::min(words.find(',', start), words.size());
     const std::string word = words.substr(start, end - start);
-    const auto* known = std::find_if(kFlagNames.begin(), kFlagNames.end(),
-                                     [&](const FlagName& flag) { return word == flag.name; });
-    if (known == kFlagNames.end()) {
+    const auto* known = ipvs::find_named(ipvs::kSchedulerFlags, word);
+    if (known == nullptr) {
       return "invalid scheduler flag `" + word + "'";
     }
     if (*known->scheduler != '\0' && known->scheduler != scheduler) {
@@ -112,7 +100,7 @@ std::string scheduler_flag_names(uint32_t flags, const std::string& scheduler) {
   // As ipvsadm: a scheduler that has names of its own shows nothing else.
   const bool has_own = scheduler == "sh" || scheduler == "mh";
   std::string names;
-  for (const FlagName& flag : kFlagNames) {
+  for (const auto& flag : ipvs::kSchedulerFlags) {
     const bool speaks_for = has_own ? flag.scheduler == scheduler : *flag.scheduler == '\0';
     if ((flags & flag.bit) != 0 && speaks_for) {
       names += (names.empty() ? "" : ",") + std::string(flag.name);

@@ -74,7 +74,8 @@ void State::read_trash(TimePoint now) {
     auto& dest = programs_.dests()[id];
     if (dest.use != LVS_DEST_FREE && !listed.contains(id)) {
       store(dest.use, static_cast<__u8>(LVS_DEST_REMOVED));
-      table_.restore_trashed(id, {from_map(dest.service_key), server_of(dest, id).key, now});
+      table_.restore_trashed(
+          id, {from_map(dest.service_key), server_of(dest, id).key, dest.last_weight, now});
     }
   }
 }

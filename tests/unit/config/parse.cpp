@@ -329,18 +329,19 @@ std::vector<std::string> not_in_effect_in(const std::string& text) {
 
 TEST(NotInEffect, IsSaidForWhatWasAskedForAndNothingElse) {
   EXPECT_THAT(not_in_effect_in("network = tunnel\n" +
-                               service("scheduler = sh\nload_monitor = uptime\nport = 53\n") +
+                               service("scheduler = lblc\nload_monitor = uptime\nport = 53\n") +
                                "failover f {\n}\n"),
               ElementsAre("network: the embedded core forwards by nat and by direct routing only",
                           "load_monitor: weights do not follow the load",
-                          "scheduler: the embedded core's schedulers are rr, wrr, lc, wlc, sed, "
-                          "nq, fo and ovf",
+                          "scheduler: the embedded core's schedulers are rr, wrr, lc, wlc, dh, sh, "
+                          "sed, nq, fo, ovf, mh",
                           "failover: failover services are not run"));
   EXPECT_THAT(not_in_effect_in(service("")), IsEmpty());
 }
 
 TEST(NotInEffect, IsNotSaidForWhatWorks) {
-  for (const char* scheduler : {"rr", "wrr", "lc", "wlc", "sed", "nq", "fo", "ovf"}) {
+  for (const char* scheduler :
+       {"rr", "wrr", "lc", "wlc", "sed", "nq", "fo", "ovf", "dh", "sh", "mh"}) {
     EXPECT_THAT(not_in_effect_in(service("scheduler = " + std::string(scheduler) + "\n")),
                 IsEmpty());
   }
@@ -352,9 +353,9 @@ TEST(NotInEffect, IsNotSaidForWhatWorks) {
 
 TEST(NotInEffect, TheKernelsCoreForwardsSchedulesAndSynchronisesAsAsked) {
   const std::string text = "network = tunnel\nsyncdaemon = 1\nsyncd_iface = eth1\nsyncd_id = 7\n" +
-                           service("scheduler = sh\nsched_flags = sh-port\nforward = tunnel\n");
+                           service("scheduler = lblc\nforward = tunnel\n");
   EXPECT_THAT(not_in_effect_in("core = kernel\n" + text), IsEmpty());
-  EXPECT_THAT(not_in_effect_in(text), SizeIs(7));
+  EXPECT_THAT(not_in_effect_in(text), SizeIs(6));
 }
 
 TEST(FloatingAddresses, AreThoseOfActiveServicesOnceEachAndTheNatRouter) {

@@ -65,13 +65,19 @@ TEST(Layout, ASliceHoldsTheServiceItsServersAndRoomForMore) {
 }
 
 TEST(Layout, AHeaderWhoseLengthsDisagreeIsNoSlice) {
-  lvs_slice header{.dests = 4, .sequence = 256, .slots = LVS_SLICE_SLOTS + 8 + 256, .room = 8};
+  lvs_slice header{.scheduler = LVS_SH,
+                   .dests = 4,
+                   .sequence = 256,
+                   .slots = LVS_SLICE_SLOTS + 8 + 256,
+                   .room = 8};
   EXPECT_TRUE(is_whole(header));
   header.slots -= 1;
   EXPECT_FALSE(is_whole(header));
-  header = {.dests = 9, .slots = LVS_SLICE_SLOTS + 8, .room = 8};
+  header = {.scheduler = LVS_RR, .dests = 9, .slots = LVS_SLICE_SLOTS + 8, .room = 8};
   EXPECT_FALSE(is_whole(header));
-  header = {.slots = LVS_SLICE_SLOTS + LVS_PLACE_HEAD, .room = LVS_PLACE_HEAD};
+  header = {.scheduler = 77, .slots = LVS_SLICE_SLOTS};
+  EXPECT_FALSE(is_whole(header)) << "a scheduler that this program does not know";
+  header = {.scheduler = LVS_RR, .slots = LVS_SLICE_SLOTS + LVS_PLACE_HEAD, .room = LVS_PLACE_HEAD};
   EXPECT_FALSE(is_whole(header)) << "a place that the cursor could not name";
 }
 

@@ -204,6 +204,34 @@ TEST_F(TableTest, AListIsLaidAnewSeldomHoweverItChanges) {
   EXPECT_LE(laid, 8);
 }
 
+TEST_F(TableTest, AHashTableIsLaidAnewWithEveryChangeOfItsServersAndOnlyThen) {
+  run(ipvs::SetService{kWeb, {.scheduler = "sh"}});
+  const auto is_laid = [&](const auto& command) {
+    const auto change = table.prepare(command);
+    table.commit(*change, t0);
+    const auto* put = std::get_if<PutServer>(&*change);
+    return put != nullptr ? put->anew.has_value() : std::get<DropServer>(*change).anew.has_value();
+  };
+  EXPECT_TRUE(is_laid(ipvs::NewDest{kWeb, kA, {}}));
+  EXPECT_TRUE(is_laid(ipvs::SetDest{kWeb, kA, {.weight = 2}}));
+  EXPECT_FALSE(is_laid(ipvs::SetDest{kWeb, kA, {.weight = 2, .upper_threshold = 5}}));
+  EXPECT_TRUE(is_laid(ipvs::DelDest{kWeb, kA}));
+  run(ipvs::SetService{kWeb, {.scheduler = "dh"}});
+  EXPECT_TRUE(is_laid(ipvs::NewDest{kWeb, kA, {}}));
+  EXPECT_FALSE(is_laid(ipvs::SetDest{kWeb, kA, {.weight = 3}})) << "which knows no weights";
+}
+
+TEST_F(TableTest, TheLastWeightThatWasNotZeroOutlivesQuiescingAndTheTrash) {
+  add(kA, {.weight = 5});
+  run(ipvs::SetDest{kWeb, kA, {.weight = 0}});
+  EXPECT_EQ(web().servers.begin()->second.last_weight, 5);
+  remove(kA);
+  add(kA, {.weight = 0});
+  EXPECT_EQ(web().servers.begin()->second.last_weight, 5);
+  add(kB, {.weight = 0});
+  EXPECT_EQ(web().servers.begin()->second.last_weight, 0) << "it never had one";
+}
+
 TEST(Ids, TheSmallestFreeOneComesNext) {
   Ids ids(4);
   ids.take(2);
