@@ -300,6 +300,16 @@ void Director::on(const AddressFailed& event, TimePoint now) {
   }
 }
 
+// It answers here whether we serve or not: beside a peer that serves it is a second holder.
+void Director::on(const ForeignAddress& event, TimePoint) {
+  if (!event.is_there) {
+    foreign_.erase(event.address);
+  } else if (foreign_.insert(event.address).second) {
+    log(Level::error, "foreign-address", "",
+        {{"address", to_string(event.address)}, {"do", "remove it from this machine"}});
+  }
+}
+
 void Director::on(const Switchover&, TimePoint now) {
   const std::string other = name(is_primary() ? Node::backup : Node::primary);
   if (state_ == State::active && can_hand_over(now, std::max(fitness_, Fitness::partly))) {

@@ -138,6 +138,11 @@ struct AddressFailed {
   Address address;
   Error error;
 };
+// Somebody else added a floating address to this machine, or has removed that one.
+struct ForeignAddress {
+  Address address;
+  bool is_there = true;
+};
 // The operator's wish; answered by one Answer.
 struct Switchover {};
 // --forceactive, after Started: do not listen for the peer first.
@@ -150,8 +155,8 @@ struct Reconfigured {
 };
 
 using Event = std::variant<Started, TimerFired, Heard, LinkChanged, OwnMacs, LvsdChanged, CoreArmed,
-                           WitnessChanged, AddressClaimed, AddressGone, AddressFailed, Switchover,
-                           ForceActive, Stop, Reconfigured>;
+                           WitnessChanged, AddressClaimed, AddressGone, AddressFailed,
+                           ForeignAddress, Switchover, ForceActive, Stop, Reconfigured>;
 
 // ---- Actions, to be performed in the order given ----
 
@@ -257,6 +262,7 @@ class Director {
   void on(const AddressClaimed& event, TimePoint now);
   void on(const AddressGone& event, TimePoint now);
   void on(const AddressFailed& event, TimePoint now);
+  void on(const ForeignAddress& event, TimePoint now);
   void on(const Switchover&, TimePoint now);
   void on(const ForceActive&, TimePoint now);
   void on(const Stop&, TimePoint now);
@@ -349,6 +355,7 @@ class Director {
   std::optional<TimePoint> restore_at_;
   std::optional<TimePoint> restored_at_;
   std::map<Address, RefusedAddress> refused_;  // Of those held.
+  std::set<Address> foreign_;
   Duration retry_pause_ = kRetryPauseMin;
   std::optional<TimePoint> failure_logged_at_;
   std::optional<Handover> handover_;  // Only while handing over.

@@ -32,6 +32,9 @@ AddressStatus Director::address_status(const FloatingAddress& address) const {
     status.error = refused->second.error.what;
   } else if (std::find(held_.begin(), held_.end(), address) != held_.end()) {
     status.holding = Holding::held;
+  } else if (foreign_.contains(address.address)) {
+    status.holding = Holding::foreign;
+    status.error = "this machine holds it, and not from us; remove it there";
   }
   return status;
 }

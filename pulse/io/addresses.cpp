@@ -154,6 +154,20 @@ Result<Ok> Addresses::remove(const config::FloatingAddress& address) {
   return Ok{};
 }
 
+Result<std::vector<Address>> Addresses::foreign() {
+  const auto all = list_addresses(netlink_);
+  if (!all) {
+    return all.error();
+  }
+  std::vector<Address> found;
+  for (const ListedAddress& listed : *all) {
+    if (listed.protocol != kAddressProtocol) {
+      found.push_back(listed.address);
+    }
+  }
+  return found;
+}
+
 Result<std::vector<OurAddress>> Addresses::ours() {
   auto all = list_addresses(netlink_);
   if (!all) {

@@ -40,7 +40,9 @@ class Addresses {
   Result<Ok> add(const config::FloatingAddress& address, std::optional<Duration> lease);
   Result<Ok> renew(const config::FloatingAddress& address, std::optional<Duration> lease);
   Result<Ok> remove(const config::FloatingAddress& address);  // Ok as well when it is gone already.
-  // Every address of this network namespace that bears our mark.
+  // Every address of this network namespace that does not bear our mark,
+  Result<std::vector<Address>> foreign();
+  // and every one that does.
   Result<std::vector<OurAddress>> ours();
 
  private:

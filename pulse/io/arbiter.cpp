@@ -158,12 +158,17 @@ Result<Ok> Arbiter::open_links() {
                                      shell_->link_changed(link);
                                    }
                                  },
-                                 [this](const Address& address, unsigned device) {
+                                 [this](const Address& address, unsigned device, bool ours) {
                                    if (running_) {
-                                     shell_->address_gone(address, device);
+                                     shell_->address_gone(address, device, ours);
                                    }
                                  },
-                                 [this] { begin_if_possible(); },
+                                 [this](const Address& address, bool ours) {
+                                   if (running_) {
+                                     shell_->address_came(address, ours);
+                                   }
+                                   begin_if_possible();
+                                 },
                                  [this] {
                                    if (running_) {
                                      shell_->look_again();
@@ -264,6 +269,7 @@ void Arbiter::feed_links(const Settings& settings) {
 
 void Arbiter::feed_present() {
   feed_links(first_setup_->settings);
+  shell_->look_for_foreign();
   shell_->ask_witnesses();
   if (options_.force_active) {
     driver_->feed(ForceActive{});
@@ -333,6 +339,7 @@ void Arbiter::reload() {
   feed_links(next.settings);
   shell_->change_setup(next);
   driver_->feed(Reconfigured{next.settings});
+  shell_->look_for_foreign();
   keep_good();
   io::log({Level::notice,
            "reloaded",

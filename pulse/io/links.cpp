@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <set>
 
+#include "pulse/io/addresses.h"
+
 // <net/if.h> and <linux/if.h> exclude each other; this one flag is only in the latter.
 #ifndef IFF_LOWER_UP
 #define IFF_LOWER_UP 0x10000
@@ -151,7 +153,6 @@ void Links::take(const nlmsghdr* message) {
     case RTM_DELLINK:
       return take_link(message);
     case RTM_NEWADDR:
-      return notices_.address_came();
     case RTM_DELADDR:
       return take_address(message);
     default:
@@ -178,8 +179,16 @@ void Links::take_link(const nlmsghdr* message) {
 
 void Links::take_address(const nlmsghdr* message) {
   const auto address = read_own_address(message);
-  if (address) {
-    notices_.address_gone(*address, static_cast<const ifaddrmsg*>(nlmsg_data(message))->ifa_index);
+  if (!address) {
+    return;
+  }
+  const auto* header = static_cast<const ifaddrmsg*>(nlmsg_data(message));
+  const nlattr* protocol = NetlinkAttributes(message, sizeof *header)[IFA_PROTO];
+  const bool ours = protocol != nullptr && nla_get_u8(protocol) == kAddressProtocol;
+  if (message->nlmsg_type == RTM_NEWADDR) {
+    notices_.address_came(*address, ours);
+  } else {
+    notices_.address_gone(*address, header->ifa_index, ours);
   }
 }
 

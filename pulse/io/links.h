@@ -31,8 +31,9 @@ class Links {
  public:
   struct Notices {
     std::function<void(const Link&)> link_changed;  // Also when it is gone: then it is not up.
-    std::function<void(const Address&, unsigned device)> address_gone;
-    std::function<void()> address_came;
+    // `ours`: added by pulse.
+    std::function<void(const Address&, unsigned device, bool ours)> address_gone;
+    std::function<void(const Address&, bool ours)> address_came;
     std::function<void()> overrun;  // Notices were lost: look again at what matters to you.
   };
 

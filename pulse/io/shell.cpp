@@ -108,8 +108,31 @@ void Shell::link_changed(const Link& link) {
   driver_->feed(OwnMacs{own_macs(setup_.settings.addresses, links_)});
 }
 
-void Shell::address_gone(const Address& address, unsigned device) {
+void Shell::address_came(const Address& address, bool ours) {
+  if (!ours && find_address(setup_.settings.addresses, address) != nullptr) {
+    driver_->feed(ForeignAddress{address, true});
+  }
+}
+
+void Shell::look_for_foreign() {
+  const auto foreign = addresses_.foreign();
+  if (!foreign) {
+    return complain("address-list-failed", foreign.error());
+  }
+  for (const FloatingAddress& floating : setup_.settings.addresses) {
+    driver_->feed(
+        ForeignAddress{floating.address, std::ranges::count(*foreign, floating.address) != 0});
+  }
+}
+
+void Shell::address_gone(const Address& address, unsigned device, bool ours) {
   const auto* floating = find_address(setup_.settings.addresses, address);
+  if (!ours) {
+    if (floating != nullptr) {
+      driver_->feed(ForeignAddress{address, false});
+    }
+    return;
+  }
   const Link* link = links_.find(device);
   if (floating != nullptr && (link == nullptr || link->name == floating->device)) {
     driver_->feed(AddressGone{address});
@@ -121,6 +144,7 @@ void Shell::look_again() {
   if (!ours) {
     return complain("address-list-failed", ours.error());
   }
+  look_for_foreign();
   for (const FloatingAddress& address : setup_.settings.addresses) {
     if (std::ranges::find(*ours, address.address, &OurAddress::address) == ours->end()) {
       driver_->feed(AddressGone{address.address});

@@ -41,8 +41,10 @@ class Shell {
   void change_setup(const Setup& setup);
   void ask_witnesses();  // From now on, those of the setup.
   void link_changed(const Link& link);
-  void address_gone(const Address& address, unsigned device);
-  void look_again();  // Notices of the kernel were lost.
+  void address_gone(const Address& address, unsigned device, bool ours);
+  void address_came(const Address& address, bool ours);
+  void look_for_foreign();  // Floating addresses that somebody else added here.
+  void look_again();        // Notices of the kernel were lost.
   void lvsd_failed();
 
   const Setup& setup() const { return setup_; }

@@ -490,6 +490,19 @@ def an_address_of_somebody_else_is_told_and_left_alone(pair):
     eventually("ours comes", lambda: each_address(pair.primary) == {VIP: "held", ROUTER: "held"})
 
 
+def a_static_floating_address_on_the_standby_is_told(pair):
+    pair.start()
+    run("ip", "-n", pair.backup.namespace, "address", "add", f"{VIP}/24", "dev", "eth0")
+    eventually("it is told", lambda: each_address(pair.backup) == {VIP: "foreign", ROUTER: "not-held"})
+    text, code = pair.backup.lvsctl("status")
+    expect(f"! the address {VIP} is not held (foreign): this machine holds it, and not from us" in text, text)
+    expect(code == 1 and any("event=foreign-address" in line for line in pair.backup.logged), f"exit status {code}")
+    expect(pair.primary.state() == "active" and pair.backup.state() == "standby", "nobody moved")
+    run("ip", "-n", pair.backup.namespace, "address", "del", f"{VIP}/24", "dev", "eth0")
+    eventually("and its end", lambda: each_address(pair.backup) == {VIP: "not-held", ROUTER: "not-held"})
+    expect(each_address(pair.primary) == {VIP: "held", ROUTER: "held"}, "that of the active is held")
+
+
 def a_witness_that_a_reload_adds_has_time_to_answer(pair):
     pair.start(witness="")
     asked = pair.primary.ask("status")["in_state_ms"]

@@ -486,6 +486,17 @@ TEST(Director, ALinkThatComesBackHearsTheAnnouncementAgain) {
   EXPECT_EQ(bench.count<Announce>(), 0);
 }
 
+TEST(Director, AStandbyTellsThatSomebodyAddedAFloatingAddress) {
+  Bench bench = standby_backup();
+  bench.feed(ForeignAddress{kVip, true});
+  EXPECT_THAT(bench.log(), HasSubstr("foreign-address address=192.0.2.80"));
+  EXPECT_EQ(bench.director.status(bench.now).addresses[0].holding, Holding::foreign);
+  bench.feed(ForeignAddress{kVip, true});
+  EXPECT_EQ(bench.log(), "");
+  bench.feed(ForeignAddress{kVip, false});
+  EXPECT_EQ(bench.director.status(bench.now).addresses[0].holding, Holding::not_held);
+}
+
 TEST(Director, AMissingDeviceIsToldAndMovesTheService) {
   Bench bench = active_primary();
   bench.feed(LinkChanged{"eth1", false, false});
