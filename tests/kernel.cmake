@@ -31,9 +31,6 @@ foreach(topic scheduling persistence marks connections answers admin forwarding 
     lvs_kernel_test(scenarios.${topic}.${way}
       "kernel/scenario.py --as ${way} --binaries '$<TARGET_FILE_DIR:lvsadm>' ${transcripts}")
   endforeach()
-  if(topic MATCHES "hashing")
-    continue() # The kernel's alone.
-  endif()
   separate_arguments(transcripts)
   add_test(NAME kernel.scenarios.${topic}.embedded
     COMMAND kernel/scenario.py --as embedded --binaries $<TARGET_FILE_DIR:lvsadm> ${transcripts}
