@@ -173,8 +173,9 @@ std::vector<Key<B>> new_keys() {
           later_if(&B::first_packet, FirstPacket::express, "new connections take the stack")),
       key("interfaces", &B::interfaces, word_list("device names separated by blanks"),
           {"",
-           "The devices that the embedded core attaches to; by default all. Packets of a service "
-           "that come by another device are served more slowly.",
+           "The devices that the embedded core attaches to; by default all. Requests by another "
+           "device are served more slowly, replies of servers behind nat by another one not at "
+           "all.",
            "", kNew}),
       key("connections", &B::connections, integer<uint32_t>(0, 16'777'216, "connections"),
           {"0",

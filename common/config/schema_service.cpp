@@ -23,7 +23,6 @@ constexpr long long kMostWeight = 65535;
 constexpr long long kMostConnections = 0xffffffff;
 constexpr long long kMostChecks = 1000;
 
-
 const std::vector<Choice<ipvs::Forward>> kForwards = {{"nat", ipvs::Forward::masq},
                                                       {"direct", ipvs::Forward::direct},
                                                       {"tunnel", ipvs::Forward::tunnel}};

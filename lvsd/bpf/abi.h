@@ -292,6 +292,26 @@ LVS_ASSERT(sizeof(struct lvs_device) == 8);
  * with this mark; nic_ingress makes it this priority, and the nft chain lets either pass. */
 #define LVS_MARK_LOCAL 0x4c565301U
 #define LVS_PRIORITY_LOCAL 0x4c560001U
+/* Whatever rules of others make of mark and priority, a packet goes round so often and no further:
+ * within so short a time no sender repeats itself to the last bit. */
+#define LVS_ROUNDS_MAX 8U
+#define LVS_ROUNDS_NS 10000000ULL
+
+/* A packet that was given back, by what no rule changes. */
+struct lvs_given_back {
+  struct lvs_key key;
+  __be16 id;
+  __sum16 check; /* Of its TCP or UDP header. */
+  __u32 sequence;
+};
+LVS_ASSERT(sizeof(struct lvs_given_back) == 24);
+
+struct lvs_rounds {
+  __u64 since;
+  __u32 count;
+  __u32 zero;
+};
+
 /* The nft chain's word about a packet that may be fragmented: its copy says otherwise (nft dup). */
 #define LVS_PRIORITY_MAY_FRAGMENT 0x4c560002U
 
@@ -308,6 +328,8 @@ enum lvs_drop {
   LVS_DROP_TOO_BIG,
   LVS_DROP_TTL,
   LVS_DROP_UNKNOWN_DEVICE,
+  LVS_DROP_IN_CIRCLES,
+  LVS_DROP_FRAGMENT,
   LVS_PASS_FRAGMENT,
   LVS_PASS_REUSED_BY_SERVER,
   LVS_PASS_NOT_ARMED,

@@ -167,23 +167,25 @@ static __always_inline void restore_fragmentation(struct __sk_buff* skb) {
   const __u32 at = ETH_HLEN + __builtin_offsetof(struct iphdr, frag_off);
   const __be16 forbidden = bpf_htons(IP_DONT_FRAGMENT);
   const __be16 allowed = 0;
+  __be16 now = 0;
   if (skb->priority == LVS_PRIORITY_MAY_FRAGMENT &&
+      !bpf_skb_load_bytes(skb, at, &now, sizeof(now)) && now == forbidden &&
       !bpf_l3_csum_replace(skb, ETH_HLEN + __builtin_offsetof(struct iphdr, check), forbidden,
                            allowed, sizeof(allowed))) {
     bpf_skb_store_bytes(skb, at, &allowed, sizeof(allowed), 0);
   }
 }
 
-static __always_inline int pass(struct __sk_buff* skb, __u32 reason) {
+static __always_inline int pass(struct __sk_buff* skb, const struct packet* packet, __u32 reason) {
   count_drop(reason);
-  return to_local_stack(skb, AT_IPVS0);
+  return to_local_stack(skb, packet, AT_IPVS0);
 }
 
 /* What became of a packet that has no connection, and gets none. */
 static __always_inline int refuse(struct __sk_buff* skb, const struct packet* packet,
                                   __u32 reason) {
   if (reason == LVS_PASS_NO_SERVICE) {
-    return pass(skb, reason);
+    return pass(skb, packet, reason);
   }
   count_drop(reason);
   return reason == LVS_DROP_NO_DESTINATION
@@ -196,8 +198,9 @@ int ipvs0_egress(struct __sk_buff* skb) {
   struct packet packet = {};
   const struct lvs_config* config = config_of_core();
   restore_fragmentation(skb);
-  if (!config || parse(skb, &packet) != PARSED_OURS) {
-    return drop(LVS_DROP_MALFORMED);
+  const enum parsed parsed = parse(skb, &packet);
+  if (!config || parsed != PARSED_OURS) {
+    return drop(parsed == PARSED_FRAGMENT ? LVS_DROP_FRAGMENT : LVS_DROP_MALFORMED);
   }
   const __u64 now = bpf_ktime_get_coarse_ns();
   struct lvs_flow* flow = bpf_map_lookup_elem(&lvs_flows, &packet.key);
@@ -217,10 +220,10 @@ int ipvs0_egress(struct __sk_buff* skb) {
     kill_flow(&packet.key, flow, generation_of(word), now);
   }
   if (!may_schedule(&packet, config)) {
-    return pass(skb, LVS_PASS_NOT_NEW);
+    return pass(skb, &packet, LVS_PASS_NOT_NEW);
   }
   if (!config->armed) {
-    return pass(skb, LVS_PASS_NOT_ARMED);
+    return pass(skb, &packet, LVS_PASS_NOT_ARMED);
   }
   __u32 reason = LVS_DROP_NO_DESTINATION;
   flow = connect(&packet, skb->mark, config, &reason, now);

@@ -87,6 +87,15 @@ struct {
   __type(value, struct lvs_device);
 } lvs_devices SEC(".maps");
 
+/* What was given back to the local stack a moment ago. Nothing counts in it, so it may be LRU; it
+ * is nobody's state, so a later lvsd makes its own. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 4096);
+  __type(key, struct lvs_given_back);
+  __type(value, struct lvs_rounds);
+} lvs_given_backs SEC(".maps");
+
 /* <linux/icmp.h> would bring sockets along. */
 struct icmp_error {
   __u8 type;

@@ -22,6 +22,7 @@
 #define VLAN_ID 0x0fff
 #define TCP_CHECK_OFFSET 16
 #define UDP_CHECK_OFFSET 6
+#define TCP_SEQUENCE_OFFSET 4
 #define TCP_HEADER 20U
 #define UDP_HEADER 8U
 

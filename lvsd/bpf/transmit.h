@@ -80,7 +80,7 @@ static __always_inline int transmit(struct __sk_buff* skb, const struct packet* 
                                     enum hook hook, int may_use_route) {
   if (flow->flags & LVS_FLOW_TO_SELF && flow->direction == LVS_TO_SERVER) {
     const int is_right = flow->forward != LVS_FORWARD_NAT || rewrite_nat(skb, packet, flow, 0, 0);
-    return is_right ? to_local_stack(skb, hook) : drop(LVS_DROP_MALFORMED);
+    return is_right ? to_local_stack(skb, packet, hook) : drop(LVS_DROP_MALFORMED);
   }
   if (packet->ttl <= (hook == AT_NIC)) {
     count_drop(LVS_DROP_TTL);

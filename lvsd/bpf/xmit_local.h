@@ -16,10 +16,36 @@ enum hook {
   AT_IPVS1, /* TC ingress of ipvs1: from ipvs0, because its neighbour was not known. */
 };
 
-static __always_inline int to_local_stack(struct __sk_buff* skb, enum hook hook) {
+/* Rules of the administrator may take mark and priority off the packet that comes in again; then it
+ * is caught once more, and would go round for ever. */
+static __always_inline int goes_in_circles(struct __sk_buff* skb, const struct packet* packet) {
+  const __u64 now = bpf_ktime_get_coarse_ns();
+  struct lvs_given_back one = {.key = packet->key};
+  const __u32 l4 = l4_offset(packet);
+  const int is_tcp = packet->key.protocol == IPPROTO_TCP;
+  bpf_skb_load_bytes(skb, ETH_HLEN + __builtin_offsetof(struct iphdr, id), &one.id, sizeof(one.id));
+  bpf_skb_load_bytes(skb, l4 + (is_tcp ? TCP_CHECK_OFFSET : UDP_CHECK_OFFSET), &one.check,
+                     sizeof(one.check));
+  if (is_tcp) {
+    bpf_skb_load_bytes(skb, l4 + TCP_SEQUENCE_OFFSET, &one.sequence, sizeof(one.sequence));
+  }
+  struct lvs_rounds* rounds = bpf_map_lookup_elem(&lvs_given_backs, &one);
+  if (rounds && now < rounds->since + LVS_ROUNDS_NS) {
+    return __sync_fetch_and_add(&rounds->count, 1) + 1 >= LVS_ROUNDS_MAX;
+  }
+  const struct lvs_rounds first = {.since = now};
+  bpf_map_update_elem(&lvs_given_backs, &one, &first, BPF_ANY);
+  return 0;
+}
+
+static __always_inline int to_local_stack(struct __sk_buff* skb, const struct packet* packet,
+                                          enum hook hook) {
   if (hook == AT_NIC) {
     skb->priority = LVS_PRIORITY_LOCAL;
     return LVS_PASS;
+  }
+  if (goes_in_circles(skb, packet)) {
+    return drop(LVS_DROP_IN_CIRCLES);
   }
   const __u32 ifindex = skb->ingress_ifindex;
   const struct lvs_device* device = bpf_map_lookup_elem(&lvs_devices, &ifindex);
@@ -37,5 +63,6 @@ static __always_inline int is_given_back(struct __sk_buff* skb) {
   }
   skb->mark = 0;
   skb->priority = LVS_PRIORITY_LOCAL;
+  bpf_skb_change_type(skb, PACKET_HOST); /* Its device may have another address by now. */
   return 1;
 }

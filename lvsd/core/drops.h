@@ -19,6 +19,8 @@ constexpr std::array<const char*, LVS_DROPS> kDropNames = {
     "too-big",
     "time-exceeded",
     "unknown-device",
+    "in-circles",
+    "fragment",
     "passed-fragment",
     "passed-reused-by-server",
     "passed-not-armed",

@@ -104,6 +104,42 @@ TEST_F(PacketPath, WhatWasGivenBackPassesTheDeviceOnceMore) {
   EXPECT_EQ(read(raw.frame), packet) << "although its flow is known";
 }
 
+// Somebody's rule takes the mark off again and again.
+TEST_F(PacketPath, WhatIsGivenBackAndComesAgainDoesNotGoRoundForEver) {
+  balance(kWeb, {.scheduler = "rr"});
+  const Packet stray{.flags = kAck};
+  int rounds = 0;
+  constexpr int kForEver = 1000;
+  while (rounds < kForEver && first(stray).verdict == TC_ACT_REDIRECT) {
+    ++rounds;
+  }
+  EXPECT_LT(rounds, kForEver);
+  EXPECT_EQ(drops()["in-circles"], 1U);
+  EXPECT_EQ(first({.sport = 40001, .flags = kAck}).verdict, TC_ACT_REDIRECT)
+      << "another packet is another matter";
+}
+
+TEST_F(PacketPath, AFragmentOfACopyIsNotTakenForAPacketWithPorts) {
+  balance(kWeb, {.scheduler = "rr"});
+  __sk_buff context{};
+  context.priority = LVS_PRIORITY_MAY_FRAGMENT;
+  constexpr uint16_t kSecondFragment = 100;
+  const auto raw =
+      run_frame(core->ipvs0_egress_fd(), build({.fragment = kSecondFragment}), context);
+  EXPECT_EQ(raw.verdict, TC_ACT_SHOT);
+  EXPECT_EQ(drops(), (std::map<std::string, uint64_t>{{"fragment", 1}}));
+}
+
+TEST_F(PacketPath, ACopyMayBeFragmentedIfItsSenderAllowedIt) {
+  balance(kWeb, {.scheduler = "rr"}, 1, 80, {.forward = ipvs::Forward::direct});
+  __sk_buff context{};
+  context.priority = LVS_PRIORITY_MAY_FRAGMENT;
+  constexpr uint16_t kDontFragment = 0x4000;
+  const auto raw = run_frame(core->ipvs0_egress_fd(), build({.fragment = kDontFragment}), context);
+  ASSERT_TRUE(read(raw.frame)) << "a checksum is wrong";
+  EXPECT_EQ(read(raw.frame)->fragment, 0);
+}
+
 TEST_F(PacketPath, AServerWhoseNeighbourIsNotKnownIsReachedThroughIpvs1) {
   ask(ipvs::NewService{kWeb, {.scheduler = "rr"}});
   ask(ipvs::NewDest{kWeb, {*Address::parse("10.0.0.77"), 8080}, {}});

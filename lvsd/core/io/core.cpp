@@ -366,6 +366,7 @@ class Core::Impl {
   }
 
   Result<Ok> attach_interfaces() {
+    note_devices();
     std::map<std::string, int> now;
     std::optional<Error> first_error;
     for (const auto& device : wanted_devices()) {
@@ -384,25 +385,38 @@ class Core::Impl {
       if (!is_kept) {
         (void)detach(index, Hook::nic_ingress);
         (void)detach(index, Hook::nic_egress);
-        programs_.forget_device(index);
       }
     }
     attached_ = std::move(now);
     return first_error ? Result<Ok>(*first_error) : Result<Ok>(Ok{});
   }
 
-  Result<Ok> attach_interface(const Device& device, bool is_new) {
-    lvs_device entry = programs_.device(device.index);
-    bool made_clsact = false;
-    // Known first: the program gives packets back by what is written here.
-    std::copy(device.mac.begin(), device.mac.end(), entry.mac);
-    if (auto ok = programs_.remember_device(device.index, entry); !ok) {
-      return ok;
+  // By these the programs give packets back to the local stack: attached or not.
+  void note_devices() {
+    std::set<int> now;
+    for (const auto& device : devices()) {
+      lvs_device entry = programs_.device(device.index);
+      std::copy(device.mac.begin(), device.mac.end(), entry.mac);
+      if (auto ok = programs_.remember_device(device.index, entry); !ok) {
+        log_(event(Level::error, "core-device-unknown", {{"error", ok.error().what}}));
+      }
+      now.insert(device.index);
     }
+    for (const int index : noted_devices_) {
+      if (!now.contains(index)) {
+        programs_.forget_device(index);
+      }
+    }
+    noted_devices_ = std::move(now);
+  }
+
+  Result<Ok> attach_interface(const Device& device, bool is_new) {
+    bool made_clsact = false;
     if (auto ok = attach(device.name, device.index, Hook::nic_ingress, is_new, &made_clsact); !ok) {
       return ok;
     }
     if (made_clsact) {
+      lvs_device entry = programs_.device(device.index);
       entry.own_clsact = 1;
       if (auto ok = programs_.remember_device(device.index, entry); !ok) {
         return ok;
@@ -507,6 +521,7 @@ class Core::Impl {
   bool is_settling_ = false;
   int pair_index_ = 0;
   std::map<std::string, int> attached_;
+  std::set<int> noted_devices_;
   std::set<ipvs::ServiceKey> caught_;  // In the sets of the chain.
   std::string chain_error_;            // Why the chain does not stand.
   Backoff chain_backoff_{kChainRetryFirst, kChainRetryMax};

@@ -88,8 +88,9 @@ Result<Ok> Watch::start(boost::asio::io_context& io, Watched on, std::unique_ptr
   if (!nft) {
     return nft.error();
   }
-  auto route = subscribe(NETLINK_ROUTE, {RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_TC,
-                                         RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE});
+  auto route =
+      subscribe(NETLINK_ROUTE, {RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_TC, RTNLGRP_IPV4_IFADDR,
+                                RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_NETCONF});
   if (!route) {
     return route.error();
   }

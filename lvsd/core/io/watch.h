@@ -16,8 +16,8 @@ struct Watched {
   std::function<void()> nft_table;  // Another process took something out of `table ip lvs`.
   std::function<void()>
       next_hops;  // A route, neighbour, address or link: remembered next hops are void.
-  std::function<void()>
-      attachments;  // A link, address, route or TC filter: devices may have to be attached again.
+  std::function<void()> attachments;  // A link, address, route, TC filter or forwarding switch:
+                                      // what the core stands on may be gone.
 };
 
 class Watch {

@@ -28,7 +28,8 @@ class AnnounceTest : public netns::OwnNetwork {
     if (IsSkipped()) {
       return;
     }
-    auto links = Links::open(io_, {[](const Link&) {}, [](const Address&, unsigned) {}, [] {}});
+    auto links = Links::open(io_, {[](const Link&) {}, [](const Address&, unsigned, bool) {},
+                                   [](const Address&, bool) {}, [] {}});
     ASSERT_TRUE(links);
     links_ = std::move(links).value();
     auto announcer = Announcer::open(
@@ -98,8 +99,8 @@ TEST_F(AnnounceTest, AProbeTellsWhoHoldsTheAddress) {
            std::string::npos;
   }));
   const Mac theirs = {2, 0, 0, 0, 0, 0x99};
-  ASSERT_TRUE(announcer_->probe(kVip, *links_->find("eth0")));
-  ASSERT_TRUE(announcer_->probe(kVip6, *links_->find("eth0")));
+  ASSERT_TRUE(announcer_->probe(kVip, *links_->find("eth0"), std::nullopt));
+  ASSERT_TRUE(announcer_->probe(kVip6, *links_->find("eth0"), std::nullopt));
   EXPECT_TRUE(runs_until([&] {
     return std::ranges::count(answers_, Neighbour{kVip, theirs}) > 0 &&
            std::ranges::count(answers_, Neighbour{kVip6, theirs}) > 0;
@@ -110,7 +111,7 @@ TEST_F(AnnounceTest, AProbeTellsWhoHoldsTheAddress) {
 TEST_F(AnnounceTest, NobodyAnswersForAnAddressThatNobodyHolds) {
   const netns::Neighbourhood other;
   settle(other);
-  ASSERT_TRUE(announcer_->probe(kVip, *links_->find("eth0")));
+  ASSERT_TRUE(announcer_->probe(kVip, *links_->find("eth0"), std::nullopt));
   EXPECT_FALSE(runs_until([&] { return !answers_.empty(); }, 200ms));
 }
 
@@ -118,7 +119,7 @@ TEST_F(AnnounceTest, AProbeLeavesNoTraceInTheNeighboursTable) {
   const netns::Neighbourhood other;
   settle(other);
   must(other.enter("ip address add 192.0.2.10/32 dev peer0"));
-  ASSERT_TRUE(announcer_->probe(kVip, *links_->find("eth0")));
+  ASSERT_TRUE(announcer_->probe(kVip, *links_->find("eth0"), std::nullopt));
   ASSERT_TRUE(runs_until([&] { return !answers_.empty(); }));
   EXPECT_THAT(output_of(other.enter("ip -4 neighbour show")), testing::IsEmpty());
 }
