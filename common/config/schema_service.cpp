@@ -159,7 +159,9 @@ std::vector<Key<V>> server_choice_keys() {
            kAlways}),
       key("quiesce_server", &V::quiesce_server, boolean(),
           {"0",
-           "Whether a failed server stays in the table with weight 0 instead of being removed.",
+           "Whether a failed server stays in the table with weight 0 instead of being removed. The "
+           "connections that it has stay with it, a UDP client that keeps its port too: lvsadm "
+           "--kill ends them.",
            "0",
            {},
            kAlways}),

@@ -22,6 +22,7 @@ class ConfigRules {
   Diagnostics check() {
     check_directors();
     check_heartbeat();
+    check_connections();
     check_something_to_serve();
     check_names_and_keys_are_unique();
     check_floating_addresses();
@@ -64,6 +65,14 @@ class ConfigRules {
               "heartbeats are "
               "sent every " +
                   std::to_string(to_ms(used).count()) + " ms, a third of it");
+    }
+  }
+
+  void check_connections() {
+    constexpr uint32_t kLeast = 1024;
+    if (config_.connections != 0 && config_.connections < kLeast) {
+      error(config_.lines, "connections",
+            "expected 0 (by the machine's memory), or at least " + std::to_string(kLeast));
     }
   }
 

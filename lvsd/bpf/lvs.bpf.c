@@ -118,6 +118,13 @@ static __always_inline int reply(struct __sk_buff* skb, const struct packet* pac
   return transmit(skb, packet, flow, config, AT_NIC, !is_due);
 }
 
+/* By direct routing an untranslated packet may come to a standby that is a real server itself: what
+ * the active director sent is the stack's, whatever connection was once balanced here. */
+static __always_inline int is_of_other_director(const struct lvs_flow* flow,
+                                                const struct lvs_config* config) {
+  return !config->armed && flow->forward != LVS_FORWARD_NAT;
+}
+
 SEC("tc")
 int nic_ingress(struct __sk_buff* skb) {
   struct packet packet = {};
@@ -141,7 +148,8 @@ int nic_ingress(struct __sk_buff* skb) {
     return reply(skb, &packet, flow, config, now);
   }
   const __u64 word = flow->word;
-  if ((word & LVS_WORD_DEAD) || begins_anew(&packet, flow, word, config)) {
+  if ((word & LVS_WORD_DEAD) || begins_anew(&packet, flow, word, config) ||
+      is_of_other_director(flow, config)) {
     return LVS_PASS;
   }
   const int is_lost = has_lost_its_server(flow);

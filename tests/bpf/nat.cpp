@@ -183,6 +183,14 @@ TEST_F(PacketPath, AKnownFlowGoesOnWhenTheCoreIsNotArmed) {
   EXPECT_EQ(on_nic({.flags = kAck}).verdict, TC_ACT_REDIRECT);
 }
 
+TEST_F(PacketPath, WhatADisarmedCoreOnceSentToAServerAsItIsGoesToItsOwnStack) {
+  balance(kWeb, {.scheduler = "rr"}, 1, 80, {.forward = ipvs::Forward::direct});
+  first({});
+  EXPECT_EQ(on_nic({.flags = kAck}).verdict, TC_ACT_REDIRECT);
+  ASSERT_TRUE(core->set_armed(false));
+  EXPECT_EQ(on_nic({.flags = kAck}).verdict, kPass);
+}
+
 TEST_F(PacketPath, FragmentsPassAndAreCounted) {
   balance(kWeb, {.scheduler = "rr"});
   EXPECT_EQ(on_nic({.flags = kAck, .fragment = 0x2000}).verdict, kPass);

@@ -91,6 +91,9 @@ class Core::Impl {
       return ok;
     }
     wait_tick();
+    log_(event(Level::notice, "core-open",
+               {{"adopted", is_adopted_ ? "yes" : "no"},
+                {"connections", std::to_string(programs_.config().connections_max)}}));
     return Ok{};
   }
 
