@@ -194,9 +194,10 @@ const char* Director::doubt(TimePoint now) const {
 bool Director::does_peer_live_unheard(TimePoint now) const {
   const TimePoint end =
       peer_.silent_since() + settings_.deadtime + SplitGuard::freshness(settings_.deadtime);
+  const auto machine_lives_until = split_guard_.machine_lives_until(settings_.deadtime);
   const bool lives =
       disbelief_.cause(now, settings_.deadtime) ||
-      (state_ == State::listening && split_guard_.does_machine_live(now, settings_.deadtime));
+      (state_ == State::listening && machine_lives_until && now < *machine_lives_until);
   return !is_primary() && now < end && lives;
 }
 
@@ -347,6 +348,8 @@ std::optional<TimePoint> Director::next_deadline(TimePoint now) const {
     const TimePoint deadline = peer_.silent_since() + settings_.deadtime;
     consider(deadline);
     consider(deadline + SplitGuard::freshness(settings_.deadtime));
+    consider(disbelief_.until(settings_.deadtime));
+    consider(split_guard_.machine_lives_until(settings_.deadtime));
     consider(peer_.listening_since() + settings_.deadtime);
     consider(split_guard_.veto_until(settings_.deadtime));
     if (!holds() && can_serve() && settings_.split_guard) {

@@ -28,6 +28,9 @@ class Disbelief {
   std::optional<Refusal> cause(TimePoint now, Duration deadtime) const {
     return heard_at_ && now < *heard_at_ + deadtime ? std::optional{cause_} : std::nullopt;
   }
+  std::optional<TimePoint> until(Duration deadtime) const {
+    return heard_at_ ? std::optional{*heard_at_ + deadtime} : std::nullopt;
+  }
 
  private:
   Refusal cause_ = Refusal::malformed;

@@ -64,8 +64,8 @@ class SplitGuard {
     return answered_at_ ? std::optional{*answered_at_ + freshness(deadtime)} : std::nullopt;
   }
   // Its machine answers for its own addresses. That says nothing of its arbiter.
-  bool does_machine_live(TimePoint now, Duration deadtime) const {
-    return machine_answered_at_ && now < *machine_answered_at_ + deadtime;
+  std::optional<TimePoint> machine_lives_until(Duration deadtime) const {
+    return machine_answered_at_ ? std::optional{*machine_answered_at_ + deadtime} : std::nullopt;
   }
   // Not by chance, and not by an announcement that somebody repeats: each of the last questions was
   // answered.

@@ -169,6 +169,18 @@ TEST(Unheard, ARefusedPeerThatHoldsNothingDelaysTheBackupOnly) {
   EXPECT_EQ(backup.director.state(), State::active);
 }
 
+TEST(Unheard, WhenTheRefusedPeerStopsTheBackupDoesNotWaitForAnotherEvent) {
+  Listener backup(Node::backup);
+  backup.feed(Heard{0, Refusal::bad_hmac});
+  backup.now += 100ms;
+  backup.feed(Heard{0, Refusal::bad_hmac});
+  backup.pass(4s - 1ms);
+  EXPECT_EQ(backup.director.state(), State::listening);
+  EXPECT_EQ(backup.wake_at, kStart + 4100ms);
+  backup.pass(1ms);
+  EXPECT_EQ(backup.director.state(), State::active);
+}
+
 TEST(Unheard, AnActiveBackupYieldsToAPeerThatItselfAnswersForTheAddress) {
   for (const bool answers_itself : {true, false}) {
     Listener backup(Node::backup, {kPeerMac});
