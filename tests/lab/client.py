@@ -2,8 +2,10 @@
 
     {"do": "visit", "source": A, "target": B, "port": 80|443}    a new connection: {"server": NAME} or {"error": WHY}
     {"do": "open", "source": A, "target": B}                     a connection that stays: as visit
-    {"do": "ask"}                                                one more page over it: as visit
-    {"do": "close"}
+    {"do": "ask", "source": A}                                   one more page over it: as visit
+    {"do": "close", "source": A}
+
+With the first two, "own_port": PORT chooses the client's port.
 
 usage: client.py TIMEOUT_S
 
@@ -28,7 +30,7 @@ def unverified():
 
 
 def connect(order, timeout_s):
-    source = (order["source"], 0)
+    source = (order["source"], order.get("own_port", 0))
     if order.get("port", 80) == 443:
         connection = http.client.HTTPSConnection(order["target"], 443, timeout=timeout_s, source_address=source,
                                                  context=unverified())
@@ -47,7 +49,7 @@ def page(connection):
 class Clients:
     def __init__(self, timeout_s):
         self.timeout_s = timeout_s
-        self.kept = None
+        self.kept = {}
 
     def answer(self, order):
         try:
@@ -57,13 +59,13 @@ class Clients:
                 connection.close()
                 return {"server": server}
             if order["do"] == "open":
-                self.kept = connect(order, self.timeout_s)
-                return {"server": page(self.kept)}
-            if order["do"] == "ask":
+                kept = self.kept[order["source"]] = connect(order, self.timeout_s)
                 # A connection that was cut must not be opened again behind our back.
-                self.kept.auto_open = 0
-                return {"server": page(self.kept)}
-            self.kept.close()
+                kept.auto_open = 0
+                return {"server": page(kept)}
+            if order["do"] == "ask":
+                return {"server": page(self.kept[order["source"]])}
+            self.kept.pop(order["source"]).close()
             return {}
         except (OSError, http.client.HTTPException) as error:
             return {"error": f"{type(error).__name__}: {error}"}

@@ -32,6 +32,7 @@ BOUNDS = {
     "shares.failed-before": Bound(0, 1, PERCENT),
     "shares.failed-after": Bound(0, 1, PERCENT),
     "shares.silence": Bound(100, 1000, MS),
+    "shares.unanswered": Bound(0, 0, COUNT),
     "server.noticed": Bound(2000, 6000, MS, emulated=10000),
     "server.failed-after-notice": Bound(0, 1, PERCENT),
     "server.silence": Bound(250, 1500, MS),

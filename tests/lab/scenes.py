@@ -295,7 +295,7 @@ class Story:
         clients.ask("open", source=source, target=config.VIP_WEB)
 
         def living():
-            return clients.ask("ask")
+            return clients.ask("ask", source=source)
         rule = ["INPUT", "-s", source, "-j", "DROP"]
         self.lab.on(active, "iptables", "-A", *rule)
         self.say(f"{active.name}: iptables -A {' '.join(rule)}")
@@ -313,7 +313,7 @@ class Story:
                             killed.returncode != 0 and "only the embedded core" in killed.stderr)
         else:
             self.judge.true("marks.killed", "until lvsadm --kill cuts it", "error" in living())
-        clients.ask("close")
+        clients.ask("close", source=source)
         self.lab.on(active, "iptables", "-D", *rule)
         self.judge.true("marks.admitted", "without the rule the client is served again",
                         "server" in clients.visit(source))
@@ -508,7 +508,7 @@ class Story:
         clients = self.clients()
         opened = clients.ask("open", source=config.CLIENT, target=config.VIP_PLAIN)
         for _ in range(SYNC_PAGES):
-            clients.ask("ask")
+            clients.ask("ask", source=config.CLIENT)
         time.sleep(SYNC_DELAY_S)
         return clients, opened.get("server")
 
@@ -516,10 +516,10 @@ class Story:
         if living is None:
             return
         clients, server = living
-        answer = clients.ask("ask")
+        answer = clients.ask("ask", source=config.CLIENT)
         self.judge.true(f"{scene}.living", "a connection from before goes on",
                         server and answer.get("server") == server, answer.get("server") or answer["error"])
-        clients.ask("close")
+        clients.ask("close", source=config.CLIENT)
 
     def takeover(self, scene, standby, begin):
         took = self._waited(self._watches[standby].holds_all, TAKEOVER_TIMEOUT_S * self.tempo.patience)
