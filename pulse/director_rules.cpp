@@ -8,6 +8,8 @@ namespace lvs::pulse {
 namespace {
 
 constexpr Duration kDisbeliefLogPause = std::chrono::seconds{10};
+// After a preparation that came to nothing: not again on whatever comes next.
+constexpr Duration kPreparePause = std::chrono::seconds{1};
 // The kernel refuses an address at once.
 constexpr Duration kAnswerPatience = std::chrono::milliseconds{10};
 
@@ -224,7 +226,7 @@ void Director::rule_preparing(TimePoint now) {
   const bool abandoned = is_peer_alive(now) &&
                          (peer_.last().role == Role::active || peer_.last().role == Role::adopting);
   if (!can_serve() || abandoned || now >= *prepare_until_) {
-    prepare_pause_until_ = *prepare_until_;
+    prepare_pause_until_ = now + kPreparePause;
     actions_.push_back(DisarmCore{});
     enter(State::standby,
           !can_serve() ? "not-able"
