@@ -1,4 +1,4 @@
-// Forms: how one type of value is read from words and printed back. schema.cpp binds them to
+// Forms: how one type of value is read from words and printed back. schema_*.cpp binds them to
 // members. Law: whatever a form prints, it reads back as the same value.
 #pragma once
 

@@ -1,5 +1,5 @@
 // lvs.cf as a value: one struct a block, a default for each field, durations as durations. Which
-// text a field is read from, its range and its help stand in schema.cpp; which rules hold between
+// text a field is read from, its range and its help stand in schema_*.cpp; which rules hold between
 // fields in validate.cpp. The keys and defaults are Piranha's (lvs.cf(5)) and, marked "new", this
 // suite's.
 #pragma once

@@ -1,6 +1,6 @@
 // The text of an lvs.cf becomes a Config, or everything that is wrong with it. The grammar is
-// Piranha's, read liberally (lines.h); keys, ranges and defaults stand in schema.cpp, rules between
-// keys in validate.cpp.
+// Piranha's, read liberally (lines.h); keys, ranges and defaults stand in schema_*.cpp, rules
+// between keys in validate.cpp.
 //
 //   const auto parsed = parse(text, path);
 //   for (const auto& d : parsed.diagnostics) { ... to_string(d) ... }
