@@ -67,7 +67,6 @@ Result<ServiceStatus> service_status(const Attributes& top);
 Result<DestStatus> dest_status(const Attributes& top, Family service_family);
 Result<Connection> connection(const Attributes& top);
 
-Family family_of(const ServiceKey& key);
 std::optional<Address> address_of(std::span<const uint8_t> bytes, Family family);
 
 }  // namespace lvs::ipvs

@@ -209,11 +209,6 @@ Result<Service> service_of(const Attributes& service, Family family, Side side) 
 
 const Attributes::Policy kCommandPolicy = command_policy();
 
-Family family_of(const ServiceKey& key) {
-  const auto* mark = std::get_if<MarkKey>(&key);
-  return mark != nullptr ? mark->family : std::get<AddressKey>(key).address.family();
-}
-
 std::optional<Address> address_of(std::span<const uint8_t> bytes, Family family) {
   if (family == Family::v6) {
     return bytes.size() == 16 ? std::optional(Address::v6_bytes(bytes.data())) : std::nullopt;

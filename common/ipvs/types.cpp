@@ -30,6 +30,11 @@ std::string to_string(Forward forward) {
   return std::to_string(static_cast<unsigned>(forward));
 }
 
+Family family_of(const ServiceKey& key) {
+  const auto* mark = std::get_if<MarkKey>(&key);
+  return mark != nullptr ? mark->family : std::get<AddressKey>(key).address.family();
+}
+
 std::string to_string(const ServiceKey& key) {
   if (const auto* mark = std::get_if<MarkKey>(&key)) {
     return "FWM " + std::to_string(mark->mark) + (mark->family == Family::v6 ? " IPv6" : "");

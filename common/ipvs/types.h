@@ -137,6 +137,8 @@ struct Connection {
   bool operator==(const Connection&) const = default;
 };
 
+Family family_of(const ServiceKey& key);
+
 std::string to_string(Protocol protocol);      // TCP, UDP, SCTP
 std::string to_string(Forward forward);        // Masq, Local, Tunnel, Route, Bypass
 std::string to_string(const ServiceKey& key);  // "TCP 192.0.2.1:80", "FWM 80", "FWM 80 IPv6"

@@ -42,6 +42,18 @@ struct lvs_key {
 };
 LVS_ASSERT(sizeof(struct lvs_key) == 16);
 
+/* The same of IPv6. Its connections and templates have maps of their own, so that IPv4 does not pay
+ * for the longer addresses. */
+struct lvs_key6 {
+  __be32 saddr[4];
+  __be32 daddr[4]; /* A firewall mark: in the last word. */
+  __be16 sport;
+  __be16 dport;
+  __u8 protocol;
+  __u8 zero[3];
+};
+LVS_ASSERT(sizeof(struct lvs_key6) == 40);
+
 /* Next hop that a flow used last, good until its touch time and while the epoch is the
  * configuration's. */
 struct lvs_route {
@@ -91,6 +103,16 @@ struct lvs_flow {
 LVS_ASSERT(LVS_OFFSET(struct lvs_flow, other) == 64);
 LVS_ASSERT(sizeof(struct lvs_flow) == 128);
 
+/* The same of IPv6: what does not fit into the first part is behind it. */
+struct lvs_flow6 {
+  struct lvs_flow flow; /* Its address, other and template_key are not used. */
+  __be32 address[4];
+  struct lvs_key6 other;
+  struct lvs_key6 template_key;
+};
+LVS_ASSERT(LVS_OFFSET(struct lvs_flow6, address) == 128);
+LVS_ASSERT(sizeof(struct lvs_flow6) == 224);
+
 #define LVS_FLOW_TO_SELF 0x1U /* The real server is the director. */
 
 /* The word of a connection changes by compare-and-swap alone. Whoever sets DEAD unbinds it from its
@@ -126,7 +148,7 @@ struct lvs_service_key {
   __be16 port;
   __u8 protocol; /* 0 with a mark. */
   __u8 kind;
-  __u8 family; /* AF_INET */
+  __u8 family; /* AF_INET, AF_INET6 */
   __u8 zero[3];
 };
 LVS_ASSERT(sizeof(struct lvs_service_key) == 24);
@@ -272,7 +294,9 @@ struct lvs_config {
   __u64 reclaim_at; /* Not before this time may a full table be searched again. */
   __u64 reclaim_templates_at;
   __u64 icmp_at; /* When the last answer's turn is over. */
-  __u64 zero2[27];
+  __u64 reclaim6_at;
+  __u64 reclaim_templates6_at;
+  __u64 zero2[25];
 };
 LVS_ASSERT(sizeof(struct lvs_config) == 520);
 
@@ -297,14 +321,14 @@ LVS_ASSERT(sizeof(struct lvs_device) == 8);
 #define LVS_ROUNDS_MAX 8U
 #define LVS_ROUNDS_NS 10000000ULL
 
-/* A packet that was given back, by what no rule changes. */
+/* A packet that was given back, by what no rule changes. IPv4 addresses: the first word. */
 struct lvs_given_back {
-  struct lvs_key key;
-  __be16 id;
+  struct lvs_key6 key;
+  __be16 id; /* Of IPv4. */
   __sum16 check; /* Of its TCP or UDP header. */
   __u32 sequence;
 };
-LVS_ASSERT(sizeof(struct lvs_given_back) == 24);
+LVS_ASSERT(sizeof(struct lvs_given_back) == 48);
 
 struct lvs_rounds {
   __u64 since;
@@ -343,9 +367,10 @@ enum lvs_drop {
 
 /* What the sweep program is asked and answers. */
 struct lvs_sweep {
-  __be32 prefix; /* Kill: clients in prefix/mask. */
-  __be32 mask;
-  __u32 kill; /* 0: only what has expired. */
+  __be32 prefix[4]; /* Kill: clients in prefix/mask; IPv4 has the first word. */
+  __be32 mask[4];
+  __u32 family; /* Of these. */
+  __u32 kill;   /* 0: only what has expired. */
   __u32 killed;
   __u32 seen;
   __u32 unassured;    /* Templates without a connection, never established, go too. */

@@ -12,45 +12,38 @@
 #define NS_PER_S 1000000000ULL
 #define SLICE_TRIES 4
 
-/* What is known of the packet's service. */
-struct match {
-  struct lvs_service* service;
-  __u32 id;
-  __u32 offset;
-  struct lvs_service_key key;
-  struct lvs_slice slice;
-};
-
-static __always_inline int find_service_by(struct match* match) {
+static __always_inline struct lvs_service* find_service_by(struct match* match) {
   const __u32* id = bpf_map_lookup_elem(&lvs_service_ids, &match->key);
   if (!id) {
     return 0;
   }
   match->id = *id;
-  match->service = bpf_map_lookup_elem(&lvs_services, &match->id);
-  if (!match->service) {
+  struct lvs_service* service = bpf_map_lookup_elem(&lvs_services, &match->id);
+  if (!service) {
     return 0;
   }
-  match->offset = LVS_CURRENT_SLICE(match->service->current);
-  return read_slice(match->offset, &match->slice);
+  match->offset = LVS_CURRENT_SLICE(service->current);
+  return read_slice(match->offset, &match->slice) ? service : 0;
 }
 
 /* The mark first and whole, then address and port, then the service of any port. */
-static __always_inline int find_service(const struct packet* packet, __u32 mark,
-                                        struct match* match) {
+static __always_inline struct lvs_service* find_service(const int family,
+                                                        const struct packet* packet, __u32 mark,
+                                                        struct match* match) {
+  struct lvs_service* service = 0;
   if (mark) {
-    match->key =
-        (struct lvs_service_key){.address = {mark}, .kind = LVS_BY_MARK, .family = AF_INET};
-    if (find_service_by(match)) {
-      return 1;
-    }
+    match->key = (struct lvs_service_key){.address = {mark}, .kind = LVS_BY_MARK, .family = family};
+    service = find_service_by(match);
   }
-  match->key = (struct lvs_service_key){.address = {packet->key.daddr},
-                                        .port = packet->key.dport,
-                                        .protocol = packet->key.protocol,
-                                        .family = AF_INET};
-  if (find_service_by(match)) {
-    return 1;
+  if (service) {
+    return service;
+  }
+  match->key = (struct lvs_service_key){
+      .port = packet->dport, .protocol = packet->protocol, .family = family};
+  copy_address(family, match->key.address, target_of(family, &packet->key));
+  service = find_service_by(match);
+  if (service) {
+    return service;
   }
   match->key.port = 0;
   return find_service_by(match);
@@ -58,16 +51,20 @@ static __always_inline int find_service(const struct packet* packet, __u32 mark,
 
 static __always_inline int is_of_service_port(const struct packet* packet,
                                               const struct match* match) {
-  return match->key.kind == LVS_BY_ADDRESS && packet->key.dport == match->key.port;
+  return match->key.kind == LVS_BY_ADDRESS && packet->dport == match->key.port;
 }
 
-static __always_inline void template_key_of(const struct packet* packet, const struct match* match,
-                                            struct lvs_key* key) {
-  const __u32 host_bits = 32 - match->slice.prefix;
-  const __u32 mask = host_bits < 32 ? 0xffffffffU << host_bits : 0;
-  *key = (struct lvs_key){.saddr = packet->key.saddr & bpf_htonl(mask),
-                          .daddr = packet->key.daddr,
-                          .protocol = packet->key.protocol};
+/* The bits of word `i` that are in a prefix of this length. */
+static __always_inline __be32 mask_of(__u32 prefix, __u32 i) {
+  const __u32 bits = prefix > 32 * i ? prefix - 32 * i : 0;
+  return bits >= 32 ? 0xffffffffU : bpf_htonl(bits ? 0xffffffffU << (32 - bits) : 0);
+}
+
+static __always_inline void template_key4(const struct packet* packet, const struct match* match,
+                                          struct lvs_key* key) {
+  *key = (struct lvs_key){.saddr = packet->key.v4.saddr & mask_of(match->slice.prefix, 0),
+                          .daddr = packet->key.v4.daddr,
+                          .protocol = packet->protocol};
   if (match->key.kind == LVS_BY_MARK) {
     key->daddr = bpf_htonl(match->key.address[0]);
     key->protocol = IPPROTO_IP;
@@ -76,13 +73,41 @@ static __always_inline void template_key_of(const struct packet* packet, const s
   }
 }
 
+static __always_inline void template_key6(const struct packet* packet, const struct match* match,
+                                          struct lvs_key6* key) {
+  *key = (struct lvs_key6){.protocol = packet->protocol};
+  for (__u32 i = 0; i < 4; i++) {
+    key->saddr[i] = packet->key.v6.saddr[i] & mask_of(match->slice.prefix, i);
+  }
+  if (match->key.kind == LVS_BY_MARK) {
+    key->daddr[3] = bpf_htonl(match->key.address[0]);
+    key->protocol = IPPROTO_IP;
+    return;
+  }
+  copy_address(AF_INET6, key->daddr, packet->key.v6.daddr);
+  if (is_of_service_port(packet, match) && match->key.port != bpf_htons(FTP_PORT)) {
+    key->dport = match->key.port;
+  }
+}
+
+static __always_inline void template_key_of(const int family, const struct packet* packet,
+                                            const struct match* match, void* key) {
+  if (family == AF_INET6) {
+    template_key6(packet, match, key);
+  } else {
+    template_key4(packet, match, key);
+  }
+}
+
 /* The table may change while a real server is looked for: then once more, in the new slice. */
-static __always_inline __u32 choose(struct match* match, const struct lvs_key* key) {
+static __always_inline __u32 choose(const int family, struct lvs_service* service,
+                                    struct match* match, const struct packet* packet) {
   __u32 id = NO_DEST;
 #pragma unroll
   for (int i = 0; i < SLICE_TRIES; i++) {
-    id = schedule(match->service, match->offset, &match->slice, key);
-    const __u32 offset = LVS_CURRENT_SLICE(*(volatile __u64*)&match->service->current);
+    const __u32 value = hashed_value(family, &match->slice, &packet->key, packet->sport);
+    id = schedule(service, match->offset, &match->slice, value);
+    const __u32 offset = LVS_CURRENT_SLICE(*(volatile __u64*)&service->current);
     if (id != NO_DEST || offset == match->offset) {
       break;
     }
@@ -104,8 +129,11 @@ static __always_inline int leads_on(const struct lvs_template* found,
 }
 
 /* A new template with one connection under it, or another CPU's; NO_DEST with a reason. */
-static __always_inline __u32 make_template(struct lvs_key* key, const struct match* match, __u32 id,
+static __always_inline __u32 make_template(const int family, struct scratch* scratch, __u32 id,
                                            __u32* generation, __u32* reason, __u64 now) {
+  const struct match* match = &scratch->match;
+  const void* key = &scratch->template_key;
+  struct lvs_template* made = &scratch->template;
   struct lvs_dest* dest = dest_of(id);
   if (!dest) {
     *reason = LVS_DROP_NO_DESTINATION;
@@ -113,19 +141,19 @@ static __always_inline __u32 make_template(struct lvs_key* key, const struct mat
   }
   const __u64 timeout = match->slice.timeout * NS_PER_S;
   *generation = new_generation();
-  struct lvs_template made = {.word = (__u64)*generation << LVS_TEMPLATE_GENERATION_SHIFT | 1,
-                              .expires = now + timeout,
-                              .timeout = timeout,
-                              .dest = id};
-  if (key->dport) {
-    made.port = dest->port;
+  *made = (struct lvs_template){.word = (__u64)*generation << LVS_TEMPLATE_GENERATION_SHIFT | 1,
+                                .expires = now + timeout,
+                                .timeout = timeout,
+                                .dest = id};
+  if (family == AF_INET6 ? scratch->template_key.dport : ((const struct lvs_key*)key)->dport) {
+    made->port = dest->port;
   }
   __sync_fetch_and_add(&dest->persistent, 1);
-  if (!insert_template(key, &made, now)) {
+  if (!insert_template(family, key, made, now)) {
     return id;
   }
   __sync_fetch_and_add(&dest->persistent, -1);
-  struct lvs_template* found = bpf_map_lookup_elem(&lvs_templates, key);
+  struct lvs_template* found = find_template(family, key);
   if (found) {
     *generation = generation_of(found->word);
     if (hold_template(found, *generation) == CHANGE_DONE) {
@@ -136,12 +164,16 @@ static __always_inline __u32 make_template(struct lvs_key* key, const struct mat
   return NO_DEST;
 }
 
-/* A held template in *generation, its real server as result; NO_DEST with a reason. */
-static __always_inline __u32 dest_by_template(const struct packet* packet, struct match* match,
-                                              const struct lvs_config* config, struct lvs_key* key,
-                                              __u32* generation, __u32* reason, __u64 now) {
-  template_key_of(packet, match, key);
-  struct lvs_template* found = bpf_map_lookup_elem(&lvs_templates, key);
+/* A held template in *generation, its key in the scratch, its real server as result; NO_DEST with a
+ * reason. */
+static __always_inline __u32 dest_by_template(const int family, const struct packet* packet,
+                                              struct lvs_service* service,
+                                              const struct lvs_config* config,
+                                              struct scratch* scratch, __u32* generation,
+                                              __u32* reason, __u64 now) {
+  void* key = &scratch->template_key;
+  template_key_of(family, packet, &scratch->match, key);
+  struct lvs_template* found = find_template(family, key);
   if (found && !(found->word & LVS_TEMPLATE_DEAD)) {
     const __u32 seen = generation_of(found->word);
     enum change held = CHANGE_LOST;
@@ -157,26 +189,38 @@ static __always_inline __u32 dest_by_template(const struct packet* packet, struc
       *reason = LVS_DROP_RACE;
       return NO_DEST;
     }
-    kill_template(key, found, seen, now, EVEN_CONTROLLED);
+    kill_template(family, key, found, seen, now, EVEN_CONTROLLED);
   }
-  return make_template(key, match, choose(match, &packet->key), generation, reason, now);
+  const __u32 id = choose(family, service, &scratch->match, packet);
+  return make_template(family, scratch, id, generation, reason, now);
 }
 
-static __always_inline long insert_reply(const struct lvs_key* key, const struct lvs_flow* flow,
-                                         struct lvs_flow* reply, __u64 now) {
+/* The entry of the replies is the connection's own, looked at from the other side. */
+static __always_inline long insert_reply(const int family, const union any_key* key,
+                                         const struct lvs_flow* flow, struct lvs_flow* reply,
+                                         __u64 now) {
+  union any_key other;
+  copy_key(family, &other, other_of(family, flow));
   *reply = (struct lvs_flow){.word = flow->word & ~0xffffffffULL,
                              .expires = now,
-                             .address = key->daddr,
-                             .port = key->dport,
                              .direction = LVS_TO_CLIENT,
                              .forward = flow->forward,
                              .flags = flow->flags,
                              .dest = flow->dest,
-                             .other = *key,
                              .created = now};
-  long failed = bpf_map_update_elem(&lvs_flows, &flow->other, reply, BPF_ANY);
-  if (failed && make_room_for_flow(now)) {
-    failed = bpf_map_update_elem(&lvs_flows, &flow->other, reply, BPF_ANY);
+  if (family == AF_INET6) {
+    struct lvs_flow6* reply6 = (struct lvs_flow6*)reply;
+    reply->port = key->v6.dport;
+    reply6->other = key->v6;
+    reply6->template_key = (struct lvs_key6){};
+  } else {
+    reply->port = key->v4.dport;
+    reply->other = key->v4;
+  }
+  copy_address(family, address_in(family, reply), target_of(family, key));
+  long failed = put_flow(family, &other, reply, BPF_ANY);
+  if (failed && make_room_for_flow(family, now)) {
+    failed = put_flow(family, &other, reply, BPF_ANY);
   }
   return failed;
 }
@@ -188,10 +232,10 @@ static __always_inline __u8 method_of(const struct lvs_dest* dest) {
 }
 
 /* The entry of a connection that is bound to its real server. */
-static __always_inline void describe(struct lvs_flow* flow, const struct packet* packet,
-                                     const struct lvs_config* config, const struct lvs_dest* dest,
-                                     int keeps_port, __u64 now) {
-  const int is_tcp = packet->key.protocol == IPPROTO_TCP;
+static __always_inline void describe(const int family, struct lvs_flow* flow,
+                                     const struct packet* packet, const struct lvs_config* config,
+                                     const struct lvs_dest* dest, int keeps_port, __u64 now) {
+  const int is_tcp = packet->protocol == IPPROTO_TCP;
   const __u8 state = is_tcp ? lvs_tcp_step(LVS_TCP_IN, LVS_TCP_NONE, packet->tcp_flags) : 0;
   const int is_active = is_tcp && lvs_tcp_is_active(state);
   flow->forward = method_of(dest);
@@ -199,41 +243,36 @@ static __always_inline void describe(struct lvs_flow* flow, const struct packet*
   flow->word = (__u64)new_generation() << LVS_WORD_GENERATION_SHIFT | state |
                (is_active ? LVS_WORD_ACTIVE : 0) |
                (flow->forward == LVS_FORWARD_NAT ? 0 : LVS_WORD_NOOUTPUT);
-  flow->expires = now + timeout_of(config, packet->key.protocol, state);
+  flow->expires = now + timeout_of(config, packet->protocol, state);
   flow->touch = now;
-  flow->address = dest->address[0];
-  flow->port = keeps_port || !dest->port ? packet->key.dport : dest->port;
+  copy_address(family, address_in(family, flow), dest->address);
+  flow->port = keeps_port || !dest->port ? packet->dport : dest->port;
   flow->direction = LVS_TO_SERVER;
   flow->created = now;
-  flow->other = (struct lvs_key){.saddr = flow->address,
-                                 .daddr = packet->key.saddr,
-                                 .sport = flow->port,
-                                 .dport = packet->key.sport,
-                                 .protocol = packet->key.protocol};
+  reverse_key(family, (void*)other_of(family, flow), &packet->key, dest->address, flow->port);
 }
 
 /* The entry of a new connection whose real server is chosen; another CPU's if that was quicker;
  * null when the table is full. */
-static __always_inline struct lvs_flow* bind(const struct lvs_key* packet_key,
+static __always_inline struct lvs_flow* bind(const int family, union any_key* key,
                                              struct scratch* scratch, struct lvs_dest* dest,
                                              __u64 now) {
-  struct lvs_flow* flow = &scratch->flow;
-  struct lvs_key key = *packet_key;
+  struct lvs_flow* flow = &scratch->flow.flow;
   const int is_active = !!(flow->word & LVS_WORD_ACTIVE);
   bind_connection(dest, is_active);
-  const long failed = insert_flow(&key, flow, now);
-  struct lvs_flow* made = bpf_map_lookup_elem(&lvs_flows, &key);
+  const long failed = insert_flow(family, key, flow, now);
+  struct lvs_flow* made = find_flow(family, key);
   if (failed) {
-    struct lvs_key template_key = flow->template_key;
     unbind_connection(dest, is_active);
     if (flow->template_generation) {
-      release_template(&template_key, flow->template_generation);
+      release_template(family, template_key_of_flow(family, flow), flow->template_generation);
     }
     return made;
   }
-  if (flow->forward == LVS_FORWARD_NAT && insert_reply(&key, flow, &scratch->reply, now)) {
+  if (flow->forward == LVS_FORWARD_NAT &&
+      insert_reply(family, key, flow, &scratch->reply.flow, now)) {
     if (made) {
-      kill_flow(&key, made, generation_of(flow->word), now);
+      kill_flow(family, key, made, generation_of(flow->word), now);
     }
     return 0;
   }
@@ -242,41 +281,49 @@ static __always_inline struct lvs_flow* bind(const struct lvs_key* packet_key,
 }
 
 /* The new connection's entry, or null with a reason (enum lvs_drop). */
-static __always_inline struct lvs_flow* connect(const struct packet* packet, __u32 mark,
-                                                const struct lvs_config* config, __u32* reason,
-                                                __u64 now) {
+static __always_inline struct lvs_flow* connect(const int family, struct packet* packet,
+                                                __u32 mark, const struct lvs_config* config,
+                                                __u32* reason, __u64 now) {
   struct scratch* scratch = scratch_of_cpu();
-  struct match match = {};
-  struct lvs_key template_key = {};
+  struct lvs_service* service = 0;
   __u32 template_generation = 0;
-  if (!scratch || !find_service(packet, mark, &match)) {
+  if (scratch) {
+    service = find_service(family, packet, mark, &scratch->match);
+  }
+  if (!scratch || !service) {
     *reason = LVS_PASS_NO_SERVICE;
     return 0;
   }
-  const int is_persistent = match.slice.flags & LVS_SERVICE_PERSISTENT;
-  if (!is_persistent && match.key.kind == LVS_BY_ADDRESS && !match.key.port) {
+  struct match* match = &scratch->match;
+  const int is_persistent = match->slice.flags & LVS_SERVICE_PERSISTENT;
+  if (!is_persistent && match->key.kind == LVS_BY_ADDRESS && !match->key.port) {
     *reason = LVS_DROP_ANY_PORT_NOT_PERSISTENT;
     return 0;
   }
   __u32 id;
   if (is_persistent) {
-    id = dest_by_template(packet, &match, config, &template_key, &template_generation, reason, now);
+    id = dest_by_template(family, packet, service, config, scratch, &template_generation, reason,
+                          now);
   } else {
-    id = choose(&match, &packet->key);
+    id = choose(family, service, match, packet);
     *reason = LVS_DROP_NO_DESTINATION;
   }
   struct lvs_dest* dest = dest_of(id);
   if (!dest) {
     return 0;
   }
-  __builtin_memset(&scratch->flow, 0, sizeof(scratch->flow));
-  scratch->flow.dest = id;
-  scratch->flow.service = match.id;
-  scratch->flow.mark = mark;
-  scratch->flow.template_key = template_key;
-  scratch->flow.template_generation = template_generation;
-  const int keeps_port = is_persistent && !is_of_service_port(packet, &match);
-  describe(&scratch->flow, packet, config, dest, keeps_port, now);
+  struct lvs_flow* flow = &scratch->flow.flow;
+  __builtin_memset(&scratch->flow, 0, family == AF_INET6 ? sizeof(struct lvs_flow6)
+                                                         : sizeof(struct lvs_flow));
+  flow->dest = id;
+  flow->service = match->id;
+  flow->mark = mark;
+  flow->template_generation = template_generation;
+  if (template_generation) {
+    copy_key(family, (void*)template_key_of_flow(family, flow), &scratch->template_key);
+  }
+  const int keeps_port = is_persistent && !is_of_service_port(packet, match);
+  describe(family, flow, packet, config, dest, keeps_port, now);
   *reason = LVS_DROP_TABLE_FULL;
-  return bind(&packet->key, scratch, dest, now);
+  return bind(family, &packet->key, scratch, dest, now);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Connections and templates: birth, state, expiry, death. Whoever turns an entry's word to DEAD
  * (compare-and-swap) takes it out of the counters and deletes it; all others see a dead entry as
- * none. */
+ * none. What happens to a word is the same for both families; the functions that end in _word know
+ * no key. */
 #pragma once
 
 #include "lvsd/bpf/counters.h"
+#include "lvsd/bpf/family.h"
 #include "lvsd/bpf/tcp_states.h"
 
 /* More than processors that could get in between at one word. */
@@ -46,12 +48,7 @@ static __always_inline __u32 setting(const struct lvs_config* config, enum lvs_s
 }
 
 /* The template that controlled a connection loses it. */
-VERIFIED_ALONE enum change release_template(const struct lvs_key* key, __u32 generation) {
-  if (!key) {
-    return CHANGE_LOST;
-  }
-  const struct lvs_key own_key = *key;
-  struct lvs_template* template = bpf_map_lookup_elem(&lvs_templates, &own_key);
+VERIFIED_ALONE enum change release_word(struct lvs_template* template, __u32 generation) {
   if (!template) {
     return CHANGE_LOST;
   }
@@ -65,6 +62,15 @@ VERIFIED_ALONE enum change release_template(const struct lvs_key* key, __u32 gen
     }
   }
   return CHANGE_CONTENDED;
+}
+
+static __always_inline void release_template(const int family, const void* key, __u32 generation) {
+  union any_key copy;
+  copy_key(family, &copy, key);
+  struct lvs_template* template = find_template(family, &copy);
+  if (template) {
+    release_word(template, generation);
+  }
 }
 
 /* One connection more is under this template. */
@@ -87,12 +93,11 @@ VERIFIED_ALONE enum change hold_template(struct lvs_template* template, __u32 ge
 enum even { EVEN_CONTROLLED = 1 };
 
 /* Unless EVEN_CONTROLLED, a template that controls connections stays. */
-VERIFIED_ALONE enum change kill_template(struct lvs_key* key, struct lvs_template* template,
-                                         __u32 generation, __u64 now, int even_controlled) {
-  if (!key || !template) {
+VERIFIED_ALONE enum change end_template_word(struct lvs_template* template, __u32 generation,
+                                             __u64 now, int even_controlled) {
+  if (!template) {
     return CHANGE_LOST;
   }
-  const struct lvs_key own_key = *key;
   for (int i = 0; i < WORD_TRIES; i++) {
     const __u64 word = template->word;
     if ((word & LVS_TEMPLATE_DEAD) || generation_of(word) != generation ||
@@ -107,21 +112,25 @@ VERIFIED_ALONE enum change kill_template(struct lvs_key* key, struct lvs_templat
     if (dest) {
       __sync_fetch_and_add(&dest->persistent, -1);
     }
-    bpf_map_delete_elem(&lvs_templates, &own_key);
     return CHANGE_DONE;
   }
   return CHANGE_CONTENDED;
 }
 
-/* Both entries go, the counters follow. The reverse entry may meanwhile belong to a newer
- * connection of the same client port to the same real server (through another VIP): then it stays.
- */
-VERIFIED_ALONE enum change kill_flow(struct lvs_key* key, struct lvs_flow* flow, __u32 generation,
-                                     __u64 now) {
-  if (!key || !flow) {
+static __always_inline enum change kill_template(const int family, const void* key,
+                                                 struct lvs_template* template, __u32 generation,
+                                                 __u64 now, int even_controlled) {
+  const enum change ended = end_template_word(template, generation, now, even_controlled);
+  if (ended == CHANGE_DONE) {
+    delete_template(family, key);
+  }
+  return ended;
+}
+
+VERIFIED_ALONE enum change end_flow_word(struct lvs_flow* flow, __u32 generation, __u64 now) {
+  if (!flow) {
     return CHANGE_LOST;
   }
-  const struct lvs_key own_key = *key;
   for (int i = 0; i < WORD_TRIES; i++) {
     const __u64 word = flow->word;
     if ((word & LVS_WORD_DEAD) || generation_of(word) != generation) {
@@ -135,36 +144,61 @@ VERIFIED_ALONE enum change kill_flow(struct lvs_key* key, struct lvs_flow* flow,
     if (dest) {
       unbind_connection(dest, !!(word & LVS_WORD_ACTIVE));
     }
-    if (flow->template_generation) {
-      struct lvs_key template_key = flow->template_key;
-      release_template(&template_key, flow->template_generation);
-    }
-    if (flow->forward == LVS_FORWARD_NAT) {
-      struct lvs_key other = flow->other;
-      struct lvs_flow* reply = bpf_map_lookup_elem(&lvs_flows, &other);
-      if (reply && generation_of(reply->word) == generation) {
-        bpf_map_delete_elem(&lvs_flows, &other);
-      }
-    }
-    bpf_map_delete_elem(&lvs_flows, &own_key);
     return CHANGE_DONE;
   }
   return CHANGE_CONTENDED;
 }
 
-/* The first established connection makes its template one that flood defence leaves alone. */
-VERIFIED_ALONE int assure_template(struct lvs_flow* flow) {
-  if (!flow) {
-    return 0;
+/* Both entries go, the counters follow. The reverse entry may meanwhile belong to a newer
+ * connection of the same client port to the same real server (through another VIP): then it stays.
+ */
+static __always_inline enum change kill_entries(const int family, const void* key,
+                                                struct lvs_flow* flow, __u32 generation,
+                                                __u64 now) {
+  union any_key own_key;
+  union any_key other;
+  copy_key(family, &own_key, key);
+  const enum change ended = end_flow_word(flow, generation, now);
+  if (ended != CHANGE_DONE) {
+    return ended;
   }
-  struct lvs_key key = flow->template_key;
-  struct lvs_template* template = bpf_map_lookup_elem(&lvs_templates, &key);
+  if (flow->template_generation) {
+    release_template(family, template_key_of_flow(family, flow), flow->template_generation);
+  }
+  if (flow->forward == LVS_FORWARD_NAT) {
+    copy_key(family, &other, other_of(family, flow));
+    const struct lvs_flow* reply = find_flow(family, &other);
+    if (reply && generation_of(reply->word) == generation) {
+      delete_flow(family, &other);
+    }
+  }
+  delete_flow(family, &own_key);
+  return CHANGE_DONE;
+}
+
+VERIFIED_ALONE enum change kill_flow4(struct lvs_key* key, struct lvs_flow* flow, __u32 generation,
+                                      __u64 now) {
+  return key && flow ? kill_entries(AF_INET, key, flow, generation, now) : CHANGE_LOST;
+}
+
+VERIFIED_ALONE enum change kill_flow6(struct lvs_key6* key, struct lvs_flow6* flow,
+                                      __u32 generation, __u64 now) {
+  return key && flow ? kill_entries(AF_INET6, key, &flow->flow, generation, now) : CHANGE_LOST;
+}
+
+static __always_inline enum change kill_flow(const int family, void* key, struct lvs_flow* flow,
+                                             __u32 generation, __u64 now) {
+  return family == AF_INET6 ? kill_flow6(key, (struct lvs_flow6*)flow, generation, now)
+                            : kill_flow4(key, flow, generation, now);
+}
+
+VERIFIED_ALONE int assure_word(struct lvs_template* template, __u32 generation) {
   if (!template) {
     return 0;
   }
   for (int i = 0; i < WORD_TRIES; i++) {
     const __u64 word = template->word;
-    if (generation_of(word) != flow->template_generation || (word & LVS_TEMPLATE_ASSURED) ||
+    if (generation_of(word) != generation || (word & LVS_TEMPLATE_ASSURED) ||
         __sync_val_compare_and_swap(&template->word, word, word | LVS_TEMPLATE_ASSURED) == word) {
       return 0;
     }
@@ -172,19 +206,26 @@ VERIFIED_ALONE int assure_template(struct lvs_flow* flow) {
   return 0;
 }
 
-/* One segment (or datagram) was seen: the state follows, active with it, and the timer starts anew.
- * Another CPU's change in between is read again. */
-VERIFIED_ALONE int advance_flow(struct lvs_flow* flow, const struct segment* segment, __u64 now) {
+enum advance {
+  ADVANCE_LOST, /* The connection is dead, or another one by now. */
+  ADVANCE_DONE,
+  ADVANCE_ASSURES, /* Its client is no forged one, and it has a template. */
+};
+
+VERIFIED_ALONE enum advance advance_word(struct lvs_flow* flow, const struct segment* segment,
+                                         __u64 now) {
   const struct lvs_config* config = config_of_core();
   if (!config || !flow || !segment) {
-    return 0;
+    return ADVANCE_LOST;
   }
   for (int i = 0; i < WORD_TRIES; i++) {
     const __u64 word = flow->word;
     if ((word & LVS_WORD_DEAD) || generation_of(word) != segment->generation) {
-      return 0;
+      return ADVANCE_LOST;
     }
     const __u8 state = word & LVS_WORD_STATE;
+    /* A datagram that is answered. */
+    int assures = segment->protocol != 6 && segment->sender == LVS_TCP_OUT;
     __u8 next = LVS_TCP_NONE;
     if (segment->protocol == 6) {
       next = lvs_tcp_step(segment->sender, state, segment->tcp_flags);
@@ -201,12 +242,27 @@ VERIFIED_ALONE int advance_flow(struct lvs_flow* flow, const struct segment* seg
       if (dest && active != (word & LVS_WORD_ACTIVE)) {
         __sync_fetch_and_add(&dest->active, active ? 1 : -1);
       }
-      if (next == LVS_TCP_ESTABLISHED && flow->template_generation) {
-        assure_template(flow);
-      }
+      assures |= next == LVS_TCP_ESTABLISHED;
     }
     flow->expires = now + timeout_of(config, segment->protocol, next);
-    return 1;
+    return assures && flow->template_generation ? ADVANCE_ASSURES : ADVANCE_DONE;
   }
-  return 0;
+  return ADVANCE_LOST;
+}
+
+/* One segment (or datagram) was seen: the state follows, active with it, and the timer starts anew.
+ * Another CPU's change in between is read again. The first established connection, or
+ * answered datagram, makes its template one that flood defence leaves alone. */
+static __always_inline int advance_flow(const int family, struct lvs_flow* flow,
+                                        const struct segment* segment, __u64 now) {
+  const enum advance done = advance_word(flow, segment, now);
+  if (done == ADVANCE_ASSURES) {
+    union any_key key;
+    copy_key(family, &key, template_key_of_flow(family, flow));
+    struct lvs_template* template = find_template(family, &key);
+    if (template) {
+      assure_word(template, flow->template_generation);
+    }
+  }
+  return done != ADVANCE_LOST;
 }

@@ -5,11 +5,13 @@
  * the real server, is translated and sent on from here and never meets the stack; so is an ICMP
  * error about one. Any other goes
  * the ordinary way: raw, mangle (where iptables marks it), the INPUT filter. Behind them the nft
- * chain of `table ip lvs` copies a packet of a service to device ipvs0, where ipvs0_egress does
- * what ip_vs does at LOCAL_IN: connection, service, template, scheduler.
+ * chain of `table ip lvs` (IPv6: `ip6 lvs`) copies a packet of a service to device ipvs0, where
+ * ipvs0_egress does what ip_vs does at LOCAL_IN: connection, service, template, scheduler. Each
+ * program takes both families; what they do is written once, and compiled for each.
  *
  * sweep is run by lvsd once a second and takes out what has expired. */
 #include "lvsd/bpf/connect.h"
+#include "lvsd/bpf/icmp6.h"
 #include "lvsd/bpf/transmit.h"
 
 /* A client's port that begins anew on a connection that is over, or whose real server gets no new
@@ -35,19 +37,19 @@ static __always_inline enum lvs_tcp_sender sender_of(__u64 word) {
 }
 
 /* Client to server. */
-static __always_inline int forward(struct __sk_buff* skb, const struct packet* packet,
-                                   struct lvs_flow* flow, __u64 word,
+static __always_inline int forward(const int family, struct __sk_buff* skb,
+                                   const struct packet* packet, struct lvs_flow* flow, __u64 word,
                                    const struct lvs_config* config, enum hook hook, __u64 now) {
   const __u32 generation = generation_of(word);
   const __u8 state = word & LVS_WORD_STATE;
   const int is_due = now >= flow->touch || flow->route.epoch != config->epoch;
-  if (is_due || (packet->key.protocol == IPPROTO_TCP &&
+  if (is_due || (packet->protocol == IPPROTO_TCP &&
                  lvs_tcp_step(sender_of(word), state, packet->tcp_flags) != state)) {
     const struct segment segment = {.generation = generation,
-                                    .protocol = packet->key.protocol,
+                                    .protocol = packet->protocol,
                                     .sender = sender_of(word),
                                     .tcp_flags = packet->tcp_flags};
-    advance_flow(flow, &segment, now);
+    advance_flow(family, flow, &segment, now);
   }
   if (generation_of(*(volatile __u64*)&flow->word) != generation) {
     return drop(LVS_DROP_RACE);
@@ -56,7 +58,7 @@ static __always_inline int forward(struct __sk_buff* skb, const struct packet* p
     flow->touch = now + LVS_TOUCH_NS;
   }
   count_packet(flow->dest, LVS_TO_SERVER, packet->bytes);
-  return transmit(skb, packet, flow, config, hook, !is_due && hook == AT_NIC);
+  return transmit(family, skb, packet, flow, config, hook, !is_due && hook == AT_NIC);
 }
 
 /* Known to lead to a real server that was removed: its packets are lost until the server is back,
@@ -71,13 +73,11 @@ static __always_inline int has_lost_its_server(const struct lvs_flow* flow) {
 /* False: the connection behind this reply is gone, or the reply is not its. A real server that
  * answers SYN with SYN+ACK on a connection that has ended talks to a client that reached it
  * directly from the same port. */
-VERIFIED_ALONE int advance_by_reply(struct lvs_flow* reply, __u8 protocol, __u8 tcp_flags,
-                                    __u64 now) {
-  if (!reply) {
-    return 0;
-  }
-  struct lvs_key key = reply->other;
-  struct lvs_flow* flow = bpf_map_lookup_elem(&lvs_flows, &key);
+static __always_inline int advance_owner(const int family, const struct lvs_flow* reply,
+                                         __u8 protocol, __u8 tcp_flags, __u64 now) {
+  union any_key key;
+  copy_key(family, &key, other_of(family, reply));
+  struct lvs_flow* flow = find_flow(family, &key);
   if (!flow) {
     return 0;
   }
@@ -89,7 +89,7 @@ VERIFIED_ALONE int advance_by_reply(struct lvs_flow* reply, __u8 protocol, __u8 
   const __u8 state = word & LVS_WORD_STATE;
   const int is_new_at_server = (tcp_flags & LVS_TCP_FLAG_SYN) && !lvs_tcp_is_active(state);
   if (now >= flow->expires || is_new_at_server) {
-    kill_flow(&key, flow, generation, now);
+    kill_flow(family, &key, flow, generation, now);
     if (is_new_at_server) {
       count_drop(LVS_PASS_REUSED_BY_SERVER);
     }
@@ -99,23 +99,40 @@ VERIFIED_ALONE int advance_by_reply(struct lvs_flow* reply, __u8 protocol, __u8 
                                   .protocol = protocol,
                                   .sender = LVS_TCP_OUT,
                                   .tcp_flags = tcp_flags};
-  advance_flow(flow, &segment, now);
+  advance_flow(family, flow, &segment, now);
   return 1;
 }
 
+VERIFIED_ALONE int advance_by_reply4(struct lvs_flow* reply, __u8 protocol, __u8 tcp_flags,
+                                     __u64 now) {
+  return reply && advance_owner(AF_INET, reply, protocol, tcp_flags, now);
+}
+
+VERIFIED_ALONE int advance_by_reply6(struct lvs_flow6* reply, __u8 protocol, __u8 tcp_flags,
+                                     __u64 now) {
+  return reply && advance_owner(AF_INET6, &reply->flow, protocol, tcp_flags, now);
+}
+
+static __always_inline int advance_by_reply(const int family, struct lvs_flow* reply,
+                                            const struct packet* packet, __u64 now) {
+  return family == AF_INET6 ? advance_by_reply6((struct lvs_flow6*)reply, packet->protocol,
+                                                packet->tcp_flags, now)
+                            : advance_by_reply4(reply, packet->protocol, packet->tcp_flags, now);
+}
+
 /* Server to client. */
-static __always_inline int reply(struct __sk_buff* skb, const struct packet* packet,
-                                 struct lvs_flow* flow, const struct lvs_config* config,
-                                 __u64 now) {
+static __always_inline int reply(const int family, struct __sk_buff* skb,
+                                 const struct packet* packet, struct lvs_flow* flow,
+                                 const struct lvs_config* config, __u64 now) {
   const int is_due = now >= flow->touch || flow->route.epoch != config->epoch;
   if (is_due || (packet->tcp_flags & RARE_FLAGS)) {
-    if (!advance_by_reply(flow, packet->key.protocol, packet->tcp_flags, now)) {
+    if (!advance_by_reply(family, flow, packet, now)) {
       return LVS_PASS;
     }
     flow->touch = now + LVS_TOUCH_NS;
   }
   count_packet(flow->dest, LVS_TO_CLIENT, packet->bytes);
-  return transmit(skb, packet, flow, config, AT_NIC, !is_due);
+  return transmit(family, skb, packet, flow, config, AT_NIC, !is_due);
 }
 
 /* By direct routing an untranslated packet may come to a standby that is a real server itself: what
@@ -125,27 +142,30 @@ static __always_inline int is_of_other_director(const struct lvs_flow* flow,
   return !config->armed && flow->forward != LVS_FORWARD_NAT;
 }
 
-SEC("tc")
-int nic_ingress(struct __sk_buff* skb) {
-  struct packet packet = {};
-  if (is_given_back(skb) || skb->pkt_type != PACKET_HOST) {
-    return LVS_PASS;
-  }
-  const enum parsed parsed = parse(skb, &packet);
+/* What the functions of a family answer for ICMP, which has functions of its own: the stack has no
+ * room for one within the other. For the same reason a program has none of both families inside. */
+#define LEFT_TO_ICMP 0x100
+
+static __always_inline int arrive(const int family, struct __sk_buff* skb) {
+  struct packet packet;
+  const enum parsed parsed = parse(family, skb, &packet);
   if (parsed == PARSED_FRAGMENT) {
     count_drop(LVS_PASS_FRAGMENT);
   }
-  if (parsed != PARSED_OURS) {
-    return parsed == PARSED_ICMP ? translate_error(skb, 0) : LVS_PASS;
+  if (parsed == PARSED_ICMP) {
+    return LEFT_TO_ICMP;
   }
-  struct lvs_flow* flow = bpf_map_lookup_elem(&lvs_flows, &packet.key);
+  if (parsed != PARSED_OURS) {
+    return LVS_PASS;
+  }
+  struct lvs_flow* flow = find_flow(family, &packet.key);
   const struct lvs_config* config = config_of_core();
   if (!flow || !config) {
     return LVS_PASS;
   }
   const __u64 now = bpf_ktime_get_coarse_ns();
   if (flow->direction == LVS_TO_CLIENT) {
-    return reply(skb, &packet, flow, config, now);
+    return reply(family, skb, &packet, flow, config, now);
   }
   const __u64 word = flow->word;
   if ((word & LVS_WORD_DEAD) || begins_anew(&packet, flow, word, config) ||
@@ -157,15 +177,39 @@ int nic_ingress(struct __sk_buff* skb) {
     return drop(LVS_DROP_DESTINATION_REMOVED);
   }
   if (is_lost || now >= flow->expires) {
-    kill_flow(&packet.key, flow, generation_of(word), now);
+    kill_flow(family, &packet.key, flow, generation_of(word), now);
     return LVS_PASS;
   }
-  return forward(skb, &packet, flow, word, config, AT_NIC, now);
+  return forward(family, skb, &packet, flow, word, config, AT_NIC, now);
+}
+
+VERIFIED_ALONE int arrive4(struct __sk_buff* skb) {
+  return arrive(AF_INET, skb);
+}
+
+VERIFIED_ALONE int arrive6(struct __sk_buff* skb) {
+  return arrive(AF_INET6, skb);
+}
+
+SEC("tc")
+int nic_ingress(struct __sk_buff* skb) {
+  if (is_given_back(skb) || skb->pkt_type != PACKET_HOST) {
+    return LVS_PASS;
+  }
+  if (is_ip(skb)) {
+    const int verdict = arrive4(skb);
+    return verdict == LEFT_TO_ICMP ? translate_error(skb, 0) : verdict;
+  }
+  if (!is_ipv6(skb)) {
+    return LVS_PASS;
+  }
+  const int verdict = arrive6(skb);
+  return verdict == LEFT_TO_ICMP ? translate_error6(skb, 0) : verdict;
 }
 
 static __always_inline int may_schedule(const struct packet* packet,
                                         const struct lvs_config* config) {
-  return packet->key.protocol == IPPROTO_UDP ||
+  return packet->protocol == IPPROTO_UDP ||
          (!(packet->tcp_flags & LVS_TCP_FLAG_RST) &&
           ((packet->tcp_flags & LVS_TCP_FLAG_SYN) || setting(config, LVS_SLOPPY_TCP)));
 }
@@ -184,34 +228,36 @@ static __always_inline void restore_fragmentation(struct __sk_buff* skb) {
   }
 }
 
-static __always_inline int pass(struct __sk_buff* skb, const struct packet* packet, __u32 reason) {
+static __always_inline int pass(const int family, struct __sk_buff* skb,
+                                const struct packet* packet, __u32 reason) {
   count_drop(reason);
-  return to_local_stack(skb, packet, AT_IPVS0);
+  return to_local_stack(family, skb, packet, AT_IPVS0);
 }
 
 /* What became of a packet that has no connection, and gets none. */
-static __always_inline int refuse(struct __sk_buff* skb, const struct packet* packet,
-                                  __u32 reason) {
+static __always_inline int refuse(const int family, struct __sk_buff* skb,
+                                  const struct packet* packet, __u32 reason) {
   if (reason == LVS_PASS_NO_SERVICE) {
-    return pass(skb, packet, reason);
+    return pass(family, skb, packet, reason);
   }
   count_drop(reason);
   return reason == LVS_DROP_NO_DESTINATION
-             ? answer_with_icmp(skb, packet->key.daddr, ICMP_UNREACHABLE, ICMP_PORT_UNREACHABLE, 0)
+             ? answer(family, skb, target_of(family, &packet->key), ANSWER_NO_PORT, 0)
              : TC_ACT_SHOT;
 }
 
-SEC("tc")
-int ipvs0_egress(struct __sk_buff* skb) {
-  struct packet packet = {};
+static __always_inline int balance(const int family, struct __sk_buff* skb) {
+  struct packet packet;
   const struct lvs_config* config = config_of_core();
-  restore_fragmentation(skb);
-  const enum parsed parsed = parse(skb, &packet);
+  if (family == AF_INET) {
+    restore_fragmentation(skb);
+  }
+  const enum parsed parsed = parse(family, skb, &packet);
   if (!config || parsed != PARSED_OURS) {
     return drop(parsed == PARSED_FRAGMENT ? LVS_DROP_FRAGMENT : LVS_DROP_MALFORMED);
   }
   const __u64 now = bpf_ktime_get_coarse_ns();
-  struct lvs_flow* flow = bpf_map_lookup_elem(&lvs_flows, &packet.key);
+  struct lvs_flow* flow = find_flow(family, &packet.key);
   if (flow && flow->direction == LVS_TO_SERVER) {
     const __u64 word = flow->word;
     if (word & LVS_WORD_DEAD) {
@@ -223,53 +269,76 @@ int ipvs0_egress(struct __sk_buff* skb) {
       return drop(LVS_DROP_DESTINATION_REMOVED);
     }
     if (!is_lost && !is_over) {
-      return forward(skb, &packet, flow, word, config, AT_IPVS0, now);
+      return forward(family, skb, &packet, flow, word, config, AT_IPVS0, now);
     }
-    kill_flow(&packet.key, flow, generation_of(word), now);
+    kill_flow(family, &packet.key, flow, generation_of(word), now);
   }
   if (!may_schedule(&packet, config)) {
-    return pass(skb, &packet, LVS_PASS_NOT_NEW);
+    return pass(family, skb, &packet, LVS_PASS_NOT_NEW);
   }
   if (!config->armed) {
-    return pass(skb, &packet, LVS_PASS_NOT_ARMED);
+    return pass(family, skb, &packet, LVS_PASS_NOT_ARMED);
   }
   __u32 reason = LVS_DROP_NO_DESTINATION;
-  flow = connect(&packet, skb->mark, config, &reason, now);
-  return flow ? forward(skb, &packet, flow, flow->word, config, AT_IPVS0, now)
-              : refuse(skb, &packet, reason);
+  flow = connect(family, &packet, skb->mark, config, &reason, now);
+  return flow ? forward(family, skb, &packet, flow, flow->word, config, AT_IPVS0, now)
+              : refuse(family, skb, &packet, reason);
+}
+
+VERIFIED_ALONE int balance4(struct __sk_buff* skb) {
+  return balance(AF_INET, skb);
+}
+
+VERIFIED_ALONE int balance6(struct __sk_buff* skb) {
+  return balance(AF_INET6, skb);
+}
+
+SEC("tc")
+int ipvs0_egress(struct __sk_buff* skb) {
+  return is_ipv6(skb) ? balance6(skb) : balance4(skb);
+}
+
+static __always_inline int send_again(const int family, struct __sk_buff* skb) {
+  struct packet packet;
+  const struct lvs_config* config = config_of_core();
+  if (!config || parse(family, skb, &packet) != PARSED_OURS) {
+    return drop(LVS_DROP_MALFORMED);
+  }
+  struct lvs_flow* flow = find_flow(family, &packet.key);
+  if (!flow || flow->direction != LVS_TO_SERVER) {
+    return drop(LVS_DROP_RACE);
+  }
+  return transmit(family, skb, &packet, flow, config, AT_IPVS1, 0);
+}
+
+VERIFIED_ALONE int send_again4(struct __sk_buff* skb) {
+  return send_again(AF_INET, skb);
+}
+
+VERIFIED_ALONE int send_again6(struct __sk_buff* skb) {
+  return send_again(AF_INET6, skb);
 }
 
 /* What ipvs0 could not send by itself: the flow is there, its way is asked for once more. */
 SEC("tc")
 int ipvs1_ingress(struct __sk_buff* skb) {
-  struct packet packet = {};
-  const struct lvs_config* config = config_of_core();
-  if (!config || parse(skb, &packet) != PARSED_OURS) {
-    return drop(LVS_DROP_MALFORMED);
-  }
-  struct lvs_flow* flow = bpf_map_lookup_elem(&lvs_flows, &packet.key);
-  if (!flow || flow->direction != LVS_TO_SERVER) {
-    return drop(LVS_DROP_RACE);
-  }
-  return transmit(skb, &packet, flow, config, AT_IPVS1, 0);
+  return is_ipv6(skb) ? send_again6(skb) : send_again4(skb);
 }
 
 /* A reply of the director's own stack to a connection that is delivered to it as it came. */
-static __always_inline void note_own_reply(const struct packet* packet, __u64 now) {
-  struct lvs_key key = {.saddr = packet->key.daddr,
-                        .daddr = packet->key.saddr,
-                        .sport = packet->key.dport,
-                        .dport = packet->key.sport,
-                        .protocol = packet->key.protocol};
-  struct lvs_flow* flow = bpf_map_lookup_elem(&lvs_flows, &key);
+static __always_inline void note_own_reply(const int family, const struct packet* packet,
+                                           __u64 now) {
+  union any_key key;
+  reverse_key(family, &key, &packet->key, target_of(family, &packet->key), packet->dport);
+  struct lvs_flow* flow = find_flow(family, &key);
   if (!flow || flow->forward != LVS_FORWARD_LOCAL || now >= flow->expires) {
     return;
   }
   const struct segment segment = {.generation = generation_of(flow->word),
-                                  .protocol = packet->key.protocol,
+                                  .protocol = packet->protocol,
                                   .sender = LVS_TCP_OUT,
                                   .tcp_flags = packet->tcp_flags};
-  if (advance_flow(flow, &segment, now)) {
+  if (advance_flow(family, flow, &segment, now)) {
     count_packet(flow->dest, LVS_TO_CLIENT, packet->bytes);
   }
 }
@@ -277,58 +346,92 @@ static __always_inline void note_own_reply(const struct packet* packet, __u64 no
 /* What the director's own stack sends: a real server may be the director itself, and an ICMP error
  * may be about a packet that was translated. What only passes through the director came in by some
  * device. */
-SEC("tc")
-int nic_egress(struct __sk_buff* skb) {
-  struct packet packet = {};
-  if (skb->ingress_ifindex) {
+static __always_inline int leave(const int family, struct __sk_buff* skb) {
+  struct packet packet;
+  const enum parsed parsed = parse(family, skb, &packet);
+  if (parsed == PARSED_ICMP) {
+    return LEFT_TO_ICMP;
+  }
+  if (parsed != PARSED_OURS) {
     return LVS_PASS;
   }
-  const enum parsed parsed = parse(skb, &packet);
-  if (parsed != PARSED_OURS) {
-    return parsed == PARSED_ICMP ? translate_error(skb, 1) : LVS_PASS;
-  }
   const __u64 now = bpf_ktime_get_coarse_ns();
-  struct lvs_flow* flow = bpf_map_lookup_elem(&lvs_flows, &packet.key);
+  struct lvs_flow* flow = find_flow(family, &packet.key);
   if (!flow) {
-    note_own_reply(&packet, now);
+    note_own_reply(family, &packet, now);
     return LVS_PASS;
   }
   if (flow->direction != LVS_TO_CLIENT || !(flow->flags & LVS_FLOW_TO_SELF) ||
-      !advance_by_reply(flow, packet.key.protocol, packet.tcp_flags, now)) {
+      !advance_by_reply(family, flow, &packet, now)) {
     return LVS_PASS;
   }
   count_packet(flow->dest, LVS_TO_CLIENT, packet.bytes);
-  return rewrite_nat(skb, &packet, flow, 0, 0) ? LVS_PASS : drop(LVS_DROP_MALFORMED);
+  return rewrite_nat(family, skb, &packet, flow, 0, 0) ? LVS_PASS : drop(LVS_DROP_MALFORMED);
+}
+
+VERIFIED_ALONE int leave4(struct __sk_buff* skb) {
+  return leave(AF_INET, skb);
+}
+
+VERIFIED_ALONE int leave6(struct __sk_buff* skb) {
+  return leave(AF_INET6, skb);
+}
+
+SEC("tc")
+int nic_egress(struct __sk_buff* skb) {
+  if (skb->ingress_ifindex) {
+    return LVS_PASS;
+  }
+  if (is_ip(skb)) {
+    const int verdict = leave4(skb);
+    return verdict == LEFT_TO_ICMP ? translate_error(skb, 1) : verdict;
+  }
+  if (!is_ipv6(skb)) {
+    return LVS_PASS;
+  }
+  const int verdict = leave6(skb);
+  return verdict == LEFT_TO_ICMP ? translate_error6(skb, 1) : verdict;
 }
 
 struct sweeping {
   __u64 now;
   __u32 killed;
   __u32 seen;
-  __be32 prefix;
-  __be32 mask;
-  __u32 kill;
-  __u32 ends_lost; /* Connections whose real server was removed end. */
+  struct address6 prefix;
+  struct address6 mask;
+  __u32 kill_family; /* 0: no clients are named. */
+  __u32 ends_lost;   /* Connections whose real server was removed end. */
   __u32 unassured;
   struct patience patience;
 };
 
-static __always_inline int is_to_go(const struct sweeping* work, const struct lvs_key* key,
-                                    const struct lvs_flow* flow, __u64 word) {
-  return work->now >= flow->expires || (work->kill && (key->saddr & work->mask) == work->prefix) ||
-         (work->ends_lost && has_lost_its_server(flow)) ||
-         is_cheap(&work->patience, key, flow, word, work->now);
+static __always_inline int is_named(const int family, const struct sweeping* work,
+                                    const __be32* client) {
+  const __be32* prefix = work->prefix.word;
+  const __be32* mask = work->mask.word;
+  return work->kill_family == family && (client[0] & mask[0]) == prefix[0] &&
+         (family == AF_INET ||
+          ((client[1] & mask[1]) == prefix[1] && (client[2] & mask[2]) == prefix[2] &&
+           (client[3] & mask[3]) == prefix[3]));
 }
 
-static long sweep_flow(void* map, struct lvs_key* key, struct lvs_flow* flow,
-                       struct sweeping* work) {
-  struct lvs_key copy = *key;
+static __always_inline int is_to_go(const struct sweeping* work, __u8 protocol,
+                                    const struct lvs_flow* flow, __u64 word) {
+  return work->now >= flow->expires || (work->ends_lost && has_lost_its_server(flow)) ||
+         is_cheap(&work->patience, protocol, flow, word, work->now);
+}
+
+static __always_inline long sweep_flow_of(const int family, const void* key, __u8 protocol,
+                                          struct lvs_flow* flow, struct sweeping* work) {
+  union any_key copy;
+  copy_key(family, &copy, key);
   if (flow->direction == LVS_TO_CLIENT) {
-    struct lvs_key other = flow->other;
-    const struct lvs_flow* owner = bpf_map_lookup_elem(&lvs_flows, &other);
+    union any_key other;
+    copy_key(family, &other, other_of(family, flow));
+    const struct lvs_flow* owner = find_flow(family, &other);
     const int is_orphan = !owner || generation_of(owner->word) != generation_of(flow->word);
     if (is_orphan && work->now >= flow->created + LVS_DEAD_NS) {
-      bpf_map_delete_elem(&lvs_flows, &copy);
+      delete_flow(family, &copy);
     }
     return 0;
   }
@@ -336,25 +439,38 @@ static long sweep_flow(void* map, struct lvs_key* key, struct lvs_flow* flow,
   const __u64 word = flow->word;
   if (word & LVS_WORD_DEAD) {
     if (work->now >= flow->expires + LVS_DEAD_NS) {
-      bpf_map_delete_elem(&lvs_flows, &copy);
+      delete_flow(family, &copy);
     }
-  } else if (is_to_go(work, key, flow, word)) {
-    work->killed += kill_flow(&copy, flow, generation_of(word), work->now) == CHANGE_DONE;
+  } else if (is_to_go(work, protocol, flow, word) ||
+             is_named(family, work, source_of(family, &copy))) {
+    work->killed += kill_flow(family, &copy, flow, generation_of(word), work->now) == CHANGE_DONE;
   }
   return 0;
 }
 
-static long sweep_template(void* map, struct lvs_key* key, struct lvs_template* template,
-                           struct sweeping* work) {
-  struct lvs_key copy = *key;
+static long sweep_flow(void* map, struct lvs_key* key, struct lvs_flow* flow,
+                       struct sweeping* work) {
+  return sweep_flow_of(AF_INET, key, key->protocol, flow, work);
+}
+
+static long sweep_flow6(void* map, struct lvs_key6* key, struct lvs_flow6* flow,
+                        struct sweeping* work) {
+  return sweep_flow_of(AF_INET6, key, key->protocol, &flow->flow, work);
+}
+
+static __always_inline long sweep_template_of(const int family, const void* key,
+                                              struct lvs_template* template,
+                                              struct sweeping* work) {
+  union any_key copy;
+  copy_key(family, &copy, key);
   const __u64 word = template->word;
   if (word & LVS_TEMPLATE_DEAD) {
     if (work->now >= template->expires + LVS_DEAD_NS) {
-      bpf_map_delete_elem(&lvs_templates, &copy);
+      delete_template(family, &copy);
     }
     return 0;
   }
-  const int is_killed = work->kill && (key->saddr & work->mask) == work->prefix;
+  const int is_killed = is_named(family, work, source_of(family, &copy));
   const int is_cheap =
       work->unassured && !(word & (LVS_TEMPLATE_ASSURED | LVS_TEMPLATE_CONTROLLED));
   if (!is_killed && !is_cheap && work->now < template->expires) {
@@ -364,22 +480,34 @@ static long sweep_template(void* map, struct lvs_key* key, struct lvs_template* 
     template->expires = work->now + LVS_CONTROLLER_RETRY_NS;
     return 0;
   }
-  kill_template(&copy, template, generation_of(word), work->now, is_killed);
+  kill_template(family, &copy, template, generation_of(word), work->now, is_killed);
   return 0;
+}
+
+static long sweep_template(void* map, struct lvs_key* key, struct lvs_template* template,
+                           struct sweeping* work) {
+  return sweep_template_of(AF_INET, key, template, work);
+}
+
+static long sweep_template6(void* map, struct lvs_key6* key, struct lvs_template* template,
+                            struct sweeping* work) {
+  return sweep_template_of(AF_INET6, key, template, work);
 }
 
 SEC("syscall")
 int sweep(struct lvs_sweep* ask) {
   const struct lvs_config* config = config_of_core();
   struct sweeping work = {.now = bpf_ktime_get_ns(),
-                          .prefix = ask->prefix,
-                          .mask = ask->mask,
-                          .kill = ask->kill,
+                          .kill_family = ask->kill ? ask->family : 0,
                           .unassured = ask->unassured};
+  copy_address(AF_INET6, work.prefix.word, ask->prefix);
+  copy_address(AF_INET6, work.mask.word, ask->mask);
   work.patience = patience_of(config, ask->half_open_ns, ask->udp_idle_ns);
   work.ends_lost = config && setting(config, LVS_EXPIRE_NODEST_CONN);
   bpf_for_each_map_elem(&lvs_flows, sweep_flow, &work, 0);
   bpf_for_each_map_elem(&lvs_templates, sweep_template, &work, 0);
+  bpf_for_each_map_elem(&lvs_flows6, sweep_flow6, &work, 0);
+  bpf_for_each_map_elem(&lvs_templates6, sweep_template6, &work, 0);
   ask->killed = work.killed;
   ask->seen = work.seen;
   return 0;

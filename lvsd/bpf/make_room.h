@@ -40,10 +40,10 @@ static __always_inline struct patience patience_of(const struct lvs_config* conf
 }
 
 /* TCP that its client never completed, UDP that nobody has used for long. */
-static __always_inline int is_cheap(const struct patience* patience, const struct lvs_key* key,
+static __always_inline int is_cheap(const struct patience* patience, __u8 protocol,
                                     const struct lvs_flow* flow, __u64 word, __u64 now) {
   const __u8 state = word & LVS_WORD_STATE;
-  if (key->protocol == IPPROTO_TCP) {
+  if (protocol == IPPROTO_TCP) {
     return patience->half_open_ns && (state == LVS_TCP_SYN_RECV || state == LVS_TCP_SYNACK) &&
            now >= flow->created + patience->half_open_ns;
   }
@@ -62,31 +62,55 @@ static __always_inline void note_freed(struct making_room* work, enum change kil
   }
 }
 
-static long look_at_flow(void* map, struct lvs_key* key, struct lvs_flow* flow,
-                         struct making_room* work) {
+static __always_inline long consider_flow(const int family, const void* key, __u8 protocol,
+                                          struct lvs_flow* flow, struct making_room* work) {
   if (flow->direction != LVS_TO_SERVER) {
     return 0;
   }
   const __u64 word = flow->word;
   const int is_over = work->now >= flow->expires;
-  if (is_over || (work->evicts && is_cheap(&work->patience, key, flow, word, work->now))) {
-    struct lvs_key copy = *key;
-    const enum change killed = kill_flow(&copy, flow, generation_of(word), work->now);
+  if (is_over || (work->evicts && is_cheap(&work->patience, protocol, flow, word, work->now))) {
+    union any_key copy;
+    copy_key(family, &copy, key);
+    const enum change killed = kill_flow(family, &copy, flow, generation_of(word), work->now);
     note_freed(work, killed, is_over, LVS_EVICTED_HALF_OPEN);
+  }
+  return *work->freed >= FREED_AT_ONCE;
+}
+
+static long look_at_flow(void* map, struct lvs_key* key, struct lvs_flow* flow,
+                         struct making_room* work) {
+  return consider_flow(AF_INET, key, key->protocol, flow, work);
+}
+
+static long look_at_flow6(void* map, struct lvs_key6* key, struct lvs_flow6* flow,
+                          struct making_room* work) {
+  return consider_flow(AF_INET6, key, key->protocol, &flow->flow, work);
+}
+
+static __always_inline long consider_template(const int family, const void* key,
+                                              struct lvs_template* template,
+                                              struct making_room* work) {
+  const __u64 word = template->word;
+  const int is_over = work->now >= template->expires;
+  if (is_over || (work->evicts && !(word & LVS_TEMPLATE_ASSURED))) {
+    union any_key copy;
+    copy_key(family, &copy, key);
+    const enum change killed =
+        kill_template(family, &copy, template, generation_of(word), work->now, 0);
+    note_freed(work, killed, is_over, LVS_EVICTED_TEMPLATE);
   }
   return *work->freed >= FREED_AT_ONCE;
 }
 
 static long look_at_template(void* map, struct lvs_key* key, struct lvs_template* template,
                              struct making_room* work) {
-  const __u64 word = template->word;
-  const int is_over = work->now >= template->expires;
-  if (is_over || (work->evicts && !(word & LVS_TEMPLATE_ASSURED))) {
-    struct lvs_key copy = *key;
-    const enum change killed = kill_template(&copy, template, generation_of(word), work->now, 0);
-    note_freed(work, killed, is_over, LVS_EVICTED_TEMPLATE);
-  }
-  return *work->freed >= FREED_AT_ONCE;
+  return consider_template(AF_INET, key, template, work);
+}
+
+static long look_at_template6(void* map, struct lvs_key6* key, struct lvs_template* template,
+                              struct making_room* work) {
+  return consider_template(AF_INET6, key, template, work);
 }
 
 /* Whether it is this CPU's turn to search a table. */
@@ -95,76 +119,117 @@ static __always_inline int is_search_due(__u64* not_before, __u64 now) {
   return now >= at && __sync_val_compare_and_swap(not_before, at, now + LONG_PAUSE_NS) == at;
 }
 
-static __always_inline int search(struct making_room* work, int even_living) {
+static __always_inline int search(const int family, struct making_room* work, int even_living) {
   *work->freed = 0;
   work->evicts = even_living;
-  bpf_for_each_map_elem(&lvs_flows, look_at_flow, work, 0);
-  return *work->freed;
-}
-
-static __always_inline int search_templates(struct making_room* work, int even_living) {
-  *work->freed = 0;
-  work->evicts = even_living;
-  bpf_for_each_map_elem(&lvs_templates, look_at_template, work, 0);
-  return *work->freed;
-}
-
-/* How many connections went. */
-VERIFIED_ALONE int make_room_for_flow(__u64 now) {
-  struct lvs_config* config = config_of_core();
-  struct scratch* scratch = scratch_of_cpu();
-  if (!config || !scratch || !is_search_due(&config->reclaim_at, now)) {
-    return 0;
+  if (family == AF_INET6) {
+    bpf_for_each_map_elem(&lvs_flows6, look_at_flow6, work, 0);
+  } else {
+    bpf_for_each_map_elem(&lvs_flows, look_at_flow, work, 0);
   }
-  struct making_room work = {
+  return *work->freed;
+}
+
+static __always_inline int search_templates(const int family, struct making_room* work,
+                                            int even_living) {
+  *work->freed = 0;
+  work->evicts = even_living;
+  if (family == AF_INET6) {
+    bpf_for_each_map_elem(&lvs_templates6, look_at_template6, work, 0);
+  } else {
+    bpf_for_each_map_elem(&lvs_templates, look_at_template, work, 0);
+  }
+  return *work->freed;
+}
+
+static __always_inline struct making_room work_for(const struct lvs_config* config,
+                                                   struct scratch* scratch, __u64 now) {
+  return (struct making_room){
       .now = now,
       .freed = &scratch->freed,
       .patience = patience_of(config, FLOOD_HALF_OPEN_NS, FLOOD_UDP_IDLE_NS)};
-  if (!search(&work, 0)) {
-    search(&work, 1);
+}
+
+/* How many connections went. */
+static __always_inline int make_room_in_flows(const int family, __u64 now) {
+  struct lvs_config* config = config_of_core();
+  struct scratch* scratch = scratch_of_cpu();
+  if (!config || !scratch) {
+    return 0;
+  }
+  __u64* not_before = family == AF_INET6 ? &config->reclaim6_at : &config->reclaim_at;
+  if (!is_search_due(not_before, now)) {
+    return 0;
+  }
+  struct making_room work = work_for(config, scratch, now);
+  if (!search(family, &work, 0)) {
+    search(family, &work, 1);
   }
   if (scratch->freed >= FREED_AT_ONCE) {
-    config->reclaim_at = now + PAUSE_NS;
+    *not_before = now + PAUSE_NS;
   }
   return scratch->freed;
 }
 
 /* A template stays while a connection is under it, so half-open ones go before. */
-VERIFIED_ALONE int make_room_for_template(__u64 now) {
+static __always_inline int make_room_in_templates(const int family, __u64 now) {
   struct lvs_config* config = config_of_core();
   struct scratch* scratch = scratch_of_cpu();
-  if (!config || !scratch || !is_search_due(&config->reclaim_templates_at, now)) {
+  if (!config || !scratch) {
     return 0;
   }
-  struct making_room work = {
-      .now = now,
-      .freed = &scratch->freed,
-      .patience = patience_of(config, FLOOD_HALF_OPEN_NS, FLOOD_UDP_IDLE_NS)};
-  if (!search_templates(&work, 0)) {
-    search(&work, 1);
-    search_templates(&work, 1);
+  __u64* not_before =
+      family == AF_INET6 ? &config->reclaim_templates6_at : &config->reclaim_templates_at;
+  if (!is_search_due(not_before, now)) {
+    return 0;
+  }
+  struct making_room work = work_for(config, scratch, now);
+  if (!search_templates(family, &work, 0)) {
+    search(family, &work, 1);
+    search_templates(family, &work, 1);
   }
   if (scratch->freed >= FREED_AT_ONCE) {
-    config->reclaim_templates_at = now + PAUSE_NS;
+    *not_before = now + PAUSE_NS;
   }
   return scratch->freed;
 }
 
+VERIFIED_ALONE int make_room_for_flow4(__u64 now) {
+  return make_room_in_flows(AF_INET, now);
+}
+VERIFIED_ALONE int make_room_for_flow6(__u64 now) {
+  return make_room_in_flows(AF_INET6, now);
+}
+VERIFIED_ALONE int make_room_for_template4(__u64 now) {
+  return make_room_in_templates(AF_INET, now);
+}
+VERIFIED_ALONE int make_room_for_template6(__u64 now) {
+  return make_room_in_templates(AF_INET6, now);
+}
+
+static __always_inline int make_room_for_flow(const int family, __u64 now) {
+  return family == AF_INET6 ? make_room_for_flow6(now) : make_room_for_flow4(now);
+}
+
+static __always_inline int make_room_for_template(const int family, __u64 now) {
+  return family == AF_INET6 ? make_room_for_template6(now) : make_room_for_template4(now);
+}
+
 /* Not 0: the table is full, or another CPU's entry is there. */
-static __always_inline long insert_flow(const struct lvs_key* key, const struct lvs_flow* flow,
-                                        __u64 now) {
-  long failed = bpf_map_update_elem(&lvs_flows, key, flow, BPF_NOEXIST);
-  if (failed && !bpf_map_lookup_elem(&lvs_flows, key) && make_room_for_flow(now)) {
-    failed = bpf_map_update_elem(&lvs_flows, key, flow, BPF_NOEXIST);
+static __always_inline long insert_flow(const int family, const void* key,
+                                        const struct lvs_flow* flow, __u64 now) {
+  long failed = put_flow(family, key, flow, BPF_NOEXIST);
+  if (failed && !find_flow(family, key) && make_room_for_flow(family, now)) {
+    failed = put_flow(family, key, flow, BPF_NOEXIST);
   }
   return failed;
 }
 
-static __always_inline long insert_template(const struct lvs_key* key,
+static __always_inline long insert_template(const int family, const void* key,
                                             const struct lvs_template* template, __u64 now) {
-  long failed = bpf_map_update_elem(&lvs_templates, key, template, BPF_NOEXIST);
-  if (failed && !bpf_map_lookup_elem(&lvs_templates, key) && make_room_for_template(now)) {
-    failed = bpf_map_update_elem(&lvs_templates, key, template, BPF_NOEXIST);
+  long failed = put_template(family, key, template);
+  if (failed && !find_template(family, key) && make_room_for_template(family, now)) {
+    failed = put_template(family, key, template);
   }
   return failed;
 }

@@ -6,6 +6,7 @@
 
 #include <linux/bpf.h>
 #include <linux/ip.h>
+#include <linux/ipv6.h>
 
 #include <bpf/bpf_helpers.h>
 
@@ -33,6 +34,23 @@ struct {
   __type(key, struct lvs_key);
   __type(value, struct lvs_template);
 } lvs_templates SEC(".maps");
+
+/* Of IPv6. Without it these take no memory: each entry is allocated as it comes. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, 524288);
+  __type(key, struct lvs_key6);
+  __type(value, struct lvs_flow6);
+} lvs_flows6 SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, 262144);
+  __type(key, struct lvs_key6);
+  __type(value, struct lvs_template);
+} lvs_templates6 SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -114,6 +132,27 @@ struct icmp_answer {
   __u8 quoted[LVS_IP_HEADER_MAX + LVS_QUOTED_L4];
 };
 
+struct icmp6_error {
+  __u8 type;
+  __u8 code;
+  __sum16 check;
+  __be32 mtu; /* Of "packet too big". */
+};
+
+struct quoting6 {
+  struct icmp6_error icmp;
+  struct ipv6hdr ip;
+};
+
+#define LVS_QUOTED6_MIN 48U
+#define LVS_QUOTED6_MAX 128U
+
+struct icmp6_answer {
+  struct ipv6hdr ip;
+  struct icmp6_error icmp;
+  __u8 quoted[LVS_QUOTED6_MAX];
+};
+
 /* The real server that a scheduler would choose of those that it has seen. */
 struct best {
   __u32 dest;
@@ -130,6 +169,14 @@ struct walk {
   struct lvs_slice slice; /* As it stands now: it changes in place. */
 };
 
+/* What is known of the service of a packet without a connection. */
+struct match {
+  __u32 id;
+  __u32 offset;
+  struct lvs_service_key key;
+  struct lvs_slice slice;
+};
+
 /* Where a packet goes next, when the neighbour layer sends it. */
 struct next_hop {
   struct bpf_redir_neigh neighbour;
@@ -139,9 +186,14 @@ struct next_hop {
 /* What is under construction: too big for the stack, and no two packets of a CPU are in here at
  * once. */
 struct scratch {
-  struct lvs_flow flow;
-  struct lvs_flow reply;
+  struct lvs_flow6 flow; /* IPv4: the first part. */
+  struct lvs_flow6 reply;
+  struct match match;
+  struct lvs_key6 template_key; /* IPv4: a struct lvs_key. */
+  struct lvs_template template;
   struct icmp_answer answer;
+  struct icmp6_answer answer6;
+  struct quoting6 quoting6;
   struct best best;
   struct walk walk;
   struct next_hop next_hop;

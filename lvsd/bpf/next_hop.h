@@ -8,7 +8,6 @@
  * there; `lo` stands for "from the director itself", to routing rules too. */
 #pragma once
 
-#include "lvsd/bpf/maps.h"
 #include "lvsd/bpf/packet.h"
 
 #define LOOPBACK_IFINDEX 1
@@ -27,19 +26,24 @@ static __always_inline __u8 tos_of(struct __sk_buff* skb) {
   return tos & 0x1c;
 }
 
-/* `from`: 0, or the VIP of a reply. `bytes`: of the longest IP packet on the way. */
-VERIFIED_ALONE int find_way(struct __sk_buff* skb, struct lvs_route* route, __be32 from, __be32 to,
-                            __u32 bytes) {
+/* `from`: null, or the VIP of a reply. `bytes`: of the longest IP packet on the way. */
+static __always_inline int look_up_way(const int family, struct __sk_buff* skb,
+                                       struct lvs_route* route, const __be32* from,
+                                       const __be32* to, __u32 bytes) {
   const struct lvs_config* config = config_of_core();
   struct scratch* scratch = scratch_of_cpu();
   if (!route || !config || !scratch) {
     return WAY_NONE;
   }
-  struct bpf_fib_lookup fib = {.family = AF_INET, .ifindex = LOOPBACK_IFINDEX};
+  struct bpf_fib_lookup fib = {.family = family, .ifindex = LOOPBACK_IFINDEX};
   fib.tot_len = bytes;
-  fib.tos = from ? tos_of(skb) : 0;
-  fib.ipv4_src = from;
-  fib.ipv4_dst = to;
+  if (family == AF_INET) {
+    fib.tos = from ? tos_of(skb) : 0;
+  }
+  if (from) {
+    copy_address(family, fib.ipv6_src, from);
+  }
+  copy_address(family, fib.ipv6_dst, to);
   const long found = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
   if (found == BPF_FIB_LKUP_RET_FRAG_NEEDED) {
     route->mtu = fib.mtu_result;
@@ -63,21 +67,65 @@ VERIFIED_ALONE int find_way(struct __sk_buff* skb, struct lvs_route* route, __be
   return WAY_KNOWN;
 }
 
+VERIFIED_ALONE int find_way4(struct __sk_buff* skb, struct lvs_route* route, __be32 from, __be32 to,
+                             __u32 bytes) {
+  return look_up_way(AF_INET, skb, route, from ? &from : 0, &to, bytes);
+}
+
+VERIFIED_ALONE int find_way6(struct __sk_buff* skb, struct lvs_route* route,
+                             const struct address6* from, const struct address6* to, __u32 bytes) {
+  return to ? look_up_way(AF_INET6, skb, route, from ? from->word : 0, to->word, bytes) : WAY_NONE;
+}
+
+static __always_inline int find_way(const int family, struct __sk_buff* skb,
+                                    struct lvs_route* route, const __be32* from, const __be32* to,
+                                    __u32 bytes) {
+  if (family == AF_INET6) {
+    return find_way6(skb, route, (const struct address6*)from, (const struct address6*)to, bytes);
+  }
+  return find_way4(skb, route, from ? *from : 0, *to, bytes);
+}
+
 /* Whether the stack itself would send this packet, as it is now, the way that find_way() found. */
-VERIFIED_ALONE int is_way_of_stack(struct __sk_buff* skb, __be32 from, __be32 to) {
+static __always_inline int would_stack_send(const int family, struct __sk_buff* skb,
+                                            const __be32* from, const __be32* to) {
   const struct scratch* scratch = scratch_of_cpu();
   if (!scratch) {
     return 0;
   }
   const struct bpf_redir_neigh* neighbour = &scratch->next_hop.neighbour;
-  struct bpf_fib_lookup fib = {.family = AF_INET, .ifindex = scratch->next_hop.ifindex};
-  fib.tos = tos_of(skb);
-  fib.ipv4_src = from;
-  fib.ipv4_dst = to;
+  struct bpf_fib_lookup fib = {.family = family, .ifindex = scratch->next_hop.ifindex};
+  if (family == AF_INET) {
+    fib.tos = tos_of(skb);
+  }
+  copy_address(family, fib.ipv6_src, from);
+  copy_address(family, fib.ipv6_dst, to);
   const long found = bpf_fib_lookup(skb, &fib, sizeof(fib), BPF_FIB_LOOKUP_OUTPUT);
-  return (found == BPF_FIB_LKUP_RET_SUCCESS || found == BPF_FIB_LKUP_RET_NO_NEIGH) &&
-         fib.family == neighbour->nh_family && fib.ifindex == scratch->next_hop.ifindex &&
-         fib.ipv4_dst == neighbour->ipv4_nh;
+  if ((found != BPF_FIB_LKUP_RET_SUCCESS && found != BPF_FIB_LKUP_RET_NO_NEIGH) ||
+      fib.family != neighbour->nh_family || fib.ifindex != scratch->next_hop.ifindex) {
+    return 0;
+  }
+  if (fib.family == AF_INET) {
+    return fib.ipv4_dst == neighbour->ipv4_nh;
+  }
+  return is_same_address(fib.ipv6_dst, neighbour->ipv6_nh);
+}
+
+VERIFIED_ALONE int is_way_of_stack4(struct __sk_buff* skb, __be32 from, __be32 to) {
+  return would_stack_send(AF_INET, skb, &from, &to);
+}
+
+VERIFIED_ALONE int is_way_of_stack6(struct __sk_buff* skb, const struct address6* from,
+                                    const struct address6* to) {
+  return from && to && would_stack_send(AF_INET6, skb, from->word, to->word);
+}
+
+static __always_inline int is_way_of_stack(const int family, struct __sk_buff* skb,
+                                           const __be32* from, const __be32* to) {
+  if (family == AF_INET6) {
+    return is_way_of_stack6(skb, (const struct address6*)from, (const struct address6*)to);
+  }
+  return is_way_of_stack4(skb, *from, *to);
 }
 
 /* By a route of the stack's own: then its sender hears by ICMP when no neighbour answers. */

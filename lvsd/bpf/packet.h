@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a frame says: an IPv4 packet of TCP or UDP for this machine, unfragmented, as a key and a
- * few fields. */
+/* What a frame says: a packet of TCP or UDP for this machine, unfragmented, as a key and a few
+ * fields. */
 #pragma once
 
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/in.h>
+#include <linux/in6.h>
 #include <linux/ip.h>
+#include <linux/ipv6.h>
 
 #include <bpf/bpf_endian.h>
 
 #include "lvsd/bpf/drops.h"
+#include "lvsd/bpf/family.h"
 #include "lvsd/bpf/tcp_states.h"
 
-#ifndef AF_INET
-#define AF_INET 2
-#endif
 #define IP_DONT_FRAGMENT 0x4000
 #define IP_MORE_FRAGMENTS 0x2000
 #define IP_FRAGMENT_OFFSET 0x1fff
@@ -27,14 +27,17 @@
 #define UDP_HEADER 8U
 
 struct packet {
-  struct lvs_key key;
+  union any_key key;
+  __be16 sport;
+  __be16 dport;
   __u32 bytes;   /* Of the IP packet; of the whole train when it is a GSO packet. */
-  __u8 ip_words; /* Length of the IP header in 32-bit words. */
-  __u8 ttl;
+  __u8 ip_words; /* Length of the IP header, IPv6 extensions included, in 32-bit words. */
+  __u8 ttl;      /* Or hop limit. */
+  __u8 protocol;
   __u8 tcp_flags; /* 0 for UDP. */
   __u8 l4_words;  /* Length of the TCP or UDP header. */
   __u8 dont_fragment;
-  __u8 zero[3];
+  __u8 zero[2];
 };
 
 static __always_inline __u16 fold(__u32 sum) {
@@ -51,10 +54,10 @@ static __always_inline __u32 longest_segment(struct __sk_buff* skb, const struct
 
 /* Offset of the TCP or UDP header in the frame; the mask tells the verifier its bound and
  * alignment. */
-static __always_inline __u32 l4_offset(const struct packet* packet) {
+static __always_inline __u32 l4_offset(const int family, const struct packet* packet) {
   __u32 words = packet->ip_words;
   LVS_KEEP(words);
-  return ETH_HLEN + (words & 15) * 4;
+  return ETH_HLEN + (words & (family == AF_INET6 ? 127 : 15)) * 4;
 }
 
 static __always_inline void set_macs(struct ethhdr* ethernet, const struct lvs_route* route) {
@@ -80,11 +83,43 @@ static __always_inline int is_of_other_vlan(struct __sk_buff* skb) {
   return skb->vlan_present && ((skb->vlan_tci & VLAN_ID) || bpf_skb_vlan_pop(skb));
 }
 
-static __always_inline enum parsed parse(struct __sk_buff* skb, struct packet* packet) {
-  if (skb->protocol != bpf_htons(ETH_P_IP) || is_of_other_vlan(skb) ||
-      !have_bytes(skb, ETH_HLEN + sizeof(struct iphdr) + UDP_HEADER)) {
+/* The TCP or UDP header behind the IP header that was read. */
+static __always_inline enum parsed parse_l4(const int family, struct __sk_buff* skb,
+                                            struct packet* packet) {
+  const __u32 l4 = l4_offset(family, packet);
+  const int is_tcp = packet->protocol == IPPROTO_TCP;
+  packet->bytes = skb->len - ETH_HLEN;
+  packet->tcp_flags = 0;
+  packet->l4_words = UDP_HEADER / 4;
+  if (!have_bytes(skb, l4 + (is_tcp ? TCP_HEADER : UDP_HEADER))) {
     return PARSED_OTHER;
   }
+  void* data = (void*)(long)skb->data;
+  void* end = (void*)(long)skb->data_end;
+  __u8* header = data + l4;
+  if ((void*)(header + UDP_HEADER) > end) {
+    return PARSED_OTHER;
+  }
+  packet->sport = *(__be16*)header;
+  packet->dport = *(__be16*)(header + 2);
+  if (is_tcp) {
+    if ((void*)(header + TCP_HEADER) > end) {
+      return PARSED_OTHER;
+    }
+    packet->tcp_flags = header[13];
+    packet->l4_words = header[12] >> 4;
+  }
+  if (family == AF_INET6) {
+    packet->key.v6.sport = packet->sport;
+    packet->key.v6.dport = packet->dport;
+  } else {
+    packet->key.v4.sport = packet->sport;
+    packet->key.v4.dport = packet->dport;
+  }
+  return PARSED_OURS;
+}
+
+static __always_inline enum parsed parse4(struct __sk_buff* skb, struct packet* packet) {
   void* data = (void*)(long)skb->data;
   void* end = (void*)(long)skb->data_end;
   struct iphdr* ip = data + ETH_HLEN;
@@ -98,35 +133,88 @@ static __always_inline enum parsed parse(struct __sk_buff* skb, struct packet* p
   if (ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_FRAGMENT_OFFSET)) {
     return PARSED_FRAGMENT;
   }
-  packet->key.saddr = ip->saddr;
-  packet->key.daddr = ip->daddr;
-  packet->key.protocol = ip->protocol;
-  packet->key.zero[0] = packet->key.zero[1] = packet->key.zero[2] = 0;
+  packet->key.v4 =
+      (struct lvs_key){.saddr = ip->saddr, .daddr = ip->daddr, .protocol = ip->protocol};
+  packet->protocol = ip->protocol;
   packet->ttl = ip->ttl;
   packet->dont_fragment = !!(ip->frag_off & bpf_htons(IP_DONT_FRAGMENT));
-  packet->bytes = skb->len - ETH_HLEN;
-  packet->tcp_flags = 0;
-  packet->l4_words = UDP_HEADER / 4;
   packet->ip_words = ip->ihl;
-  const __u32 l4 = l4_offset(packet);
-  const int is_tcp = ip->protocol == IPPROTO_TCP;
-  if (!have_bytes(skb, l4 + (is_tcp ? TCP_HEADER : UDP_HEADER))) {
-    return PARSED_OTHER;
-  }
-  data = (void*)(long)skb->data;
-  end = (void*)(long)skb->data_end;
-  __u8* header = data + l4;
-  if ((void*)(header + UDP_HEADER) > end) {
-    return PARSED_OTHER;
-  }
-  packet->key.sport = *(__be16*)header;
-  packet->key.dport = *(__be16*)(header + 2);
-  if (is_tcp) {
-    if ((void*)(header + TCP_HEADER) > end) {
+  return parse_l4(AF_INET, skb, packet);
+}
+
+#define IPV6_HEADER 40U
+#define EXTENSIONS_MAX 6
+#define EXTENSION_HEADER_MIN 8U
+#define IPV6_MORE_FRAGMENTS 1
+#define IPV6_FRAGMENT_OFFSET 0xfff8
+
+/* Steps over IPv6 extension headers: what the packet carries behind them and where, or what else it
+ * is. Reports a fragment as one when there are others. */
+static __always_inline enum parsed skip_extensions(struct __sk_buff* skb, struct packet* packet) {
+#pragma unroll
+  for (int i = 0; i < EXTENSIONS_MAX; i++) {
+    __u8 header[EXTENSION_HEADER_MIN];
+    const __u8 next = packet->protocol;
+    if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
+        next != IPPROTO_FRAGMENT) {
+      return PARSED_OURS;
+    }
+    if (bpf_skb_load_bytes(skb, l4_offset(AF_INET6, packet), header, sizeof(header))) {
       return PARSED_OTHER;
     }
-    packet->tcp_flags = header[13];
-    packet->l4_words = header[12] >> 4;
+    const __be16 place = *(__be16*)&header[2];
+    if (next == IPPROTO_FRAGMENT &&
+        (place & bpf_htons(IPV6_FRAGMENT_OFFSET | IPV6_MORE_FRAGMENTS))) {
+      return PARSED_FRAGMENT;
+    }
+    const __u32 words = packet->ip_words + (next == IPPROTO_FRAGMENT ? 2 : (header[1] + 1U) * 2);
+    if (words > 127) {
+      return PARSED_OTHER;
+    }
+    packet->ip_words = words;
+    packet->protocol = header[0];
   }
-  return PARSED_OURS;
+  return PARSED_OTHER;
+}
+
+static __always_inline enum parsed parse6(struct __sk_buff* skb, struct packet* packet) {
+  void* data = (void*)(long)skb->data;
+  void* end = (void*)(long)skb->data_end;
+  struct ipv6hdr* ip = data + ETH_HLEN;
+  if ((void*)(ip + 1) > end || ip->version != 6) {
+    return PARSED_OTHER;
+  }
+  __builtin_memcpy(packet->key.v6.saddr, &ip->saddr, sizeof(packet->key.v6.saddr));
+  __builtin_memcpy(packet->key.v6.daddr, &ip->daddr, sizeof(packet->key.v6.daddr));
+  packet->protocol = ip->nexthdr;
+  packet->ttl = ip->hop_limit;
+  packet->dont_fragment = 1;
+  packet->ip_words = IPV6_HEADER / 4;
+  const enum parsed skipped = skip_extensions(skb, packet);
+  if (skipped != PARSED_OURS) {
+    return skipped;
+  }
+  if (packet->protocol != IPPROTO_TCP && packet->protocol != IPPROTO_UDP) {
+    return packet->protocol == IPPROTO_ICMPV6 ? PARSED_ICMP : PARSED_OTHER;
+  }
+  packet->key.v6.protocol = packet->protocol;
+  packet->key.v6.zero[0] = packet->key.v6.zero[1] = packet->key.v6.zero[2] = 0;
+  return parse_l4(AF_INET6, skb, packet);
+}
+
+static __always_inline enum parsed parse(const int family, struct __sk_buff* skb,
+                                         struct packet* packet) {
+  const __u32 header = family == AF_INET6 ? IPV6_HEADER : sizeof(struct iphdr);
+  if (is_of_other_vlan(skb) || !have_bytes(skb, ETH_HLEN + header + UDP_HEADER)) {
+    return PARSED_OTHER;
+  }
+  return family == AF_INET6 ? parse6(skb, packet) : parse4(skb, packet);
+}
+
+static __always_inline int is_ip(const struct __sk_buff* skb) {
+  return skb->protocol == bpf_htons(ETH_P_IP);
+}
+
+static __always_inline int is_ipv6(const struct __sk_buff* skb) {
+  return skb->protocol == bpf_htons(ETH_P_IPV6);
 }

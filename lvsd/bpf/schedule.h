@@ -6,8 +6,8 @@
 
 #include <bpf/bpf_endian.h>
 
+#include "lvsd/bpf/family.h"
 #include "lvsd/bpf/hashes.h"
-#include "lvsd/bpf/maps.h"
 
 #define NO_DEST LVS_NO_DEST
 #define TURN_TRIES 4
@@ -214,16 +214,13 @@ static long look_at_hashed(__u32 i, struct hashing* hashing) {
 }
 
 static __always_inline __u32 take_hashed(struct walk* walk, __u32 offset,
-                                         const struct lvs_slice* slice, const struct lvs_key* key) {
+                                         const struct lvs_slice* slice, __u32 value) {
   const int is_dh = slice->scheduler == LVS_DH;
   struct hashing hashing = {.walk = walk,
                             .table = offset + LVS_SLICE_SLOTS + slice->room,
                             .size = slice->sequence,
-                            .value = bpf_ntohl(is_dh ? key->daddr : key->saddr),
+                            .value = value,
                             .is_mh = slice->scheduler == LVS_MH};
-  if (!is_dh && slice->flags & LVS_SERVICE_HASH_PORT) {
-    hashing.value += bpf_ntohs(key->sport);
-  }
   walk->dest = NO_DEST;
   if (look_at_hashed(0, &hashing) || is_dh || !(slice->flags & LVS_SERVICE_FALLBACK)) {
     return walk->dest;
@@ -233,15 +230,25 @@ static __always_inline __u32 take_hashed(struct walk* walk, __u32 offset,
   return walk->dest;
 }
 
+/* What dh, sh and mh hash of a packet, in host order. */
+static __always_inline __u32 hashed_value(const int family, const struct lvs_slice* slice,
+                                          const union any_key* key, __be16 client_port) {
+  if (slice->scheduler == LVS_DH) {
+    return folded(family, target_of(family, key));
+  }
+  const __u32 port = slice->flags & LVS_SERVICE_HASH_PORT ? bpf_ntohs(client_port) : 0;
+  return folded(family, source_of(family, key)) + port;
+}
+
 /* NO_DEST when every real server is away, quiesced or overloaded. */
 VERIFIED_ALONE __u32 schedule(struct lvs_service* service, __u32 offset,
-                              const struct lvs_slice* slice, const struct lvs_key* key) {
+                              const struct lvs_slice* slice, __u32 value) {
   struct scratch* scratch = scratch_of_cpu();
-  if (!service || !slice || !scratch || !key) {
+  if (!service || !slice || !scratch) {
     return NO_DEST;
   }
   if (slice->sequence) {
-    return take_hashed(&scratch->walk, offset, slice, key);
+    return take_hashed(&scratch->walk, offset, slice, value);
   }
   if (slice->scheduler == LVS_RR || slice->scheduler == LVS_WRR) {
     return take_turn(service, offset, &scratch->walk);

@@ -8,64 +8,70 @@
  * that waits for a neighbour leaves by that. So it goes through ipvs1, where it has none. */
 #pragma once
 
-#include "lvsd/bpf/icmp.h"
+#include "lvsd/bpf/answer.h"
 #include "lvsd/bpf/next_hop.h"
 #include "lvsd/bpf/xmit_direct.h"
 #include "lvsd/bpf/xmit_nat.h"
 
 /* The sender knows the VIP only, so that is who answers. */
-static __always_inline __be32 vip_of(const struct packet* packet, const struct lvs_flow* flow) {
-  return flow->direction == LVS_TO_SERVER ? packet->key.daddr : flow->address;
+static __always_inline const __be32* vip_of(const int family, const struct packet* packet,
+                                            const struct lvs_flow* flow) {
+  return flow->direction == LVS_TO_SERVER ? target_of(family, &packet->key)
+                                          : address_of(family, flow);
 }
 
-static __always_inline int rewrite(struct __sk_buff* skb, const struct packet* packet,
-                                   const struct lvs_flow* flow, enum hook hook,
-                                   const struct lvs_route* mac) {
+static __always_inline int rewrite(const int family, struct __sk_buff* skb,
+                                   const struct packet* packet, const struct lvs_flow* flow,
+                                   enum hook hook, const struct lvs_route* mac) {
   const int spend_ttl = hook == AT_NIC;
-  return flow->forward == LVS_FORWARD_NAT ? rewrite_nat(skb, packet, flow, spend_ttl, mac)
-                                          : rewrite_direct(skb, spend_ttl, mac);
+  if (flow->forward == LVS_FORWARD_NAT) {
+    return rewrite_nat(family, skb, packet, flow, spend_ttl, mac);
+  }
+  return family == AF_INET6 ? rewrite_direct6(skb, packet, spend_ttl, mac)
+                            : rewrite_direct4(skb, spend_ttl, mac);
 }
 
 /* A translated request that may be cut into fragments is left to the stack, which forwards it and
  * does that. (A reply carries an address of the director: the stack would not forward it.) */
-static __always_inline int refuse_too_big(struct __sk_buff* skb, const struct packet* packet,
-                                          const struct lvs_flow* flow, enum hook hook, __u16 mtu) {
+static __always_inline int refuse_too_big(const int family, struct __sk_buff* skb,
+                                          const struct packet* packet, const struct lvs_flow* flow,
+                                          enum hook hook, __u16 mtu) {
   if (!packet->dont_fragment && hook == AT_NIC && flow->forward == LVS_FORWARD_NAT &&
       flow->direction == LVS_TO_SERVER) {
-    if (!rewrite_nat(skb, packet, flow, 0, 0)) {
+    if (!rewrite_nat(family, skb, packet, flow, 0, 0)) {
       return drop(LVS_DROP_MALFORMED);
     }
     count_drop(LVS_PASS_TO_FRAGMENT);
     return LVS_PASS;
   }
   count_drop(LVS_DROP_TOO_BIG);
-  return answer_with_icmp(skb, vip_of(packet, flow), ICMP_UNREACHABLE, ICMP_FRAGMENTATION_NEEDED,
-                          mtu);
+  return answer(family, skb, vip_of(family, packet, flow), ANSWER_TOO_BIG, mtu);
 }
 
 /* Asks for the way and sends by the neighbour layer, or by the address that it knows. */
-static __always_inline int transmit_by_lookup(struct __sk_buff* skb, const struct packet* packet,
-                                              struct lvs_flow* flow,
+static __always_inline int transmit_by_lookup(const int family, struct __sk_buff* skb,
+                                              const struct packet* packet, struct lvs_flow* flow,
                                               const struct lvs_config* config, enum hook hook) {
   const int is_request = flow->direction == LVS_TO_SERVER;
-  const int way =
-      find_way(skb, &flow->route, is_request ? 0 : flow->address,
-               is_request ? flow->address : packet->key.daddr, longest_segment(skb, packet));
+  const __be32* address = address_of(family, flow);
+  const __be32* to = is_request ? address : target_of(family, &packet->key);
+  const int way = find_way(family, skb, &flow->route, is_request ? 0 : address, to,
+                           longest_segment(skb, packet));
   if (way == WAY_NONE) {
     count_drop(LVS_DROP_NO_ROUTE);
-    return answer_with_icmp(skb, vip_of(packet, flow), ICMP_UNREACHABLE, ICMP_HOST_UNREACHABLE, 0);
+    return answer(family, skb, vip_of(family, packet, flow), ANSWER_NO_HOST, 0);
   }
   if (way == WAY_TOO_BIG) {
-    return refuse_too_big(skb, packet, flow, hook, flow->route.mtu);
+    return refuse_too_big(family, skb, packet, flow, hook, flow->route.mtu);
   }
   if (hook == AT_IPVS0 && way == WAY_COLD) {
     return bpf_redirect(config->ipvs1, BPF_F_INGRESS);
   }
-  if (!rewrite(skb, packet, flow, hook, hook == AT_IPVS0 ? &flow->route : 0)) {
+  if (!rewrite(family, skb, packet, flow, hook, hook == AT_IPVS0 ? &flow->route : 0)) {
     return drop(LVS_DROP_MALFORMED);
   }
   if (way == WAY_COLD && is_request && flow->forward == LVS_FORWARD_NAT &&
-      is_way_of_stack(skb, packet->key.saddr, flow->address)) {
+      is_way_of_stack(family, skb, source_of(family, &packet->key), address)) {
     return send_by_stack(skb);
   }
   if (hook != AT_IPVS0) {
@@ -75,25 +81,27 @@ static __always_inline int transmit_by_lookup(struct __sk_buff* skb, const struc
   return bpf_redirect(flow->route.ifindex, 0);
 }
 
-static __always_inline int transmit(struct __sk_buff* skb, const struct packet* packet,
-                                    struct lvs_flow* flow, const struct lvs_config* config,
-                                    enum hook hook, int may_use_route) {
+static __always_inline int transmit(const int family, struct __sk_buff* skb,
+                                    const struct packet* packet, struct lvs_flow* flow,
+                                    const struct lvs_config* config, enum hook hook,
+                                    int may_use_route) {
   if (flow->flags & LVS_FLOW_TO_SELF && flow->direction == LVS_TO_SERVER) {
-    const int is_right = flow->forward != LVS_FORWARD_NAT || rewrite_nat(skb, packet, flow, 0, 0);
-    return is_right ? to_local_stack(skb, packet, hook) : drop(LVS_DROP_MALFORMED);
+    const int is_right =
+        flow->forward != LVS_FORWARD_NAT || rewrite_nat(family, skb, packet, flow, 0, 0);
+    return is_right ? to_local_stack(family, skb, packet, hook) : drop(LVS_DROP_MALFORMED);
   }
   if (packet->ttl <= (hook == AT_NIC)) {
     count_drop(LVS_DROP_TTL);
-    return answer_with_icmp(skb, vip_of(packet, flow), ICMP_EXCEEDED, 0, 0);
+    return answer(family, skb, vip_of(family, packet, flow), ANSWER_TTL, 0);
   }
   const __u32 ifindex = flow->route.ifindex;
   if (!may_use_route || !ifindex) {
-    return transmit_by_lookup(skb, packet, flow, config, hook);
+    return transmit_by_lookup(family, skb, packet, flow, config, hook);
   }
   if (longest_segment(skb, packet) > flow->route.mtu) {
-    return refuse_too_big(skb, packet, flow, hook, flow->route.mtu);
+    return refuse_too_big(family, skb, packet, flow, hook, flow->route.mtu);
   }
-  if (!rewrite(skb, packet, flow, hook, &flow->route)) {
+  if (!rewrite(family, skb, packet, flow, hook, &flow->route)) {
     return drop(LVS_DROP_MALFORMED);
   }
   return bpf_redirect(ifindex, 0);

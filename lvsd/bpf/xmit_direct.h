@@ -5,9 +5,32 @@
 
 #include "lvsd/bpf/packet.h"
 
+/* The sums over a frame that carries IPv6 follow a change of its header: there is no checksum in
+ * it that would make up for one. */
+static __always_inline int spend_hop(struct __sk_buff* skb, __u8 hop_limit) {
+  const __u8 less = hop_limit - 1;
+  return !bpf_skb_store_bytes(skb, ETH_HLEN + __builtin_offsetof(struct ipv6hdr, hop_limit), &less,
+                              sizeof(less), BPF_F_RECOMPUTE_CSUM);
+}
+
+static __always_inline int rewrite_direct6(struct __sk_buff* skb, const struct packet* packet,
+                                           int spend_ttl, const struct lvs_route* mac) {
+  if (spend_ttl && !spend_hop(skb, packet->ttl)) {
+    return 0;
+  }
+  struct ethhdr* ethernet = (void*)(long)skb->data;
+  if ((void*)(ethernet + 1) > (void*)(long)skb->data_end) {
+    return 0;
+  }
+  if (mac) {
+    set_macs(ethernet, mac);
+  }
+  return 1;
+}
+
 /* False: it is not what it was taken for. `mac`: addresses for the frame, or null. */
-static __always_inline int rewrite_direct(struct __sk_buff* skb, int spend_ttl,
-                                          const struct lvs_route* mac) {
+static __always_inline int rewrite_direct4(struct __sk_buff* skb, int spend_ttl,
+                                           const struct lvs_route* mac) {
   void* data = (void*)(long)skb->data;
   void* end = (void*)(long)skb->data_end;
   struct ethhdr* ethernet = data;

@@ -18,12 +18,19 @@ enum hook {
 
 /* Rules of the administrator may take mark and priority off the packet that comes in again; then it
  * is caught once more, and would go round for ever. */
-static __always_inline int goes_in_circles(struct __sk_buff* skb, const struct packet* packet) {
+static __always_inline int goes_in_circles(const int family, struct __sk_buff* skb,
+                                           const struct packet* packet) {
   const __u64 now = bpf_ktime_get_coarse_ns();
-  struct lvs_given_back one = {.key = packet->key};
-  const __u32 l4 = l4_offset(packet);
-  const int is_tcp = packet->key.protocol == IPPROTO_TCP;
-  bpf_skb_load_bytes(skb, ETH_HLEN + __builtin_offsetof(struct iphdr, id), &one.id, sizeof(one.id));
+  struct lvs_given_back one = {
+      .key = {.sport = packet->sport, .dport = packet->dport, .protocol = packet->protocol}};
+  const __u32 l4 = l4_offset(family, packet);
+  const int is_tcp = packet->protocol == IPPROTO_TCP;
+  copy_address(family, one.key.saddr, source_of(family, &packet->key));
+  copy_address(family, one.key.daddr, target_of(family, &packet->key));
+  if (family == AF_INET) {
+    bpf_skb_load_bytes(skb, ETH_HLEN + __builtin_offsetof(struct iphdr, id), &one.id,
+                       sizeof(one.id));
+  }
   bpf_skb_load_bytes(skb, l4 + (is_tcp ? TCP_CHECK_OFFSET : UDP_CHECK_OFFSET), &one.check,
                      sizeof(one.check));
   if (is_tcp) {
@@ -38,13 +45,13 @@ static __always_inline int goes_in_circles(struct __sk_buff* skb, const struct p
   return 0;
 }
 
-static __always_inline int to_local_stack(struct __sk_buff* skb, const struct packet* packet,
-                                          enum hook hook) {
+static __always_inline int to_local_stack(const int family, struct __sk_buff* skb,
+                                          const struct packet* packet, enum hook hook) {
   if (hook == AT_NIC) {
     skb->priority = LVS_PRIORITY_LOCAL;
     return LVS_PASS;
   }
-  if (goes_in_circles(skb, packet)) {
+  if (goes_in_circles(family, skb, packet)) {
     return drop(LVS_DROP_IN_CIRCLES);
   }
   const __u32 ifindex = skb->ingress_ifindex;

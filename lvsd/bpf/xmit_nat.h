@@ -2,23 +2,24 @@
 /* Forwarding by NAT: the real server's address and port take the place of the VIP's in a request,
  * the VIP's take theirs in a reply.
  *
- * Stores to the IP header keep its own checksum right, and with it any sum over the frame; the TCP
- * or UDP checksum is the helper's work, because the device may be going to fill it in
- * (CHECKSUM_PARTIAL). */
+ * Stores to an IPv4 header keep its own checksum right, and with it any sum over the frame; those
+ * to an IPv6 header change such a sum by what the TCP or UDP checksum then takes off again. That one
+ * is the helper's work, because the device may be going to fill it in (CHECKSUM_PARTIAL). */
 #pragma once
 
 #include "lvsd/bpf/packet.h"
+#include "lvsd/bpf/xmit_direct.h"
 #include "lvsd/bpf/xmit_local.h"
 
 /* False: it is not what it was taken for. `mac`: addresses for the frame, or null. */
-static __always_inline int rewrite_nat(struct __sk_buff* skb, const struct packet* packet,
-                                       const struct lvs_flow* to, int spend_ttl,
-                                       const struct lvs_route* mac) {
+static __always_inline int rewrite_nat4(struct __sk_buff* skb, const struct packet* packet,
+                                        const struct lvs_flow* to, int spend_ttl,
+                                        const struct lvs_route* mac) {
   void* data = (void*)(long)skb->data;
   void* end = (void*)(long)skb->data_end;
   struct ethhdr* ethernet = data;
   struct iphdr* ip = data + ETH_HLEN;
-  const __u32 l4 = l4_offset(packet);
+  const __u32 l4 = l4_offset(AF_INET, packet);
   __be16* ports = data + l4;
   if ((void*)(ip + 1) > end || (void*)ports + UDP_HEADER > end) {
     return 0;
@@ -26,7 +27,7 @@ static __always_inline int rewrite_nat(struct __sk_buff* skb, const struct packe
   const __be32 address = to->address;
   const __be16 port = to->port;
   const int is_request = to->direction == LVS_TO_SERVER;
-  const int is_tcp = packet->key.protocol == IPPROTO_TCP;
+  const int is_tcp = packet->protocol == IPPROTO_TCP;
   const int is_unsummed = !is_tcp && ports[3] == 0;
   const __be32 old_address = is_request ? ip->daddr : ip->saddr;
   const __be16 old_port = is_request ? ports[1] : ports[0];
@@ -59,4 +60,44 @@ static __always_inline int rewrite_nat(struct __sk_buff* skb, const struct packe
     return 0;
   }
   return !bpf_l4_csum_replace(skb, check, old_address, address, flags | BPF_F_PSEUDO_HDR | 4);
+}
+
+#define IPV6_SADDR_OFFSET (ETH_HLEN + __builtin_offsetof(struct ipv6hdr, saddr))
+#define IPV6_DADDR_OFFSET (ETH_HLEN + __builtin_offsetof(struct ipv6hdr, daddr))
+
+static __always_inline int rewrite_nat6(struct __sk_buff* skb, const struct packet* packet,
+                                        const struct lvs_flow* to, int spend_ttl,
+                                        const struct lvs_route* mac) {
+  const int is_request = to->direction == LVS_TO_SERVER;
+  const int is_tcp = packet->protocol == IPPROTO_TCP;
+  const __u32 l4 = l4_offset(AF_INET6, packet);
+  const __u32 check = l4 + (is_tcp ? TCP_CHECK_OFFSET : UDP_CHECK_OFFSET);
+  const __u32 at = is_request ? IPV6_DADDR_OFFSET : IPV6_SADDR_OFFSET;
+  const __be16 old_port = is_request ? packet->dport : packet->sport;
+  const __be16 port = to->port;
+  struct address6 old_address;
+  struct address6 address;
+  copy_address(AF_INET6, old_address.word,
+               is_request ? packet->key.v6.daddr : packet->key.v6.saddr);
+  copy_address(AF_INET6, address.word, address_of(AF_INET6, to));
+  const __s64 change = bpf_csum_diff(old_address.word, sizeof(old_address), address.word,
+                                     sizeof(address), 0);
+  const __u64 flags = is_tcp ? 0 : BPF_F_MARK_MANGLED_0;
+  if (bpf_skb_store_bytes(skb, at, &address, sizeof(address), BPF_F_RECOMPUTE_CSUM) ||
+      bpf_l4_csum_replace(skb, check, 0, change, flags | BPF_F_PSEUDO_HDR)) {
+    return 0;
+  }
+  if (old_port != port &&
+      (bpf_l4_csum_replace(skb, check, old_port, port, flags | sizeof(port)) ||
+       bpf_skb_store_bytes(skb, l4 + (is_request ? 2 : 0), &port, sizeof(port), 0))) {
+    return 0;
+  }
+  return rewrite_direct6(skb, packet, spend_ttl, mac);
+}
+
+static __always_inline int rewrite_nat(const int family, struct __sk_buff* skb,
+                                       const struct packet* packet, const struct lvs_flow* to,
+                                       int spend_ttl, const struct lvs_route* mac) {
+  return family == AF_INET6 ? rewrite_nat6(skb, packet, to, spend_ttl, mac)
+                            : rewrite_nat4(skb, packet, to, spend_ttl, mac);
 }

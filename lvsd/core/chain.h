@@ -1,4 +1,5 @@
-// The text of our nftables table. Its one chain stands behind the administrator's INPUT rules,
+// The text of our nftables tables, `ip lvs` and, when there are services of IPv6, `ip6 lvs`. Their one
+// chain stands behind the administrator's INPUT rules,
 // where ip_vs has its hook: what is addressed to a service and has not been caught earlier, at its
 // device, is copied to ipvs0 and dropped here. What is not ours after all, a stray segment say,
 // comes back from there and is let through to the local stack.
@@ -24,7 +25,9 @@ std::string chain_script(const std::vector<ipvs::ServiceKey>& services, bool cat
 // Services that came and went; the others are not mentioned.
 std::string chain_change(const std::vector<ipvs::ServiceKey>& added,
                          const std::vector<ipvs::ServiceKey>& gone);
-// Takes the table away, whether it exists or not.
-std::string chain_removal();
+// Takes the table of a family away, whether it exists or not.
+std::string chain_removal(Family family);
+
+bool has_ipv6_services(const std::vector<ipvs::ServiceKey>& services);
 
 }  // namespace lvs::core

@@ -25,13 +25,22 @@ class Expired {
   // Whether this entry is a connection that lives. All connections come before the templates: an
   // expired template stays as long as a living connection holds it.
   bool is_living(const lvs_flow& flow);
+  bool is_living(const lvs_flow6& flow);
   bool is_living(const lvs_key& key, const lvs_template& item);
+  bool is_living(const lvs_key6& key, const lvs_template& item);
 
   // What a real server's counters hold too much.
   Counts of(uint32_t server) const;
 
  private:
-  using TemplateId = std::pair<std::array<uint8_t, sizeof(lvs_key)>, uint32_t>;  // Generation.
+  // Key of either family, generation.
+  using TemplateId = std::pair<std::array<uint8_t, sizeof(lvs_key6)>, uint32_t>;
+
+  template <typename Key>
+  bool is_living_flow(const lvs_flow& flow, const Key& template_key);
+  bool is_living_template(const TemplateId& id, const lvs_template& item);
+  template <typename Key>
+  static TemplateId id_of(const Key& key, uint32_t generation);
 
   uint64_t now_;
   std::map<uint32_t, Counts> counts_;

@@ -1,7 +1,10 @@
 #include "lvsd/core/hash_tables.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <numeric>
 
 #include "lvsd/bpf/hashes.h"
@@ -31,6 +34,17 @@ HashTable in_turn(const Servers& servers, TurnsOf turns_of) {
 
 constexpr int kHalfIndex = 6;  // Of the table's size in ip_vs's list of sizes, halved.
 
+// The address as these schedulers hash it: IPv6 folded to 32 bits, host order.
+uint32_t folded(const Address& address) {
+  uint32_t sum = 0;
+  for (size_t i = 0; i < address.size(); i += sizeof(sum)) {
+    uint32_t word = 0;
+    std::memcpy(&word, address.bytes() + i, sizeof(word));
+    sum ^= word;
+  }
+  return ntohl(sum);
+}
+
 struct Walker {
   uint32_t id;
   uint32_t at;
@@ -52,7 +66,7 @@ std::vector<Walker> walkers(const Servers& servers) {
     }
     const auto width = static_cast<int>(std::bit_width(static_cast<uint32_t>(largest / step)));
     const int shift = std::max(0, width - kHalfIndex);
-    const uint32_t value = server.key.address.v4_host() + server.key.port;
+    const uint32_t value = folded(server.key.address) + server.key.port;
     all.push_back({.id = server.id,
                    .at = lvs_hsiphash(value, LVS_MH_KEY) % LVS_MH_SLOTS,
                    .skip = lvs_hsiphash(value, LVS_MH_SKIP_KEY) % (LVS_MH_SLOTS - 1) + 1,

@@ -19,17 +19,26 @@ constexpr std::array<const char*, 11> kTcpStates = {
 
 }  // namespace
 
+void put_address(uint32_t (&to)[4], const Address& address) {
+  std::memset(to, 0, sizeof(to));
+  std::memcpy(to, address.bytes(), address.size());
+}
+
+Address address_in(const uint32_t (&from)[4], uint8_t family) {
+  return family == AF_INET6 ? Address::v6_bytes(from) : Address::v4_bytes(from);
+}
+
 lvs_service_key to_map(const ipvs::ServiceKey& key) {
   lvs_service_key to{};
   if (const auto* mark = std::get_if<ipvs::MarkKey>(&key)) {
     to.address[0] = mark->mark;
     to.kind = LVS_BY_MARK;
-    to.family = AF_INET;
+    to.family = mark->family == Family::v6 ? AF_INET6 : AF_INET;
     return to;
   }
   const auto& by_address = std::get<ipvs::AddressKey>(key);
-  to.address[0] = by_address.address.v4_network();
-  to.family = AF_INET;
+  put_address(to.address, by_address.address);
+  to.family = static_cast<uint8_t>(by_address.address.af());
   to.port = htons(by_address.port);
   to.protocol = static_cast<uint8_t>(by_address.protocol);
   return to;
@@ -37,10 +46,10 @@ lvs_service_key to_map(const ipvs::ServiceKey& key) {
 
 ipvs::ServiceKey from_map(const lvs_service_key& key) {
   if (key.kind == LVS_BY_MARK) {
-    return ipvs::MarkKey{key.address[0], Family::v4};
+    return ipvs::MarkKey{key.address[0], key.family == AF_INET6 ? Family::v6 : Family::v4};
   }
   return ipvs::AddressKey{static_cast<ipvs::Protocol>(key.protocol),
-                          Address::v4_bytes(&key.address[0]), ntohs(key.port)};
+                          address_in(key.address, key.family), ntohs(key.port)};
 }
 
 std::vector<lvs_slot> make_slice(const ServiceEntry& entry) {
@@ -97,8 +106,8 @@ ipvs::Service service_of(const lvs_slice& header) {
 
 void write_server(lvs_dest& to, const ipvs::ServiceKey& service, uint32_t service_id,
                   const Server& server) {
-  to.address[0] = server.key.address.v4_network();
-  to.family = AF_INET;
+  put_address(to.address, server.key.address);
+  to.family = static_cast<uint8_t>(server.key.address.af());
   to.port = htons(server.key.port);
   to.forward = static_cast<uint8_t>(server.dest.forward);
   to.weight = server.dest.weight;
@@ -112,7 +121,7 @@ void write_server(lvs_dest& to, const ipvs::ServiceKey& service, uint32_t servic
 Server server_of(const lvs_dest& from, uint32_t id) {
   Server server;
   server.id = id;
-  server.key = {Address::v4_bytes(&from.address[0]), ntohs(from.port)};
+  server.key = {address_in(from.address, from.family), ntohs(from.port)};
   server.dest.forward = static_cast<ipvs::Forward>(from.forward);
   server.dest.weight = from.weight;
   server.dest.upper_threshold = from.upper_threshold;

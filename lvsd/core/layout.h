@@ -13,6 +13,10 @@
 
 namespace lvs::core {
 
+// An address as entries of either family hold it: IPv4 in the first word.
+void put_address(uint32_t (&to)[4], const Address& address);
+Address address_in(const uint32_t (&from)[4], uint8_t family);
+
 lvs_service_key to_map(const ipvs::ServiceKey& key);
 ipvs::ServiceKey from_map(const lvs_service_key& key);
 

@@ -26,13 +26,7 @@ std::optional<Error> wrong_key(const ServiceKey& key) {
   const auto* by_address = std::get_if<ipvs::AddressKey>(&key);
   if (by_address == nullptr) {
     const auto& by_mark = std::get<ipvs::MarkKey>(key);
-    if (by_mark.family != Family::v4) {
-      return Error{EAFNOSUPPORT, "the embedded core balances IPv4 only"};
-    }
     return by_mark.mark == 0 ? std::optional(Error{EINVAL, "a firewall mark of 0"}) : std::nullopt;
-  }
-  if (!by_address->address.is_v4()) {
-    return Error{EAFNOSUPPORT, "the embedded core balances IPv4 only"};
   }
   if (by_address->protocol == ipvs::Protocol::sctp) {
     return Error{EPROTONOSUPPORT, "the embedded core balances TCP and UDP only"};
@@ -40,7 +34,7 @@ std::optional<Error> wrong_key(const ServiceKey& key) {
   return std::nullopt;
 }
 
-std::optional<Error> wrong_service(const Service& service) {
+std::optional<Error> wrong_service(const ServiceKey& key, const Service& service) {
   if (find_scheduler(service.scheduler) == nullptr) {
     return Error{ENOENT, "no scheduler " + service.scheduler + " in the embedded core"};
   }
@@ -50,18 +44,24 @@ std::optional<Error> wrong_service(const Service& service) {
   if (service.flags & ipvs::kOnePacket) {
     return Error{EOPNOTSUPP, "one-packet scheduling is not in the embedded core"};
   }
-  if (service.prefix > 32) {
+  if (service.prefix > (family_of(key) == Family::v4 ? 32 : 128)) {
     return Error{EINVAL, "a persistence mask longer than an address"};
   }
   return std::nullopt;
 }
 
+// As the kernel sees it; a link-local address names no device, so it is no real server's.
 bool is_unicast(const Address& address) {
+  if (!address.is_v4()) {
+    const auto* bytes = address.bytes();
+    const bool is_link_local = bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
+    return !address.is_unspecified() && bytes[0] != 0xff && !is_link_local;
+  }
   const uint32_t host = address.v4_host();
   return host != 0 && (host >> 28) != 0xe && host != 0xffffffff;
 }
 
-std::optional<Error> wrong_dest(const DestKey& key, const Dest& dest) {
+std::optional<Error> wrong_dest(const ServiceKey& service, const DestKey& key, const Dest& dest) {
   if (dest.weight < 0) {
     return Error{ERANGE, "a weight below 0"};
   }
@@ -71,8 +71,11 @@ std::optional<Error> wrong_dest(const DestKey& key, const Dest& dest) {
   if (dest.upper_threshold > INT_MAX) {
     return Error{EINVAL, "an upper threshold above " + std::to_string(INT_MAX)};
   }
-  if (!key.address.is_v4() || !is_unicast(key.address)) {
-    return Error{EINVAL, to_string(key.address) + " is not a unicast IPv4 address"};
+  if (!is_unicast(key.address)) {
+    return Error{EINVAL, to_string(key.address) + " is not a unicast address"};
+  }
+  if (key.address.family() != family_of(service)) {
+    return Error{EINVAL, to_string(key.address) + " is not of the family of " + to_string(service)};
   }
   if (dest.forward != ipvs::Forward::masq && dest.forward != ipvs::Forward::direct &&
       dest.forward != ipvs::Forward::local) {
@@ -129,7 +132,7 @@ Result<Change> Table::prepare(const ipvs::NewService& command) const {
   if (find(command.key) != nullptr) {
     return Error{EEXIST, "virtual service " + to_string(command.key) + " exists"};
   }
-  if (auto error = wrong_service(command.service)) {
+  if (auto error = wrong_service(command.key, command.service)) {
     return *error;
   }
   const auto id = service_ids_.next();
@@ -151,7 +154,7 @@ Result<Change> Table::prepare(const ipvs::SetService& command) const {
   edited.service.flags = ((found->service.flags & ~command.flags_mask) |
                           (command.service.flags & command.flags_mask)) &
                          ~ipvs::kHashed;
-  if (auto error = wrong_service(edited.service)) {
+  if (auto error = wrong_service(command.key, edited.service)) {
     return *error;
   }
   return Change(PutService{command.key, std::move(edited)});
@@ -177,7 +180,7 @@ Result<Change> Table::prepare(const ipvs::NewDest& command) const {
   if (found == nullptr) {
     return unknown_service(command.service);
   }
-  if (auto error = wrong_dest(command.key, command.dest)) {
+  if (auto error = wrong_dest(command.service, command.key, command.dest)) {
     return *error;
   }
   if (found->places.contains(command.key)) {
@@ -212,7 +215,7 @@ Result<Change> Table::prepare(const ipvs::SetDest& command) const {
   if (found == nullptr) {
     return unknown_service(command.service);
   }
-  if (auto error = wrong_dest(command.key, command.dest)) {
+  if (auto error = wrong_dest(command.service, command.key, command.dest)) {
     return *error;
   }
   const auto place = found->places.find(command.key);

@@ -180,6 +180,7 @@ class Law {
   std::multiset<std::string> served(const ipvs::ServiceKey& key, size_t times) {
     lvs_sweep all{};
     all.kill = 1;
+    all.family = AF_INET;
     EXPECT_TRUE(programs_.sweep(all));
     const auto port = std::get<ipvs::AddressKey>(key).port;
     for (size_t i = 0; i < times; ++i) {

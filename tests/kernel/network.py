@@ -13,8 +13,10 @@ import os
 from inside import execute
 
 CLONE_NEWNET = 0x40000000
-VIPS = ("192.0.2.100/32", "192.0.2.101/32", "2001:db8::100/128")
-CLIENTS = ("192.0.2.2/24", "192.0.2.3/24", "198.51.100.2/24", "198.51.100.66/24", "198.51.100.130/24", "2001:db8::2/64")
+VIPS = ("192.0.2.100/32", "192.0.2.101/32", "2001:db8::100/128", "2001:db8::101/128")
+# Of equal IPv6 addresses the kernel takes the last that was added.
+CLIENTS = ("192.0.2.2/24", "192.0.2.3/24", "198.51.100.2/24", "198.51.100.66/24", "198.51.100.130/24",
+           "2001:db8:1::2/64", "2001:db8:1::66/64", "2001:db8:1::130/64", "2001:db8::3/64", "2001:db8::2/64")
 SERVERS = ("rs1", "rs2", "rs3", "rs4")
 NODES = ("client", "director", "lan", *SERVERS)
 
@@ -115,7 +117,7 @@ class Network:
         director = self["director"]
         director.ip((*self.up("eth0", "eth1"), "address add 192.0.2.1/24 dev eth0",
                      "address add 2001:db8::1/64 dev eth0 nodad", "address add 10.0.0.1/24 dev eth1",
-                     "address add fd00::1/64 dev eth1 nodad", "route add 198.51.100.0/24 dev eth0",
+                     "address add fd00::1/64 dev eth1 nodad", "route add 198.51.100.0/24 dev eth0", "route add 2001:db8:1::/64 dev eth0",
                      *(f"address add {one} dev eth0 nodad" for one in VIPS)))
         director.sysctl("net.ipv4.ip_forward", "1")
         director.sysctl("net.ipv6.conf.all.forwarding", "1")

@@ -20,11 +20,6 @@ namespace {
 
 uint64_t g_pairs = 1'000;
 
-Family family_of(const ipvs::ServiceKey& key) {
-  const auto* mark = std::get_if<ipvs::MarkKey>(&key);
-  return mark != nullptr ? mark->family : std::get<ipvs::AddressKey>(key).address.family();
-}
-
 void decorate(ipvs::Service& service, Family family, Rng& rng) {
   constexpr const char* kSchedulers[] = {"rr", "wrr", "lc",  "wlc", "lblc", "lblcr", "dh",
                                          "sh", "mh",  "sed", "nq",  "fo",   "ovf"};

@@ -124,11 +124,6 @@ class Builder {
     return given_.service_kind == 's' ? Protocol::sctp : Protocol::tcp;
   }
 
-  static Family family_of(const ServiceKey& key) {
-    const auto* mark = std::get_if<MarkKey>(&key);
-    return mark != nullptr ? mark->family : std::get<AddressKey>(key).address.family();
-  }
-
   Change add_service() {
     const ServiceKey key = service_key();
     return Change{NewService{key, service(key)}};

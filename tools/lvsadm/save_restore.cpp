@@ -28,11 +28,6 @@ std::string service_option(const ServiceKey& key, const Names& names) {
   return {};
 }
 
-Family family_of(const ServiceKey& key) {
-  const auto* mark = std::get_if<MarkKey>(&key);
-  return mark != nullptr ? mark->family : std::get<AddressKey>(key).address.family();
-}
-
 std::string mask_option(const ServiceStatus& status) {
   const unsigned prefix = status.service.prefix;
   if (family_of(status.key) == Family::v6) {

@@ -23,12 +23,18 @@ enum class Map {
   dests,
   dest_stats,
   drops,
-  devices
+  devices,
+  flows6,
+  templates6
 };
-constexpr size_t kMaps = 10;
+constexpr size_t kMaps = 12;
 constexpr std::array<const char*, kMaps> kMapNames = {
-    "lvs_config", "lvs_flows", "lvs_templates",  "lvs_service_ids", "lvs_services",
-    "lvs_slots",  "lvs_dests", "lvs_dest_stats", "lvs_drops",       "lvs_devices"};
+    "lvs_config", "lvs_flows",      "lvs_templates", "lvs_service_ids", "lvs_services", "lvs_slots",
+    "lvs_dests",  "lvs_dest_stats", "lvs_drops",     "lvs_devices",     "lvs_flows6",   "lvs_templates6"};
+// Programs of before IPv6 have no such maps; whoever takes over theirs makes new ones.
+constexpr bool may_be_missing(size_t map) {
+  return map == static_cast<size_t>(Map::flows6) || map == static_cast<size_t>(Map::templates6);
+}
 using MapFds = std::array<io::UniqueFd, kMaps>;
 
 enum class Hook { nic_ingress, nic_egress, ipvs0_egress, ipvs1_ingress };

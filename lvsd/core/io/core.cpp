@@ -17,6 +17,7 @@
 #include "lvsd/core/io/reading.h"
 #include "lvsd/core/io/state.h"
 #include "lvsd/core/io/watch.h"
+#include "lvsd/core/layout.h"
 #include "lvsd/core/pressure.h"
 #include "lvsd/core/settings.h"
 
@@ -56,6 +57,12 @@ void initialise(lvs_config& config, uint32_t connections_max) {
 uint64_t memory_bytes() {
   struct sysinfo info {};
   return ::sysinfo(&info) == 0 ? uint64_t{info.totalram} * info.mem_unit : 0;
+}
+
+Address all_ones(Family family) {
+  std::array<uint8_t, 16> bytes{};
+  bytes.fill(0xff);
+  return family == Family::v4 ? Address::v4_bytes(bytes.data()) : Address::v6_bytes(bytes.data());
 }
 
 LogEvent event(Level level, const std::string& name,
@@ -236,13 +243,14 @@ class Core::Impl {
     return ipvs::Reply(chosen_settings(programs_.tables()));
   }
   Result<ipvs::Reply> execute(const ipvs::KillConnections& request) {
-    if (!request.prefix.is_v4() || request.length > 32) {
-      return Error{EINVAL, "expected an IPv4 prefix"};
+    if (request.length > request.prefix.size() * 8) {
+      return Error{EINVAL, "expected a prefix"};
     }
     lvs_sweep ask{};
     ask.kill = 1;
-    ask.prefix = request.prefix.masked(request.length).v4_network();
-    ask.mask = request.length == 0 ? 0 : htonl(~0U << (32 - request.length));
+    ask.family = static_cast<uint32_t>(request.prefix.af());
+    put_address(ask.prefix, request.prefix.masked(request.length));
+    put_address(ask.mask, all_ones(request.prefix.family()).masked(request.length));
     const auto swept = programs_.sweep(ask);
     if (!swept) {
       return swept.error();
@@ -265,11 +273,14 @@ class Core::Impl {
     for (const auto& [key, entry] : state_.table().services()) {
       caught_.insert(key);
     }
-    const auto script = chain_script({caught_.begin(), caught_.end()}, armed());
+    const std::vector<ipvs::ServiceKey> services(caught_.begin(), caught_.end());
+    const auto script = chain_script(services, armed());
     auto ok = run_nft(script);
     if (!ok) {
-      ok = run_nft(chain_removal() + script);
+      const bool both = has_ipv6_services(services);
+      ok = run_nft(chain_removal(Family::v4) + (both ? chain_removal(Family::v6) : "") + script);
     }
+    has_table6_ = ok && has_ipv6_services(services);
     note_chain(ok);
     return ok;
   }
@@ -313,7 +324,8 @@ class Core::Impl {
     if (is_retried || (added.empty() && gone.empty())) {
       return;
     }
-    if (!run_nft(chain_change(added, gone))) {
+    const bool is_first6 = has_ipv6_services(added) && !has_table6_;
+    if (is_first6 || !run_nft(chain_change(added, gone))) {
       (void)write_chain();
     }
   }
@@ -526,6 +538,7 @@ class Core::Impl {
   std::map<std::string, int> attached_;
   std::set<int> noted_devices_;
   std::set<ipvs::ServiceKey> caught_;  // In the sets of the chain.
+  bool has_table6_ = false;            // That of IPv6 stands.
   std::string chain_error_;            // Why the chain does not stand.
   Backoff chain_backoff_{kChainRetryFirst, kChainRetryMax};
   boost::asio::steady_timer chain_retry_;
@@ -575,9 +588,14 @@ Result<Ok> Core::remove() {
     }
   };
   // The chain first: what it would still copy belongs to the stack from now on.
-  if (auto removed = Nft().run(chain_removal());
-      !removed && removed.error().code != EPROTONOSUPPORT) {  // A kernel that can have no chain.
-    note(removed);
+  for (const Family family : {Family::v4, Family::v6}) {
+    if (family == Family::v6 && !has_ipv6()) {
+      continue;
+    }
+    auto removed = Nft().run(chain_removal(family));
+    if (!removed && removed.error().code != EPROTONOSUPPORT) {  // A kernel that can have no chain.
+      note(removed);
+    }
   }
   for (const auto& device : devices()) {
     if (!attached_program(device.index, Hook::nic_ingress)) {

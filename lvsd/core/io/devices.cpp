@@ -11,6 +11,7 @@
 #include <netlink/route/classifier.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/veth.h>
+#include <netlink/route/route.h>
 #include <netlink/route/tc.h>
 #include <unistd.h>
 
@@ -30,6 +31,8 @@ struct NlDeleter {
   void operator()(nl_sock* socket) const { nl_socket_free(socket); }
   void operator()(nl_cache* cache) const { nl_cache_free(cache); }
   void operator()(rtnl_link* link) const { rtnl_link_put(link); }
+  void operator()(nl_addr* address) const { nl_addr_put(address); }
+  void operator()(rtnl_route* route) const { rtnl_route_put(route); }
 };
 using NlSocket = std::unique_ptr<nl_sock, NlDeleter>;
 using NlCache = std::unique_ptr<nl_cache, NlDeleter>;
@@ -69,7 +72,43 @@ int set_up(nl_sock* socket, const char* name) {
   return rtnl_link_change(socket, link.get(), change.get(), 0);
 }
 
+// The copies of IPv6 packets are routed out of ipvs0 to this address, as nft's dup wants it.
+Result<Ok> route_copies(nl_sock* socket, int ipvs0) {
+  nl_addr* to = nullptr;
+  if (nl_addr_parse(kCopiesTo6, AF_INET6, &to) != 0) {
+    return Error{EINVAL, "the address of copies"};
+  }
+  const std::unique_ptr<nl_addr, NlDeleter> address(to);
+  const std::unique_ptr<rtnl_route, NlDeleter> route(rtnl_route_alloc());
+  rtnl_route_set_family(route.get(), AF_INET6);
+  rtnl_route_set_dst(route.get(), address.get());
+  auto* hop = rtnl_route_nh_alloc();
+  rtnl_route_nh_set_ifindex(hop, ipvs0);
+  rtnl_route_add_nexthop(route.get(), hop);
+  const int error = rtnl_route_add(socket, route.get(), NLM_F_CREATE | NLM_F_REPLACE);
+  return error == 0 ? Result<Ok>(Ok{})
+                    : Error{EIO, std::string("route copies to ipvs0: ") + nl_geterror(error)};
+}
+
+// ipvs0 carries IPv6 out, without an address of its own.
+Result<Pair> carries_ipv6(nl_sock* socket, const Pair& pair) {
+  if (!has_ipv6()) {
+    return pair;
+  }
+  const std::string conf = std::string("ipv6/conf/") + kIpvs0;
+  constexpr const char* kNone = "1";
+  write_sysctl(conf + "/addr_gen_mode", kNone);
+  write_sysctl(conf + "/accept_ra", "0");
+  write_sysctl(conf + "/disable_ipv6", "0");
+  const auto routed = route_copies(socket, pair.index);
+  return routed ? Result<Pair>(pair) : routed.error();
+}
+
 }  // namespace
+
+bool has_ipv6() {
+  return ::access("/proc/net/if_inet6", F_OK) == 0;
+}
 
 std::vector<Device> devices() {
   std::vector<Device> found;
@@ -108,6 +147,8 @@ std::set<Address> own_addresses() {
     auto* local = rtnl_addr_get_local(address);
     if (local != nullptr && rtnl_addr_get_family(address) == AF_INET) {
       own.insert(Address::v4_bytes(nl_addr_get_binary_addr(local)));
+    } else if (local != nullptr && rtnl_addr_get_family(address) == AF_INET6) {
+      own.insert(Address::v6_bytes(nl_addr_get_binary_addr(local)));
     }
   });
   return own;
@@ -120,12 +161,13 @@ Result<Pair> ensure_pair() {
   };
   // The way to a real server is looked up as if the packet came from the director itself, by lo.
   write_sysctl("ipv4/conf/lo/forwarding", "1");
-  if (const Pair there = pair(false); there.index != 0 && there.peer != 0) {
-    return there;
-  }
+  write_sysctl("ipv6/conf/lo/forwarding", "1");
   const auto socket = route_socket();
   if (!socket) {
     return os_error(errno, "open rtnetlink");
+  }
+  if (const Pair there = pair(false); there.index != 0 && there.peer != 0) {
+    return carries_ipv6(socket.get(), there);
   }
   const NlLink link(rtnl_link_veth_alloc());
   if (!link) {
@@ -140,14 +182,14 @@ Result<Pair> ensure_pair() {
     return Error{EIO, std::string("make the veth pair ipvs0/ipvs1: ") + nl_geterror(error)};
   }
   for (const char* name : {kIpvs1, kIpvs0}) {
-    // Neither end ever speaks: no IPv6 autoconfiguration on it.
+    // Neither end ever speaks: no IPv6 address of its own on it.
     write_sysctl(std::string("ipv6/conf/") + name + "/disable_ipv6", "1");
     error = set_up(socket.get(), name);
     if (error != 0) {
       return Error{EIO, std::string("set ") + name + " up: " + nl_geterror(error)};
     }
   }
-  return pair(true);
+  return carries_ipv6(socket.get(), pair(true));
 }
 
 Result<Ok> remove_pair() {

@@ -15,6 +15,12 @@ namespace lvs::core {
 constexpr const char* kIpvs0 = "ipvs0";
 constexpr const char* kIpvs1 = "ipvs1";
 
+// Where copies of IPv6 packets go out of ipvs0 (see chain.h).
+constexpr const char* kCopiesTo6 = "fe80::2";
+
+// Whether this kernel has IPv6, and it is not disabled as a whole.
+bool has_ipv6();
+
 struct Device {
   std::string name;
   int index = 0;
@@ -25,7 +31,7 @@ struct Device {
 
 std::vector<Device> devices();
 
-// The IPv4 addresses of this machine.
+// The addresses of this machine.
 std::set<Address> own_addresses();
 
 // Indices of ipvs0 and ipvs1, made when they were missing.

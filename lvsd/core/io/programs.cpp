@@ -33,13 +33,21 @@ Result<Programs> Programs::load(const MapFds* adopted, uint32_t connections_max)
   auto* object = programs.skeleton_->obj;
   for (size_t i = 0; i < kMaps; ++i) {
     bpf_map* map = bpf_object__find_map_by_name(object, kMapNames[i]);
-    if (adopted != nullptr && bpf_map__reuse_fd(map, (*adopted)[i].get()) != 0) {
+    if (adopted == nullptr || !(*adopted)[i]) {
+      continue;
+    }
+    if (bpf_map__reuse_fd(map, (*adopted)[i].get()) != 0) {
       return os_error(errno, std::string("take over map ") + kMapNames[i]);
     }
   }
+  const auto& maps = programs.skeleton_->maps;
   if (adopted == nullptr) {
-    bpf_map__set_max_entries(programs.skeleton_->maps.lvs_flows, connections_max * 2);
-    bpf_map__set_max_entries(programs.skeleton_->maps.lvs_templates, connections_max);
+    bpf_map__set_max_entries(maps.lvs_flows, connections_max * 2);
+    bpf_map__set_max_entries(maps.lvs_templates, connections_max);
+  }
+  if (adopted == nullptr || !(*adopted)[static_cast<size_t>(Map::flows6)]) {
+    bpf_map__set_max_entries(maps.lvs_flows6, connections_max * 2);
+    bpf_map__set_max_entries(maps.lvs_templates6, connections_max);
   }
   if (const int error = lvs_bpf__load(programs.skeleton_.get()); error != 0) {
     return os_error(-error, "load the BPF programs (needs CAP_BPF, CAP_NET_ADMIN, kernel >= 6.1)");

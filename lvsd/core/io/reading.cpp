@@ -30,9 +30,12 @@ size_t possible_cpus() {
 }
 
 // Every entry of a hash map, many to a system call.
-template <typename Value, typename Fn>
+template <typename Key, typename Value, typename Fn>
 void each_entry(int fd, Fn fn) {
-  std::vector<lvs_key> keys(kBatch);
+  if (fd < 0) {
+    return;  // Programs of before know no IPv6.
+  }
+  std::vector<Key> keys(kBatch);
   std::vector<Value> values(kBatch);
   uint32_t position = 0;
   bool is_first = true;
@@ -55,6 +58,58 @@ uint32_t seconds_left(uint64_t expires, uint64_t now) {
 
 Endpoint endpoint(uint32_t address, uint16_t port) {
   return {Address::v4_bytes(&address), ntohs(port)};
+}
+Endpoint endpoint(const uint32_t (&address)[4], uint16_t port) {
+  return {Address::v6_bytes(address), ntohs(port)};
+}
+
+const lvs_flow& common_part(const lvs_flow& flow) {
+  return flow;
+}
+const lvs_flow& common_part(const lvs_flow6& flow) {
+  return flow.flow;
+}
+
+// The connections of one family, then its templates.
+template <typename Key, typename Flow>
+void append_connections(const Tables& tables, Map flows, Map templates, uint64_t now,
+                        std::vector<ipvs::Connection>& all) {
+  Expired past(now);
+  each_entry<Key, Flow>(tables.fd(flows), [&](const Key& key, const Flow& flow) {
+    if (!past.is_living(flow)) {
+      return;
+    }
+    const lvs_flow& common = common_part(flow);
+    all.push_back({.protocol = key.protocol,
+                   .client = endpoint(key.saddr, key.sport),
+                   .virtual_service = endpoint(key.daddr, key.dport),
+                   .destination = endpoint(flow.address, common.port),
+                   .state = state_name(key.protocol, common.word & LVS_WORD_STATE),
+                   .expires_s = seconds_left(common.expires, now)});
+  });
+  each_entry<Key, lvs_template>(
+      tables.fd(templates), [&](const Key& key, const lvs_template& item) {
+        if (!past.is_living(key, item) || item.dest >= tables.dests.size()) {
+          return;
+        }
+        const auto& dest = tables.dests[item.dest];
+        all.push_back({.protocol = key.protocol,
+                       .client = endpoint(key.saddr, key.sport),
+                       .virtual_service = endpoint(key.daddr, key.dport),
+                       .destination = {address_in(dest.address, dest.family), ntohs(item.port)},
+                       .state = item.word & LVS_TEMPLATE_ASSURED ? "ASSURED" : "NONE",
+                       .expires_s = seconds_left(item.expires, now),
+                       .is_template = true});
+      });
+}
+
+template <typename Key, typename Flow>
+void look_for_expired(const Tables& tables, Map flows, Map templates, Expired& past) {
+  each_entry<Key, Flow>(tables.fd(flows),
+                        [&](const Key&, const Flow& flow) { past.is_living(flow); });
+  each_entry<Key, lvs_template>(
+      tables.fd(templates),
+      [&](const Key& key, const lvs_template& item) { past.is_living(key, item); });
 }
 
 }  // namespace
@@ -169,41 +224,15 @@ ipvs::DestStatus status_of(const Tables& tables, const Server& server,
 
 std::vector<ipvs::Connection> connections(const Tables& tables, uint64_t now) {
   std::vector<ipvs::Connection> all;
-  Expired past(now);
-  each_entry<lvs_flow>(tables.fd(Map::flows), [&](const lvs_key& key, const lvs_flow& flow) {
-    if (!past.is_living(flow)) {
-      return;
-    }
-    all.push_back({.protocol = key.protocol,
-                   .client = endpoint(key.saddr, key.sport),
-                   .virtual_service = endpoint(key.daddr, key.dport),
-                   .destination = endpoint(flow.address, flow.port),
-                   .state = state_name(key.protocol, flow.word & LVS_WORD_STATE),
-                   .expires_s = seconds_left(flow.expires, now)});
-  });
-  each_entry<lvs_template>(
-      tables.fd(Map::templates), [&](const lvs_key& key, const lvs_template& item) {
-        if (!past.is_living(key, item) || item.dest >= tables.dests.size()) {
-          return;
-        }
-        all.push_back({.protocol = key.protocol,
-                       .client = endpoint(key.saddr, key.sport),
-                       .virtual_service = endpoint(key.daddr, key.dport),
-                       .destination = endpoint(tables.dests[item.dest].address[0], item.port),
-                       .state = item.word & LVS_TEMPLATE_ASSURED ? "ASSURED" : "NONE",
-                       .expires_s = seconds_left(item.expires, now),
-                       .is_template = true});
-      });
+  append_connections<lvs_key, lvs_flow>(tables, Map::flows, Map::templates, now, all);
+  append_connections<lvs_key6, lvs_flow6>(tables, Map::flows6, Map::templates6, now, all);
   return all;
 }
 
 Expired expired(const Tables& tables, uint64_t now) {
   Expired past(now);
-  each_entry<lvs_flow>(tables.fd(Map::flows),
-                       [&](const lvs_key&, const lvs_flow& flow) { past.is_living(flow); });
-  each_entry<lvs_template>(
-      tables.fd(Map::templates),
-      [&](const lvs_key& key, const lvs_template& item) { past.is_living(key, item); });
+  look_for_expired<lvs_key, lvs_flow>(tables, Map::flows, Map::templates, past);
+  look_for_expired<lvs_key6, lvs_flow6>(tables, Map::flows6, Map::templates6, past);
   return past;
 }
 

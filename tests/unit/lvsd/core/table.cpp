@@ -92,6 +92,22 @@ TEST_F(TableTest, TwiceIsEexistAndUnknownServerIsEnoent) {
   EXPECT_EQ(remove(kB), ENOENT);
 }
 
+TEST_F(TableTest, AServiceOfIPv6TakesItsOwnKindOfServersAndMasks) {
+  const ipvs::ServiceKey web6 =
+      ipvs::AddressKey{ipvs::Protocol::tcp, *Address::parse("2001:db8::100"), 80};
+  EXPECT_EQ(run(ipvs::NewService{web6, {.prefix = 129}}), EINVAL);
+  EXPECT_EQ(run(ipvs::NewService{web6, {.prefix = 64}}), 0);
+  EXPECT_EQ(run(ipvs::NewService{ipvs::MarkKey{80, Family::v6}, {.prefix = 128}}), 0);
+  const auto refused = [&](const char* address) {
+    return run(ipvs::NewDest{web6, {*Address::parse(address), 80}, {}});
+  };
+  EXPECT_EQ(refused("10.0.0.2"), EINVAL) << "the other family";
+  EXPECT_EQ(refused("ff02::1"), EINVAL);
+  EXPECT_EQ(refused("::"), EINVAL);
+  EXPECT_EQ(refused("fe80::1"), EINVAL) << "names no device";
+  EXPECT_EQ(refused("fd00::2"), 0);
+}
+
 TEST_F(TableTest, ValuesOutOfRangeAnswerAsTheKernel) {
   EXPECT_EQ(add(kA, {.weight = -1}), ERANGE);
   EXPECT_EQ(add(kA, {.upper_threshold = 0, .lower_threshold = 1}), ERANGE);
@@ -99,7 +115,7 @@ TEST_F(TableTest, ValuesOutOfRangeAnswerAsTheKernel) {
   EXPECT_EQ(add(server("224.0.0.1")), EINVAL);
   EXPECT_EQ(add({*Address::parse("fd00::1"), 80}), EINVAL);
   EXPECT_EQ(run(ipvs::NewService{kMark, {.scheduler = "nosuch"}}), ENOENT);
-  EXPECT_EQ(run(ipvs::NewService{ipvs::MarkKey{80, Family::v6}, {}}), EAFNOSUPPORT);
+  EXPECT_EQ(run(ipvs::NewService{kMark, {.prefix = 33}}), EINVAL);
   EXPECT_EQ(add(kA, {.forward = ipvs::Forward::tunnel}), EOPNOTSUPP);
   EXPECT_TRUE(web().servers.empty()) << "a refused server leaves no trace";
 }
