@@ -2,7 +2,7 @@
 bpf_skeleton(lvs_bpf bpf/lvs.bpf.c)
 
 add_library(lvs_core STATIC
-  core/chain.cpp core/cursor.cpp core/expired.cpp core/hash_tables.cpp core/layout.cpp
+  core/chain.cpp core/cursor.cpp core/expired.cpp core/reply_sources.cpp core/hash_tables.cpp core/layout.cpp
   core/pressure.cpp core/schedulers.cpp core/settings.cpp core/slots.cpp core/table.cpp)
 target_link_libraries(lvs_core PUBLIC lvs_ipvs)
 

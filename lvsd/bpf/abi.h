@@ -330,14 +330,37 @@ struct lvs_given_back {
 };
 LVS_ASSERT(sizeof(struct lvs_given_back) == 48);
 
+/* A datagram in fragments, of which only the first says its ports. IPv4 addresses: the first word. */
+struct lvs_fragments {
+  __be32 saddr[4];
+  __be32 daddr[4];
+  __u32 id;
+  __u8 protocol;
+  __u8 family;
+  __u16 zero;
+};
+LVS_ASSERT(sizeof(struct lvs_fragments) == 40);
+
+struct lvs_ports {
+  __be16 source;
+  __be16 dest;
+};
+
 struct lvs_rounds {
   __u64 since;
   __u32 count;
   __u32 zero;
 };
 
+/* A packet that ipvs0 gives back on its way through the director comes in likewise; this mark stays
+ * on it, and the nft chain lets it pass. */
+#define LVS_MARK_FORWARDED 0x4c565302U
+
 /* The nft chain's word about a packet that may be fragmented: its copy says otherwise (nft dup). */
 #define LVS_PRIORITY_MAY_FRAGMENT 0x4c560002U
+/* ... and about one that was caught behind FORWARD. */
+#define LVS_PRIORITY_FORWARDED 0x4c560003U
+#define LVS_PRIORITY_FORWARDED_MAY_FRAGMENT 0x4c560004U
 
 /* Why a packet was dropped or left to the stack; lvsd/core/drops.h has the names. */
 enum lvs_drop {
@@ -362,6 +385,7 @@ enum lvs_drop {
   LVS_PASS_TO_FRAGMENT,
   LVS_EVICTED_HALF_OPEN,
   LVS_EVICTED_TEMPLATE,
+  LVS_PASS_NO_REPLY,
   LVS_DROPS,
 };
 

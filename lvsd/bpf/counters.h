@@ -26,6 +26,16 @@ static __always_inline void count_packet(__u32 dest, __u8 direction, __u32 bytes
   }
 }
 
+/* Of a datagram in fragments the first counts as the packet, as ip_vs sees it: in one piece. */
+static __always_inline void count_later_fragment(__u32 dest, __u8 direction, __u32 bytes) {
+  struct lvs_stats* stats = bpf_map_lookup_elem(&lvs_dest_stats, &dest);
+  if (stats && direction == LVS_TO_SERVER) {
+    stats->in_bytes += bytes;
+  } else if (stats) {
+    stats->out_bytes += bytes;
+  }
+}
+
 /* A connection is bound before its entry is inserted, so that a counter never goes below zero. */
 static __always_inline void bind_connection(struct lvs_dest* dest, int is_active) {
   const __u32 total = __sync_fetch_and_add(&dest->total, 1) + 1;

@@ -61,7 +61,7 @@ static __always_inline __u32 find_icmp6(struct __sk_buff* skb, struct packet* ou
   outer->ip_words = IPV6_HEADER / 4;
   __builtin_memcpy(outer->key.v6.daddr, &ip.daddr, sizeof(outer->key.v6.daddr));
   const int is_icmp =
-      skip_extensions(skb, outer) == PARSED_OURS && outer->protocol == IPPROTO_ICMPV6;
+      skip_extensions(skb, outer, WHOLE_PACKETS) == PARSED_OURS && outer->protocol == IPPROTO_ICMPV6;
   return is_icmp ? l4_offset(AF_INET6, outer) : 0;
 }
 
@@ -84,7 +84,7 @@ VERIFIED_ALONE int translate_error6(struct __sk_buff* skb, int is_own) {
   }
   quoted.protocol = quoting->ip.nexthdr;
   quoted.ip_words = outer.ip_words + sizeof(*quoting) / 4;
-  if (quoted.ip_words > 127 || skip_extensions(skb, &quoted) != PARSED_OURS) {
+  if (quoted.ip_words > 127 || skip_extensions(skb, &quoted, WHOLE_PACKETS) != PARSED_OURS) {
     return LVS_PASS;
   }
   const __u32 ports_at = l4_offset(AF_INET6, &quoted);

@@ -57,7 +57,7 @@ static __always_inline int forward(const int family, struct __sk_buff* skb,
   if (is_due) {
     flow->touch = now + LVS_TOUCH_NS;
   }
-  count_packet(flow->dest, LVS_TO_SERVER, packet->bytes);
+  count_packet(flow->dest, LVS_TO_SERVER, counted_bytes(family, packet));
   return transmit(family, skb, packet, flow, config, hook, !is_due && hook == AT_NIC);
 }
 
@@ -123,7 +123,7 @@ static __always_inline int advance_by_reply(const int family, struct lvs_flow* r
 /* Server to client. */
 static __always_inline int reply(const int family, struct __sk_buff* skb,
                                  const struct packet* packet, struct lvs_flow* flow,
-                                 const struct lvs_config* config, __u64 now) {
+                                 const struct lvs_config* config, enum hook hook, __u64 now) {
   const int is_due = now >= flow->touch || flow->route.epoch != config->epoch;
   if (is_due || (packet->tcp_flags & RARE_FLAGS)) {
     if (!advance_by_reply(family, flow, packet, now)) {
@@ -131,8 +131,8 @@ static __always_inline int reply(const int family, struct __sk_buff* skb,
     }
     flow->touch = now + LVS_TOUCH_NS;
   }
-  count_packet(flow->dest, LVS_TO_CLIENT, packet->bytes);
-  return transmit(family, skb, packet, flow, config, AT_NIC, !is_due);
+  count_packet(flow->dest, LVS_TO_CLIENT, counted_bytes(family, packet));
+  return transmit(family, skb, packet, flow, config, hook, !is_due && hook == AT_NIC);
 }
 
 /* By direct routing an untranslated packet may come to a standby that is a real server itself: what
@@ -148,7 +148,7 @@ static __always_inline int is_of_other_director(const struct lvs_flow* flow,
 
 static __always_inline int arrive(const int family, struct __sk_buff* skb) {
   struct packet packet;
-  const enum parsed parsed = parse(family, skb, &packet);
+  const enum parsed parsed = parse(family, skb, &packet, WHOLE_PACKETS);
   if (parsed == PARSED_FRAGMENT) {
     count_drop(LVS_PASS_FRAGMENT);
   }
@@ -165,7 +165,7 @@ static __always_inline int arrive(const int family, struct __sk_buff* skb) {
   }
   const __u64 now = bpf_ktime_get_coarse_ns();
   if (flow->direction == LVS_TO_CLIENT) {
-    return reply(family, skb, &packet, flow, config, now);
+    return reply(family, skb, &packet, flow, config, AT_NIC, now);
   }
   const __u64 word = flow->word;
   if ((word & LVS_WORD_DEAD) || begins_anew(&packet, flow, word, config) ||
@@ -216,11 +216,13 @@ static __always_inline int may_schedule(const struct packet* packet,
 
 /* nft dup forbids its copy to be fragmented; the chain told what the sender had said. */
 static __always_inline void restore_fragmentation(struct __sk_buff* skb) {
+  const int may_fragment = skb->priority == LVS_PRIORITY_MAY_FRAGMENT ||
+                           skb->priority == LVS_PRIORITY_FORWARDED_MAY_FRAGMENT;
   const __u32 at = ETH_HLEN + __builtin_offsetof(struct iphdr, frag_off);
   const __be16 forbidden = bpf_htons(IP_DONT_FRAGMENT);
   const __be16 allowed = 0;
   __be16 now = 0;
-  if (skb->priority == LVS_PRIORITY_MAY_FRAGMENT &&
+  if (may_fragment &&
       !bpf_skb_load_bytes(skb, at, &now, sizeof(now)) && now == forbidden &&
       !bpf_l3_csum_replace(skb, ETH_HLEN + __builtin_offsetof(struct iphdr, check), forbidden,
                            allowed, sizeof(allowed))) {
@@ -232,6 +234,39 @@ static __always_inline int pass(const int family, struct __sk_buff* skb,
                                 const struct packet* packet, __u32 reason) {
   count_drop(reason);
   return to_local_stack(family, skb, packet, AT_IPVS0);
+}
+
+/* The first fragment of this datagram was here a moment ago: whatever became of it becomes of the
+ * others. */
+static __always_inline int follow_first(const int family, struct __sk_buff* skb,
+                                        const struct packet* packet, struct lvs_flow* flow,
+                                        const struct lvs_config* config) {
+  if (!flow) {
+    return to_local_stack(family, skb, packet, AT_IPVS0);
+  }
+  if (flow->word & LVS_WORD_DEAD) {
+    return drop(LVS_DROP_FRAGMENT);
+  }
+  count_later_fragment(flow->dest, flow->direction, packet->bytes - packet->ip_words * 4);
+  return transmit(family, skb, packet, flow, config, AT_IPVS0, 0);
+}
+
+/* Caught behind FORWARD: a reply that no program has seen at its device, or what its sender sends on
+ * its own account. */
+static __always_inline int send_back(const int family, struct __sk_buff* skb,
+                                     const struct packet* packet, struct lvs_flow* flow,
+                                     const struct lvs_config* config, __u64 now) {
+  skb->priority = 0;
+  if (flow && flow->direction == LVS_TO_CLIENT) {
+    const int verdict = packet->fragment == LATER_FRAGMENT
+                            ? follow_first(family, skb, packet, flow, config)
+                            : reply(family, skb, packet, flow, config, AT_IPVS0, now);
+    if (verdict != LVS_PASS) {
+      return verdict;
+    }
+  }
+  count_drop(LVS_PASS_NO_REPLY);
+  return to_device(skb, LVS_MARK_FORWARDED);
 }
 
 /* What became of a packet that has no connection, and gets none. */
@@ -249,15 +284,23 @@ static __always_inline int refuse(const int family, struct __sk_buff* skb,
 static __always_inline int balance(const int family, struct __sk_buff* skb) {
   struct packet packet;
   const struct lvs_config* config = config_of_core();
+  const int is_forwarded = skb->priority == LVS_PRIORITY_FORWARDED ||
+                           skb->priority == LVS_PRIORITY_FORWARDED_MAY_FRAGMENT;
   if (family == AF_INET) {
     restore_fragmentation(skb);
   }
-  const enum parsed parsed = parse(family, skb, &packet);
+  const enum parsed parsed = parse(family, skb, &packet, FRAGMENTS_TOO);
   if (!config || parsed != PARSED_OURS) {
     return drop(parsed == PARSED_FRAGMENT ? LVS_DROP_FRAGMENT : LVS_DROP_MALFORMED);
   }
   const __u64 now = bpf_ktime_get_coarse_ns();
   struct lvs_flow* flow = find_flow(family, &packet.key);
+  if (is_forwarded) {
+    return send_back(family, skb, &packet, flow, config, now);
+  }
+  if (packet.fragment == LATER_FRAGMENT) {
+    return follow_first(family, skb, &packet, flow, config);
+  }
   if (flow && flow->direction == LVS_TO_SERVER) {
     const __u64 word = flow->word;
     if (word & LVS_WORD_DEAD) {
@@ -301,11 +344,11 @@ int ipvs0_egress(struct __sk_buff* skb) {
 static __always_inline int send_again(const int family, struct __sk_buff* skb) {
   struct packet packet;
   const struct lvs_config* config = config_of_core();
-  if (!config || parse(family, skb, &packet) != PARSED_OURS) {
+  if (!config || parse(family, skb, &packet, FRAGMENTS_TOO) != PARSED_OURS) {
     return drop(LVS_DROP_MALFORMED);
   }
   struct lvs_flow* flow = find_flow(family, &packet.key);
-  if (!flow || flow->direction != LVS_TO_SERVER) {
+  if (!flow) {
     return drop(LVS_DROP_RACE);
   }
   return transmit(family, skb, &packet, flow, config, AT_IPVS1, 0);
@@ -348,7 +391,7 @@ static __always_inline void note_own_reply(const int family, const struct packet
  * device. */
 static __always_inline int leave(const int family, struct __sk_buff* skb) {
   struct packet packet;
-  const enum parsed parsed = parse(family, skb, &packet);
+  const enum parsed parsed = parse(family, skb, &packet, WHOLE_PACKETS);
   if (parsed == PARSED_ICMP) {
     return LEFT_TO_ICMP;
   }

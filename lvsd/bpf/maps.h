@@ -114,6 +114,14 @@ struct {
   __type(value, struct lvs_rounds);
 } lvs_given_backs SEC(".maps");
 
+/* Datagrams whose fragments are on their way through ipvs0, likewise. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 4096);
+  __type(key, struct lvs_fragments);
+  __type(value, struct lvs_ports);
+} lvs_datagrams SEC(".maps");
+
 /* <linux/icmp.h> would bring sockets along. */
 struct icmp_error {
   __u8 type;
@@ -191,6 +199,7 @@ struct scratch {
   struct match match;
   struct lvs_key6 template_key; /* IPv4: a struct lvs_key. */
   struct lvs_template template;
+  struct lvs_fragments fragments;
   struct icmp_answer answer;
   struct icmp6_answer answer6;
   struct quoting6 quoting6;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a frame says: a packet of TCP or UDP for this machine, unfragmented, as a key and a few
- * fields. */
+/* What a frame says: a packet of TCP or UDP for this machine, as a key and a few fields.
+ *
+ * Fragments are the stack's at a network device: it puts the datagram together, which is then a
+ * packet like others behind INPUT. The copy that nft sends to ipvs0 is cut once more into what it
+ * came in, so there fragments come whole and in their order. */
 #pragma once
 
 #include <linux/if_ether.h>
@@ -37,13 +40,22 @@ struct packet {
   __u8 tcp_flags; /* 0 for UDP. */
   __u8 l4_words;  /* Length of the TCP or UDP header. */
   __u8 dont_fragment;
-  __u8 zero[2];
+  __u8 fragment; /* enum fragment */
+  __u32 fragments_id;
 };
+
+enum fragment { NO_FRAGMENT = 0, FIRST_FRAGMENT, LATER_FRAGMENT };
 
 static __always_inline __u16 fold(__u32 sum) {
   sum = (sum & 0xffff) + (sum >> 16);
   sum = (sum & 0xffff) + (sum >> 16);
   return sum;
+}
+
+/* As ip_vs counts it, which sees no fragments. */
+static __always_inline __u32 counted_bytes(const int family, const struct packet* packet) {
+  const int has_header = family == AF_INET6 && packet->fragment;
+  return packet->bytes - (has_header ? 8 : 0);
 }
 
 /* Length of the longest IP packet that becomes of it: a GSO packet is a train of them. */
@@ -66,21 +78,74 @@ static __always_inline void set_macs(struct ethhdr* ethernet, const struct lvs_r
 }
 
 enum parsed { PARSED_OURS, PARSED_OTHER, PARSED_FRAGMENT, PARSED_ICMP };
+enum takes { WHOLE_PACKETS, FRAGMENTS_TOO };
+
+/* Begin and end of the linear part. The verifier wants both read from the context itself; the
+ * compiler would keep their places in it as pointers. */
+static __always_inline void* data_of(const struct __sk_buff* skb) {
+  void* data;
+  asm volatile("%0 = *(u32 *)(%1 + %2)"
+               : "=r"(data)
+               : "r"(skb), "i"(__builtin_offsetof(struct __sk_buff, data)));
+  return data;
+}
+
+static __always_inline void* end_of(const struct __sk_buff* skb) {
+  void* end;
+  asm volatile("%0 = *(u32 *)(%1 + %2)"
+               : "=r"(end)
+               : "r"(skb), "i"(__builtin_offsetof(struct __sk_buff, data_end)));
+  return end;
+}
 
 /* Headers beyond the linear part are pulled into it once. */
 static __always_inline int have_bytes(struct __sk_buff* skb, __u32 bytes) {
-  if ((void*)(long)skb->data + bytes <= (void*)(long)skb->data_end) {
+  if (data_of(skb) + bytes <= end_of(skb)) {
     return 1;
   }
   if (bytes > skb->len || bpf_skb_pull_data(skb, bytes)) {
     return 0;
   }
-  return (void*)(long)skb->data + bytes <= (void*)(long)skb->data_end;
+  return data_of(skb) + bytes <= end_of(skb);
 }
 
 /* A tag of VLAN 0 says a priority and no VLAN: the frame belongs to the device itself. */
 static __always_inline int is_of_other_vlan(struct __sk_buff* skb) {
   return skb->vlan_present && ((skb->vlan_tci & VLAN_ID) || bpf_skb_vlan_pop(skb));
+}
+
+/* The datagram's ports: kept when its first fragment comes, known again for the others. */
+static __always_inline int share_ports(const int family, struct packet* packet) {
+  struct scratch* scratch = scratch_of_cpu();
+  if (!scratch) {
+    return 0;
+  }
+  struct lvs_fragments* datagram = &scratch->fragments;
+  *datagram = (struct lvs_fragments){
+      .id = packet->fragments_id, .protocol = packet->protocol, .family = family};
+  copy_address(family, datagram->saddr, source_of(family, &packet->key));
+  copy_address(family, datagram->daddr, target_of(family, &packet->key));
+  if (packet->fragment == FIRST_FRAGMENT) {
+    const struct lvs_ports ports = {.source = packet->sport, .dest = packet->dport};
+    return !bpf_map_update_elem(&lvs_datagrams, datagram, &ports, BPF_ANY);
+  }
+  const struct lvs_ports* ports = bpf_map_lookup_elem(&lvs_datagrams, datagram);
+  if (!ports) {
+    return 0;
+  }
+  packet->sport = ports->source;
+  packet->dport = ports->dest;
+  return 1;
+}
+
+static __always_inline void put_ports(const int family, struct packet* packet) {
+  if (family == AF_INET6) {
+    packet->key.v6.sport = packet->sport;
+    packet->key.v6.dport = packet->dport;
+  } else {
+    packet->key.v4.sport = packet->sport;
+    packet->key.v4.dport = packet->dport;
+  }
 }
 
 /* The TCP or UDP header behind the IP header that was read. */
@@ -91,11 +156,16 @@ static __always_inline enum parsed parse_l4(const int family, struct __sk_buff* 
   packet->bytes = skb->len - ETH_HLEN;
   packet->tcp_flags = 0;
   packet->l4_words = UDP_HEADER / 4;
+  if (packet->fragment == LATER_FRAGMENT) {
+    const int is_known = share_ports(family, packet);
+    put_ports(family, packet);
+    return is_known ? PARSED_OURS : PARSED_FRAGMENT;
+  }
   if (!have_bytes(skb, l4 + (is_tcp ? TCP_HEADER : UDP_HEADER))) {
     return PARSED_OTHER;
   }
-  void* data = (void*)(long)skb->data;
-  void* end = (void*)(long)skb->data_end;
+  void* data = data_of(skb);
+  void* end = end_of(skb);
   __u8* header = data + l4;
   if ((void*)(header + UDP_HEADER) > end) {
     return PARSED_OTHER;
@@ -109,19 +179,17 @@ static __always_inline enum parsed parse_l4(const int family, struct __sk_buff* 
     packet->tcp_flags = header[13];
     packet->l4_words = header[12] >> 4;
   }
-  if (family == AF_INET6) {
-    packet->key.v6.sport = packet->sport;
-    packet->key.v6.dport = packet->dport;
-  } else {
-    packet->key.v4.sport = packet->sport;
-    packet->key.v4.dport = packet->dport;
+  put_ports(family, packet);
+  if (packet->fragment == FIRST_FRAGMENT) {
+    share_ports(family, packet);
   }
   return PARSED_OURS;
 }
 
-static __always_inline enum parsed parse4(struct __sk_buff* skb, struct packet* packet) {
-  void* data = (void*)(long)skb->data;
-  void* end = (void*)(long)skb->data_end;
+static __always_inline enum parsed parse4(struct __sk_buff* skb, struct packet* packet,
+                                          const enum takes takes) {
+  void* data = data_of(skb);
+  void* end = end_of(skb);
   struct iphdr* ip = data + ETH_HLEN;
   if ((void*)(ip + 1) > end || ip->version != 4 || ip->ihl < 5) {
     return PARSED_OTHER;
@@ -130,8 +198,14 @@ static __always_inline enum parsed parse4(struct __sk_buff* skb, struct packet* 
     const int is_whole = !(ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_FRAGMENT_OFFSET));
     return ip->protocol == IPPROTO_ICMP && is_whole ? PARSED_ICMP : PARSED_OTHER;
   }
+  packet->fragment = NO_FRAGMENT;
   if (ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_FRAGMENT_OFFSET)) {
-    return PARSED_FRAGMENT;
+    if (takes == WHOLE_PACKETS) {
+      return PARSED_FRAGMENT;
+    }
+    packet->fragment =
+        ip->frag_off & bpf_htons(IP_FRAGMENT_OFFSET) ? LATER_FRAGMENT : FIRST_FRAGMENT;
+    packet->fragments_id = ip->id;
   }
   packet->key.v4 =
       (struct lvs_key){.saddr = ip->saddr, .daddr = ip->daddr, .protocol = ip->protocol};
@@ -149,8 +223,9 @@ static __always_inline enum parsed parse4(struct __sk_buff* skb, struct packet* 
 #define IPV6_FRAGMENT_OFFSET 0xfff8
 
 /* Steps over IPv6 extension headers: what the packet carries behind them and where, or what else it
- * is. Reports a fragment as one when there are others. */
-static __always_inline enum parsed skip_extensions(struct __sk_buff* skb, struct packet* packet) {
+ * is. */
+static __always_inline enum parsed skip_extensions(struct __sk_buff* skb, struct packet* packet,
+                                                   const enum takes takes) {
 #pragma unroll
   for (int i = 0; i < EXTENSIONS_MAX; i++) {
     __u8 header[EXTENSION_HEADER_MIN];
@@ -163,9 +238,15 @@ static __always_inline enum parsed skip_extensions(struct __sk_buff* skb, struct
       return PARSED_OTHER;
     }
     const __be16 place = *(__be16*)&header[2];
-    if (next == IPPROTO_FRAGMENT &&
-        (place & bpf_htons(IPV6_FRAGMENT_OFFSET | IPV6_MORE_FRAGMENTS))) {
+    const int is_part = next == IPPROTO_FRAGMENT &&
+                        (place & bpf_htons(IPV6_FRAGMENT_OFFSET | IPV6_MORE_FRAGMENTS));
+    if (is_part && takes == WHOLE_PACKETS) {
       return PARSED_FRAGMENT;
+    }
+    if (is_part) {
+      packet->fragment =
+          place & bpf_htons(IPV6_FRAGMENT_OFFSET) ? LATER_FRAGMENT : FIRST_FRAGMENT;
+      packet->fragments_id = *(__u32*)&header[4];
     }
     const __u32 words = packet->ip_words + (next == IPPROTO_FRAGMENT ? 2 : (header[1] + 1U) * 2);
     if (words > 127) {
@@ -173,13 +254,17 @@ static __always_inline enum parsed skip_extensions(struct __sk_buff* skb, struct
     }
     packet->ip_words = words;
     packet->protocol = header[0];
+    if (is_part && packet->fragment == LATER_FRAGMENT) {
+      return PARSED_OURS;
+    }
   }
   return PARSED_OTHER;
 }
 
-static __always_inline enum parsed parse6(struct __sk_buff* skb, struct packet* packet) {
-  void* data = (void*)(long)skb->data;
-  void* end = (void*)(long)skb->data_end;
+static __always_inline enum parsed parse6(struct __sk_buff* skb, struct packet* packet,
+                                          const enum takes takes) {
+  void* data = data_of(skb);
+  void* end = end_of(skb);
   struct ipv6hdr* ip = data + ETH_HLEN;
   if ((void*)(ip + 1) > end || ip->version != 6) {
     return PARSED_OTHER;
@@ -190,7 +275,8 @@ static __always_inline enum parsed parse6(struct __sk_buff* skb, struct packet* 
   packet->ttl = ip->hop_limit;
   packet->dont_fragment = 1;
   packet->ip_words = IPV6_HEADER / 4;
-  const enum parsed skipped = skip_extensions(skb, packet);
+  packet->fragment = NO_FRAGMENT;
+  const enum parsed skipped = skip_extensions(skb, packet, takes);
   if (skipped != PARSED_OURS) {
     return skipped;
   }
@@ -203,12 +289,12 @@ static __always_inline enum parsed parse6(struct __sk_buff* skb, struct packet* 
 }
 
 static __always_inline enum parsed parse(const int family, struct __sk_buff* skb,
-                                         struct packet* packet) {
+                                         struct packet* packet, const enum takes takes) {
   const __u32 header = family == AF_INET6 ? IPV6_HEADER : sizeof(struct iphdr);
   if (is_of_other_vlan(skb) || !have_bytes(skb, ETH_HLEN + header + UDP_HEADER)) {
     return PARSED_OTHER;
   }
-  return family == AF_INET6 ? parse6(skb, packet) : parse4(skb, packet);
+  return family == AF_INET6 ? parse6(skb, packet, takes) : parse4(skb, packet, takes);
 }
 
 static __always_inline int is_ip(const struct __sk_buff* skb) {

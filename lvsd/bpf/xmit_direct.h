@@ -18,8 +18,8 @@ static __always_inline int rewrite_direct6(struct __sk_buff* skb, const struct p
   if (spend_ttl && !spend_hop(skb, packet->ttl)) {
     return 0;
   }
-  struct ethhdr* ethernet = (void*)(long)skb->data;
-  if ((void*)(ethernet + 1) > (void*)(long)skb->data_end) {
+  struct ethhdr* ethernet = data_of(skb);
+  if ((void*)(ethernet + 1) > end_of(skb)) {
     return 0;
   }
   if (mac) {
@@ -31,8 +31,8 @@ static __always_inline int rewrite_direct6(struct __sk_buff* skb, const struct p
 /* False: it is not what it was taken for. `mac`: addresses for the frame, or null. */
 static __always_inline int rewrite_direct4(struct __sk_buff* skb, int spend_ttl,
                                            const struct lvs_route* mac) {
-  void* data = (void*)(long)skb->data;
-  void* end = (void*)(long)skb->data_end;
+  void* data = data_of(skb);
+  void* end = end_of(skb);
   struct ethhdr* ethernet = data;
   struct iphdr* ip = data + ETH_HLEN;
   if ((void*)(ip + 1) > end) {

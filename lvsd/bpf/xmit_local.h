@@ -45,26 +45,33 @@ static __always_inline int goes_in_circles(const int family, struct __sk_buff* s
   return 0;
 }
 
+/* Into the stack once more, by the device that it came from. */
+static __always_inline int to_device(struct __sk_buff* skb, __u32 mark) {
+  const __u32 ifindex = skb->ingress_ifindex;
+  const struct lvs_device* device = bpf_map_lookup_elem(&lvs_devices, &ifindex);
+  if (!device || bpf_skb_store_bytes(skb, 0, device->mac, ETH_ALEN, 0)) {
+    return drop(LVS_DROP_UNKNOWN_DEVICE);
+  }
+  skb->mark = mark;
+  return bpf_redirect(ifindex, BPF_F_INGRESS);
+}
+
 static __always_inline int to_local_stack(const int family, struct __sk_buff* skb,
                                           const struct packet* packet, enum hook hook) {
   if (hook == AT_NIC) {
     skb->priority = LVS_PRIORITY_LOCAL;
     return LVS_PASS;
   }
-  if (goes_in_circles(family, skb, packet)) {
-    return drop(LVS_DROP_IN_CIRCLES);
-  }
-  const __u32 ifindex = skb->ingress_ifindex;
-  const struct lvs_device* device = bpf_map_lookup_elem(&lvs_devices, &ifindex);
-  if (!device || bpf_skb_store_bytes(skb, 0, device->mac, ETH_ALEN, 0)) {
-    return drop(LVS_DROP_UNKNOWN_DEVICE);
-  }
-  skb->mark = LVS_MARK_LOCAL;
-  return bpf_redirect(ifindex, BPF_F_INGRESS);
+  return goes_in_circles(family, skb, packet) ? drop(LVS_DROP_IN_CIRCLES)
+                                              : to_device(skb, LVS_MARK_LOCAL);
 }
 
 /* Whether this packet was given back and goes on to the stack. */
 static __always_inline int is_given_back(struct __sk_buff* skb) {
+  if (skb->mark == LVS_MARK_FORWARDED) {
+    bpf_skb_change_type(skb, PACKET_HOST);
+    return 1;
+  }
   if (skb->mark != LVS_MARK_LOCAL) {
     return 0;
   }

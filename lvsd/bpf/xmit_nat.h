@@ -15,8 +15,8 @@
 static __always_inline int rewrite_nat4(struct __sk_buff* skb, const struct packet* packet,
                                         const struct lvs_flow* to, int spend_ttl,
                                         const struct lvs_route* mac) {
-  void* data = (void*)(long)skb->data;
-  void* end = (void*)(long)skb->data_end;
+  void* data = data_of(skb);
+  void* end = end_of(skb);
   struct ethhdr* ethernet = data;
   struct iphdr* ip = data + ETH_HLEN;
   const __u32 l4 = l4_offset(AF_INET, packet);
@@ -95,9 +95,36 @@ static __always_inline int rewrite_nat6(struct __sk_buff* skb, const struct pack
   return rewrite_direct6(skb, packet, spend_ttl, mac);
 }
 
+/* What has no ports: all but the first fragment of a datagram. */
+static __always_inline int rewrite_nat_later(const int family, struct __sk_buff* skb,
+                                             const struct packet* packet,
+                                             const struct lvs_flow* to, int spend_ttl,
+                                             const struct lvs_route* mac) {
+  const int is_request = to->direction == LVS_TO_SERVER;
+  const __be32* address = address_of(family, to);
+  if (family == AF_INET6) {
+    struct address6 copy;
+    copy_address(AF_INET6, copy.word, address);
+    return !bpf_skb_store_bytes(skb, is_request ? IPV6_DADDR_OFFSET : IPV6_SADDR_OFFSET, &copy,
+                                sizeof(copy), BPF_F_RECOMPUTE_CSUM) &&
+           rewrite_direct6(skb, packet, spend_ttl, mac);
+  }
+  const __be32 before = is_request ? packet->key.v4.daddr : packet->key.v4.saddr;
+  const __be32 after = *address;
+  const __u32 at = is_request ? __builtin_offsetof(struct iphdr, daddr)
+                              : __builtin_offsetof(struct iphdr, saddr);
+  return !bpf_l3_csum_replace(skb, ETH_HLEN + __builtin_offsetof(struct iphdr, check), before,
+                              after, sizeof(after)) &&
+         !bpf_skb_store_bytes(skb, ETH_HLEN + at, &after, sizeof(after), 0) &&
+         rewrite_direct4(skb, spend_ttl, mac);
+}
+
 static __always_inline int rewrite_nat(const int family, struct __sk_buff* skb,
                                        const struct packet* packet, const struct lvs_flow* to,
                                        int spend_ttl, const struct lvs_route* mac) {
+  if (packet->fragment == LATER_FRAGMENT) {
+    return rewrite_nat_later(family, skb, packet, to, spend_ttl, mac);
+  }
   return family == AF_INET6 ? rewrite_nat6(skb, packet, to, spend_ttl, mac)
                             : rewrite_nat4(skb, packet, to, spend_ttl, mac);
 }

@@ -10,34 +10,44 @@ namespace lvs::core {
 
 namespace {
 
+enum SetId : size_t { kMarks, kServices, kAnyPort, kSources, kAnySources, kDevices, kSets };
+
+// `A` stands for the type of the family's addresses.
 struct Set {
   const char* name;
-  const char* type;    // Behind the address, if any.
-  const char* packet;  // What of a packet is looked up in it, likewise.
-  bool has_address;
+  const char* type;
 };
-
-constexpr std::array<Set, 3> kSets{{
-    {"marks", "mark", "meta mark", false},
-    {"services", " . inet_proto . inet_service", " . meta l4proto . th dport", true},
-    {"any_port", " . inet_proto", " . meta l4proto", true},
+constexpr std::array<Set, kSets> kSetTypes{{
+    {"marks", "mark"},
+    {"services", "A . inet_proto . inet_service"},
+    {"any_port", "A . inet_proto"},
+    {"sources", "A . inet_proto . inet_service"},
+    {"any_sources", "A"},
+    {"attached", "ifname"},
 }};
 
 // What differs between the tables of the two families.
-struct Table {
+struct FamilyTable {
   Family family;
   const char* name;
   const char* address_type;
-  const char* address;
+  const char* ip;
   // The next hop of the copies only has to route out of ipvs0, which resolves no neighbours. IPv4:
   // any address that is nobody's, this one is of the block for documentation. IPv6: devices.h.
   const char* copy;
+  // No packet is so; a rule that could redirect one makes the kernel put fragments together.
+  const char* never;
 };
 
-constexpr std::array<Table, 2> kTables{{
-    {Family::v4, "ip lvs", "ipv4_addr", "ip daddr", R"(dup to 192.0.2.254 device "ipvs0" drop)"},
-    {Family::v6, "ip6 lvs", "ipv6_addr", "ip6 daddr", R"(dup to fe80::2 device "ipvs0" drop)"},
+constexpr std::array<FamilyTable, 2> kTables{{
+    {Family::v4, "ip lvs", "ipv4_addr", "ip", R"(dup to 192.0.2.254 device "ipvs0" drop)",
+     "meta l4proto tcp ip saddr 0.0.0.0 ip daddr 0.0.0.0"},
+    {Family::v6, "ip6 lvs", "ipv6_addr", "ip6", R"(dup to fe80::2 device "ipvs0" drop)",
+     "meta l4proto tcp ip6 saddr ::1 ip6 daddr ::"},
 }};
+
+// What is shorter was hardly in fragments: no link that carries IP is smaller.
+constexpr const char* kHardlyInFragments = "meta length <= 576";
 
 // As nft writes a priority: two halves, hexadecimal.
 std::string class_of(unsigned priority) {
@@ -47,44 +57,70 @@ std::string class_of(unsigned priority) {
 }
 
 struct Element {
-  size_t set;
+  SetId set;
   std::string text;
 };
 
-Element element_of(const ipvs::ServiceKey& key) {
-  if (const auto* mark = std::get_if<ipvs::MarkKey>(&key)) {
-    return {0, std::to_string(mark->mark)};
-  }
-  const auto& by_address = std::get<ipvs::AddressKey>(key);
-  const char* protocol = by_address.protocol == ipvs::Protocol::tcp ? "tcp" : "udp";
-  const auto text = to_string(by_address.address) + " . " + protocol;
-  if (by_address.port == 0) {
-    return {2, text};
-  }
-  return {1, text + " . " + std::to_string(by_address.port)};
+std::string name_of(ipvs::Protocol protocol) {
+  return protocol == ipvs::Protocol::tcp ? "tcp" : "udp";
 }
 
-std::string command(const std::string& verb, const Table& table,
-                    const std::vector<ipvs::ServiceKey>& services) {
-  std::array<std::string, kSets.size()> lists;
-  for (const auto& key : services) {
-    if (family_of(key) != table.family) {
-      continue;
+Element element_of(const ipvs::ServiceKey& key) {
+  if (const auto* mark = std::get_if<ipvs::MarkKey>(&key)) {
+    return {kMarks, std::to_string(mark->mark)};
+  }
+  const auto& by_address = std::get<ipvs::AddressKey>(key);
+  const auto text = to_string(by_address.address) + " . " + name_of(by_address.protocol);
+  return by_address.port == 0
+             ? Element{kAnyPort, text}
+             : Element{kServices, text + " . " + std::to_string(by_address.port)};
+}
+
+Element element_of(const ReplySource& source) {
+  const auto text = to_string(source.address);
+  return source.port == 0 ? Element{kAnySources, text}
+                          : Element{kSources, text + " . " + name_of(source.protocol) + " . " +
+                                                  std::to_string(source.port)};
+}
+
+std::string command(const std::string& verb, const FamilyTable& table, const Caught& caught) {
+  std::array<std::string, kSets> lists;
+  const auto list = [&](const Element& element) {
+    auto& of_set = lists[element.set];
+    of_set += (of_set.empty() ? "" : ", ") + element.text;
+  };
+  for (const auto& key : caught.services) {
+    if (family_of(key) == table.family) {
+      list(element_of(key));
     }
-    const auto element = element_of(key);
-    auto& list = lists[element.set];
-    list += (list.empty() ? "" : ", ") + element.text;
+  }
+  for (const auto& source : caught.sources) {
+    if (source.address.family() == table.family) {
+      list(element_of(source));
+    }
+  }
+  for (const auto& device : caught.devices) {
+    list({kDevices, '"' + device + '"'});
   }
   std::string script;
-  for (size_t i = 0; i < kSets.size(); ++i) {
+  for (size_t i = 0; i < kSets; ++i) {
     if (!lists[i].empty()) {
-      script += verb + " element " + table.name + " " + kSets[i].name + " { " + lists[i] + " }\n";
+      script += verb + " element " + table.name + " " + kSetTypes[i].name + " { " + lists[i] + " }\n";
     }
   }
   return script;
 }
 
-std::string rules(const Table& table) {
+std::string rules_of(const FamilyTable& table, const char* chain, const std::vector<std::string>& rules) {
+  std::string script;
+  for (const auto& rule : rules) {
+    script += "add rule " + std::string(table.name) + " " + chain + " " + rule + "\n";
+  }
+  return script;
+}
+
+std::string input_rules(const FamilyTable& table) {
+  const std::string to = std::string(table.ip) + " daddr";
   std::vector<std::string> rules{"meta priority " + class_of(LVS_PRIORITY_LOCAL) + " accept",
                                  "meta mark " + std::to_string(LVS_MARK_LOCAL) + " accept",
                                  "iif \"lo\" accept",
@@ -95,47 +131,90 @@ std::string rules(const Table& table) {
     rules.push_back("ip frag-off & 0x4000 == 0 meta priority set " +
                     class_of(LVS_PRIORITY_MAY_FRAGMENT));
   }
-  for (const auto& set : kSets) {
-    const std::string packet = set.has_address ? std::string(table.address) + set.packet : set.packet;
-    rules.push_back(packet + " @" + set.name + " " + table.copy);
-  }
-  std::string script;
-  for (const auto& rule : rules) {
-    script += "add rule " + std::string(table.name) + " input " + rule + "\n";
-  }
-  return script;
+  rules.insert(rules.end(),
+               {std::string("meta mark @marks ") + table.copy,
+                to + " . meta l4proto . th dport @services " + table.copy,
+                to + " . meta l4proto @any_port " + table.copy});
+  return rules_of(table, "input", rules);
 }
 
-std::string table_script(const Table& table, const std::vector<ipvs::ServiceKey>& services,
-                         bool catches) {
-  const std::string name = table.name;
-  std::string script = "add table " + name + "\nadd chain " + name +
-                       " input { type filter hook input priority 100; policy accept; }\n" +
-                       "flush chain " + name + " input\n";
-  for (const auto& set : kSets) {
-    const std::string type =
-        set.has_address ? std::string(table.address_type) + set.type : set.type;
-    const std::string of_table = name + " " + set.name;
+// What a real server sends on its own account, not as a reply, goes the same way: only what can be
+// one is looked at.
+std::string forward_rules(const FamilyTable& table) {
+  const std::string from = std::string(table.ip) + " saddr";
+  std::vector<std::string> rules{"meta mark " + std::to_string(LVS_MARK_FORWARDED) + " accept",
+                                 "meta l4proto != { tcp, udp } accept",
+                                 "iifname @attached meta l4proto tcp accept",
+                                 std::string("iifname @attached ") + kHardlyInFragments + " accept"};
+  for (const std::string& reply :
+       {from + " . meta l4proto . th sport @sources", from + " @any_sources"}) {
+    rules.push_back(reply + " meta priority set " + class_of(LVS_PRIORITY_FORWARDED));
+    if (table.family == Family::v4) {
+      rules.push_back(reply + " ip frag-off & 0x4000 == 0 meta priority set " +
+                      class_of(LVS_PRIORITY_FORWARDED_MAY_FRAGMENT));
+    }
+    rules.push_back(reply + " " + table.copy);
+  }
+  return rules_of(table, "forward", rules);
+}
+
+std::string chain_of(const FamilyTable& table, const char* name, const char* hook) {
+  const std::string chain = std::string(table.name) + " " + name;
+  return "add chain " + chain + " { type filter hook " + hook + "; policy accept; }\nflush chain " +
+         chain + "\n";
+}
+
+std::string table_script(const FamilyTable& table, const Caught& caught, bool catches) {
+  std::string script = "add table " + std::string(table.name) + "\n" +
+                       chain_of(table, "input", "input priority 100") +
+                       chain_of(table, "forward", "forward priority 100");
+  for (const auto& set : kSetTypes) {
+    std::string type = set.type;
+    if (type[0] == 'A') {
+      type.replace(0, 1, table.address_type);
+    }
+    const std::string of_table = std::string(table.name) + " " + set.name;
     script += "add set " + of_table + " { type " + type + "; }\nflush set " + of_table + "\n";
   }
-  script += command("add", table, services);
-  return catches ? script + rules(table) : script;
+  script += command("add", table, caught);
+  return catches ? script + input_rules(table) + forward_rules(table) : script;
+}
+
+// One script of those of the families that are balanced.
+template <typename ScriptOf>
+std::string of_tables(bool has_ipv6, ScriptOf script_of) {
+  const std::string ipv4 = script_of(kTables[0]);
+  return has_ipv6 ? ipv4 + script_of(kTables[1]) : ipv4;
 }
 
 }  // namespace
 
-bool has_ipv6_services(const std::vector<ipvs::ServiceKey>& services) {
+bool Caught::has_ipv6() const {
   return std::any_of(services.begin(), services.end(),
                      [](const auto& key) { return family_of(key) == Family::v6; });
 }
 
-std::string chain_script(const std::vector<ipvs::ServiceKey>& services, bool catches) {
-  const std::string ipv4 = table_script(kTables[0], services, catches);
-  return has_ipv6_services(services) ? ipv4 + table_script(kTables[1], services, catches) : ipv4;
+std::string chain_script(const Caught& caught, bool catches) {
+  return of_tables(caught.has_ipv6(),
+                   [&](const FamilyTable& table) { return table_script(table, caught, catches); });
 }
 
-std::string chain_change(const std::vector<ipvs::ServiceKey>& added,
-                         const std::vector<ipvs::ServiceKey>& gone) {
+std::string defragment_script(const Caught& caught, bool catches) {
+  return of_tables(caught.has_ipv6(), [&](const FamilyTable& table) {
+    const std::string chain = chain_of(table, "defragment", "prerouting priority -150");
+    const std::string rule = std::string(table.never) + " tproxy to :1";
+    return catches ? chain + rules_of(table, "defragment", {rule}) : chain;
+  });
+}
+
+std::string devices_script(const std::vector<std::string>& devices, bool has_ipv6) {
+  return of_tables(has_ipv6, [&](const FamilyTable& table) {
+    return "flush set " + std::string(table.name) + " attached\n" +
+           command("add", table, {.devices = devices});
+  });
+}
+
+std::string chain_change(const Caught& added, const Caught& gone) {
   std::string script;
   for (const auto& table : kTables) {
     script += command("delete", table, gone) + command("add", table, added);

@@ -29,6 +29,7 @@ constexpr std::array<const char*, LVS_DROPS> kDropNames = {
     "passed-to-be-fragmented",
     "evicted-half-open",
     "evicted-template",
+    "passed-no-reply",
 };
 
 }  // namespace lvs::core

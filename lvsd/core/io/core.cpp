@@ -269,20 +269,41 @@ class Core::Impl {
   }
 
   Result<Ok> write_chain() {
-    caught_.clear();
+    caught_ = {};
+    sources_ = {};
     for (const auto& [key, entry] : state_.table().services()) {
       caught_.insert(key);
+      (void)sources_.follow(key, &entry);
     }
-    const std::vector<ipvs::ServiceKey> services(caught_.begin(), caught_.end());
-    const auto script = chain_script(services, armed());
+    const Caught all{{caught_.begin(), caught_.end()}, sources_.all(), attached_names()};
+    const auto script = chain_script(all, armed());
     auto ok = run_nft(script);
     if (!ok) {
-      const bool both = has_ipv6_services(services);
-      ok = run_nft(chain_removal(Family::v4) + (both ? chain_removal(Family::v6) : "") + script);
+      const std::string removal6 = all.has_ipv6() ? chain_removal(Family::v6) : "";
+      ok = run_nft(chain_removal(Family::v4) + removal6 + script);
     }
-    has_table6_ = ok && has_ipv6_services(services);
+    if (ok) {
+      has_table6_ = all.has_ipv6();
+      defragment(all);
+    }
     note_chain(ok);
     return ok;
+  }
+
+  std::vector<std::string> attached_names() const {
+    std::vector<std::string> names;
+    for (const auto& [name, index] : attached_) {
+      names.push_back(name);
+    }
+    return names;
+  }
+
+  void defragment(const Caught& all) {
+    const auto ok = run_nft(defragment_script(all, armed()));
+    if (!ok && !is_short_of_fragments_) {
+      log_(event(Level::warning, "core-takes-no-fragments", {{"error", ok.error().what}}));
+    }
+    is_short_of_fragments_ = !ok;
   }
 
   // A chain that cannot be written is tried again until it stands.
@@ -310,24 +331,39 @@ class Core::Impl {
 
   // Only what a change of the table changes here, which mostly is nothing.
   void follow_in_chain(const Change& change) {
-    std::vector<ipvs::ServiceKey> added;
-    std::vector<ipvs::ServiceKey> gone;
+    Caught added;
+    Caught gone;
     if (const auto* put = std::get_if<PutService>(&change)) {
       if (caught_.insert(put->key).second) {
-        added.push_back(put->key);
+        added.services.push_back(put->key);
       }
+      follow_sources(put->key, added, gone);
     } else if (const auto* dropped = std::get_if<DropServices>(&change)) {
-      std::copy_if(dropped->keys.begin(), dropped->keys.end(), std::back_inserter(gone),
+      std::copy_if(dropped->keys.begin(), dropped->keys.end(), std::back_inserter(gone.services),
                    [this](const auto& key) { return caught_.erase(key) != 0; });
+      for (const auto& key : dropped->keys) {
+        follow_sources(key, added, gone);
+      }
+    } else if (const auto* server = std::get_if<PutServer>(&change)) {
+      follow_sources(server->service, added, gone);
+    } else if (const auto* lost = std::get_if<DropServer>(&change)) {
+      follow_sources(lost->service, added, gone);
     }
     const bool is_retried = !chain_error_.empty();  // Then with this change.
-    if (is_retried || (added.empty() && gone.empty())) {
+    const auto script = chain_change(added, gone);
+    if (is_retried || script.empty()) {
       return;
     }
-    const bool is_first6 = has_ipv6_services(added) && !has_table6_;
-    if (is_first6 || !run_nft(chain_change(added, gone))) {
+    const bool is_first6 = added.has_ipv6() && !has_table6_;
+    if (is_first6 || !run_nft(script)) {
       (void)write_chain();
     }
+  }
+
+  void follow_sources(const ipvs::ServiceKey& key, Caught& added, Caught& gone) {
+    auto change = sources_.follow(key, state_.table().find(key));
+    added.sources.insert(added.sources.end(), change.added.begin(), change.added.end());
+    gone.sources.insert(gone.sources.end(), change.gone.begin(), change.gone.end());
   }
 
   void repair_chain() {
@@ -402,7 +438,12 @@ class Core::Impl {
         (void)detach(index, Hook::nic_egress);
       }
     }
-    attached_ = std::move(now);
+    if (now != attached_) {
+      attached_ = std::move(now);
+      if (chain_error_.empty() && !run_nft(devices_script(attached_names(), has_table6_))) {
+        (void)write_chain();
+      }
+    }
     return first_error ? Result<Ok>(*first_error) : Result<Ok>(Ok{});
   }
 
@@ -538,6 +579,8 @@ class Core::Impl {
   std::map<std::string, int> attached_;
   std::set<int> noted_devices_;
   std::set<ipvs::ServiceKey> caught_;  // In the sets of the chain.
+  ReplySources sources_;               // Likewise.
+  bool is_short_of_fragments_ = false;  // This kernel does not put them together for us.
   bool has_table6_ = false;            // That of IPv6 stands.
   std::string chain_error_;            // Why the chain does not stand.
   Backoff chain_backoff_{kChainRetryFirst, kChainRetryMax};
