@@ -46,7 +46,7 @@ LVS_ASSERT(sizeof(struct lvs_key) == 16);
  * for the longer addresses. */
 struct lvs_key6 {
   __be32 saddr[4];
-  __be32 daddr[4]; /* A firewall mark: in the last word. */
+  __be32 daddr[4]; /* A firewall mark: in the first word. */
   __be16 sport;
   __be16 dport;
   __u8 protocol;
@@ -324,13 +324,14 @@ LVS_ASSERT(sizeof(struct lvs_device) == 8);
 /* A packet that was given back, by what no rule changes. IPv4 addresses: the first word. */
 struct lvs_given_back {
   struct lvs_key6 key;
-  __be16 id; /* Of IPv4. */
+  __be16 id;     /* Of IPv4. */
   __sum16 check; /* Of its TCP or UDP header. */
   __u32 sequence;
 };
 LVS_ASSERT(sizeof(struct lvs_given_back) == 48);
 
-/* A datagram in fragments, of which only the first says its ports. IPv4 addresses: the first word. */
+/* A datagram in fragments, of which only the first says its ports. IPv4 addresses: the first word.
+ */
 struct lvs_fragments {
   __be32 saddr[4];
   __be32 daddr[4];

@@ -149,8 +149,7 @@ VERIFIED_ALONE int answer_with_icmp6(struct __sk_buff* skb, const struct address
   }
   struct icmp6_answer* answer = &scratch->answer6;
   struct pseudo_header6 pseudo = {};
-  const __u32 quoted =
-      skb->len >= ETH_HLEN + LVS_QUOTED6_MAX ? LVS_QUOTED6_MAX : LVS_QUOTED6_MIN;
+  const __u32 quoted = skb->len >= ETH_HLEN + LVS_QUOTED6_MAX ? LVS_QUOTED6_MAX : LVS_QUOTED6_MIN;
   if (bpf_skb_load_bytes(skb, ETH_HLEN, answer->quoted, quoted)) {
     return TC_ACT_SHOT;
   }
@@ -160,10 +159,8 @@ VERIFIED_ALONE int answer_with_icmp6(struct __sk_buff* skb, const struct address
   __builtin_memcpy(pseudo.daddr, &about->saddr, sizeof(pseudo.daddr));
   pseudo.bytes = bpf_htonl(bytes);
   pseudo.protocol = bpf_htonl(IPPROTO_ICMPV6);
-  answer->ip = (struct ipv6hdr){.version = 6,
-                                .payload_len = bpf_htons(bytes),
-                                .nexthdr = IPPROTO_ICMPV6,
-                                .hop_limit = 64};
+  answer->ip = (struct ipv6hdr){
+      .version = 6, .payload_len = bpf_htons(bytes), .nexthdr = IPPROTO_ICMPV6, .hop_limit = 64};
   __builtin_memcpy(&answer->ip.saddr, pseudo.saddr, sizeof(pseudo.saddr));
   __builtin_memcpy(&answer->ip.daddr, pseudo.daddr, sizeof(pseudo.daddr));
   answer->icmp = (struct icmp6_error){.type = type, .code = code, .mtu = bpf_htonl(mtu)};

@@ -80,7 +80,7 @@ static __always_inline void template_key6(const struct packet* packet, const str
     key->saddr[i] = packet->key.v6.saddr[i] & mask_of(match->slice.prefix, i);
   }
   if (match->key.kind == LVS_BY_MARK) {
-    key->daddr[3] = bpf_htonl(match->key.address[0]);
+    key->daddr[0] = bpf_htonl(match->key.address[0]);
     key->protocol = IPPROTO_IP;
     return;
   }
@@ -281,9 +281,9 @@ static __always_inline struct lvs_flow* bind(const int family, union any_key* ke
 }
 
 /* The new connection's entry, or null with a reason (enum lvs_drop). */
-static __always_inline struct lvs_flow* connect(const int family, struct packet* packet,
-                                                __u32 mark, const struct lvs_config* config,
-                                                __u32* reason, __u64 now) {
+static __always_inline struct lvs_flow* connect(const int family, struct packet* packet, __u32 mark,
+                                                const struct lvs_config* config, __u32* reason,
+                                                __u64 now) {
   struct scratch* scratch = scratch_of_cpu();
   struct lvs_service* service = 0;
   __u32 template_generation = 0;
@@ -313,8 +313,8 @@ static __always_inline struct lvs_flow* connect(const int family, struct packet*
     return 0;
   }
   struct lvs_flow* flow = &scratch->flow.flow;
-  __builtin_memset(&scratch->flow, 0, family == AF_INET6 ? sizeof(struct lvs_flow6)
-                                                         : sizeof(struct lvs_flow));
+  __builtin_memset(&scratch->flow, 0,
+                   family == AF_INET6 ? sizeof(struct lvs_flow6) : sizeof(struct lvs_flow));
   flow->dest = id;
   flow->service = match->id;
   flow->mark = mark;

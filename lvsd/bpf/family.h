@@ -108,16 +108,15 @@ static __always_inline void reverse_key(const int family, void* to, const union 
                                         const __be32* server, __be16 port) {
   if (family == AF_INET6) {
     struct lvs_key6* key = to;
-    *key =
-        (struct lvs_key6){.sport = port, .dport = from->v6.sport, .protocol = from->v6.protocol};
+    *key = (struct lvs_key6){.sport = port, .dport = from->v6.sport, .protocol = from->v6.protocol};
     copy_address(family, key->saddr, server);
     copy_address(family, key->daddr, from->v6.saddr);
   } else {
     *(struct lvs_key*)to = (struct lvs_key){.saddr = *server,
-                              .daddr = from->v4.saddr,
-                              .sport = port,
-                              .dport = from->v4.sport,
-                              .protocol = from->v4.protocol};
+                                            .daddr = from->v4.saddr,
+                                            .sport = port,
+                                            .dport = from->v4.sport,
+                                            .protocol = from->v4.protocol};
   }
 }
 

@@ -76,8 +76,7 @@ static __always_inline void rewrite_error(struct iphdr* ip, struct quoting* quot
 
 /* The real server answers by the VIP, and so is asked about by it: it gets the error as it is. */
 static __always_inline int pass_on_error(const int family, struct __sk_buff* skb,
-                                         const struct packet* packet,
-                                         const struct lvs_flow* flow) {
+                                         const struct packet* packet, const struct lvs_flow* flow) {
   struct lvs_route route = {};
   if (flow->flags & LVS_FLOW_TO_SELF) {
     return LVS_PASS;

@@ -16,8 +16,8 @@
  * pseudo header. */
 static __always_inline int replace_address6(struct __sk_buff* skb, __u32 at, const __be32* from,
                                             const __be32* to, __u32 icmp_at, const int is_outer) {
-  const __s64 change =
-      bpf_csum_diff((__be32*)from, sizeof(struct address6), (__be32*)to, sizeof(struct address6), 0);
+  const __s64 change = bpf_csum_diff((__be32*)from, sizeof(struct address6), (__be32*)to,
+                                     sizeof(struct address6), 0);
   return !bpf_skb_store_bytes(skb, at, to, sizeof(struct address6),
                               is_outer ? BPF_F_RECOMPUTE_CSUM : 0) &&
          !bpf_l4_csum_replace(skb, icmp_at + ICMP6_CHECK_OFFSET, 0, change,
@@ -60,8 +60,8 @@ static __always_inline __u32 find_icmp6(struct __sk_buff* skb, struct packet* ou
   outer->ttl = ip.hop_limit;
   outer->ip_words = IPV6_HEADER / 4;
   __builtin_memcpy(outer->key.v6.daddr, &ip.daddr, sizeof(outer->key.v6.daddr));
-  const int is_icmp =
-      skip_extensions(skb, outer, WHOLE_PACKETS) == PARSED_OURS && outer->protocol == IPPROTO_ICMPV6;
+  const int is_icmp = skip_extensions(skb, outer, WHOLE_PACKETS) == PARSED_OURS &&
+                      outer->protocol == IPPROTO_ICMPV6;
   return is_icmp ? l4_offset(AF_INET6, outer) : 0;
 }
 
@@ -92,8 +92,7 @@ VERIFIED_ALONE int translate_error6(struct __sk_buff* skb, int is_own) {
       bpf_skb_load_bytes(skb, ports_at, &ports, sizeof(ports))) {
     return LVS_PASS;
   }
-  struct lvs_key6 key = {
-      .sport = ports.dest, .dport = ports.source, .protocol = quoted.protocol};
+  struct lvs_key6 key = {.sport = ports.dest, .dport = ports.source, .protocol = quoted.protocol};
   __builtin_memcpy(key.saddr, &quoting->ip.daddr, sizeof(key.saddr));
   __builtin_memcpy(key.daddr, &quoting->ip.saddr, sizeof(key.daddr));
   const struct lvs_flow* flow = find_flow(AF_INET6, &key);

@@ -115,9 +115,9 @@ VERIFIED_ALONE int advance_by_reply6(struct lvs_flow6* reply, __u8 protocol, __u
 
 static __always_inline int advance_by_reply(const int family, struct lvs_flow* reply,
                                             const struct packet* packet, __u64 now) {
-  return family == AF_INET6 ? advance_by_reply6((struct lvs_flow6*)reply, packet->protocol,
-                                                packet->tcp_flags, now)
-                            : advance_by_reply4(reply, packet->protocol, packet->tcp_flags, now);
+  return family == AF_INET6
+             ? advance_by_reply6((struct lvs_flow6*)reply, packet->protocol, packet->tcp_flags, now)
+             : advance_by_reply4(reply, packet->protocol, packet->tcp_flags, now);
 }
 
 /* Server to client. */
@@ -222,8 +222,7 @@ static __always_inline void restore_fragmentation(struct __sk_buff* skb) {
   const __be16 forbidden = bpf_htons(IP_DONT_FRAGMENT);
   const __be16 allowed = 0;
   __be16 now = 0;
-  if (may_fragment &&
-      !bpf_skb_load_bytes(skb, at, &now, sizeof(now)) && now == forbidden &&
+  if (may_fragment && !bpf_skb_load_bytes(skb, at, &now, sizeof(now)) && now == forbidden &&
       !bpf_l3_csum_replace(skb, ETH_HLEN + __builtin_offsetof(struct iphdr, check), forbidden,
                            allowed, sizeof(allowed))) {
     bpf_skb_store_bytes(skb, at, &allowed, sizeof(allowed), 0);
@@ -251,8 +250,8 @@ static __always_inline int follow_first(const int family, struct __sk_buff* skb,
   return transmit(family, skb, packet, flow, config, AT_IPVS0, 0);
 }
 
-/* Caught behind FORWARD: a reply that no program has seen at its device, or what its sender sends on
- * its own account. */
+/* Caught behind FORWARD: a reply that no program has seen at its device, or what its sender sends
+ * on its own account. */
 static __always_inline int send_back(const int family, struct __sk_buff* skb,
                                      const struct packet* packet, struct lvs_flow* flow,
                                      const struct lvs_config* config, __u64 now) {

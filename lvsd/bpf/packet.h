@@ -238,14 +238,13 @@ static __always_inline enum parsed skip_extensions(struct __sk_buff* skb, struct
       return PARSED_OTHER;
     }
     const __be16 place = *(__be16*)&header[2];
-    const int is_part = next == IPPROTO_FRAGMENT &&
-                        (place & bpf_htons(IPV6_FRAGMENT_OFFSET | IPV6_MORE_FRAGMENTS));
+    const int is_part =
+        next == IPPROTO_FRAGMENT && (place & bpf_htons(IPV6_FRAGMENT_OFFSET | IPV6_MORE_FRAGMENTS));
     if (is_part && takes == WHOLE_PACKETS) {
       return PARSED_FRAGMENT;
     }
     if (is_part) {
-      packet->fragment =
-          place & bpf_htons(IPV6_FRAGMENT_OFFSET) ? LATER_FRAGMENT : FIRST_FRAGMENT;
+      packet->fragment = place & bpf_htons(IPV6_FRAGMENT_OFFSET) ? LATER_FRAGMENT : FIRST_FRAGMENT;
       packet->fragments_id = *(__u32*)&header[4];
     }
     const __u32 words = packet->ip_words + (next == IPPROTO_FRAGMENT ? 2 : (header[1] + 1U) * 2);

@@ -3,8 +3,8 @@
  * the VIP's take theirs in a reply.
  *
  * Stores to an IPv4 header keep its own checksum right, and with it any sum over the frame; those
- * to an IPv6 header change such a sum by what the TCP or UDP checksum then takes off again. That one
- * is the helper's work, because the device may be going to fill it in (CHECKSUM_PARTIAL). */
+ * to an IPv6 header change such a sum by what the TCP or UDP checksum then takes off again. That
+ * one is the helper's work, because the device may be going to fill it in (CHECKSUM_PARTIAL). */
 #pragma once
 
 #include "lvsd/bpf/packet.h"
@@ -80,8 +80,8 @@ static __always_inline int rewrite_nat6(struct __sk_buff* skb, const struct pack
   copy_address(AF_INET6, old_address.word,
                is_request ? packet->key.v6.daddr : packet->key.v6.saddr);
   copy_address(AF_INET6, address.word, address_of(AF_INET6, to));
-  const __s64 change = bpf_csum_diff(old_address.word, sizeof(old_address), address.word,
-                                     sizeof(address), 0);
+  const __s64 change =
+      bpf_csum_diff(old_address.word, sizeof(old_address), address.word, sizeof(address), 0);
   const __u64 flags = is_tcp ? 0 : BPF_F_MARK_MANGLED_0;
   if (bpf_skb_store_bytes(skb, at, &address, sizeof(address), BPF_F_RECOMPUTE_CSUM) ||
       bpf_l4_csum_replace(skb, check, 0, change, flags | BPF_F_PSEUDO_HDR)) {
@@ -97,9 +97,8 @@ static __always_inline int rewrite_nat6(struct __sk_buff* skb, const struct pack
 
 /* What has no ports: all but the first fragment of a datagram. */
 static __always_inline int rewrite_nat_later(const int family, struct __sk_buff* skb,
-                                             const struct packet* packet,
-                                             const struct lvs_flow* to, int spend_ttl,
-                                             const struct lvs_route* mac) {
+                                             const struct packet* packet, const struct lvs_flow* to,
+                                             int spend_ttl, const struct lvs_route* mac) {
   const int is_request = to->direction == LVS_TO_SERVER;
   const __be32* address = address_of(family, to);
   if (family == AF_INET6) {

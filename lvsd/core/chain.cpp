@@ -71,9 +71,8 @@ Element element_of(const ipvs::ServiceKey& key) {
   }
   const auto& by_address = std::get<ipvs::AddressKey>(key);
   const auto text = to_string(by_address.address) + " . " + name_of(by_address.protocol);
-  return by_address.port == 0
-             ? Element{kAnyPort, text}
-             : Element{kServices, text + " . " + std::to_string(by_address.port)};
+  return by_address.port == 0 ? Element{kAnyPort, text}
+                              : Element{kServices, text + " . " + std::to_string(by_address.port)};
 }
 
 Element element_of(const ReplySource& source) {
@@ -105,13 +104,15 @@ std::string command(const std::string& verb, const FamilyTable& table, const Cau
   std::string script;
   for (size_t i = 0; i < kSets; ++i) {
     if (!lists[i].empty()) {
-      script += verb + " element " + table.name + " " + kSetTypes[i].name + " { " + lists[i] + " }\n";
+      script +=
+          verb + " element " + table.name + " " + kSetTypes[i].name + " { " + lists[i] + " }\n";
     }
   }
   return script;
 }
 
-std::string rules_of(const FamilyTable& table, const char* chain, const std::vector<std::string>& rules) {
+std::string rules_of(const FamilyTable& table, const char* chain,
+                     const std::vector<std::string>& rules) {
   std::string script;
   for (const auto& rule : rules) {
     script += "add rule " + std::string(table.name) + " " + chain + " " + rule + "\n";
@@ -131,10 +132,9 @@ std::string input_rules(const FamilyTable& table) {
     rules.push_back("ip frag-off & 0x4000 == 0 meta priority set " +
                     class_of(LVS_PRIORITY_MAY_FRAGMENT));
   }
-  rules.insert(rules.end(),
-               {std::string("meta mark @marks ") + table.copy,
-                to + " . meta l4proto . th dport @services " + table.copy,
-                to + " . meta l4proto @any_port " + table.copy});
+  rules.insert(rules.end(), {std::string("meta mark @marks ") + table.copy,
+                             to + " . meta l4proto . th dport @services " + table.copy,
+                             to + " . meta l4proto @any_port " + table.copy});
   return rules_of(table, "input", rules);
 }
 
@@ -142,10 +142,10 @@ std::string input_rules(const FamilyTable& table) {
 // one is looked at.
 std::string forward_rules(const FamilyTable& table) {
   const std::string from = std::string(table.ip) + " saddr";
-  std::vector<std::string> rules{"meta mark " + std::to_string(LVS_MARK_FORWARDED) + " accept",
-                                 "meta l4proto != { tcp, udp } accept",
-                                 "iifname @attached meta l4proto tcp accept",
-                                 std::string("iifname @attached ") + kHardlyInFragments + " accept"};
+  std::vector<std::string> rules{
+      "meta mark " + std::to_string(LVS_MARK_FORWARDED) + " accept",
+      "meta l4proto != { tcp, udp } accept", "iifname @attached meta l4proto tcp accept",
+      std::string("iifname @attached ") + kHardlyInFragments + " accept"};
   for (const std::string& reply :
        {from + " . meta l4proto . th sport @sources", from + " @any_sources"}) {
     rules.push_back(reply + " meta priority set " + class_of(LVS_PRIORITY_FORWARDED));

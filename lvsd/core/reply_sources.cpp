@@ -13,9 +13,8 @@ std::set<ReplySource> sources_of(const ipvs::ServiceKey& key, const ServiceEntry
     }
     // Of a mark, and of a service of any port, a client's connection may keep its own port.
     const bool is_exact = by_address != nullptr && by_address->port != 0 && server.key.port != 0;
-    sources.insert(is_exact
-                       ? ReplySource{server.key.address, server.key.port, by_address->protocol}
-                       : ReplySource{server.key.address});
+    sources.insert(is_exact ? ReplySource{server.key.address, server.key.port, by_address->protocol}
+                            : ReplySource{server.key.address});
   }
   return sources;
 }

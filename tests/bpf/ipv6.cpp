@@ -147,12 +147,10 @@ TEST_F(Ipv6Path, WhatIsTooBigIsAnsweredByTheVipWithTheMtu) {
   const Packet6 big{.flags = kAck, .payload = std::string(1441, 'x')};
   const auto error = answered(core->nic_ingress_fd(), big);
   ASSERT_TRUE(error) << "no answer, or a checksum is wrong";
-  EXPECT_EQ(*error, (Icmp6Error{.from = kVip,
-                                .to = kClient,
-                                .type = 2,
-                                .mtu = 1500,
-                                .quoted = {},
-                                .quoted_bytes = 128}));
+  EXPECT_EQ(
+      *error,
+      (Icmp6Error{
+          .from = kVip, .to = kClient, .type = 2, .mtu = 1500, .quoted = {}, .quoted_bytes = 128}));
   EXPECT_EQ(on_nic6({.flags = kAck, .payload = std::string(1440, 'x')}).verdict, TC_ACT_REDIRECT);
 }
 
@@ -165,8 +163,7 @@ TEST_F(Ipv6Path, AHopTooManyAndAServiceWithoutServersAreAnswered) {
   EXPECT_EQ(exceeded->type, 3);
   EXPECT_EQ(exceeded->quoted_bytes, 48U) << "a short packet is quoted as far as it goes";
   ask(ipvs::NewService{kNames6, {.scheduler = "rr"}});
-  const auto refused =
-      answered(core->ipvs0_egress_fd(), {.dport = 53, .protocol = 17, .flags = 0});
+  const auto refused = answered(core->ipvs0_egress_fd(), {.dport = 53, .protocol = 17, .flags = 0});
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->type, 1);
   EXPECT_EQ(refused->code, 4);
@@ -198,9 +195,8 @@ TEST_F(Ipv6Path, AnErrorAboutAReplyGoesToTheServerWhichSeesItsOwnPacketQuoted) {
 TEST_F(Ipv6Path, AnErrorAboutARequestGoesToTheClientAsFromTheVip) {
   balance6(kWeb6, {.scheduler = "rr"});
   first6({});
-  const Icmp6Error error{.from = "fd00::9",
-                         .to = kClient,
-                         .quoted = {.to = kServer, .dport = 8080, .flags = kAck}};
+  const Icmp6Error error{
+      .from = "fd00::9", .to = kClient, .quoted = {.to = kServer, .dport = 8080, .flags = kAck}};
   const auto sent = run_frame(core->nic_ingress_fd(), build(error));
   EXPECT_EQ(sent.verdict, TC_ACT_REDIRECT);
   Icmp6Error wanted = error;
@@ -255,7 +251,10 @@ TEST_F(Ipv6Path, AFloodKeepsNoHonestClientOut) {
   open({.interfaces = {}, .connections_max = 1024});
   balance6(kWeb6, {.scheduler = "rr"});
   first6({.from = "2001:db8:9::9"});
-  on_nic6({.from = kServer, .to = "2001:db8:9::9", .sport = 8080, .dport = 40000,
+  on_nic6({.from = kServer,
+           .to = "2001:db8:9::9",
+           .sport = 8080,
+           .dport = 40000,
            .flags = kSyn | kAck});
   on_nic6({.from = "2001:db8:9::9", .flags = kAck});
   for (int i = 0; i < 3000; ++i) {

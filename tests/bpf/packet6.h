@@ -1,5 +1,5 @@
-// Builds Ethernet frames with IPv6 and TCP, UDP or an ICMPv6 error in them, and reads them back with
-// every checksum verified; the MACs are zero as in packet.h.
+// Builds Ethernet frames with IPv6 and TCP, UDP or an ICMPv6 error in them, and reads them back
+// with every checksum verified; the MACs are zero as in packet.h.
 #pragma once
 
 #include "tests/bpf/packet.h"
@@ -123,8 +123,8 @@ struct Icmp6Error {
   uint8_t type = 2;
   uint8_t code = 0;
   uint32_t mtu = 1400;
-  Packet6 quoted;               // Its addresses, ports and extensions; the rest is not compared.
-  size_t quoted_bytes = 48;     // So much of it, from its IP header on.
+  Packet6 quoted;            // Its addresses, ports and extensions; the rest is not compared.
+  size_t quoted_bytes = 48;  // So much of it, from its IP header on.
 
   bool operator==(const Icmp6Error& other) const {
     const auto ends = [](const Icmp6Error& one) {
@@ -139,8 +139,8 @@ struct Icmp6Error {
 inline Frame build(const Icmp6Error& error) {
   const Frame whole = build(error.quoted);
   const size_t size = 8 + error.quoted_bytes;
-  Frame frame = ipv6_frame({.from = error.from, .to = error.to, .hop_limit = error.hop_limit},
-                           kIcmpv6, size);
+  Frame frame =
+      ipv6_frame({.from = error.from, .to = error.to, .hop_limit = error.hop_limit}, kIcmpv6, size);
   uint8_t* icmp = &frame[frame.size() - size];
   icmp[0] = error.type;
   icmp[1] = error.code;

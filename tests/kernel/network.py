@@ -8,11 +8,16 @@ The client has more addresses (CLIENTS), the director the virtual ones (VIPS). R
 The client is on the lan, too: answers that must not come back through the director (DR, TUN) find it there.
 """
 import ctypes
+import fcntl
 import os
+import select
+import struct
+import threading
 
 from inside import execute
 
 CLONE_NEWNET = 0x40000000
+TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x1, 0x1000
 VIPS = ("192.0.2.100/32", "192.0.2.101/32", "2001:db8::100/128", "2001:db8::101/128")
 # Of equal IPv6 addresses the kernel takes the last that was added.
 CLIENTS = ("192.0.2.2/24", "192.0.2.3/24", "198.51.100.2/24", "198.51.100.66/24", "198.51.100.130/24",
@@ -21,6 +26,19 @@ SERVERS = ("rs1", "rs2", "rs3", "rs4")
 NODES = ("client", "director", "lan", *SERVERS)
 
 libc = ctypes.CDLL(None, use_errno=True)
+
+
+def carry(one, other):
+    """Each packet to the other end, until an end is closed."""
+    poll = select.poll()
+    for end in (one, other):
+        poll.register(end, select.POLLIN)
+    while True:
+        try:
+            for end, _ in poll.poll(100):
+                os.write(other if end == one else one, os.read(end, 65536))
+        except OSError:
+            return
 
 
 def must(result, what):
@@ -77,6 +95,7 @@ class Node:
 class Network:
     def __init__(self):
         self.nodes = {name: Node(name) for name in NODES}
+        self.tunnels = []
         for node in self.nodes.values():
             for which in ("all", "default"):
                 node.sysctl(f"net.ipv4.conf.{which}.rp_filter", "0")
@@ -89,10 +108,24 @@ class Network:
                                  f"address add fd00::{number}/64 dev eth0 nodad", "route add default via 10.0.0.1",
                                  "route add default via fd00::1"))
 
+    def tunnel(self, *names):
+        """Packets between two devices `tun0`, carried by a thread until the network is closed."""
+        ends = []
+        for name in names:
+            with self.nodes[name]:
+                end = os.open("/dev/net/tun", os.O_RDWR)
+                fcntl.ioctl(end, TUNSETIFF, struct.pack("16sH22x", b"tun0", IFF_TUN | IFF_NO_PI))
+            self.nodes[name].ip(["link set tun0 up"])
+            ends.append(end)
+        self.tunnels += ends
+        threading.Thread(target=carry, args=ends, daemon=True).start()
+
     def __getitem__(self, name):
         return self.nodes[name]
 
     def close(self):
+        for end in self.tunnels:
+            os.close(end)
         for node in self.nodes.values():
             node.close()
 

@@ -16,6 +16,7 @@ The steps, apart from ipvsadm:
   reset WHICH [by server]                RST
   sysctl NAME=VALUE                      on the director
   wait SECONDS                           time that the story needs, as timeouts do
+  tunnel NODE NODE                       point to point, by devices without link layer (tun0) on both
   NODE: ip ... | iptables ...            on client, director, rs1 .. rs4, or `servers`: all of them
 """
 import argparse
@@ -124,6 +125,9 @@ class Stage:
             return self.send_new(verb, rest, expected)
         if verb == "send":
             return [self.traffic.send(rest[2], int(rest[0]), SILENCE_S if expected in (["timeout"], ["reset"]) else PATIENCE_S)]
+        if verb == "tunnel":
+            self.network.tunnel(*rest)
+            return []
         if verb in ("finish", "reset"):
             getattr(self.traffic, verb)(rest[0], rest[1:] == ["by", "server"])
             return []

@@ -14,7 +14,8 @@ namespace lvs::core {
 
 namespace {
 
-// Where our filters stand: behind the usual 1, so that other programs see the packet first.
+// Where our filters stand: behind the usual 1, so that other programs see the packet first. What
+// they keep from us is caught behind INPUT and FORWARD.
 constexpr uint32_t kPriority = 50;
 constexpr uint32_t kHandle = 0x1f5;
 constexpr uint32_t kMapsOfProgramMax = 64;
@@ -147,6 +148,10 @@ std::optional<uint32_t> attached_program(int ifindex, Hook hook) {
     return std::nullopt;
   }
   return options.prog_id;
+}
+
+bool is_first_at(int ifindex) {
+  return is_first_filter(ifindex, kPriority);
 }
 
 Result<MapFds> find_attached(Access access) {

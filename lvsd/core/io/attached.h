@@ -29,8 +29,9 @@ enum class Map {
 };
 constexpr size_t kMaps = 12;
 constexpr std::array<const char*, kMaps> kMapNames = {
-    "lvs_config", "lvs_flows",      "lvs_templates", "lvs_service_ids", "lvs_services", "lvs_slots",
-    "lvs_dests",  "lvs_dest_stats", "lvs_drops",     "lvs_devices",     "lvs_flows6",   "lvs_templates6"};
+    "lvs_config",   "lvs_flows",   "lvs_templates", "lvs_service_ids",
+    "lvs_services", "lvs_slots",   "lvs_dests",     "lvs_dest_stats",
+    "lvs_drops",    "lvs_devices", "lvs_flows6",    "lvs_templates6"};
 // Programs of before IPv6 have no such maps; whoever takes over theirs makes new ones.
 constexpr bool may_be_missing(size_t map) {
   return map == static_cast<size_t>(Map::flows6) || map == static_cast<size_t>(Map::templates6);
@@ -49,6 +50,9 @@ Result<MapFds> find_attached(Access access = Access::write);
 
 // The id of the program of our filter, if it is there.
 std::optional<uint32_t> attached_program(int ifindex, Hook hook);
+
+// Whether ours sees every packet of this device, before filters of others could take it.
+bool is_first_at(int ifindex);
 
 enum class AttachOutcome { already, attached };
 

@@ -275,7 +275,8 @@ class Core::Impl {
       caught_.insert(key);
       (void)sources_.follow(key, &entry);
     }
-    const Caught all{{caught_.begin(), caught_.end()}, sources_.all(), attached_names()};
+    chain_devices_ = watched_devices();
+    const Caught all{{caught_.begin(), caught_.end()}, sources_.all(), chain_devices_};
     const auto script = chain_script(all, armed());
     auto ok = run_nft(script);
     if (!ok) {
@@ -290,12 +291,26 @@ class Core::Impl {
     return ok;
   }
 
-  std::vector<std::string> attached_names() const {
+  // Devices whose packets our program is the first to see.
+  std::vector<std::string> watched_devices() const {
     std::vector<std::string> names;
     for (const auto& [name, index] : attached_) {
-      names.push_back(name);
+      if (is_first_at(index)) {
+        names.push_back(name);
+      }
     }
     return names;
+  }
+
+  void tell_chain_of_devices() {
+    auto devices = watched_devices();
+    if (devices == chain_devices_ || !chain_error_.empty()) {
+      return;
+    }
+    chain_devices_ = std::move(devices);
+    if (!run_nft(devices_script(chain_devices_, has_table6_))) {
+      (void)write_chain();
+    }
   }
 
   void defragment(const Caught& all) {
@@ -438,12 +453,8 @@ class Core::Impl {
         (void)detach(index, Hook::nic_egress);
       }
     }
-    if (now != attached_) {
-      attached_ = std::move(now);
-      if (chain_error_.empty() && !run_nft(devices_script(attached_names(), has_table6_))) {
-        (void)write_chain();
-      }
-    }
+    attached_ = std::move(now);
+    tell_chain_of_devices();
     return first_error ? Result<Ok>(*first_error) : Result<Ok>(Ok{});
   }
 
@@ -578,11 +589,12 @@ class Core::Impl {
   int pair_index_ = 0;
   std::map<std::string, int> attached_;
   std::set<int> noted_devices_;
-  std::set<ipvs::ServiceKey> caught_;  // In the sets of the chain.
-  ReplySources sources_;               // Likewise.
-  bool is_short_of_fragments_ = false;  // This kernel does not put them together for us.
-  bool has_table6_ = false;            // That of IPv6 stands.
-  std::string chain_error_;            // Why the chain does not stand.
+  std::set<ipvs::ServiceKey> caught_;       // In the sets of the chain.
+  ReplySources sources_;                    // Likewise.
+  std::vector<std::string> chain_devices_;  // Likewise.
+  bool is_short_of_fragments_ = false;      // This kernel does not put them together for us.
+  bool has_table6_ = false;                 // That of IPv6 stands.
+  std::string chain_error_;                 // Why the chain does not stand.
   Backoff chain_backoff_{kChainRetryFirst, kChainRetryMax};
   boost::asio::steady_timer chain_retry_;
   uint64_t repairs_ = 0;

@@ -6,6 +6,7 @@
 #include <linux/if_arp.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
+#include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/classifier.h>
@@ -15,6 +16,7 @@
 #include <netlink/route/tc.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <memory>
@@ -203,6 +205,26 @@ Result<Ok> remove_pair() {
     return Error{EIO, std::string("delete ipvs0: ") + nl_geterror(error)};
   }
   return Ok{};
+}
+
+// libnl's own parser of filters does not survive those of BPF.
+bool is_first_filter(int ifindex, uint32_t priority) {
+  const auto socket = route_socket();
+  tcmsg ask{};
+  ask.tcm_family = AF_UNSPEC;
+  ask.tcm_ifindex = ifindex;
+  ask.tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS);
+  uint32_t lowest = priority;
+  const auto note = [](nl_msg* message, void* to) -> int {
+    const auto* filter = static_cast<const tcmsg*>(nlmsg_data(nlmsg_hdr(message)));
+    auto& least = *static_cast<uint32_t*>(to);
+    least = std::min(least, TC_H_MAJ(filter->tcm_info) >> 16);
+    return NL_OK;
+  };
+  return socket &&
+         nl_socket_modify_cb(socket.get(), NL_CB_VALID, NL_CB_CUSTOM, note, &lowest) == 0 &&
+         nl_send_simple(socket.get(), RTM_GETTFILTER, NLM_F_DUMP, &ask, sizeof(ask)) >= 0 &&
+         nl_recvmsgs_default(socket.get()) == 0 && lowest >= priority;
 }
 
 bool has_filters(int ifindex) {

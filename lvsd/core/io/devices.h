@@ -43,6 +43,9 @@ struct Pair {
 Result<Pair> ensure_pair();
 Result<Ok> remove_pair();
 
+// Whether no TC filter looks at what comes in by this device before those of this priority do.
+bool is_first_filter(int ifindex, uint32_t priority);
+
 // Whether any TC filter is left in the clsact of a device.
 bool has_filters(int ifindex);
 

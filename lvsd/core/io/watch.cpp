@@ -89,9 +89,9 @@ Result<Ok> Watch::start(boost::asio::io_context& io, Watched on, std::unique_ptr
     return nft.error();
   }
   auto route =
-      subscribe(NETLINK_ROUTE, {RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_TC, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE,
-                 RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE,
-                 RTNLGRP_IPV6_NETCONF});
+      subscribe(NETLINK_ROUTE, {RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_TC, RTNLGRP_IPV4_IFADDR,
+                                RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_IFADDR,
+                                RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_NETCONF});
   if (!route) {
     return route.error();
   }

@@ -21,9 +21,12 @@ const ipvs::ServiceKey kWeb =
 const ipvs::ServiceKey kAnyPort =
     ipvs::AddressKey{ipvs::Protocol::udp, *Address::parse("192.0.2.101"), 0};
 const ipvs::ServiceKey kMark = ipvs::MarkKey{0xfe000050, Family::v4};
+const ipvs::ServiceKey kWeb6 =
+    ipvs::AddressKey{ipvs::Protocol::tcp, *Address::parse("2001:db8::100"), 80};
+const ipvs::ServiceKey kMark6 = ipvs::MarkKey{7, Family::v6};
 
 TEST(Layout, KeysComeBackAsTheyWere) {
-  for (const auto& key : {kWeb, kAnyPort, kMark}) {
+  for (const auto& key : {kWeb, kAnyPort, kMark, kWeb6, kMark6}) {
     EXPECT_EQ(from_map(to_map(key)), key);
   }
 }
@@ -119,29 +122,94 @@ TEST(Slots, WhatIsInUseCanBeReservedOnce) {
   EXPECT_EQ(slots.allocate(50, t0), 50U) << "the only hole that is big enough";
 }
 
+const ReplySource kSource{*Address::parse("10.0.0.2"), 8080, ipvs::Protocol::udp};
+
 TEST(Chain, CatchesServicesMarksAndAnyPortInOneTransaction) {
-  const auto script = chain_script({kWeb, kAnyPort, kMark}, true);
+  const auto script = chain_script({.services = {kWeb, kAnyPort, kMark}}, true);
   EXPECT_THAT(script, HasSubstr("add element ip lvs services { 192.0.2.100 . tcp . 80 }"));
   EXPECT_THAT(script, HasSubstr("add element ip lvs any_port { 192.0.2.101 . udp }"));
   EXPECT_THAT(script, HasSubstr("add element ip lvs marks { 4261412944 }"));
   EXPECT_THAT(script, HasSubstr("meta mark @marks dup to 192.0.2.254 device \"ipvs0\" drop"));
+  EXPECT_THAT(script, Not(HasSubstr("ip6")));
+}
+
+TEST(Chain, RepliesAreLookedForWhereNoProgramSawThem) {
+  const auto script =
+      chain_script({.sources = {kSource, {kSource.address}}, .devices = {"eth0"}}, true);
+  EXPECT_THAT(script, HasSubstr("add element ip lvs sources { 10.0.0.2 . udp . 8080 }"));
+  EXPECT_THAT(script, HasSubstr("add element ip lvs any_sources { 10.0.0.2 }"));
+  EXPECT_THAT(script, HasSubstr("add element ip lvs attached { \"eth0\" }"));
+}
+
+TEST(Chain, ServicesOfIPv6HaveATableOfTheirOwn) {
+  const Caught both{.services = {kWeb, kWeb6, kMark6}};
+  const auto script = chain_script(both, true);
+  EXPECT_THAT(script, HasSubstr("add element ip lvs services { 192.0.2.100 . tcp . 80 }"));
+  EXPECT_THAT(script, HasSubstr("add element ip6 lvs services { 2001:db8::100 . tcp . 80 }"));
+  EXPECT_THAT(script, HasSubstr("add element ip6 lvs marks { 7 }"));
+  EXPECT_THAT(script, Not(HasSubstr("add element ip lvs marks")));
+  EXPECT_THAT(defragment_script(both, true), HasSubstr("ip6 lvs defragment"));
 }
 
 TEST(Chain, IsNeverTakenAwayToBeWritten) {
-  EXPECT_THAT(chain_script({kWeb}, true), Not(HasSubstr("delete")));
+  EXPECT_THAT(chain_script({.services = {kWeb}}, true), Not(HasSubstr("delete")));
 }
 
 TEST(Chain, OfAnUnarmedCoreLeavesEverythingToTheStack) {
-  const auto script = chain_script({kWeb, kMark}, false);
+  const auto script = chain_script({.services = {kWeb, kMark}, .sources = {kSource}}, false);
   EXPECT_THAT(script, HasSubstr("type filter hook input"));
   EXPECT_THAT(script, Not(HasSubstr("dup to")));
+  EXPECT_THAT(defragment_script({.services = {kWeb}}, false), Not(HasSubstr("tproxy")));
 }
 
-TEST(Chain, ChangesByTheServicesThatCameAndWent) {
-  EXPECT_EQ(chain_change({kWeb, kMark}, {kAnyPort}),
-            "delete element ip lvs any_port { 192.0.2.101 . udp }\n"
-            "add element ip lvs marks { 4261412944 }\n"
-            "add element ip lvs services { 192.0.2.100 . tcp . 80 }\n");
+TEST(Chain, ChangesByWhatCameAndWent) {
+  EXPECT_EQ(
+      chain_change({.services = {kWeb, kMark}}, {.services = {kAnyPort}, .sources = {kSource}}),
+      "delete element ip lvs any_port { 192.0.2.101 . udp }\n"
+      "delete element ip lvs sources { 10.0.0.2 . udp . 8080 }\n"
+      "add element ip lvs marks { 4261412944 }\n"
+      "add element ip lvs services { 192.0.2.100 . tcp . 80 }\n");
+}
+
+// A service with these real servers, by NAT unless said otherwise.
+ServiceEntry with(const std::vector<ipvs::DestKey>& servers,
+                  ipvs::Forward forward = ipvs::Forward::masq) {
+  ServiceEntry entry;
+  for (const auto& key : servers) {
+    entry.servers.emplace(entry.used++, Server{.key = key, .dest = {.forward = forward}});
+  }
+  return entry;
+}
+
+TEST(ReplySources, AServerOfTwoServicesIsOneUntilBothLostIt) {
+  const ipvs::DestKey server{*Address::parse("10.0.0.2"), 8080};
+  const auto other_web = ipvs::AddressKey{ipvs::Protocol::tcp, *Address::parse("192.0.2.102"), 80};
+  const ReplySource source{server.address, 8080, ipvs::Protocol::tcp};
+  const auto entry = with({server});
+  ReplySources sources;
+  EXPECT_EQ(sources.follow(kWeb, &entry).added, std::vector{source});
+  EXPECT_TRUE(sources.follow(kWeb, &entry).added.empty()) << "nothing changed";
+  EXPECT_TRUE(sources.follow(other_web, &entry).added.empty());
+  EXPECT_TRUE(sources.follow(kWeb, nullptr).gone.empty());
+  EXPECT_EQ(sources.follow(other_web, nullptr).gone, std::vector{source});
+  EXPECT_TRUE(sources.all().empty());
+}
+
+TEST(ReplySources, OnlyTranslatedServersReplyThroughTheDirector) {
+  const ipvs::DestKey server{*Address::parse("10.0.0.2"), 8080};
+  const auto direct = with({server}, ipvs::Forward::direct);
+  ReplySources sources;
+  EXPECT_TRUE(sources.follow(kWeb, &direct).added.empty());
+  const auto translated = with({server});
+  EXPECT_EQ(sources.follow(kWeb, &translated).added.size(), 1U);
+  EXPECT_EQ(sources.follow(kWeb, &direct).gone.size(), 1U);
+}
+
+TEST(ReplySources, OfAMarkAnyPortOfTheServerMayReply) {
+  const auto entry = with({{*Address::parse("10.0.0.2"), 8080}});
+  ReplySources sources;
+  EXPECT_EQ(sources.follow(kMark, &entry).added,
+            std::vector{ReplySource{*Address::parse("10.0.0.2")}});
 }
 
 }  // namespace
