@@ -52,9 +52,8 @@ lvs_kernel_test(transport "'$<TARGET_FILE:kernel_transport>'")
 # not fetch it.
 set(qemu_transcripts scheduling/wlc scheduling/wrr scheduling/udp marks/two-ports answers/no-server
   forwarding/direct paths/vip-on-loopback paths/rule-by-source settings/udp-server-removed
-  ipv6/forwarding-direct ipv6/paths-vip-on-loopback forwarding/ipv6-nat fragments/nat fragments/nat-ipv6
-  emulated/vlan emulated/requests-by-a-tunnel emulated/server-behind-a-tunnel
-  emulated/filter-of-others)
+  forwarding/ipv6-nat ipv6/forwarding-direct fragments/nat fragments/nat-ipv6 paths/server-behind-a-tunnel
+  emulated/vlan emulated/filter-of-others)
 list(TRANSFORM qemu_transcripts REPLACE "(.+)" "kernel/transcripts/\\1.txt")
 list(JOIN qemu_transcripts " " qemu_transcripts)
 add_test(NAME kernel.qemu
