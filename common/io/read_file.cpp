@@ -68,9 +68,23 @@ Result<Ok> write_all(int fd, std::string_view bytes) {
   return Ok{};
 }
 
+Result<Ok> give_name(const std::string& beside, const std::string& path, Existing existing) {
+  if (existing == Existing::replace) {
+    return ::rename(beside.c_str(), path.c_str()) == 0 ? Result<Ok>(Ok{})
+                                                       : os_error(errno, "rename");
+  }
+  // Unlike a rename, a link never takes the name away from a file that has it.
+  if (::link(beside.c_str(), path.c_str()) != 0) {
+    return Error{errno, std::strerror(errno)};
+  }
+  ::unlink(beside.c_str());
+  return Ok{};
+}
+
 }  // namespace
 
-Result<Ok> write_file_atomically(const std::string& path, std::string_view bytes, mode_t mode) {
+Result<Ok> write_file_atomically(const std::string& path, std::string_view bytes, mode_t mode,
+                                 Existing existing) {
   std::string beside = path + ".XXXXXX";
   const UniqueFd fd{::mkostemp(beside.data(), O_CLOEXEC)};
   if (!fd) {
@@ -80,8 +94,8 @@ Result<Ok> write_file_atomically(const std::string& path, std::string_view bytes
   if (written && ::fchmod(fd.get(), mode) != 0) {
     written = os_error(errno, "chmod");
   }
-  if (written && ::rename(beside.c_str(), path.c_str()) != 0) {
-    written = os_error(errno, "rename");
+  if (written) {
+    written = give_name(beside, path, existing);
   }
   if (!written) {
     ::unlink(beside.c_str());

@@ -96,22 +96,19 @@ Machine describe_machine(const Config& config, Node node, const std::vector<Hear
   return machine;
 }
 
-std::string how_to_make_key(const std::string& file) {
-  return "; make it once with `(umask 077; openssl rand -out " + file +
-         " 32)` and copy it to the other director, or write `heartbeat_key = none` in lvs.cf to "
-         "run "
-         "without";
-}
+constexpr const char* kHowToMakeKey =
+    "; make it with `lvsctl key` on one director and copy it to the other, or write "
+    "`heartbeat_key = none` in lvs.cf to run without";
 
 Result<Key> read_key(const std::string& file) {
   const std::string what = "heartbeat key " + file;
   const io::UniqueFd fd{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!fd) {
-    return Error{errno, what + ": " + std::strerror(errno) + how_to_make_key(file)};
+    return Error{errno, what + ": " + std::strerror(errno) + kHowToMakeKey};
   }
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
-    return Error{EINVAL, what + ": not a plain file" + how_to_make_key(file)};
+    return Error{EINVAL, what + ": not a plain file" + kHowToMakeKey};
   }
   if (status.st_uid != 0 || (status.st_mode & 077) != 0) {
     return Error{EPERM,
@@ -121,7 +118,7 @@ Result<Key> read_key(const std::string& file) {
   const ssize_t size = ::read(fd.get(), key.data(), key.size());
   if (size < static_cast<ssize_t>(kKeySizeMin) || size > static_cast<ssize_t>(kKeySizeMax)) {
     return Error{EINVAL, what + ": expected " + std::to_string(kKeySizeMin) + " to " +
-                             std::to_string(kKeySizeMax) + " bytes" + how_to_make_key(file)};
+                             std::to_string(kKeySizeMax) + " bytes" + kHowToMakeKey};
   }
   key.resize(static_cast<size_t>(size));
   return key;

@@ -1,8 +1,9 @@
 // lvsctl: the operator's command. Reads its options, asks the files and daemons, prints; what it
-// prints is decided in check and status.
+// prints is decided in check, status and key.
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "common/io/read_file.h"
 #include "common/io/resolve.h"
 #include "tools/lvsctl/check.h"
+#include "tools/lvsctl/io/make_key.h"
 #include "tools/lvsctl/status.h"
 
 namespace lvs::lvsctl {
@@ -38,6 +40,7 @@ constexpr const char* kHelp =
     "  status [--json]                   role, peer, addresses, services and servers of this "
     "director\n"
     "  plan [--json]                     what reloading the configuration would change\n"
+    "  key [--force] [FILE]              make the key of the heartbeats, where an lvs.cf says\n"
     "  switchover                        hand the services over to the peer\n"
     "\n"
     "  --help, --version\n"
@@ -49,6 +52,7 @@ struct Arguments {
   std::vector<std::string> files;
   bool strict = false;
   bool json = false;
+  bool force = false;
 };
 
 int complain(const std::string& what, int status) {
@@ -73,9 +77,6 @@ Answer ask_status(const char* daemon) {
 }
 
 int run_check(const Arguments& arguments) {
-  if (arguments.files.size() > 1) {
-    return complain("check: expected one file", kUsage);
-  }
   const std::string file = arguments.files.empty() ? kConfigFile : arguments.files.front();
   const auto text = lvs::io::read_file(file, config::kMaxFileBytes);
   if (!text) {
@@ -128,15 +129,27 @@ int run_switchover(const Arguments&) {
   return kGood;
 }
 
+int run_key(const Arguments& arguments) {
+  const auto made =
+      make_key(arguments.files.empty() ? std::nullopt : std::optional(arguments.files.front()),
+               arguments.force ? lvs::io::Existing::replace : lvs::io::Existing::keep, kConfigFile);
+  if (!made) {
+    return complain(made.error().what, kBad);
+  }
+  print(*made);
+  return kGood;
+}
+
 struct Command {
   const char* name;
-  bool takes_strict, takes_json, takes_files;
+  bool takes_strict, takes_json, takes_force, takes_files;
   int (*run)(const Arguments&);
 };
-constexpr Command kCommands[] = {{"check", true, true, true, run_check},
-                                 {"status", false, true, false, run_status},
-                                 {"plan", false, true, false, run_plan},
-                                 {"switchover", false, false, false, run_switchover}};
+constexpr Command kCommands[] = {{"check", true, true, false, true, run_check},
+                                 {"status", false, true, false, false, run_status},
+                                 {"plan", false, true, false, false, run_plan},
+                                 {"key", false, false, true, true, run_key},
+                                 {"switchover", false, false, false, false, run_switchover}};
 
 }  // namespace
 
@@ -156,6 +169,8 @@ int run(const std::vector<std::string>& words) {
       arguments.strict = true;
     } else if (word == "--json") {
       arguments.json = true;
+    } else if (word == "--force") {
+      arguments.force = true;
     } else if (word.starts_with('-') && word.size() > 1) {
       unknown = word;
     } else if (arguments.command.empty()) {
@@ -167,16 +182,17 @@ int run(const std::vector<std::string>& words) {
   const auto* command = std::find_if(std::begin(kCommands), std::end(kCommands),
                                      [&](const Command& c) { return c.name == arguments.command; });
   if (command == std::end(kCommands)) {
-    return complain("expected a command: check, status, plan or switchover (see --help)", kUsage);
+    return complain("expected a command: check, status, plan, key or switchover (see --help)",
+                    kUsage);
   }
   if (!unknown.empty() || (arguments.strict && !command->takes_strict) ||
-      (arguments.json && !command->takes_json)) {
+      (arguments.json && !command->takes_json) || (arguments.force && !command->takes_force)) {
     return complain(arguments.command + ": unknown option" +
                         (unknown.empty() ? "" : " " + unknown) + " (see --help)",
                     kUsage);
   }
-  if (!arguments.files.empty() && !command->takes_files) {
-    return complain(arguments.command + ": unexpected " + arguments.files.front(), kUsage);
+  if (arguments.files.size() > (command->takes_files ? 1U : 0U)) {
+    return complain(arguments.command + ": unexpected " + arguments.files.back(), kUsage);
   }
   return command->run(arguments);
 }

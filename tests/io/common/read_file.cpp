@@ -1,4 +1,4 @@
-// Files of a known size and of none, limits, and memory that is lent.
+// Files of a known size and of none, limits, memory that is lent; and a name that is taken.
 #include "common/io/read_file.h"
 
 #include <gtest/gtest.h>
@@ -51,6 +51,20 @@ TEST_F(ReadFile, LentMemoryIsUsed) {
   std::string room(200000, 'y');
   const char* const memory = room.data();
   EXPECT_EQ(read_file(path, kFileSizeMax, std::move(room))->data(), memory);
+}
+
+TEST_F(ReadFile, AFileThatIsToBeKeptIsKept) {
+  const std::string beside = path + ".";
+  ASSERT_TRUE(write_file_atomically(path, "first", 0600, Existing::keep));
+  const auto again = write_file_atomically(path, "second", 0600, Existing::keep);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, EEXIST);
+  EXPECT_EQ(*read_file(path), "first");
+  ASSERT_TRUE(write_file_atomically(path, "third", 0640));
+  EXPECT_EQ(*read_file(path), "third");
+  for (const auto& entry : std::filesystem::directory_iterator(testing::TempDir())) {
+    EXPECT_FALSE(entry.path().string().starts_with(beside)) << entry.path() << " is left over";
+  }
 }
 
 }  // namespace

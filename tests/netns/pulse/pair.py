@@ -59,6 +59,10 @@ virtual web {{
 {more}
 """
 
+# Long enough that a busy machine's pauses are no silence; stories of a takeover by silence say their own.
+DEFAULTS = {"keepalive": "100ms", "deadtime": "5s", "vip": VIP, "router": ROUTER, "router_device": "eth1", "checks": "",
+            "witness": f"witness = {WITNESS} 2001:db8::1"}
+
 MORE = """
 virtual mail {
      active = 1
@@ -168,10 +172,7 @@ class Director:
         file.chmod(mode)
 
     def configure(self, serial, more="", **other):
-        # Long enough that a busy machine's pauses are no silence; stories of a takeover by silence say their own.
-        values = {"keepalive": "100ms", "deadtime": "5s", "vip": VIP, "router": ROUTER, "router_device": "eth1", "checks": "",
-                  "witness": f"witness = {WITNESS} 2001:db8::1", **other}
-        self.write("/etc/sysconfig/ha/lvs.cf", CONFIG.format(serial=serial, more=more, **values))
+        self.write("/etc/sysconfig/ha/lvs.cf", CONFIG.format(serial=serial, more=more, **{**DEFAULTS, **other}))
 
     def inside(self, *command):
         return ["nsenter", f"--target={self.holder.pid}", "--mount", "--net", "--", *command]
@@ -249,10 +250,17 @@ class Pair:
     def __init__(self, binaries):
         self.binaries = os.path.abspath(binaries)
         self.folder = tempfile.mkdtemp(prefix="pulse-test-", dir="/dev/shm")
-        self.key = os.urandom(32)
+        self.key = self.make_key()
         self.switch = PREFIX + "switch"
         self.primary, self.backup = Director("primary", 1, self), Director("backup", 2, self)
         self.both = (self.primary, self.backup)
+
+    def make_key(self):
+        file = pathlib.Path(self.folder, "made.key")
+        text = CONFIG.format(serial=1, more=f"heartbeat_key = {file}", **DEFAULTS)
+        pathlib.Path(self.folder, "lvs.cf").write_text(text, encoding="utf-8")
+        run(f"{self.binaries}/lvsctl", "key", f"{self.folder}/lvs.cf")
+        return file.read_bytes()
 
     def __enter__(self):
         run("ip", "netns", "add", self.switch)
@@ -788,7 +796,7 @@ def what_cannot_start_says_why_and_touches_nothing(pair):
     primary.write(key, pair.key, 0o644)
     refuses(r"must belong to root alone: .*chmod 600")
     primary.run("rm", key)
-    refuses(r"heartbeat\.key: No such file.*openssl rand.*heartbeat_key = none")
+    refuses(r"heartbeat\.key: No such file.*lvsctl key.*heartbeat_key = none")
     primary.write(key, pair.key, 0o600)
     primary.write("/etc/sysconfig/ha/lvs.cf", "primary = 192.0.2.1\nkeepalive = soon\nservice = lvs\n")
     refuses(r"lvs\.cf:2: keepalive: ")

@@ -1,0 +1,27 @@
+// `lvsctl key`: the secret that both directors sign their heartbeats with. Which file it belongs
+// into, what it looks like, and what the operator does with it next.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+
+#include "common/config/model.h"
+#include "common/result.h"
+
+namespace lvs::lvsctl {
+
+constexpr size_t kKeyBytes = 32;  // As many as the signature has: more would add nothing.
+
+// Heartbeats of this configuration are signed with this file. An error when they are not signed.
+Result<std::string> key_file(const config::Config& config, const std::string& config_file);
+
+// In hexadecimal, as one line: fit for a terminal and for any way to copy it.
+std::string key_text(std::span<const uint8_t, kKeyBytes> random);
+
+// How the other director gets it. `is_own` says which addresses are of this machine.
+std::string next_steps(const config::Config& config, const std::string& key_file,
+                       const std::function<bool(const Address&)>& is_own);
+
+}  // namespace lvs::lvsctl
