@@ -14,7 +14,7 @@ lvs_kernel_test(listings.2 "kernel/listings.py '$<TARGET_FILE:lvsadm>' 50 2")
 lvs_kernel_test(errors "kernel/errors.py '$<TARGET_FILE:lvsadm>'")
 
 add_executable(kernel_plan kernel/plan.cpp)
-target_link_libraries(kernel_plan PRIVATE lvs_options lvs_lvsd_io GTest::gtest)
+target_link_libraries(kernel_plan PRIVATE lvs_options lvs_lvsd_io lvsd_world GTest::gtest)
 set_target_properties(kernel_plan PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
 lvs_kernel_test(plan "'$<TARGET_FILE:kernel_plan>' 1000")
 lvs_kernel_test(lvsd "kernel/lvsd.py '$<TARGET_FILE_DIR:lvsd>'")
