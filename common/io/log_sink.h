@@ -1,6 +1,6 @@
 // Where log lines go: syslog (facility daemon, with pid) once a daemon is in the background,
-// standard error while it is in the foreground. The one place that knows spdlog. Writing never
-// waits for a syslog that is dead or stopped.
+// standard error while it is in the foreground, with priorities when systemd's journal reads it.
+// The one place that knows spdlog. Writing never waits for a reader that is dead or stopped.
 #pragma once
 
 #include <string>
