@@ -840,6 +840,9 @@ def the_init_script_has_its_verbs(pair):
     before = primary.keeper()
     expect(primary.service("status").returncode == 0, "running")
     expect("already" in primary.service("start").stdout and primary.keeper() == before, "a second start is none")
+    for verb in ("status", "start", "stop", "restart", "reload", "condrestart"):
+        done = primary.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/etc/init.d/pulse", verb, check=False)
+        expect(done.returncode == 4 and primary.keeper() == before, f"{verb} by another user: {done.returncode} {done.stdout}")
     done = primary.run("/usr/sbin/pulse", check=False)
     expect(done.returncode == 1 and "held by a running process" in done.stderr, f"a second pulse: {done.stderr}")
     primary.reaches("active")
