@@ -12,6 +12,7 @@ function(bpf_skeleton NAME SOURCE)
   add_custom_command(
     OUTPUT ${object}
     COMMAND ${BPF_CLANG} --target=bpf -mcpu=v3 -O2 -g -Wall -Werror
+      -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.
       -I${PROJECT_SOURCE_DIR} -isystem /usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
       -MMD -MF ${object}.d -c ${CMAKE_CURRENT_SOURCE_DIR}/${SOURCE} -o ${object}
     DEPENDS ${SOURCE} ${ARG_DEPENDS}
