@@ -7,39 +7,10 @@
 #include "lvsd/changed_keys.h"
 #include "lvsd/held_back.h"
 #include "lvsd/plan.h"
+#include "lvsd/timeouts.h"
 
 namespace lvs::lvsd {
 namespace {
-
-// What is asked for, or else to be put back, and is otherwise; 0: nothing to change.
-ipvs::Timeouts changed_timeouts(const config::Config& config, const ipvs::Timeouts& put_back,
-                                const ipvs::Timeouts& actual) {
-  const auto change = [](uint32_t asked, uint32_t otherwise, uint32_t held) {
-    const uint32_t wanted = asked != 0 ? asked : otherwise;
-    return wanted == held ? uint32_t{0} : wanted;
-  };
-  return {change(config.tcp_timeout, put_back.tcp, actual.tcp),
-          change(config.tcpfin_timeout, put_back.tcp_fin, actual.tcp_fin),
-          change(config.udp_timeout, put_back.udp, actual.udp)};
-}
-
-// A core has no command for "your own again": whose time-out left lvs.cf gets the standard once.
-void put_back_what_left(const config::Config& before, const config::Config& now,
-                        ipvs::Timeouts& put_back) {
-  const auto left = [](uint32_t was, uint32_t is, uint32_t standard, uint32_t& value) {
-    value = was != 0 && is == 0 ? standard : value;
-  };
-  const auto& standard = ipvs::kStandardTimeouts;
-  left(before.tcp_timeout, now.tcp_timeout, standard.tcp, put_back.tcp);
-  left(before.tcpfin_timeout, now.tcpfin_timeout, standard.tcp_fin, put_back.tcp_fin);
-  left(before.udp_timeout, now.udp_timeout, standard.udp, put_back.udp);
-}
-
-void take_timeouts(const ipvs::Timeouts& given, ipvs::Timeouts& held) {
-  held.tcp = given.tcp != 0 ? given.tcp : held.tcp;
-  held.tcp_fin = given.tcp_fin != 0 ? given.tcp_fin : held.tcp_fin;
-  held.udp = given.udp != 0 ? given.udp : held.udp;
-}
 
 // The number of a file counts its versions and means nothing else.
 bool has_same_globals(const config::Globals& a, const config::Globals& b) {
@@ -80,7 +51,7 @@ Step Reconciler::step(Event event, TimePoint now) {
   if (!started_) {
     return {std::move(actions_), std::nullopt};
   }
-  if (read_at_ <= now_) {
+  if (watch_.is_due(now_)) {
     request_read();
   }
   mark_retries_due();
@@ -110,6 +81,19 @@ void Reconciler::on(const Configured& event) {
     actions_.push_back(SetInterfaces{event.config->interfaces});
   }
   take_configuration(event.config);
+  try_failed_again();
+}
+
+// A file that was mended is not made to wait, and what was said of the old one no longer holds.
+void Reconciler::try_failed_again() {
+  for (const auto& [target, failure] : retries_.failures()) {
+    if (target.service) {
+      due_services_.insert(*target.service);
+    }
+  }
+  retries_.forget_all();
+  watch_.forget_failures(now_);
+  arm_due();
 }
 
 void Reconciler::on(const ReloadFailed& event) {
@@ -142,7 +126,7 @@ void Reconciler::take_services(const ActiveServices& before, const ServiceKeys& 
     const auto* was = find(before, key);
     const auto* is = find(services_, key);
     if (drain_leaving(key, was, is, now_, draining_, actions_)) {
-      read_at_ = std::min(read_at_, now_ + kDrainCheck);
+      watch_.ask_by(now_ + kDrainCheck);
     }
     if (changes_host_settings(config_, was, is)) {
       host_.suspect_sysctls();
@@ -205,26 +189,25 @@ void Reconciler::find_served(const ServiceKeys& changed) {
 }
 
 void Reconciler::request_read() {
-  if (reading_ || applying_) {
-    return;
+  if (!applying_) {
+    watch_.ask(actions_);
   }
-  reading_ = true;
-  actions_.push_back(ReadTable{});
 }
 
 void Reconciler::on(TableRead event) {
-  reading_ = false;
   if (!event.snapshot) {
     note_unreadable(event.snapshot.error());
     return;
   }
-  note_readable();
+  if (watch_.note_readable(actions_) && actual_) {
+    mark_due(all_services());
+  }
   host_.leave_other_core(actions_);
   const auto drained = end_draining(event.snapshot->connections, now_, draining_, actions_);
   if (!drained.empty()) {
     mark_due(drained);
   }
-  read_at_ = now_ + (draining_.empty() ? kDriftCheck : kDrainCheck);
+  watch_.ask_at(now_ + (draining_.empty() ? kDriftCheck : kDrainCheck));
   if (actual_) {
     take_news(*std::move(event.snapshot));
   } else {
@@ -247,9 +230,7 @@ void Reconciler::take_first(Snapshot snapshot) {
 }
 
 void Reconciler::take_news(Snapshot snapshot) {
-  if (!std::exchange(expects_surprise_, false)) {
-    note_drift(snapshot.table);
-  }
+  watch_.note_drift(snapshot.table, *actual_, owned_.services, actions_);
   const auto differing = changed_keys(*actual_, snapshot.table);
   if (!differing.empty()) {
     actual_ = std::move(snapshot.table);
@@ -278,40 +259,13 @@ bool Reconciler::is_as_configured() const {
          });
 }
 
-void Reconciler::note_readable() {
-  if (core_error_.empty()) {
-    return;
-  }
-  log(Level::notice, "core-readable", {});
-  core_error_.clear();
-  read_backoff_.reset();
-  if (actual_) {
-    mark_due(all_services());
-  }
-}
-
 void Reconciler::note_unreadable(const Error& error) {
-  read_at_ = now_ + read_backoff_.failed();
-  if (core_error_ != error.what) {
-    log(Level::error, "core-unreadable", {{"error", error.what}});
-  }
-  core_error_ = error.what;
+  watch_.note_unreadable(error, now_, actions_);
   retries_.forget_all();  // It failed as a whole.
   host_.forget_sysctls();
   if (config_->core == config::CoreKind::kernel) {
     set_armed(false);
   }
-}
-
-void Reconciler::note_drift(const ipvs::Table& read) {
-  const auto repair = plan(read, *actual_, owned_.services, owned_.services);
-  if (repair.empty()) {
-    return;
-  }
-  drifts_ += 1;
-  repairs_ += repair.size();
-  log(Level::warning, "drift",
-      {{"differences", std::to_string(repair.size())}, {"first", ipvs::to_string(repair.front())}});
 }
 
 HealthOf Reconciler::heard_health() const {
@@ -493,7 +447,7 @@ void Reconciler::on(const OpsDone& event) {
     log(Level::warning, "answers-lost", {{"changes", std::to_string(unanswered)}});
   }
   if (failed + unanswered > 0) {
-    expects_surprise_ = true;
+    watch_.expect_surprise();
     request_read();
   }
   due_at_ = now_;
@@ -529,8 +483,8 @@ void Reconciler::on(const RoleSaid& event) {
     host_.suspect_sysctls();
     mark_served_due();
     due_at_ = now_;
-    if (!core_error_.empty()) {
-      read_at_ = now_;
+    if (!core_error().empty()) {
+      watch_.ask_at(now_);
     }
   }
   if (armed_ != event.active && config_->core == config::CoreKind::embedded) {
@@ -587,7 +541,7 @@ void Reconciler::on(const Timer&) {
 }
 
 bool Reconciler::is_ready(TimePoint now) const {
-  if (!applied_once_ || !core_error_.empty()) {
+  if (!applied_once_ || !core_error().empty()) {
     return false;
   }
   return adopted_ || !wants_nanny() || health_.has_heard_enough(now);
@@ -633,7 +587,7 @@ void Reconciler::arm_due() {
 
 // Monitors and marks wait for the first table: what they start would take its time on one CPU.
 bool Reconciler::is_table_done() const {
-  return applied_once_ || !core_error_.empty();
+  return applied_once_ || !core_error().empty();
 }
 
 void Reconciler::log(Level level, std::string event,
@@ -643,13 +597,13 @@ void Reconciler::log(Level level, std::string event,
 
 // Nothing is planned while the core is busy, or cannot be read.
 bool Reconciler::waits_for_core() const {
-  return !actual_ || applying_ || reading_ || !core_error_.empty();
+  return !actual_ || applying_ || watch_.is_reading() || !core_error().empty();
 }
 
 std::optional<TimePoint> Reconciler::wake_at() const {
   auto first = earliest({health_.wake_at(), host_.wake_at()});
-  if (!applying_ && !reading_) {
-    first = earliest({first, read_at_});
+  if (!applying_ && !watch_.is_reading()) {
+    first = earliest({first, watch_.next()});
   }
   if (!waits_for_core()) {
     first = earliest({first, due_at_, retries_.next_at()});

@@ -30,20 +30,18 @@
 #include <string>
 #include <vector>
 
-#include "common/backoff.h"
 #include "lvsd/draining.h"
 #include "lvsd/events.h"
 #include "lvsd/health_watch.h"
 #include "lvsd/host_keeper.h"
 #include "lvsd/retries.h"
+#include "lvsd/table_watch.h"
 
 namespace lvs::lvsd {
 
 constexpr Duration kGather = std::chrono::milliseconds{5};
 constexpr size_t kOpsAtOnce = 1'000;  // After so many operations no other service joins a batch.
 constexpr Duration kDrainCheck = std::chrono::seconds{1};
-constexpr Duration kReadRetry = std::chrono::seconds{1};  // After one failure; then twice that ...
-constexpr Duration kReadRetryMax = std::chrono::seconds{8};
 static_assert(kGather < kNannyRestartFirst && kDrainCheck < kDriftCheck);
 
 class Reconciler {
@@ -66,9 +64,9 @@ class Reconciler {
   bool armed() const { return armed_; }
   std::optional<bool> role() const { return role_; }
   uint64_t writes() const { return writes_; }  // Operations that the core was asked for.
-  uint64_t drifts() const { return drifts_; }
-  uint64_t repairs() const { return repairs_; }
-  const std::string& core_error() const { return core_error_; }
+  uint64_t drifts() const { return watch_.drifts(); }
+  uint64_t repairs() const { return watch_.repairs(); }
+  const std::string& core_error() const { return watch_.error(); }
   const std::string& reload_error() const { return reload_error_; }
 
  private:
@@ -95,15 +93,14 @@ class Reconciler {
   void take_services(const ActiveServices& before, const ServiceKeys& changed);
   void announce(const ActiveServices& before, const ServiceKeys& changed);
   void note_skipped();
+  void try_failed_again();
   void find_served(const ServiceKeys& changed);
 
   // The table as it is.
   void request_read();
   void take_first(Snapshot snapshot);
   void take_news(Snapshot snapshot);
-  void note_readable();
   void note_unreadable(const Error& error);
-  void note_drift(const ipvs::Table& read);
   bool is_as_configured() const;
   void take_done(const ipvs::Request& request);
 
@@ -159,25 +156,19 @@ class Reconciler {
   std::set<Address> directors_;
   std::map<ipvs::ServiceKey, Address> served_;
   bool switched_off_ = false;
+  TableWatch watch_;
   Retries retries_;
   bool applying_ = false;
-  bool reading_ = false;
-  bool expects_surprise_ = false;  // The read follows a failure: differences are no drift.
   bool applied_once_ = false;
   bool adopted_ = false;
   std::optional<TimePoint> due_at_;
   ServiceKeys due_services_;
   TimePoint settled_at_;
-  TimePoint read_at_;
-  Backoff read_backoff_{kReadRetry, kReadRetryMax};
 
   std::optional<bool> role_;
   bool armed_ = false;
 
   uint64_t writes_ = 0;
-  uint64_t drifts_ = 0;
-  uint64_t repairs_ = 0;
-  std::string core_error_;
   std::string reload_error_;
 };
 

@@ -103,5 +103,49 @@ TEST(Reload, TellsWhatAReloadWouldDo) {
               ElementsAre(ipvs::Request(ipvs::SetConfig{{1200, 0, 0}})));
 }
 
+// A back-off of half a minute is no punishment for a file that was mended.
+TEST(Reload, AMendedFileIsTriedAtOnceAndTheOldErrorIsGone) {
+  World world;
+  world.refused = {{web_key(), server_at(2)}};
+  world.start(with({web(2)}));
+  world.all_up();
+  world.pass(2min);
+  ASSERT_THAT(world.web_servers(), ElementsAre(server_at(1)));
+  ASSERT_EQ(world.lvsd.retries().failures().size(), 1U);
+  world.refused.clear();
+  auto heavier = web(2);
+  heavier.servers[1].weight = 5;
+  world.reload(with({heavier}));
+  EXPECT_THAT(world.web_servers(), ElementsAre(server_at(1), server_at(2)));
+  EXPECT_THAT(world.lvsd.retries().failures(), IsEmpty());
+}
+
+// What made room for it may be a change elsewhere.
+TEST(Reload, AnyReloadIsAnOccasionForWhatFailed) {
+  auto other = web(1);
+  other.name = "other";
+  other.port = 8080;
+  World world;
+  world.refused = {{web_key(), {}}};
+  world.start(with({web(1), other}));
+  world.all_up();
+  world.pass(2min);
+  ASSERT_FALSE(world.core.contains(web_key()));
+  world.refused.clear();
+  world.reload(with({web(1)}));
+  EXPECT_TRUE(world.core.contains(web_key()));
+  EXPECT_THAT(world.lvsd.retries().failures(), IsEmpty());
+}
+
+TEST(Reload, ACoreThatCouldNotBeReadIsReadAtOnce) {
+  World world;
+  world.readable = false;
+  world.start(with({web(1)}));
+  world.pass(1min);
+  world.readable = true;
+  world.reload(with({web(1)}));
+  EXPECT_EQ(world.lvsd.core_error(), "");
+}
+
 }  // namespace
 }  // namespace lvs::lvsd
