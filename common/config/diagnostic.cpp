@@ -13,6 +13,8 @@ std::string to_string(Severity severity) {
   switch (severity) {
     case Severity::error:
       return "error";
+    case Severity::unsupported:
+      return "unsupported";
     case Severity::warning:
       return "warning";
     case Severity::strict:

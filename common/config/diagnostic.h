@@ -8,9 +8,10 @@
 namespace lvs::config {
 
 enum class Severity {
-  error,    // The file does not load.
-  warning,  // It loads; this is probably not what was meant.
-  strict,   // It loads here; Piranha's daemons would have refused it. Shown on request only.
+  error,        // The file does not load.
+  unsupported,  // It loads; the core that it asks for cannot serve this.
+  warning,      // It loads; this is probably not what was meant.
+  strict,       // It loads here; Piranha's daemons would have refused it. Shown on request only.
 };
 
 struct Diagnostic {

@@ -2,6 +2,7 @@
 
 #include "common/config/check_syntax.h"
 #include "common/config/schema.h"
+#include "common/ipvs/capabilities.h"
 
 namespace lvs::config {
 
@@ -65,6 +66,21 @@ std::string later_items(const std::vector<Key<B>>& keys) {
   return text;
 }
 
+template <typename Table>
+std::string embedded_item(const std::string& what, const Table& table) {
+  return ".It " + what + "\n" + ipvs::embedded_names(table) + "\n";
+}
+
+std::string embedded_items() {
+  return ".Bl -tag -width Ds -compact\n" + embedded_item("families", ipvs::kFamilies) +
+         embedded_item("protocols", ipvs::kProtocols) +
+         embedded_item("forwarding methods", ipvs::kForwards) +
+         embedded_item("schedulers", ipvs::kSchedulers) + ".It services\nat most " +
+         std::to_string(ipvs::kEmbeddedServices) + "\n.It servers\nat most " +
+         std::to_string(ipvs::kEmbeddedServersOfService) + " of one service, " +
+         std::to_string(ipvs::kEmbeddedServers) + " of all\n.El\n";
+}
+
 std::string generated(std::string_view name) {
   if (name == "globals") {
     return key_items(global_keys());
@@ -77,6 +93,9 @@ std::string generated(std::string_view name) {
   }
   if (name == "checks") {
     return check_items();
+  }
+  if (name == "embedded") {
+    return embedded_items();
   }
   if (name == "later") {
     return ".Bl -item -compact\n" + later_items(global_keys()) + later_items(service_keys()) +

@@ -372,4 +372,12 @@ Form<std::optional<std::string>> path_or_none() {
       });
 }
 
+Form<ipvs::Forward> forward_method() {
+  std::vector<Choice<ipvs::Forward>> choices;
+  for (const auto& known : ipvs::kForwards) {
+    choices.push_back({known.name, known.forward});
+  }
+  return choice(std::move(choices));
+}
+
 }  // namespace lvs::config

@@ -48,6 +48,7 @@ Form<std::vector<std::string>> word_list(std::string type);
 Form<std::vector<std::string>> schedule_flags();
 Form<std::string> one_of(std::vector<Choice<std::string>> choices);
 Form<std::optional<std::string>> path_or_none();
+Form<ipvs::Forward> forward_method();
 
 // Only the single-word forms below know of C++ types wider than their member.
 template <typename T>

@@ -10,6 +10,7 @@
 #include "common/config/lines.h"
 #include "common/config/not_in_effect.h"
 #include "common/config/read_block.h"
+#include "common/config/unsupported.h"
 #include "common/config/validate.h"
 
 namespace lvs::config {
@@ -231,7 +232,7 @@ class Report {
 
   // A value that could not be read would also break the rules about it: one complaint is enough.
   void add_unless_said(const Diagnostics& rules, int first_line = 0) {
-    const bool has_said_errors = has_errors(all_);
+    const bool has_said_errors = has_errors();
     for (const auto& rule : rules) {
       const auto is_about_it = [&](const Diagnostic& said) {
         return said.severity == Severity::error && said.line == rule.line + first_line &&
@@ -242,6 +243,8 @@ class Report {
       }
     }
   }
+
+  bool has_errors() const { return config::has_errors(all_); }
 
   Diagnostics in_order() {
     for (auto& diagnostic : all_) {
@@ -269,6 +272,9 @@ Diagnostics diagnose(const Config& config, const std::vector<Piece>& pieces,
   report.add_unless_said(broken_rules(config));
   for (const auto& piece : pieces) {
     report.add_unless_said(piece.judged->rules, piece.entry.line);
+  }
+  if (!report.has_errors()) {
+    report.add(unsupported(config));
   }
   return report.in_order();
 }

@@ -37,15 +37,6 @@ Later<B> embedded_only(Later<B> later) {
   };
 }
 
-std::string no_tunnel(const B& config, CoreKind core) {
-  const bool works = core == CoreKind::kernel || config.network != ipvs::Forward::tunnel;
-  return works ? "" : "the embedded core forwards by nat and by direct routing only";
-}
-
-const std::vector<Choice<ipvs::Forward>> kNetworks = {{"nat", ipvs::Forward::masq},
-                                                      {"direct", ipvs::Forward::direct},
-                                                      {"tunnel", ipvs::Forward::tunnel}};
-
 const char* const kNoSync = "the embedded core does not synchronise connections";
 const char* const kNoSharedDisk = "shared disks are not reserved";
 
@@ -109,13 +100,12 @@ std::vector<Key<B>> director_keys() {
 // How each of them behaves.
 std::vector<Key<B>> behaviour_keys() {
   return {
-      key("network", &B::network, choice(kNetworks),
+      key("network", &B::network, forward_method(),
           {"nat",
            "How packets reach the servers of services that do not say it themselves.",
            "nat",
            {},
-           kAlways},
-          no_tunnel),
+           kAlways}),
       key("nat_router", &B::nat_router, floating_address(),
           {"",
            "The floating address that the servers use as their gateway, and its device (network = "

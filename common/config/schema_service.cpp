@@ -23,10 +23,6 @@ constexpr long long kMostWeight = 65535;
 constexpr long long kMostConnections = 0xffffffff;
 constexpr long long kMostChecks = 1000;
 
-const std::vector<Choice<ipvs::Forward>> kForwards = {{"nat", ipvs::Forward::masq},
-                                                      {"direct", ipvs::Forward::direct},
-                                                      {"tunnel", ipvs::Forward::tunnel}};
-
 const std::array<std::string, 5> kSchedulersSince = {"sed", "nq", "fo", "ovf", "mh"};
 
 template <size_t size>
@@ -43,36 +39,19 @@ std::vector<Choice<std::string>> schedulers() {
   return choices;
 }
 
-template <typename B>
-std::string no_tunnel(const B& block, CoreKind core) {
-  const bool works = core == CoreKind::kernel || block.forward != ipvs::Forward::tunnel;
-  return works ? "" : "the embedded core forwards by nat and by direct routing only";
-}
-
-std::string only_ipv4(bool is_v4, CoreKind core) {
-  return is_v4 || core == CoreKind::kernel ? "" : "the embedded core forwards IPv4 only";
-}
-
-std::string ipv4_vip(const V& service, CoreKind core) {
-  return only_ipv4(!service.address || service.address->address.is_v4(), core);
-}
-
-std::string ipv4_server(const RealServer& server, CoreKind core) {
-  return only_ipv4(server.address.is_v4(), core);
-}
-
-std::string scheduler_known(const V& service, CoreKind core) {
-  return core == CoreKind::kernel || ipvs::is_embedded_scheduler(service.scheduler)
-             ? ""
-             : "the embedded core's schedulers are " + ipvs::embedded_schedulers();
-}
-
-std::string sctp(const V& service, CoreKind core) {
-  if (service.protocol != ipvs::Protocol::sctp) {
-    return "";
+std::vector<Choice<ipvs::Protocol>> protocols() {
+  std::vector<Choice<ipvs::Protocol>> choices;
+  for (const auto& protocol : ipvs::kProtocols) {
+    const bool is_new = protocol.protocol == ipvs::Protocol::sctp;
+    choices.push_back({protocol.name, protocol.protocol, is_new ? kNew : Since::piranha});
   }
-  return core == CoreKind::kernel ? "sctp is not checked: only scripts and http can judge a server"
-                                  : "the embedded core does not forward sctp";
+  return choices;
+}
+
+std::string sctp_unchecked(const V& service, CoreKind core) {
+  return service.protocol == ipvs::Protocol::sctp && core == CoreKind::kernel
+             ? "sctp is not checked: only scripts and http can judge a server"
+             : "";
 }
 
 template <typename T>
@@ -89,8 +68,7 @@ std::vector<Key<V>> service_face_keys() {
           {"0", "Whether the service is switched on.", "1", {}, kAlways}),
       key("address", &V::address, floating_address(),
           {"", "The floating address of the service, and its device or label.",
-           "192.0.2.10 eth0:1"},
-          ipv4_vip),
+           "192.0.2.10 eth0:1"}),
       key("sorry_server", &V::sorry_server, address(),
           {"", "The server that gets the connections while no other one works."}),
       netmask_key("vip_nmask", &V::address,
@@ -137,13 +115,9 @@ std::vector<Key<V>> server_choice_keys() {
           {"none", "none, or rup, ruptime, uptime or a command that tells a server's load."},
           later_if_changed(&V::load_monitor, "weights do not follow the load")),
       key("scheduler", &V::scheduler, one_of(schedulers()),
-          {"wlc", "How a server is chosen for a new connection.", "wlc", {}, kAlways},
-          scheduler_known),
-      key("protocol", &V::protocol,
-          choice<ipvs::Protocol>({{"tcp", ipvs::Protocol::tcp},
-                                  {"udp", ipvs::Protocol::udp},
-                                  {"sctp", ipvs::Protocol::sctp, kNew}}),
-          {"tcp", "The service's protocol.", "tcp", {}, kAlways}, sctp),
+          {"wlc", "How a server is chosen for a new connection.", "wlc", {}, kAlways}),
+      key("protocol", &V::protocol, choice(protocols()),
+          {"tcp", "The service's protocol.", "tcp", {}, kAlways}, sctp_unchecked),
       key("timeout", &V::timeout, duration_between(10ms, kDay),
           {"10",
            "The limit of each step of a check, and the pause between checks unless interval is "
@@ -183,9 +157,8 @@ std::vector<Key<V>> new_keys() {
            "", kNew}),
       key("sched_flags", &V::sched_flags, schedule_flags(),
           {"", "Options of the scheduler.", "", kNew}),
-      key("forward", &V::forward, choice(kForwards),
-          {"", "How packets reach this service's servers; by default as network says.", "", kNew},
-          no_tunnel<V>),
+      key("forward", &V::forward, forward_method(),
+          {"", "How packets reach this service's servers; by default as network says.", "", kNew}),
       key("check", &V::check, check_form(),
           {"", "How a server is checked; by default what send, expect and send_program say.", "",
            kNew}),
@@ -243,16 +216,14 @@ std::vector<Key<RealServer>> all_server_keys() {
            "The server's address; 127.0.0.1 is this director itself.",
            "10.0.0.11",
            {},
-           kAlways},
-          ipv4_server),
+           kAlways}),
       key("active", &S::active, boolean(),
           {"0", "Whether the server is used and checked.", "1", {}, kAlways}),
       server_port_key(),
       key("weight", &S::weight, integer<int>(0, kMostWeight),
           {"1", "Its share of the connections; 0: no new ones.", "1", {}, kAlways}),
-      key("forward", &S::forward, choice(kForwards),
-          {"", "How packets reach this server; by default as the service says.", "", kNew},
-          no_tunnel<S>),
+      key("forward", &S::forward, forward_method(),
+          {"", "How packets reach this server; by default as the service says.", "", kNew}),
       key("u_threshold", &S::u_threshold, integer<uint32_t>(0, kMostConnections, "connections"),
           {"0", "At this number of connections the server gets no new ones; 0: no limit.", "",
            kNew}),

@@ -1,5 +1,5 @@
-// What the cores can do, stated once: lvs.cf's check, lvsadm, lvsd and the embedded core read it
-// here. The kernel's ip_vs has every scheduler of this list.
+// What the cores can do, stated once: lvs.cf's words and check, lvsadm, lvsd and the embedded core
+// read it here. The kernel's ip_vs does all that these tables list, without limits of its own.
 #pragma once
 
 #include <algorithm>
@@ -12,9 +12,36 @@
 
 namespace lvs::ipvs {
 
+// As lvs.cf calls them.
+struct FamilyInfo {
+  const char* name;
+  bool is_embedded;
+  Family family;
+};
+inline constexpr std::array<FamilyInfo, 2> kFamilies = {
+    {{"IPv4", true, Family::v4}, {"IPv6", false, Family::v6}}};
+
+struct ProtocolInfo {
+  const char* name;
+  bool is_embedded;
+  Protocol protocol;
+};
+inline constexpr std::array<ProtocolInfo, 3> kProtocols = {
+    {{"tcp", true, Protocol::tcp}, {"udp", true, Protocol::udp}, {"sctp", false, Protocol::sctp}}};
+
+struct ForwardInfo {
+  const char* name;
+  bool is_embedded;
+  Forward forward;
+};
+inline constexpr std::array<ForwardInfo, 3> kForwards = {{{"nat", true, Forward::masq},
+                                                          {"direct", true, Forward::direct},
+                                                          {"tunnel", false, Forward::tunnel}}};
+
 struct SchedulerInfo {
   const char* name;
   bool is_embedded;
+  uint32_t hash_slots = 0;  // Of its table in the embedded core, for each service.
 };
 inline constexpr std::array<SchedulerInfo, 13> kSchedulers = {{{"rr", true},
                                                                {"wrr", true},
@@ -22,13 +49,21 @@ inline constexpr std::array<SchedulerInfo, 13> kSchedulers = {{{"rr", true},
                                                                {"wlc", true},
                                                                {"lblc", false},
                                                                {"lblcr", false},
-                                                               {"dh", true},
-                                                               {"sh", true},
+                                                               {"dh", true, 256},
+                                                               {"sh", true, 256},
                                                                {"sed", true},
                                                                {"nq", true},
                                                                {"fo", true},
                                                                {"ovf", true},
-                                                               {"mh", true}}};
+                                                               {"mh", true, 4093}}};
+
+// How many the embedded core holds.
+constexpr uint32_t kEmbeddedServices = 8191;
+constexpr uint32_t kEmbeddedServers = 16384;  // Of all services together.
+constexpr uint32_t kEmbeddedServersOfService = 1024;
+// All services share these: a service takes some for itself, one for each server, and its table.
+constexpr uint32_t kEmbeddedSlots = 1048576;
+constexpr uint32_t kEmbeddedSlotsOfService = 5;
 
 // Bits of Service::flags, as they are called in lvs.cf and by ipvsadm.
 struct SchedulerFlag {
@@ -51,17 +86,13 @@ constexpr auto find_named(const Table& table, std::string_view name) {
   return found == table.end() ? nullptr : &*found;
 }
 
-inline bool is_embedded_scheduler(std::string_view name) {
-  const auto* found = find_named(kSchedulers, name);
-  return found != nullptr && found->is_embedded;
-}
-
 // "rr, wrr, lc ..."
-inline std::string embedded_schedulers() {
+template <typename Table>
+std::string embedded_names(const Table& table) {
   std::string names;
-  for (const auto& scheduler : kSchedulers) {
-    if (scheduler.is_embedded) {
-      names += (names.empty() ? "" : ", ") + std::string(scheduler.name);
+  for (const auto& entry : table) {
+    if (entry.is_embedded) {
+      names += (names.empty() ? "" : ", ") + std::string(entry.name);
     }
   }
   return names;

@@ -19,6 +19,7 @@
 #include "lvsd/io/shell.h"
 #include "lvsd/io/status.h"
 #include "lvsd/io/sysctls.h"
+#include "lvsd/reload_effects.h"
 
 namespace lvs::lvsd::io {
 namespace {
@@ -33,7 +34,11 @@ void say(const std::string& text) {
 
 void log_remarks(const LoadedConfig& loaded) {
   for (const auto& remark : loaded.remarks) {
-    lvs::io::log({Level::warning, "configuration", "", {{"remark", config::to_string(remark)}}});
+    const bool is_grave = remark.severity == config::Severity::unsupported;
+    lvs::io::log({is_grave ? Level::error : Level::warning,
+                  "configuration",
+                  "",
+                  {{"remark", config::to_string(remark)}}});
   }
 }
 
@@ -62,10 +67,9 @@ class Lvsd {
       driver_.feed(ReloadFailed{loaded.error().what});
       return;
     }
-    if (loaded->config->core != reconciler_.config().core) {
-      driver_.feed(ReloadFailed{file_.path() + ":" +
-                                std::to_string(loaded->config->lines.of("core")) +
-                                ": core: another core needs a restart of lvsd"});
+    const std::string refusal = reload_refusal(reconciler_.config(), loaded->config, file_.path());
+    if (!refusal.empty()) {
+      driver_.feed(ReloadFailed{refusal});
       return;
     }
     remember(*loaded);
@@ -126,11 +130,27 @@ class Lvsd {
     if (!loaded) {
       return lvs::io::control_error(loaded.error().what);
     }
-    json::array operations;
-    for (const auto& op : reconciler_.plan_for(loaded->config)) {
-      operations.push_back(json::string(ipvs::to_string(op)));
+    json::array unsupported;
+    for (const auto& remark : loaded->remarks) {
+      if (remark.severity == config::Severity::unsupported) {
+        unsupported.push_back(json::string(config::to_string(remark)));
+      }
     }
-    return {{"operations", std::move(operations)}};
+    const config::Config& now = reconciler_.config();
+    json::object answer{{"unsupported", std::move(unsupported)},
+                        {"refused", reload_refusal(now, loaded->config, file_.path())},
+                        {"addresses", json::array()},
+                        {"operations", json::array()}};
+    if (!answer["refused"].as_string().empty()) {
+      return answer;
+    }
+    for (const auto& change : address_changes(now, loaded->config)) {
+      answer["addresses"].as_array().push_back(json::string(change));
+    }
+    for (const auto& op : reconciler_.plan_for(loaded->config)) {
+      answer["operations"].as_array().push_back(json::string(ipvs::to_string(op)));
+    }
+    return answer;
   }
 
   Plane& plane_;

@@ -56,6 +56,11 @@ int run_plan(const Options& options) {
     return EXIT_FAILURE;
   }
   const Desired wanted = desired(loaded->config, all_up(loaded->config), *actual);
+  for (const auto& remark : loaded->remarks) {
+    if (remark.severity == config::Severity::unsupported) {
+      std::fprintf(stderr, "%s\n", config::to_string(remark).c_str());
+    }
+  }
   for (const auto& skipped : skipped_services(loaded->config)) {
     std::fprintf(stderr, "lvsd: skipped: %s\n", skipped.c_str());
   }

@@ -49,7 +49,8 @@ CheckReport check(std::string_view text, std::string_view file, Strictness stric
   }
   std::stable_sort(report.diagnostics.begin(), report.diagnostics.end(),
                    [](const Diagnostic& a, const Diagnostic& b) { return a.line < b.line; });
-  report.good = parsed.config.has_value() && count(report, Severity::strict) == 0;
+  report.good = parsed.config.has_value() && count(report, Severity::unsupported) == 0 &&
+                count(report, Severity::strict) == 0;
   return report;
 }
 
@@ -62,9 +63,12 @@ std::string to_text(const CheckReport& report, std::string_view file, Format for
     text += config::to_string(d) + "\n";
   }
   const size_t errors = count(report, Severity::error);
+  const size_t unsupported = count(report, Severity::unsupported);
   const size_t refusals = count(report, Severity::strict);
   text += std::string(file) + ": " + (report.good ? "good" : "not good");
   text += errors > 0 ? ", " + plural(errors, "error") : "";
+  text +=
+      unsupported > 0 ? ", " + plural(unsupported, "thing") + " that its core cannot serve" : "";
   text += refusals > 0 ? ", " + plural(refusals, "thing") + " that Piranha refuses" : "";
   const size_t warnings = count(report, Severity::warning);
   text += warnings > 0 ? ", " + plural(warnings, "warning") : "";

@@ -1,5 +1,6 @@
 // `lvsctl check`: everything there is to say about one lvs.cf, as a value and as text. Exit status
-// 0: it loads; 1: it does not, or with --strict Piranha's daemons would not have loaded it.
+// 0: it loads and its core can serve all of it; 1: not so, or with --strict Piranha's daemons would
+// not have loaded it.
 #pragma once
 
 #include <string>

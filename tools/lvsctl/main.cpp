@@ -13,6 +13,7 @@
 #include "common/io/resolve.h"
 #include "tools/lvsctl/check.h"
 #include "tools/lvsctl/io/make_key.h"
+#include "tools/lvsctl/plan.h"
 #include "tools/lvsctl/status.h"
 
 namespace lvs::lvsctl {
@@ -102,21 +103,9 @@ int run_plan(const Arguments& arguments) {
     return complain("plan: lvsd: " + reply.error().what,
                     means_not_running(reply.error()) ? kNotRunning : kBad);
   }
-  if (arguments.json) {
-    print(json::serialize(*reply) + "\n");
-    return kGood;
-  }
-  const json::value* operations = reply->if_contains("operations");
-  if (operations == nullptr || !operations->is_array() || operations->get_array().empty()) {
-    print("nothing to change\n");
-    return kGood;
-  }
-  for (const auto& operation : operations->get_array()) {
-    print(
-        (operation.is_string() ? std::string(operation.get_string()) : json::serialize(operation)) +
-        "\n");
-  }
-  return kGood;
+  const PlanPage page = plan_page(*reply);
+  print(arguments.json ? json::serialize(*reply) + "\n" : page.text);
+  return page.good ? kGood : kBad;
 }
 
 int run_switchover(const Arguments&) {

@@ -328,34 +328,25 @@ std::vector<std::string> not_in_effect_in(const std::string& text) {
 }
 
 TEST(NotInEffect, IsSaidForWhatWasAskedForAndNothingElse) {
-  EXPECT_THAT(not_in_effect_in("network = tunnel\n" +
-                               service("scheduler = lblc\nload_monitor = uptime\nport = 53\n") +
+  EXPECT_THAT(not_in_effect_in("first_packet = express\n" + service("load_monitor = uptime\n") +
                                "failover f {\n}\n"),
-              ElementsAre("network: the embedded core forwards by nat and by direct routing only",
+              ElementsAre("first_packet: new connections take the stack",
                           "load_monitor: weights do not follow the load",
-                          "scheduler: the embedded core's schedulers are rr, wrr, lc, wlc, dh, sh, "
-                          "sed, nq, fo, ovf, mh",
                           "failover: failover services are not run"));
   EXPECT_THAT(not_in_effect_in(service("")), IsEmpty());
 }
 
 TEST(NotInEffect, IsNotSaidForWhatWorks) {
-  for (const char* scheduler :
-       {"rr", "wrr", "lc", "wlc", "sed", "nq", "fo", "ovf", "dh", "sh", "mh"}) {
-    EXPECT_THAT(not_in_effect_in(service("scheduler = " + std::string(scheduler) + "\n")),
-                IsEmpty());
-  }
   EXPECT_THAT(not_in_effect_in(service("quorum = 2\ndrain = 60\ncheck = udp send=x\n"
                                        "server s {\naddress = 10.0.0.9\nactive = 1\n"
                                        "u_threshold = 9\nl_threshold = 5\n}\n")),
               IsEmpty());
 }
 
-TEST(NotInEffect, TheKernelsCoreForwardsSchedulesAndSynchronisesAsAsked) {
-  const std::string text = "network = tunnel\nsyncdaemon = 1\nsyncd_iface = eth1\nsyncd_id = 7\n" +
-                           service("scheduler = lblc\nforward = tunnel\n");
+TEST(NotInEffect, TheKernelsCoreSynchronisesAsAsked) {
+  const std::string text = "syncdaemon = 1\nsyncd_iface = eth1\nsyncd_id = 7\n" + service("");
   EXPECT_THAT(not_in_effect_in("core = kernel\n" + text), IsEmpty());
-  EXPECT_THAT(not_in_effect_in(text), SizeIs(6));
+  EXPECT_THAT(not_in_effect_in(text), SizeIs(3));
 }
 
 TEST(FloatingAddresses, AreThoseOfActiveServicesOnceEachAndTheNatRouter) {

@@ -72,10 +72,10 @@ TEST(Reread, OfTwoEqualBlocksEachIsItself) {
 TEST(Reread, AChangeOutsideTheBlocksIsHeldAgainstEachOfThem) {
   Rereading file;
   const std::string ftp = service("ftp", 10, "  port = 21\n");
-  EXPECT_THAT(file.read(kGlobals + ftp).not_in_effect, IsEmpty());
+  EXPECT_THAT(file.read(kGlobals + ftp).diagnostics, IsEmpty());
   const auto tunnel = file.read(kGlobals + "network = tunnel\n" + ftp);
-  EXPECT_FALSE(tunnel.not_in_effect.empty());
-  EXPECT_THAT(file.read(kGlobals + ftp).not_in_effect, IsEmpty());
+  EXPECT_FALSE(tunnel.diagnostics.empty());
+  EXPECT_THAT(file.read(kGlobals + ftp).diagnostics, IsEmpty());
 }
 
 TEST(Reread, AServiceByNameIsLookedUpEachTime) {

@@ -18,15 +18,24 @@ TEST(Check, AGoodFileIsGood) {
 }
 
 TEST(Check, WarningsDoNotMakeItBadButAreCounted) {
-  const auto report = check("keepalive = 9\nnetwork = tunnel\n" + kGood, "f", Strictness::liberal);
+  const auto report = check("keepalive = 9\n" + kGood, "f", Strictness::liberal);
   EXPECT_TRUE(report.good);
   EXPECT_EQ(
       to_text(report, "f", Format::text),
       "f:1: keepalive: warning: a late heartbeat would be a takeover: expected less than half of "
       "deadtime; heartbeats are sent every 1666 ms, a third of it\n"
-      "f:2: network: warning: not in effect yet: the embedded core forwards by nat and by direct "
-      "routing only\n"
-      "f: good, 2 warnings\n");
+      "f: good, 1 warning\n");
+}
+
+TEST(Check, WhatTheCoreCannotServeMakesItBad) {
+  const std::string text = "network = tunnel\n" + kGood;
+  const auto report = check(text, "f", Strictness::liberal);
+  EXPECT_FALSE(report.good);
+  EXPECT_EQ(to_text(report, "f", Format::text),
+            "f:1: network: unsupported: the embedded core does not forward by tunnel, only by nat, "
+            "direct: core = kernel does\n"
+            "f: not good, 1 thing that its core cannot serve\n");
+  EXPECT_TRUE(check("core = kernel\n" + text, "f", Strictness::liberal).good);
 }
 
 TEST(Check, OnlyStrictMindsWhatPiranhaRefuses) {

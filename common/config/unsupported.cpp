@@ -1,0 +1,162 @@
+#include "common/config/unsupported.h"
+
+#include <algorithm>
+
+#include "common/ipvs/capabilities.h"
+
+namespace lvs::config {
+
+namespace {
+
+using Entry = Blocks<VirtualService>::Entry;
+
+constexpr const char* kRemedy = ": core = kernel does";
+
+template <typename Table, typename Is>
+auto find_if_lacking(const Table& table, Is is) {
+  const auto found = std::find_if(table.begin(), table.end(), is);
+  return found != table.end() && !found->is_embedded ? &*found : nullptr;
+}
+
+// Null: the embedded core has it.
+const ipvs::FamilyInfo* lacking(Family family) {
+  return find_if_lacking(ipvs::kFamilies, [=](const auto& has) { return has.family == family; });
+}
+const ipvs::ProtocolInfo* lacking(ipvs::Protocol protocol) {
+  return find_if_lacking(ipvs::kProtocols,
+                         [=](const auto& has) { return has.protocol == protocol; });
+}
+const ipvs::ForwardInfo* lacking(ipvs::Forward forward) {
+  return find_if_lacking(ipvs::kForwards, [=](const auto& has) { return has.forward == forward; });
+}
+const ipvs::SchedulerInfo* lacking(const std::string& scheduler) {
+  return find_if_lacking(ipvs::kSchedulers,
+                         [&](const auto& has) { return has.name == scheduler; });
+}
+
+class EmbeddedCore {
+ public:
+  explicit EmbeddedCore(const Config& config) : config_(config) {}
+
+  Diagnostics judge() {
+    for (const auto& entry : config_.virtuals.entries()) {
+      if (entry.block->active) {
+        judge_key(entry);
+        judge_servers(entry);
+        count(entry);
+      }
+    }
+    return std::move(found_);
+  }
+
+ private:
+  void judge_key(const Entry& entry) {
+    const VirtualService& service = *entry.block;
+    if (const auto* family = service.address ? lacking(service.address->address.family()) : nullptr) {
+      note(entry, "address", "does not serve " + std::string(family->name));
+    }
+    const auto* protocol = service.fwmark == 0 ? lacking(service.protocol) : nullptr;
+    if (protocol != nullptr) {
+      note(entry, "protocol", "does not serve " + std::string(protocol->name));
+    }
+    if (lacking(service.scheduler) != nullptr) {
+      note(entry, "scheduler",
+           "does not have " + service.scheduler + ", only " +
+               ipvs::embedded_names(ipvs::kSchedulers));
+    }
+  }
+
+  // What several servers have from their service, or all from `network`, is said once.
+  void judge_servers(const Entry& entry) {
+    const VirtualService& service = *entry.block;
+    bool inherited = service.sorry_server.has_value();
+    for (const auto& server : service.servers) {
+      if (!server.active) {
+        continue;
+      }
+      inherited |= !server.forward;
+      const auto* family = lacking(server.address.family());
+      if (family != nullptr && !service.address) {
+        note(entry.line + server.lines.of("address"), "address",
+             "does not serve " + std::string(family->name));
+      }
+      const auto* forward = server.forward ? lacking(*server.forward) : nullptr;
+      if (forward != nullptr) {
+        note(entry.line + server.lines.of("forward"), "forward", by(*forward));
+      }
+    }
+    const auto* forward = inherited ? lacking(service.forward.value_or(config_.network)) : nullptr;
+    if (forward != nullptr && service.forward) {
+      note(entry, "forward", by(*forward));
+    } else if (forward != nullptr && !said_network_) {
+      said_network_ = true;
+      note(config_.lines.of("network"), "network", by(*forward));
+    }
+  }
+
+  static std::string by(const ipvs::ForwardInfo& forward) {
+    return "does not forward by " + std::string(forward.name) + ", only by " +
+           ipvs::embedded_names(ipvs::kForwards);
+  }
+
+  // A sum that grows past what there is: said of the service that brings it there.
+  struct Sum {
+    size_t most;
+    size_t used = 0;
+    bool passes_with(size_t more) {
+      const bool was_within = used <= most;
+      used += more;
+      return was_within && used > most;
+    }
+  };
+
+  void count(const Entry& entry) {
+    const VirtualService& service = *entry.block;
+    const auto servers =
+        static_cast<size_t>(std::count_if(service.servers.begin(), service.servers.end(),
+                                          [](const auto& server) { return server.active; }));
+    const auto* scheduler = ipvs::find_named(ipvs::kSchedulers, service.scheduler);
+    const uint32_t hash_slots = scheduler == nullptr ? 0 : scheduler->hash_slots;
+    if (servers > ipvs::kEmbeddedServersOfService) {
+      limit(entry, ipvs::kEmbeddedServersOfService, "servers of one service");
+    }
+    if (services_.passes_with(1)) {
+      limit(entry, services_.most, "services");
+    }
+    if (servers_.passes_with(servers)) {
+      limit(entry, servers_.most, "servers of all services");
+    }
+    if (slots_.passes_with(ipvs::kEmbeddedSlotsOfService + servers + hash_slots)) {
+      limit(entry, slots_.most, "slots, of which scheduler = " + service.scheduler + " takes " +
+                                    std::to_string(hash_slots) + " for each service");
+    }
+  }
+
+  void limit(const Entry& entry, size_t most, const std::string& of_what) {
+    note(entry, "virtual", "holds no more than " + std::to_string(most) + " " + of_what);
+  }
+
+  void note(const Entry& entry, std::string_view key, const std::string& what) {
+    note(entry.line + entry.block->lines.of(key), key, what);
+  }
+  void note(int line, std::string_view key, const std::string& what) {
+    found_.push_back({Severity::unsupported, "", line, std::string(key),
+                      "the embedded core " + what + kRemedy});
+  }
+
+  const Config& config_;
+  Diagnostics found_;
+  Sum services_{ipvs::kEmbeddedServices};
+  Sum servers_{ipvs::kEmbeddedServers};
+  Sum slots_{ipvs::kEmbeddedSlots};
+  bool said_network_ = false;
+};
+
+}  // namespace
+
+Diagnostics unsupported(const Config& config) {
+  const bool serves = config.service == ServiceMode::lvs;
+  return config.core == CoreKind::embedded && serves ? EmbeddedCore(config).judge() : Diagnostics{};
+}
+
+}  // namespace lvs::config

@@ -1,0 +1,14 @@
+// What a configuration asks of its core and that core cannot serve, whatever it is told: families,
+// protocols, schedulers, forwarding methods, numbers (common/ipvs/capabilities.h). The file loads,
+// and all else in it is served.
+#pragma once
+
+#include "common/config/diagnostic.h"
+#include "common/config/model.h"
+
+namespace lvs::config {
+
+// Without file; lines are the file's. Only of what is active.
+Diagnostics unsupported(const Config& config);
+
+}  // namespace lvs::config

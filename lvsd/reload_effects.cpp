@@ -1,0 +1,60 @@
+#include "lvsd/reload_effects.h"
+
+#include <map>
+
+namespace lvs::lvsd {
+namespace {
+
+using Floating = std::map<Address, config::FloatingAddress>;
+
+Floating floating(const config::Config& config) {
+  Floating by_address;
+  for (auto& each : config::floating_addresses(config)) {
+    by_address.emplace(each.address, each);
+  }
+  return by_address;
+}
+
+std::string place_of(const config::FloatingAddress& floating) {
+  return floating.label +
+         (floating.prefix ? " with prefix length " + std::to_string(*floating.prefix) : "");
+}
+
+std::string named(const std::string& verb, const config::FloatingAddress& floating,
+                  const config::Config& config) {
+  const bool routes = config.nat_router && config.nat_router->address == floating.address;
+  return verb + " address " + to_string(floating.address) + " on " + place_of(floating) +
+         (routes ? " (nat_router)" : "");
+}
+
+}  // namespace
+
+std::vector<std::string> address_changes(const config::Config& now, const config::Config& then) {
+  const Floating held = floating(now);
+  const Floating wanted = floating(then);
+  std::vector<std::string> changes;
+  for (const auto& [address, each] : held) {
+    const auto found = wanted.find(address);
+    if (found == wanted.end()) {
+      changes.push_back(named("delete", each, now));
+    } else if (found->second != each) {
+      changes.push_back("change address " + to_string(address) + ": from " + place_of(each) +
+                        " to " + place_of(found->second));
+    }
+  }
+  for (const auto& [address, each] : wanted) {
+    if (!held.contains(address)) {
+      changes.push_back(named("add", each, then));
+    }
+  }
+  return changes;
+}
+
+std::string reload_refusal(const config::Config& now, const config::Config& then,
+                           const std::string& path) {
+  return now.core == then.core ? ""
+                               : path + ":" + std::to_string(then.lines.of("core")) +
+                                     ": core: another core needs a restart of lvsd";
+}
+
+}  // namespace lvs::lvsd

@@ -1,0 +1,22 @@
+// What a reload would change beside the table of services, in words: lvsd's own part of it is the
+// plan (plan.h). The floating addresses are pulse's; both daemons read the same file at the same
+// time.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/config/model.h"
+
+namespace lvs::lvsd {
+
+// "add address 192.0.2.20 on eth0:2", "delete address 10.0.0.1 on eth1:1 (nat_router)", "change
+// address 192.0.2.10: from eth0:1 to eth1:1".
+std::vector<std::string> address_changes(const config::Config& now, const config::Config& then);
+
+// Why a reload would be refused although the file loads; empty: it would not be. `path` is the
+// file's.
+std::string reload_refusal(const config::Config& now, const config::Config& then,
+                           const std::string& path);
+
+}  // namespace lvs::lvsd

@@ -1,0 +1,124 @@
+// What a core cannot serve is said of the line that asks for it, with the way out.
+#include "common/config/unsupported.h"
+
+#include <gmock/gmock.h>
+
+#include "common/config/parse.h"
+#include "common/ipvs/capabilities.h"
+
+namespace lvs::config {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+// Without the words that all of it begins and ends with.
+std::vector<std::string> unsupported_in(const std::string& text) {
+  const auto parsed = parse("primary = 192.0.2.2\n" + text, "f");
+  EXPECT_TRUE(parsed.config) << text;
+  const std::string begin = "the embedded core ";
+  const std::string end = ": core = kernel does";
+  std::vector<std::string> said;
+  for (const auto& d : parsed.diagnostics) {
+    if (d.severity == Severity::unsupported) {
+      EXPECT_TRUE(d.text.starts_with(begin) && d.text.ends_with(end)) << d.text;
+      EXPECT_EQ(d.file, "f");
+      said.push_back(std::to_string(d.line) + ": " + d.key + ": " +
+                     d.text.substr(begin.size(), d.text.size() - begin.size() - end.size()));
+    }
+  }
+  return said;
+}
+
+std::string server(int number, const std::string& body = "") {
+  return " server s" + std::to_string(number) + " {\naddress = 10.0." +
+         std::to_string(number / 250) + "." + std::to_string(number % 250 + 1) +
+         "\nactive = 1\n" + body + "}\n";
+}
+
+std::string service(int number, const std::string& body, const std::string& servers) {
+  return "virtual v" + std::to_string(number) + " {\nactive = 1\naddress = 192.0.2.10 eth0:1\nport = " +
+         std::to_string(number) + "\n" + body + servers + "}\n";
+}
+
+std::string services(int count, const std::string& body, int servers) {
+  std::string all_servers;
+  for (int i = 0; i < servers; ++i) {
+    all_servers += server(i);
+  }
+  std::string text;
+  for (int i = 1; i <= count; ++i) {
+    text += service(i, body, all_servers);
+  }
+  return text;
+}
+
+TEST(Unsupported, IsSaidOfTheLineThatAsksForIt) {
+  EXPECT_THAT(unsupported_in(service(80, "protocol = sctp\nscheduler = lblc\nforward = tunnel\n",
+                                     server(1) + server(2))),
+              ElementsAre("6: protocol: does not serve sctp",
+                          "7: scheduler: does not have lblc, only " +
+                              ipvs::embedded_names(ipvs::kSchedulers),
+                          "8: forward: does not forward by tunnel, only by " +
+                              ipvs::embedded_names(ipvs::kForwards)));
+}
+
+TEST(Unsupported, OfOneServerIsSaidThere) {
+  EXPECT_THAT(unsupported_in(service(80, "", server(1) + server(2, "forward = tunnel\n"))),
+              ElementsAre("13: forward: does not forward by tunnel, only by nat, direct"));
+}
+
+TEST(Unsupported, WhatAllHaveFromNetworkIsSaidOnce) {
+  EXPECT_THAT(unsupported_in("network = tunnel\n" + services(3, "", 2)),
+              ElementsAre("2: network: does not forward by tunnel, only by nat, direct"));
+  EXPECT_THAT(unsupported_in("network = tunnel\n" + services(3, "forward = nat\n", 2)), IsEmpty());
+}
+
+TEST(Unsupported, IsNotSaidOfWhatIsSwitchedOff) {
+  EXPECT_THAT(unsupported_in(service(80, "", server(1)) +
+                             "virtual off {\naddress = 192.0.2.11 eth0:2\nprotocol = sctp\n"
+                             "scheduler = lblc\nforward = tunnel\n}\n"),
+              IsEmpty());
+}
+
+TEST(Unsupported, IsWhatTheTableOfCapabilitiesSays) {
+  for (const auto& scheduler : ipvs::kSchedulers) {
+    EXPECT_THAT(
+        unsupported_in(service(80, "scheduler = " + std::string(scheduler.name) + "\n", server(1))),
+        SizeIs(scheduler.is_embedded ? 0 : 1))
+        << scheduler.name;
+  }
+  for (const auto& family : ipvs::kFamilies) {
+    const bool v4 = family.family == Family::v4;
+    const std::string vip = v4 ? "192.0.2.10" : "2001:db8::10";
+    const std::string rs = v4 ? "10.0.0.1" : "2001:db8::1";
+    EXPECT_THAT(unsupported_in("virtual v {\nactive = 1\naddress = " + vip +
+                               " eth0:1\nserver s {\naddress = " + rs + "\nactive = 1\n}\n}\n"),
+                SizeIs(family.is_embedded ? 0 : 1))
+        << family.name;
+  }
+}
+
+TEST(Unsupported, NothingIsForTheKernel) {
+  EXPECT_THAT(unsupported_in("core = kernel\nnetwork = tunnel\n" +
+                             service(80, "protocol = sctp\nscheduler = lblcr\n", server(1))),
+              IsEmpty());
+}
+
+TEST(Unsupported, MoreThanTheCoreHoldsIsSaidOfTheServiceThatIsTooMuch) {
+  EXPECT_THAT(unsupported_in(services(ipvs::kEmbeddedServices, "", 1)), IsEmpty());
+  EXPECT_THAT(unsupported_in(services(ipvs::kEmbeddedServices + 1, "", 1)),
+              ElementsAre("73721: virtual: holds no more than 8191 services"));
+  EXPECT_THAT(unsupported_in(services(1, "", 1024)), IsEmpty());
+  EXPECT_THAT(unsupported_in(services(1, "", 1025)),
+              ElementsAre("2: virtual: holds no more than 1024 servers of one service"));
+  EXPECT_THAT(unsupported_in(services(17, "", 1000)),
+              ElementsAre("64082: virtual: holds no more than 16384 servers of all services"));
+  EXPECT_THAT(unsupported_in(services(256, "scheduler = mh\n", 1)),
+              ElementsAre("2552: virtual: holds no more than 1048576 slots, of which scheduler = mh "
+                          "takes 4093 for each service"));
+}
+
+}  // namespace
+}  // namespace lvs::config

@@ -1,0 +1,46 @@
+#include "tools/lvsctl/plan.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+namespace lvs::lvsctl {
+namespace {
+
+PlanPage page_of(const std::string& answer) {
+  return plan_page(boost::json::parse(answer).as_object());
+}
+
+TEST(Plan, AddressesComeBeforeTheTable) {
+  const auto page = page_of(R"({"unsupported": [], "refused": "",
+      "addresses": ["add address 192.0.2.20 on eth0:2"],
+      "operations": ["add service TCP 192.0.2.20:80"]})");
+  EXPECT_TRUE(page.good);
+  EXPECT_EQ(page.text, "add address 192.0.2.20 on eth0:2\nadd service TCP 192.0.2.20:80\n");
+}
+
+TEST(Plan, NothingIsSaidToBeNothing) {
+  const auto page =
+      page_of(R"({"unsupported": [], "refused": "", "addresses": [], "operations": []})");
+  EXPECT_TRUE(page.good);
+  EXPECT_EQ(page.text, "nothing to change\n");
+}
+
+TEST(Plan, WhatTheCoreCannotServeIsSaidAndIsNotGood) {
+  const auto page = page_of(R"({"unsupported": ["lvs.cf:9: protocol: unsupported: no"],
+      "refused": "", "addresses": [], "operations": ["add service SCTP 192.0.2.20:80"]})");
+  EXPECT_FALSE(page.good);
+  EXPECT_EQ(page.text, "lvs.cf:9: protocol: unsupported: no\nadd service SCTP 192.0.2.20:80\n");
+}
+
+TEST(Plan, AReloadThatWouldBeRefusedIsSaidAndIsNotGood) {
+  const auto page =
+      page_of(R"({"unsupported": [], "refused": "lvs.cf:3: core: another core needs a restart of lvsd",
+                  "addresses": [], "operations": []})");
+  EXPECT_FALSE(page.good);
+  EXPECT_EQ(page.text,
+            "a reload would be refused: lvs.cf:3: core: another core needs a restart of lvsd\n");
+}
+
+}  // namespace
+}  // namespace lvs::lvsctl
