@@ -30,8 +30,7 @@ const ipvs::ForwardInfo* lacking(ipvs::Forward forward) {
   return find_if_lacking(ipvs::kForwards, [=](const auto& has) { return has.forward == forward; });
 }
 const ipvs::SchedulerInfo* lacking(const std::string& scheduler) {
-  return find_if_lacking(ipvs::kSchedulers,
-                         [&](const auto& has) { return has.name == scheduler; });
+  return find_if_lacking(ipvs::kSchedulers, [&](const auto& has) { return has.name == scheduler; });
 }
 
 class EmbeddedCore {
@@ -52,7 +51,8 @@ class EmbeddedCore {
  private:
   void judge_key(const Entry& entry) {
     const VirtualService& service = *entry.block;
-    if (const auto* family = service.address ? lacking(service.address->address.family()) : nullptr) {
+    if (const auto* family =
+            service.address ? lacking(service.address->address.family()) : nullptr) {
       note(entry, "address", "does not serve " + std::string(family->name));
     }
     const auto* protocol = service.fwmark == 0 ? lacking(service.protocol) : nullptr;
@@ -127,8 +127,9 @@ class EmbeddedCore {
       limit(entry, servers_.most, "servers of all services");
     }
     if (slots_.passes_with(ipvs::kEmbeddedSlotsOfService + servers + hash_slots)) {
-      limit(entry, slots_.most, "slots, of which scheduler = " + service.scheduler + " takes " +
-                                    std::to_string(hash_slots) + " for each service");
+      limit(entry, slots_.most,
+            "slots, of which scheduler = " + service.scheduler + " takes " +
+                std::to_string(hash_slots) + " for each service");
     }
   }
 
@@ -140,8 +141,8 @@ class EmbeddedCore {
     note(entry.line + entry.block->lines.of(key), key, what);
   }
   void note(int line, std::string_view key, const std::string& what) {
-    found_.push_back({Severity::unsupported, "", line, std::string(key),
-                      "the embedded core " + what + kRemedy});
+    found_.push_back(
+        {Severity::unsupported, "", line, std::string(key), "the embedded core " + what + kRemedy});
   }
 
   const Config& config_;

@@ -10,6 +10,8 @@
 #include <fcntl.h>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <functional>
+#include <future>
 #include <thread>
 
 #include "common/io/unique_fd.h"
@@ -25,6 +27,7 @@ namespace {
 using lvs::io::UniqueFd;
 
 constexpr uid_t kNobody = 65534;
+constexpr auto kImpatience = std::chrono::milliseconds(200);
 
 // A core that says who it is by the size of its connection table, and lists as many connections as
 // it is told.
@@ -237,6 +240,59 @@ TEST_F(IpvsSocket, AClientThatDoesNotReadItsDumpHoldsUpNobody) {
   const Bytes request = encode_request(GetConnections{}, kEmbeddedFamily, 1);
   ASSERT_GT(send(lazy.get(), request.data(), request.size(), 0), 0);
   EXPECT_EQ(who_answers(), 7U);
+}
+
+// A core whose loop does not turn, as one that was stopped: the kernel goes on taking connections
+// and packets for it.
+class StoppedServer {
+ public:
+  explicit StoppedServer(std::function<void()> act) {
+    auto server = Server::listen(io_, [act](const Request&) {
+      act();
+      return Result<Reply>(Reply{Ack{}});
+    });
+    server_ = std::move(server).value();
+  }
+  void goes_on() { io_.poll(); }
+
+ private:
+  boost::asio::io_context io_{1};
+  std::unique_ptr<Server> server_;
+};
+
+TEST_F(IpvsSocket, AStoppedCoreDoesNotCarryOutWhatWasGivenUp) {
+  int carried_out = 0;
+  StoppedServer server([&] { ++carried_out; });
+  {
+    const auto handler = embedded_core(kImpatience);
+    ASSERT_TRUE(handler);
+    const auto reply = handler.value()(Flush{});
+    ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error().code, ETIMEDOUT);
+    EXPECT_EQ(reply.error().what,
+              "clear the table: lvsd (pid " + std::to_string(getpid()) +
+                  ") does not answer: it has not taken this request and will not carry it out");
+    server.goes_on();
+    EXPECT_EQ(carried_out, 0) << "its sender waits no longer, and is still there";
+    EXPECT_FALSE(handler.value()(Flush{}));
+  }
+  server.goes_on();
+  EXPECT_EQ(carried_out, 0);
+}
+
+TEST_F(IpvsSocket, WhatACoreHadTakenWhenItStoppedIsSaidToBeUnknown) {
+  std::promise<void> goes_on;
+  const RunningServer server([stopped = goes_on.get_future().share()](const Request&) {
+    stopped.wait();
+    return Result<Reply>(Reply{Ack{}});
+  });
+  const auto handler = embedded_core(kImpatience);
+  ASSERT_TRUE(handler);
+  const auto reply = handler.value()(Flush{});
+  goes_on.set_value();
+  ASSERT_FALSE(reply);
+  EXPECT_NE(reply.error().what.find("it has taken this request"), std::string::npos)
+      << reply.error().what;
 }
 
 TEST_F(IpvsSocket, ConnectionsAreLimited) {

@@ -328,6 +328,17 @@ def without_counters(listing):
     return [line.split()[:4] if "->" in line else line.split() for line in listing.splitlines()]
 
 
+def stopped_lvsd_can_be_read(lab):
+    listing = lab.lvsadm("-L", "-n")
+    lab.lvsd.send_signal(signal.SIGSTOP)
+    try:
+        read = run(*lab.enter_director(f"{lab.binaries}/lvsadm", "-L", "-n"))
+    finally:
+        lab.lvsd.send_signal(signal.SIGCONT)
+    expect(without_counters(read.stdout) == without_counters(listing), f"listed as before: {read.stdout}\n{listing}")
+    expect(read.stderr == "lvsadm: lvsd does not answer; this is what its core in the kernel holds\n", read.stderr)
+
+
 def killed_lvsd_can_be_read(lab):
     listing, saved = lab.lvsadm("-L", "-n"), lab.lvsadm("-S", "-n")
     lab.lvsd.kill()
@@ -697,7 +708,15 @@ def role_arms_and_disarms(lab):
 
 
 def plan_tells_what_a_reload_would_do(lab):
-    expect(lab.ask(do="plan") == {"operations": [], "ok": True}, "nothing to do")
+    lvsctl = f"{lab.binaries}/lvsctl"
+    nothing = run(*lab.enter_director(lvsctl, "plan"), check=False)
+    expect((nothing.returncode, nothing.stdout) == (0, "nothing to change\n"), f"nothing to do: {nothing}")
+    lab.configure(more="core = kernel")
+    refused = run(*lab.enter_director(lvsctl, "plan"), check=False)
+    expect(refused.returncode == 1 and "another core needs a restart" in refused.stdout, f"refused: {refused}")
+    lab.configure(more="network = tunnel")
+    tunnel = run(*lab.enter_director(lvsctl, "plan"), check=False)
+    expect(tunnel.returncode == 1 and "network: unsupported: " in tunnel.stdout, f"cannot be served: {tunnel}")
     lab.configure(weight=3)
     expect(len(lab.ask(do="plan")["operations"]) == 1, "one weight differs")
     planned = run(*lab.enter_director(f"{lab.binaries}/lvsd", "--plan")).stdout
@@ -756,6 +775,7 @@ STORIES = [
     reload_changes_only_what_changed,
     broken_reload_keeps_what_runs,
     killed_lvsd_adopts,
+    stopped_lvsd_can_be_read,
     killed_lvsd_can_be_read,
     killed_again_and_again_serves,
     killed_nanny_costs_nothing,

@@ -13,16 +13,20 @@
 namespace lvs::lvsadm {
 namespace {
 
+using namespace std::chrono_literals;
+
+constexpr Duration kReadersPatience = 2s;  // What lvsd does not tell is read from its core.
+
 struct ChosenCore {
   ipvs::Handler ask;
-  bool is_frozen = false;  // lvsd is dead; its core in the kernel can only be read.
+  const char* note = nullptr;  // Why it can only be read: lvsd is not there to change it.
 };
 
 Result<ChosenCore> chosen(Result<ipvs::Handler> handler) {
   return handler ? Result<ChosenCore>(ChosenCore{std::move(*handler)}) : handler.error();
 }
 
-Result<ChosenCore> frozen_core() {
+Result<ChosenCore> core_without_lvsd(const char* note) {
   auto opened = core::Frozen::open();
   if (!opened && opened.error().code == EPROTO) {
     return Error{EPROTO, "lvsd is not running, and " + opened.error().what +
@@ -33,23 +37,33 @@ Result<ChosenCore> frozen_core() {
   }
   auto frozen = std::make_shared<core::Frozen>(std::move(*opened));
   return ChosenCore{[frozen](const ipvs::Request& request) { return frozen->handle(request); },
-                    true};
+                    note};
+}
+
+// Its socket is there, and nobody answers.
+bool is_stopped() {
+  auto core = ipvs::io::embedded_core(kReadersPatience);
+  const auto answered = core ? (*core)(ipvs::GetInfo{}) : Result<ipvs::Reply>(core.error());
+  return !answered && answered.error().code == ETIMEDOUT;
 }
 
 // The embedded core if one lives here, with or without lvsd, else the kernel's; both reasons when
 // there is neither.
-Result<ChosenCore> core_of(Core choice) {
-  if (choice == Core::kernel) {
+Result<ChosenCore> core_of(const Command& command) {
+  if (command.core == Core::kernel) {
     return chosen(ipvs::io::kernel_core());
+  }
+  if (only_reads(command) && is_stopped()) {
+    return core_without_lvsd(kStoppedNote);
   }
   auto embedded = ipvs::io::embedded_core();
   if (embedded || embedded.error().code != ECONNREFUSED) {
     return chosen(std::move(embedded));
   }
-  if (auto frozen = frozen_core(); frozen || frozen.error().code != ENOENT) {
-    return frozen;
+  if (auto left = core_without_lvsd(kDeadNote); left || left.error().code != ENOENT) {
+    return left;
   }
-  if (choice == Core::embedded) {
+  if (command.core == Core::embedded) {
     return embedded.error();
   }
   auto kernel = ipvs::io::kernel_core();
@@ -86,15 +100,15 @@ int main_of(const std::vector<std::string>& arguments) {
   if (std::holds_alternative<Version>(command.what)) {
     return print({0, "lvsadm (Caribe) " CARIBE_VERSION ", IPVS v1.2.1\n", ""});
   }
-  auto core = core_of(command.core);
+  auto core = core_of(command);
   if (!core) {
     return print({kWrongUsage, "", "Can't initialize ipvs: " + core.error().what + "\n"});
   }
-  if (core->is_frozen && !only_reads(command)) {
-    return print({kWrongUsage, "", kFrozenRefusal});
+  if (core->note != nullptr && !only_reads(command)) {
+    return print({kWrongUsage, "", kDeadRefusal});
   }
-  if (core->is_frozen) {
-    std::fputs(kFrozenNote, stderr);
+  if (core->note != nullptr) {
+    std::fputs(core->note, stderr);
   }
   const bool restores = std::holds_alternative<Restore>(command.what);
   return print(

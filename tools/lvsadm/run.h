@@ -26,11 +26,13 @@ struct World {
   std::string input;  // Standard input, for -R.
 };
 
-// With lvsd dead its core can be read but not changed.
+// With lvsd dead or stopped its core can be read but not changed.
 bool only_reads(const Command& command);
-constexpr const char* kFrozenNote =
+constexpr const char* kDeadNote =
     "lvsadm: lvsd is not running; this is what its core in the kernel holds\n";
-constexpr const char* kFrozenRefusal =
+constexpr const char* kStoppedNote =
+    "lvsadm: lvsd does not answer; this is what its core in the kernel holds\n";
+constexpr const char* kDeadRefusal =
     "lvsadm: lvsd is not running: its core in the kernel goes on forwarding, but its table cannot "
     "be "
     "changed.\nStart lvsd with `service pulse start`, or the core alone with `lvsd --core`.\n";

@@ -27,11 +27,16 @@ inline SocketAddress socket_address() {
   return socket;
 }
 
-// The uid at the other end of a connected unix socket is 0.
-inline bool peer_is_root(int fd) {
+// Who is at the other end of a connected unix socket; nobody when that cannot be told.
+inline ucred peer_of(int fd) {
   ucred peer{};
   socklen_t size = sizeof peer;
-  return ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == 0;
+  const bool is_known = ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
+  return is_known ? peer : ucred{0, static_cast<uid_t>(-1), static_cast<gid_t>(-1)};
+}
+
+inline bool peer_is_root(int fd) {
+  return peer_of(fd).uid == 0;
 }
 
 }  // namespace lvs::ipvs::io

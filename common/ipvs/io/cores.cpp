@@ -2,7 +2,6 @@
 
 #include "common/io/read_file.h"
 #include "common/ipvs/client.h"
-#include "common/ipvs/io/embedded_transport.h"
 #include "common/ipvs/io/kernel_settings.h"
 #include "common/ipvs/io/netlink_transport.h"
 #include "common/ipvs/proc_connections.h"
@@ -34,8 +33,8 @@ Result<Reply> connections_of_kernel() {
 
 }  // namespace
 
-Result<Handler> embedded_core() {
-  return handler_over(connect_embedded());
+Result<Handler> embedded_core(Duration patience) {
+  return handler_over(connect_embedded(patience));
 }
 
 Result<Handler> kernel_core() {

@@ -1,5 +1,7 @@
 #include "common/ipvs/io/embedded_transport.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/time.h>
 
 #include "common/io/unique_fd.h"
@@ -8,16 +10,21 @@
 namespace lvs::ipvs::io {
 namespace {
 
-constexpr timeval kPatience{.tv_sec = 10, .tv_usec = 0};  // For one packet either way.
+timeval timeval_of(Duration duration) {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+  return {.tv_sec = us / 1'000'000, .tv_usec = us % 1'000'000};
+}
 
 class EmbeddedTransport : public Transport {
  public:
-  explicit EmbeddedTransport(lvs::io::UniqueFd fd) : fd_(std::move(fd)) {}
+  EmbeddedTransport(lvs::io::UniqueFd fd, pid_t core) : fd_(std::move(fd)), core_(core) {}
   uint16_t family() const override { return kEmbeddedFamily; }
 
   Result<Ok> send(ByteView request) override {
     if (::send(fd_.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) {
-      return os_error(errno, "send to the embedded core");
+      return errno == EAGAIN || errno == EPIPE
+                 ? given_up("it has not taken this request and will not carry it out")
+                 : os_error(errno, "send to the embedded core");
     }
     return Ok{};
   }
@@ -29,8 +36,7 @@ class EmbeddedTransport : public Transport {
       size = ::recv(fd_.get(), datagram.data(), datagram.size(), MSG_TRUNC);
     } while (size < 0 && errno == EINTR);
     if (size < 0) {
-      const int code = errno == EAGAIN ? ETIMEDOUT : errno;
-      return os_error(code, "wait for the embedded core");
+      return errno == EAGAIN ? give_up() : os_error(errno, "wait for the embedded core");
     }
     if (size == 0) {
       return Error{ECONNRESET, "the embedded core closed the connection"};
@@ -43,18 +49,34 @@ class EmbeddedTransport : public Transport {
   }
 
  private:
+  // What is not taken after the connection was shut down is taken by a core that sees it shut down.
+  Error give_up() {
+    ::shutdown(fd_.get(), SHUT_WR);
+    int untaken = 0;
+    const bool is_untaken = ::ioctl(fd_.get(), SIOCOUTQ, &untaken) == 0 && untaken > 0;
+    return given_up(is_untaken
+                        ? "it has not taken this request and will not carry it out"
+                        : "it has taken this request: whether it is carried out is not known");
+  }
+
+  Error given_up(const std::string& what) const {
+    return {ETIMEDOUT, "lvsd (pid " + std::to_string(core_) + ") does not answer: " + what};
+  }
+
   lvs::io::UniqueFd fd_;
+  pid_t core_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Transport>> connect_embedded() {
+Result<std::unique_ptr<Transport>> connect_embedded(Duration patience) {
   lvs::io::UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!fd) {
     return os_error(errno, "make a unix socket");
   }
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
+  const timeval limit = timeval_of(patience);
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   const SocketAddress core = socket_address();
   const auto* address = reinterpret_cast<const sockaddr*>(&core.address);
   if (::connect(fd.get(), address, core.size) < 0) {
@@ -62,12 +84,16 @@ Result<std::unique_ptr<Transport>> connect_embedded() {
       return Error{ECONNREFUSED, "no embedded core listens in this network namespace (@" +
                                      kSocketName + "): is lvsd running?"};
     }
+    if (errno == EAGAIN) {
+      return Error{ETIMEDOUT, "lvsd does not answer: more wait for it than it could take"};
+    }
     return os_error(errno, "connect to the embedded core");
   }
   if (!peer_is_root(fd.get())) {
     return Error{EPERM, "whoever listens on @" + kSocketName + " is not root: not trusted"};
   }
-  return std::unique_ptr<Transport>(new EmbeddedTransport(std::move(fd)));
+  const pid_t listener = peer_of(fd.get()).pid;
+  return std::unique_ptr<Transport>(new EmbeddedTransport(std::move(fd), listener));
 }
 
 }  // namespace lvs::ipvs::io

@@ -1,5 +1,7 @@
 #include "common/ipvs/io/server.h"
 
+#include <poll.h>
+
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/generic/seq_packet_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -17,6 +19,12 @@ namespace {
 
 constexpr size_t kRequestDatagramBytesMax = 64 << 10;  // Many requests may come in one packet.
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);  // After "too many open files".
+
+// Its sender has shut the connection down, or is gone.
+bool has_given_up(int fd) {
+  pollfd peer{fd, POLLRDHUP, 0};
+  return ::poll(&peer, 1, 0) > 0 && (peer.revents & (POLLRDHUP | POLLHUP)) != 0;
+}
 
 }  // namespace
 
@@ -89,9 +97,10 @@ class Server::Impl::Session : public std::enable_shared_from_this<Session> {
   }
 
  private:
-  // A packet that holds no request ends the connection: its sender would wait for ever.
+  // A packet that holds no request ends the connection: its sender would wait for ever. One that
+  // was given up while this process stood still is not acted on: its sender was told so.
   void received(size_t size) {
-    if ((flags_ & MSG_TRUNC) != 0) {
+    if ((flags_ & MSG_TRUNC) != 0 || has_given_up(socket_.native_handle())) {
       return;
     }
     answers_ = answer(ByteView(packet_).first(size), server_->handler_);

@@ -45,7 +45,7 @@ Result<ipvs::Reply> Frozen::handle(const ipvs::Request& request) {
         } else if constexpr (std::is_same_v<One, ipvs::GetDaemons>) {
           return ipvs::Reply(std::vector<ipvs::SyncDaemon>{});
         } else {
-          return Error{EROFS, ipvs::to_string(request) + ": lvsd is not running"};
+          return Error{EROFS, ipvs::to_string(request) + ": lvsd is not there to do it"};
         }
       },
       request);

@@ -1,7 +1,7 @@
-// The core of a dead lvsd, to look at: finds what is attached in this network namespace and answers
-// the reading commands from its maps. They are opened for reading only, so that nothing here can
-// change them: no sweep, no repair. What has expired is left out, as a sweep would; rates are
-// zero, because they were measured by the process that died.
+// The core of an lvsd that is dead or stopped, to look at: finds what is attached in this network
+// namespace and answers the reading commands from its maps. They are opened for reading only, so
+// that nothing here can change them: no sweep, no repair. What has expired is left out, as a sweep
+// would; rates are zero, because they are measured by that process.
 #pragma once
 
 #include <map>

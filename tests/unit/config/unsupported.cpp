@@ -33,13 +33,14 @@ std::vector<std::string> unsupported_in(const std::string& text) {
 
 std::string server(int number, const std::string& body = "") {
   return " server s" + std::to_string(number) + " {\naddress = 10.0." +
-         std::to_string(number / 250) + "." + std::to_string(number % 250 + 1) +
-         "\nactive = 1\n" + body + "}\n";
+         std::to_string(number / 250) + "." + std::to_string(number % 250 + 1) + "\nactive = 1\n" +
+         body + "}\n";
 }
 
 std::string service(int number, const std::string& body, const std::string& servers) {
-  return "virtual v" + std::to_string(number) + " {\nactive = 1\naddress = 192.0.2.10 eth0:1\nport = " +
-         std::to_string(number) + "\n" + body + servers + "}\n";
+  return "virtual v" + std::to_string(number) +
+         " {\nactive = 1\naddress = 192.0.2.10 eth0:1\nport = " + std::to_string(number) + "\n" +
+         body + servers + "}\n";
 }
 
 std::string services(int count, const std::string& body, int servers) {
@@ -115,9 +116,10 @@ TEST(Unsupported, MoreThanTheCoreHoldsIsSaidOfTheServiceThatIsTooMuch) {
               ElementsAre("2: virtual: holds no more than 1024 servers of one service"));
   EXPECT_THAT(unsupported_in(services(17, "", 1000)),
               ElementsAre("64082: virtual: holds no more than 16384 servers of all services"));
-  EXPECT_THAT(unsupported_in(services(256, "scheduler = mh\n", 1)),
-              ElementsAre("2552: virtual: holds no more than 1048576 slots, of which scheduler = mh "
-                          "takes 4093 for each service"));
+  EXPECT_THAT(
+      unsupported_in(services(256, "scheduler = mh\n", 1)),
+      ElementsAre("2552: virtual: holds no more than 1048576 slots, of which scheduler = mh "
+                  "takes 4093 for each service"));
 }
 
 }  // namespace

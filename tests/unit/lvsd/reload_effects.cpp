@@ -24,10 +24,10 @@ config::VirtualService at(const std::string& text, const std::string& label) {
 TEST(ReloadEffects, AddressesThatComeGoAndMove) {
   auto before = with({at("192.0.2.10", "eth0:1"), at("192.0.2.11", "eth0:2")});
   auto after = with({at("192.0.2.10", "eth1:1"), at("192.0.2.12", "eth0:3")});
-  EXPECT_THAT(address_changes(before, after),
-              ElementsAre("change address 192.0.2.10: from eth0:1 to eth1:1",
-                          "delete address 192.0.2.11 on eth0:2",
-                          "add address 192.0.2.12 on eth0:3"));
+  EXPECT_THAT(
+      address_changes(before, after),
+      ElementsAre("change address 192.0.2.10: from eth0:1 to eth1:1",
+                  "delete address 192.0.2.11 on eth0:2", "add address 192.0.2.12 on eth0:3"));
   EXPECT_THAT(address_changes(after, after), IsEmpty());
 }
 

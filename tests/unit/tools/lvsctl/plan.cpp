@@ -34,8 +34,8 @@ TEST(Plan, WhatTheCoreCannotServeIsSaidAndIsNotGood) {
 }
 
 TEST(Plan, AReloadThatWouldBeRefusedIsSaidAndIsNotGood) {
-  const auto page =
-      page_of(R"({"unsupported": [], "refused": "lvs.cf:3: core: another core needs a restart of lvsd",
+  const auto page = page_of(
+      R"({"unsupported": [], "refused": "lvs.cf:3: core: another core needs a restart of lvsd",
                   "addresses": [], "operations": []})");
   EXPECT_FALSE(page.good);
   EXPECT_EQ(page.text,
