@@ -193,7 +193,7 @@ class Page {
     fact("lvsd", std::string(ready ? "ready" : "not ready") + ", " +
                      (armed ? "armed" : "not armed") + behind(", ", text_at(lvsd, "role")) +
                      behind(", serial ", text_at(lvsd, "serial")));
-    fact("core", text_at(lvsd, "core") +
+    fact("core", text_at(lvsd, "core") + size_of(object_at(lvsd, "core_status")) +
                      behind(", sync daemon ", joined(array_at(lvsd, "sync_daemons"), "; ")));
     show_nanny(object_at(lvsd, "nanny"));
     if (!ready) {
@@ -226,6 +226,14 @@ class Page {
       }
     }
     show_remarks(lvsd);
+  }
+
+  // Of a core that has a size of its own.
+  static std::string size_of(const json::object& core) {
+    const std::string most = text_at(core, "connections_max");
+    return most.empty() ? ""
+                        : ", " + text_at(core, "connections") + " of " + most + " connections, " +
+                              text_at(core, "templates") + " of " + most + " templates";
   }
 
   void show_nanny(const json::object& nanny) {

@@ -49,6 +49,14 @@ TEST(Status, AHealthyDirectorShowsItsPairServicesAndServers) {
       "                             b 10.0.0.12:80  up      1       Masq     2       0\n");
 }
 
+TEST(Status, TheEmbeddedCoreShowsHowFullItIs) {
+  Answer lvsd = kLvsd;
+  (*lvsd.status)["core_status"] =
+      boost::json::object{{"connections", 12}, {"templates", 3}, {"connections_max", 262144}};
+  EXPECT_THAT(status_page(kPulse, lvsd).text,
+              HasSubstr("core       embedded, 12 of 262144 connections, 3 of 262144 templates\n"));
+}
+
 TEST(Status, WhatTheStandbyOnIpvsDoesIsSaidAndNoWorry) {
   Answer lvsd = kLvsd;
   (*lvsd.status)["core"] = "kernel";
