@@ -12,6 +12,16 @@ void keep_draining(const ipvs::ServiceKey& key, const config::VirtualService* af
   }
 }
 
+void begin(const ServerId& id, Duration at_most, TimePoint now, Draining& draining,
+           Actions& actions) {
+  draining.emplace(id, now + at_most);
+  actions.push_back(
+      Log{{Level::notice,
+           "drain",
+           "",
+           {{"server", to_string(id)}, {"at_most_ms", std::to_string(to_ms(at_most).count())}}}});
+}
+
 }  // namespace
 
 bool drain_leaving(const ipvs::ServiceKey& key, const config::VirtualService* before,
@@ -25,13 +35,31 @@ bool drain_leaving(const ipvs::ServiceKey& key, const config::VirtualService* be
   const auto servers = active_servers(*after);
   for (const auto& [server_key, server] : active_servers(*before)) {
     if (!servers.contains(server_key)) {
-      draining.emplace(ServerId{key, server_key}, now + after->drain);
-      actions.push_back(Log{{Level::notice,
-                             "drain",
-                             "",
-                             {{"server", to_string(ServerId{key, server_key})},
-                              {"at_most_ms", std::to_string(to_ms(after->drain).count())}}}});
+      begin({key, server_key}, after->drain, now, draining, actions);
       has_begun = true;
+    }
+  }
+  return has_begun;
+}
+
+bool drain_left_behind(const ActiveServices& services, const Owned& owned,
+                       const ipvs::Table& actual, TimePoint now, Draining& draining,
+                       Actions& actions) {
+  bool has_begun = false;
+  for (const auto& [key, service] : services) {
+    const auto held = actual.find(key);
+    if (service->drain <= Duration::zero() || held == actual.end() ||
+        !owned.services.contains(key)) {
+      continue;
+    }
+    const auto servers = active_servers(*service);
+    for (const auto& [server, dest] : held->second.dests) {
+      const ServerId id{key, server};
+      if (!servers.contains(server) && server.address != service->sorry_server &&
+          !draining.contains(id)) {
+        begin(id, service->drain, now, draining, actions);
+        has_begun = true;
+      }
     }
   }
   return has_begun;

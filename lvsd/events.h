@@ -56,6 +56,9 @@ struct MarksDone {
 struct SysctlsDone {
   Result<Ok> done;
 };
+struct SysctlsFound {
+  std::vector<Sysctl> others;  // Of those that were asked about: what has another value, and which.
+};
 struct OtherCoreLeft {
   Result<Ok> done;
 };
@@ -80,8 +83,8 @@ struct PongHeard {
 };
 struct Timer {};
 using Event = std::variant<Started, Configured, ReloadFailed, TableRead, OpsDone, MarksDone,
-                           SysctlsDone, OtherCoreLeft, RoleSaid, ArmDone, NannyUp, NannyGone,
-                           VerdictHeard, PongHeard, Timer>;
+                           SysctlsDone, SysctlsFound, OtherCoreLeft, RoleSaid, ArmDone, NannyUp,
+                           NannyGone, VerdictHeard, PongHeard, Timer>;
 
 // Actions.
 struct ReadTable {
@@ -102,6 +105,10 @@ struct SetInterfaces {
 struct SetSysctls {
   std::vector<Sysctl> wanted;
   bool operator==(const SetSysctls&) const = default;
+};
+struct CheckSysctls {
+  std::vector<Sysctl> wanted;
+  bool operator==(const CheckSysctls&) const = default;
 };
 struct ApplyMarks {
   SharedConfig config;
@@ -129,8 +136,9 @@ struct Log {
   LogEvent event;
   bool operator==(const Log&) const = default;
 };
-using Action = std::variant<ReadTable, ApplyOps, SaveOwned, SetInterfaces, SetSysctls, ApplyMarks,
-                            LeaveOtherCore, ArmCore, StartNanny, StopNanny, SendMonitorOrders, Log>;
+using Action = std::variant<ReadTable, ApplyOps, SaveOwned, SetInterfaces, SetSysctls, CheckSysctls,
+                            ApplyMarks, LeaveOtherCore, ArmCore, StartNanny, StopNanny,
+                            SendMonitorOrders, Log>;
 using Actions = std::vector<Action>;
 
 struct Step {

@@ -58,6 +58,9 @@ void HealthWatch::keep(bool is_wanted, const config::Config& config, TimePoint n
       liveness_.gone();
       actions.push_back(StopNanny{});
     }
+    // What is heard no more is not known: who serves next hears it anew.
+    verdicts_.clear();
+    first_up_.reset();
     return;
   }
   ask_whether_it_lives(now, actions);

@@ -15,6 +15,10 @@ void HostKeeper::take(const SharedConfig& config, TimePoint now) {
     marks_at_ = now;
   }
   config_ = config;
+  if (!config->manage_sysctls) {
+    sysctls_set_.reset();
+    sysctls_error_.clear();
+  }
   if (lacks_sysctls()) {
     suspect_sysctls();
   }
@@ -65,12 +69,16 @@ void HostKeeper::keep_sysctls(std::optional<bool> role, const std::set<Address>&
                               Actions& actions) {
   const config::Config& config = *config_;
   const bool is_early = config.core == config::CoreKind::kernel && !role;
-  if (!config.manage_sysctls || is_early || !sysctls_suspect_) {
+  if (is_early || !sysctls_suspect_) {
     return;
   }
   sysctls_suspect_ = false;
   auto wanted = host_settings(config, role, own);
-  if (sysctls_set_ != wanted) {
+  sysctls_watched_ = wanted;
+  if (config.core == config::CoreKind::embedded || !config.manage_sysctls) {
+    std::erase_if(sysctls_watched_, is_of_core);
+  }
+  if (config.manage_sysctls && sysctls_set_ != wanted) {
     sysctls_set_ = wanted;
     actions.push_back(SetSysctls{std::move(wanted)});
   }
@@ -90,6 +98,57 @@ bool HostKeeper::on(const SysctlsDone& event, Actions& actions) {
   }
   sysctls_error_ = std::move(error);
   return true;
+}
+
+void HostKeeper::watch_sysctls(TimePoint now, Actions& actions) {
+  if (sysctls_watched_.empty()) {
+    sysctls_at_.reset();
+    return;
+  }
+  if (!sysctls_at_ || *sysctls_at_ <= now) {
+    sysctls_at_ = now + kSysctlCheck;
+    actions.push_back(CheckSysctls{sysctls_watched_});
+  }
+}
+
+bool HostKeeper::on(const SysctlsFound& event, TimePoint now, Actions& actions) {
+  std::string found;
+  for (const auto& other : event.others) {
+    found += (found.empty() ? "" : ", ") + other.name + " is " + other.value;
+  }
+  const bool manages = (*config_)->manage_sysctls;
+  if (manages && (found.empty() || !sysctls_set_)) {
+    return false;  // What could not be set is tried again at its own pace.
+  }
+  if (!manages) {
+    const std::string error =
+        found.empty() ? ""
+                      : found +
+                            ": this configuration is not served (with manage_sysctls = 0 they are "
+                            "yours to set)";
+    if (!error.empty() && error != sysctls_error_) {
+      actions.push_back(Log{{Level::error, "sysctls-wrong", "", {{"error", error}}}});
+    }
+    sysctls_error_ = error;
+    return false;
+  }
+  sysctl_repairs_ += 1;
+  if (!sysctl_drift_told_at_ || now - *sysctl_drift_told_at_ >= kSysctlDriftToldAgain) {
+    sysctl_drift_told_at_ = now;
+    actions.push_back(Log{{Level::warning,
+                           "sysctl-drift",
+                           "",
+                           {{"found", found}, {"repairs", std::to_string(sysctl_repairs_)}}}});
+  }
+  forget_sysctls();
+  return true;
+}
+
+std::optional<TimePoint> HostKeeper::wake_at() const {
+  if (marks_at_ && sysctls_at_) {
+    return std::min(*marks_at_, *sysctls_at_);
+  }
+  return marks_at_ ? marks_at_ : sysctls_at_;
 }
 
 void HostKeeper::leave_other_core(Actions& actions) {

@@ -3,7 +3,9 @@
 //
 // Mark rules are set when those that the configuration wants are not what they were, and looked
 // after every kDriftCheck while there are any: `nft flush ruleset` takes them along. Sysctls are
-// set when what is wanted of them changes; those that could not be set are tried again. The core
+// set when what is wanted of them changes; those that could not be set are tried again. Those that
+// forwarding rests on are looked after all the time: a `sysctl -p` or a container engine that puts
+// one back costs all traffic. It is set again, or with `manage_sysctls = 0` told. The core
 // that the configuration named before is left when the chosen one is known to be there: until then
 // it may well be serving.
 #pragma once
@@ -19,6 +21,8 @@
 namespace lvs::lvsd {
 
 constexpr Duration kDriftCheck = std::chrono::seconds{5};
+constexpr Duration kSysctlCheck = std::chrono::milliseconds{500};
+constexpr Duration kSysctlDriftToldAgain = std::chrono::minutes{1};
 
 class HostKeeper {
  public:
@@ -32,18 +36,23 @@ class HostKeeper {
   void leave_other_core(Actions& actions);
   void keep_sysctls(std::optional<bool> role, const std::set<Address>& own, Actions& actions);
 
+  void watch_sysctls(TimePoint now, Actions& actions);
+
   void on(const MarksDone& event, TimePoint now, Actions& actions);
   // Whether it went otherwise than the time before.
   bool on(const SysctlsDone& event, Actions& actions);
 
+  // Whether some are to be set again.
+  bool on(const SysctlsFound& event, TimePoint now, Actions& actions);
   void on(const OtherCoreLeft& event, Actions& actions);
 
   bool lacks_sysctls() const { return config_ && (*config_)->manage_sysctls && !sysctls_set_; }
   const std::string& marks_error() const { return marks_error_; }
   const std::vector<std::string>& mark_warnings() const { return mark_warnings_; }
   const std::string& sysctls_error() const { return sysctls_error_; }
+  uint64_t sysctl_repairs() const { return sysctl_repairs_; }
   const std::string& other_core_error() const { return other_core_error_; }
-  std::optional<TimePoint> wake_at() const { return marks_at_; }
+  std::optional<TimePoint> wake_at() const;
 
  private:
   void take_warnings(const std::vector<std::string>& warnings, Actions& actions);
@@ -57,6 +66,10 @@ class HostKeeper {
 
   bool sysctls_suspect_ = true;
   std::optional<std::vector<Sysctl>> sysctls_set_;  // Nothing: not, or in vain.
+  std::vector<Sysctl> sysctls_watched_;
+  std::optional<TimePoint> sysctls_at_;  // The next look at them.
+  std::optional<TimePoint> sysctl_drift_told_at_;
+  uint64_t sysctl_repairs_ = 0;
   std::string sysctls_error_;
 
   bool has_left_other_core_ = false;

@@ -8,6 +8,8 @@
 namespace lvs::lvsd {
 namespace {
 
+constexpr const char* kOfCore = "net/ipv4/vs/";
+
 bool has_nat_server(const config::Config& config, const config::VirtualService& service) {
   const auto servers = active_servers(service);
   return std::any_of(servers.begin(), servers.end(), [&](const auto& server) {
@@ -29,6 +31,10 @@ bool is_persistent(const ActiveServices& services) {
 }
 
 }  // namespace
+
+bool is_of_core(const Sysctl& sysctl) {
+  return sysctl.name.starts_with(kOfCore);
+}
 
 std::vector<Sysctl> host_settings(const config::Config& config, std::optional<bool> role,
                                   const std::set<Address>& own) {

@@ -35,6 +35,9 @@ struct Sysctl {
   bool operator==(const Sysctl&) const = default;
 };
 
+// Of net.ipv4.vs: the embedded core has it itself, the kernel's only while ip_vs is loaded.
+bool is_of_core(const Sysctl& sysctl);
+
 // role: true active, false standby; nothing: not known yet. own: the director's addresses.
 std::vector<Sysctl> host_settings(const config::Config& config, std::optional<bool> role,
                                   const std::set<Address>& own);

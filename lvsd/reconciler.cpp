@@ -58,9 +58,11 @@ Step Reconciler::step(Event event, TimePoint now) {
   if (due_at_ && *due_at_ <= now_) {
     settle();
   }
+  adopted_ = adopted_ && wants_nanny();
   if (is_table_done()) {
     health_.keep(wants_nanny(), config_, now_, actions_);
     host_.keep_marks(now_, actions_);
+    host_.watch_sysctls(now_, actions_);
   }
   return {std::exchange(actions_, {}), wake_at()};
 }
@@ -121,17 +123,19 @@ void Reconciler::take_configuration(const SharedConfig& config) {
 }
 
 void Reconciler::take_services(const ActiveServices& before, const ServiceKeys& changed) {
+  const Draining drained = owned_.draining;
   health_.take(services_, changed, actions_);
   for (const auto& key : changed) {
     const auto* was = find(before, key);
     const auto* is = find(services_, key);
-    if (drain_leaving(key, was, is, now_, draining_, actions_)) {
+    if (drain_leaving(key, was, is, now_, owned_.draining, actions_)) {
       watch_.ask_by(now_ + kDrainCheck);
     }
     if (changes_host_settings(config_, was, is)) {
       host_.suspect_sysctls();
     }
   }
+  has_to_record_ |= drained != owned_.draining;
   find_served(changed);
 }
 
@@ -203,11 +207,16 @@ void Reconciler::on(TableRead event) {
     mark_due(all_services());
   }
   host_.leave_other_core(actions_);
-  const auto drained = end_draining(event.snapshot->connections, now_, draining_, actions_);
+  if (!actual_) {
+    has_to_record_ |= drain_left_behind(services_, owned_, event.snapshot->table, now_,
+                                        owned_.draining, actions_);
+  }
+  const auto drained = end_draining(event.snapshot->connections, now_, owned_.draining, actions_);
   if (!drained.empty()) {
+    has_to_record_ = true;
     mark_due(drained);
   }
-  watch_.ask_at(now_ + (draining_.empty() ? kDriftCheck : kDrainCheck));
+  watch_.ask_at(now_ + (owned_.draining.empty() ? kDriftCheck : kDrainCheck));
   if (actual_) {
     take_news(*std::move(event.snapshot));
   } else {
@@ -273,7 +282,7 @@ HealthOf Reconciler::heard_health() const {
 }
 
 WantedService Reconciler::want(const ipvs::ServiceKey& key, const HealthOf& health_of) const {
-  return want_service(config_, *services_.at(key), health_of, *actual_, draining_);
+  return want_service(config_, *services_.at(key), health_of, *actual_, owned_.draining);
 }
 
 bool Reconciler::is_wanted(const ipvs::ServiceKey& key) const {
@@ -304,7 +313,7 @@ Desired Reconciler::desired_for(const config::Config& config, const HealthOf& he
 }
 
 Desired Reconciler::wanted() const {
-  return actual_ ? desired_for(config_, heard_health(), draining_) : Desired{};
+  return actual_ ? desired_for(config_, heard_health(), owned_.draining) : Desired{};
 }
 
 Reconciler::ServiceKeys Reconciler::all_services() const {
@@ -399,7 +408,7 @@ void Reconciler::settle() {
 // Written before the operations: after a crash what we made is still known as ours. What is gone is
 // no longer ours either.
 void Reconciler::own(const ServiceKeys& services) {
-  bool has_changed = false;
+  bool has_changed = std::exchange(has_to_record_, false);
   for (const auto& key : services) {
     if (is_wanted(key)) {
       has_changed |= owned_.services.insert(key).second;
@@ -469,6 +478,12 @@ void Reconciler::on(const MarksDone& event) {
 void Reconciler::on(const SysctlsDone& event) {
   if (host_.on(event, actions_)) {
     arm_due();  // Whether services are held back may rest on one that could not be set.
+  }
+}
+
+void Reconciler::on(const SysctlsFound& event) {
+  if (host_.on(event, now_, actions_)) {
+    arm_due();
   }
 }
 

@@ -79,6 +79,7 @@ class Reconciler {
   void on(const OpsDone& event);
   void on(const MarksDone& event);
   void on(const SysctlsDone& event);
+  void on(const SysctlsFound& event);
   void on(const OtherCoreLeft& event);
   void on(const RoleSaid& event);
   void on(const ArmDone& event);
@@ -145,7 +146,7 @@ class Reconciler {
   HealthWatch health_;
   HostKeeper host_;
   Owned owned_;
-  Draining draining_;
+  bool has_to_record_ = false;  // What of owned_ changed beside the services of a settling.
 
   std::optional<ipvs::Table> actual_;  // As we believe it; nothing: never read.
   ipvs::Timeouts timeouts_;

@@ -27,10 +27,6 @@ Result<Ok> change(const ipvs::Handler& core, const std::string& name, uint32_t v
 
 }  // namespace
 
-bool is_of_core(const Sysctl& sysctl) {
-  return sysctl.name.starts_with(kPrefix);
-}
-
 Result<Ok> CoreSettings::set(const ipvs::Handler& core, const std::vector<Sysctl>& wanted) {
   const auto there = core(ipvs::GetSettings{});
   if (!there) {

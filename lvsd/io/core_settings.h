@@ -19,8 +19,4 @@ class CoreSettings {
  private:
   std::map<std::string, uint32_t> before_;  // Of what was set here.
 };
-
-// Whether it is one of ip_vs's own.
-bool is_of_core(const Sysctl& sysctl);
-
 }  // namespace lvs::lvsd::io

@@ -12,6 +12,7 @@
 #include "common/io/daemon.h"
 #include "common/io/log_sink.h"
 #include "common/io/run_dir.h"
+#include "common/ipvs/io/embedded_transport.h"
 #include "lvsd/core_mode.h"
 #include "lvsd/io/kernel_removal.h"
 #include "lvsd/io/load_config.h"
@@ -272,8 +273,19 @@ int run_core(const Options& options) {
   return core::run_core_mode(core_options(options));
 }
 
-// Whatever fails, the rest is still taken away.
+// Whatever fails, the rest is still taken away. Never beside a running lvsd, which would put back
+// what it watches and serve without the rest.
 int run_core_remove(const Options& options) {
+  boost::asio::io_context io;
+  const auto lock = lvs::io::ControlServer::listen(io, kControlName, [](const json::object&) {
+    return lvs::io::control_error("lvsd --core --remove is at work");
+  });
+  const bool core_runs = static_cast<bool>(ipvs::io::connect_embedded());
+  if (core_runs || (!lock && lock.error().code == EADDRINUSE)) {
+    say("lvsd runs in this network namespace: stop it before its core is removed (service pulse "
+        "stop)");
+    return EXIT_FAILURE;
+  }
   int status = core::run_core_mode(core_options(options));
   const auto dir = lvs::io::run_dir();
   if (!dir) {

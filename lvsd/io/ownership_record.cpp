@@ -82,6 +82,34 @@ std::optional<ipvs::SyncDaemon> daemon_from_record(const std::string& line) {
   return daemon;
 }
 
+constexpr const char* kDrainWord = "drain";
+
+// "drain 10.0.0.2 80 UNTIL of tcp 192.0.2.1 80"; UNTIL in milliseconds of the suite's clock, which
+// goes on until the machine is booted, as this file does.
+std::string to_record(const ServerId& id, TimePoint until) {
+  return std::string(kDrainWord) + " " + to_string(id.server.address) + " " +
+         std::to_string(id.server.port) + " " +
+         std::to_string(to_ms(until.time_since_epoch()).count()) + " of " + to_record(id.service);
+}
+
+std::optional<std::pair<ServerId, TimePoint>> drain_from_record(const std::string& line) {
+  std::istringstream words(line);
+  std::string kind, text, of, service;
+  uint32_t port = 0;
+  int64_t until_ms = 0;
+  if (!(words >> kind >> text >> port >> until_ms >> of) || kind != kDrainWord ||
+      port > UINT16_MAX || !std::getline(words, service)) {
+    return std::nullopt;
+  }
+  const auto address = Address::parse(text);
+  const auto key = from_record(service);
+  if (!address || !key) {
+    return std::nullopt;
+  }
+  return std::pair(ServerId{*key, {*address, static_cast<uint16_t>(port)}},
+                   TimePoint(std::chrono::milliseconds(until_ms)));
+}
+
 }  // namespace
 
 Owned load_owned(const std::string& dir, config::CoreKind core) {
@@ -96,6 +124,8 @@ Owned load_owned(const std::string& dir, config::CoreKind core) {
       owned.services.insert(*key);
     } else if (const auto daemon = daemon_from_record(line)) {
       owned.daemons.push_back(*daemon);
+    } else if (const auto drained = drain_from_record(line)) {
+      owned.draining.insert(*drained);
     }
   }
   return owned;
@@ -108,6 +138,9 @@ Result<Ok> save_owned(const std::string& dir, config::CoreKind core, const Owned
   }
   for (const auto& daemon : owned.daemons) {
     text += to_record(daemon) + "\n";
+  }
+  for (const auto& [server, until] : owned.draining) {
+    text += to_record(server, until) + "\n";
   }
   return lvs::io::write_file_atomically(record_file(dir, core), text, 0600);
 }

@@ -59,6 +59,10 @@ void Shell::perform(const SetSysctls& action) {
   driver_->feed(SysctlsDone{host ? own : host});
 }
 
+void Shell::perform(const CheckSysctls& action) {
+  driver_->feed(SysctlsFound{sysctls_otherwise(action.wanted)});
+}
+
 void Shell::perform(const ApplyMarks& action) {
   marks_.apply(action.config, [this](Result<MarkWarnings> warnings) {
     driver_->feed(MarksDone{std::move(warnings)});

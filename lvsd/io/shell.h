@@ -38,6 +38,7 @@ class Shell {
   void perform(const SaveOwned& action);
   void perform(const SetInterfaces& action);
   void perform(const SetSysctls& action);
+  void perform(const CheckSysctls& action);
   void perform(const ApplyMarks& action);
   void perform(const LeaveOtherCore& action);
   void perform(const ArmCore& action);

@@ -146,6 +146,7 @@ json::object status_of(const Reconciler& reconciler, Plane& plane, TimePoint now
           {"reload_error", reconciler.reload_error()},
           {"marks_error", host.marks_error()},
           {"sysctls_error", host.sysctls_error()},
+          {"sysctl_repairs", host.sysctl_repairs()},
           {"other_core_error", host.other_core_error()},
           {"mark_warnings", json::array(host.mark_warnings().begin(), host.mark_warnings().end())},
           {"failing", failures_json(reconciler)},

@@ -131,6 +131,17 @@ Result<Ok> set_sysctls(const std::string& run_dir, const std::vector<Sysctl>& wa
   return failed ? Result<Ok>(*failed) : Result<Ok>(Ok{});
 }
 
+std::vector<Sysctl> sysctls_otherwise(const std::vector<Sysctl>& wanted) {
+  std::vector<Sysctl> others;
+  for (const auto& sysctl : wanted) {
+    const auto value = read_value(sysctl.name);
+    if (value && *value != sysctl.value) {
+      others.push_back({sysctl.name, *value});
+    }
+  }
+  return others;
+}
+
 Result<Ok> restore_sysctls(const std::string& run_dir) {
   if (auto restored = set_sysctls(run_dir, {}); !restored) {
     return restored;

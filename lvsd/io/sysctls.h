@@ -16,6 +16,8 @@ namespace lvs::lvsd::io {
 Result<Ok> set_sysctls(const std::string& run_dir, const std::vector<Sysctl>& wanted);
 // Puts all back. Like the above, only what still has the value that we gave it: a later hand is
 // respected.
+// What is otherwise than wanted, with the value that it has. What cannot be read is left out.
+std::vector<Sysctl> sysctls_otherwise(const std::vector<Sysctl>& wanted);
 Result<Ok> restore_sysctls(const std::string& run_dir);
 
 }  // namespace lvs::lvsd::io

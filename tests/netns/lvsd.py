@@ -728,6 +728,21 @@ def plan_tells_what_a_reload_would_do(lab):
     expect(lab.ask(do="reload")["ok"], "and works")
 
 
+def forwarding_that_was_switched_off_is_on_again(lab):
+    lab.configure()
+    lab.ask(do="reload")
+    run(*lab.enter_director("sysctl", "-qw", "net.ipv4.ip_forward=0"))
+    eventually("repaired", lambda: run(*lab.enter_director("cat", "/proc/sys/net/ipv4/ip_forward")).stdout == "1\n",
+               patience=1)
+    expect(lab.status()["sysctl_repairs"] == 1, "and counted")
+
+
+def remove_beside_a_running_lvsd_is_refused(lab):
+    removal = run(*lab.enter_director(f"{lab.binaries}/lvsd", "--core", "--remove"), check=False)
+    expect(removal.returncode == 1 and "lvsd runs in this network namespace" in removal.stderr, f"refused: {removal}")
+    expect(lab.get() in ("one", "two"), "served all the same")
+
+
 def remove_takes_everything_away(lab):
     lab.lvsd.terminate()
     expect(lab.lvsd.wait(PATIENCE_S) == 0, "exit status 0")
@@ -794,6 +809,8 @@ STORIES = [
     plan_tells_what_a_reload_would_do,
     terminated_lvsd_leaves_forwarding,
     role_arms_and_disarms,
+    forwarding_that_was_switched_off_is_on_again,
+    remove_beside_a_running_lvsd_is_refused,
     remove_takes_everything_away,
     core_that_is_left_serves_until_the_other_is_there,
 ]

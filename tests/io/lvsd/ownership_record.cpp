@@ -39,7 +39,9 @@ TEST_F(OwnershipRecord, OwnedServicesComeBackAsTheyWere) {
                         ipvs::MarkKey{80, Family::v4},
                         ipvs::MarkKey{4294967295U, Family::v6},
                     },
-                    {daemon(ipvs::DaemonRole::master, 7), daemon(ipvs::DaemonRole::backup, 0)}};
+                    {daemon(ipvs::DaemonRole::master, 7), daemon(ipvs::DaemonRole::backup, 0)},
+                    {{{web_key(), server_at(2)}, TimePoint(std::chrono::milliseconds(123456789))},
+                     {{ipvs::MarkKey{80, Family::v6}, {address("2001:db8::2"), 0}}, TimePoint()}}};
   ASSERT_TRUE(save_owned(dir_, CoreKind::kernel, owned));
   EXPECT_EQ(load_owned(dir_, CoreKind::kernel), owned);
 }
@@ -55,6 +57,8 @@ TEST_F(OwnershipRecord, UnreadableLinesAreLeftOut) {
                                     "icmp 192.0.2.1 80\n"
                                     "mark 0 4\nmark 8x 4\nmark 80 5\nmark 99999999999 4\n"
                                     "tcp 192.0.2 80\n\ntcp\n"
+                                    "drain 10.0.0.2 80 5\ndrain 10.0.0.2 80 x of tcp 192.0.2.1 80\n"
+                                    "drain 10.0.0.2 80 5 of tcp\n"
                                     "daemon spare eth0 7\ndaemon master eth0\n";
   EXPECT_EQ(load_owned(dir_, CoreKind::kernel), (Owned{{web_key()}, {}}));
 }

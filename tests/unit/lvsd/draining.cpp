@@ -70,5 +70,43 @@ TEST(Draining, WithoutDrainARemovedServerGoesAtOnce) {
   EXPECT_THAT(world.web_servers(), ElementsAre(server_at(1)));
 }
 
+// A lvsd that died and was started again.
+World restarted(const World& before, const config::Config& config) {
+  World world;
+  world.now = before.now + 1s;
+  world.core = before.core;
+  world.connections = before.connections;
+  world.start(config, before.saved);
+  return world;
+}
+
+TEST(Draining, OutlivesLvsd) {
+  World before;
+  before.start(draining_web(2));
+  before.all_up();
+  before.connections[web_server(2)] = 3;
+  before.reload(draining_web(1));
+  before.pass(30s);
+  World world = restarted(before, draining_web(1));
+  ASSERT_THAT(world.web_servers(), SizeIs(2));
+  EXPECT_EQ(world.core.at(web_key()).dests.at(server_at(2)).weight, 0);
+  world.pass(25s);
+  EXPECT_THAT(world.web_servers(), SizeIs(2));
+  world.pass(5s);
+  EXPECT_THAT(world.web_servers(), SizeIs(1)) << "at the deadline that it had";
+}
+
+TEST(Draining, BeginsWhenAServerLeftWhileNoLvsdRan) {
+  World before;
+  before.start(draining_web(2));
+  before.all_up();
+  before.connections[web_server(2)] = 3;
+  World world = restarted(before, draining_web(1));
+  ASSERT_THAT(world.web_servers(), SizeIs(2));
+  EXPECT_EQ(world.core.at(web_key()).dests.at(server_at(2)).weight, 0);
+  world.pass(62s);
+  EXPECT_THAT(world.web_servers(), SizeIs(1));
+}
+
 }  // namespace
 }  // namespace lvs::lvsd

@@ -108,6 +108,25 @@ TEST(HealthWatch, MonitorsOnlyOnTheActiveWhenTold) {
   EXPECT_THAT(world.web_servers(), SizeIs(1)) << "the standby stays warm";
 }
 
+// What was heard before it was standby says nothing of today.
+TEST(HealthWatch, EveryTakeoverHearsAnewWhenTheStandbyDoesNotMonitor) {
+  auto config = with({web(2)});
+  config.standby_monitoring = false;
+  World world;
+  world.start(config);
+  for (int takeovers = 0; takeovers < 2; ++takeovers) {
+    world.feed(RoleSaid{true});
+    world.feed(Timer{});
+    EXPECT_FALSE(world.lvsd.is_ready(world.now)) << takeovers;
+    world.all_up();
+    EXPECT_TRUE(world.lvsd.is_ready(world.now)) << takeovers;
+    world.feed(RoleSaid{false});
+    world.pass(1h);
+    EXPECT_EQ(world.lvsd.health().health_of(web_server(1)), Health::unknown);
+    EXPECT_THAT(world.web_servers(), SizeIs(2)) << "the standby stays warm";
+  }
+}
+
 TEST(HealthWatch, IgnoresVerdictsOfMonitorsItDoesNotKnow) {
   World world;
   world.start(with({web(1)}));

@@ -183,5 +183,49 @@ TEST(HostKeeper, LeavesSysctlsAloneWhenTold) {
   EXPECT_EQ(world.sysctl_sets, 0);
 }
 
+constexpr const char* kForward = "net/ipv4/ip_forward";
+
+// `sysctl -p`, a network restart, a container engine.
+TEST(HostKeeper, ForwardingThatSomebodySwitchedOffIsOnAgainWithinASecond) {
+  World world;
+  world.start(with({web(1)}));
+  ASSERT_EQ(world.kernel_sysctls[kForward], "1");
+  world.pass(1min);
+  EXPECT_EQ(world.sysctl_sets, 1) << "what is as it should be is left alone";
+  world.kernel_sysctls[kForward] = "0";
+  world.pass(1s);
+  EXPECT_EQ(world.kernel_sysctls[kForward], "1");
+  EXPECT_EQ(world.count("sysctl-drift"), 1);
+  EXPECT_EQ(world.lvsd.host().sysctl_repairs(), 1U);
+}
+
+TEST(HostKeeper, AFightOverASysctlIsToldOnceAMinute) {
+  World world;
+  world.start(with({web(1)}));
+  for (int i = 0; i < 50; ++i) {
+    world.kernel_sysctls[kForward] = "0";
+    world.pass(1s);
+  }
+  EXPECT_EQ(world.count("sysctl-drift"), 1);
+  EXPECT_EQ(world.lvsd.host().sysctl_repairs(), 50U);
+}
+
+TEST(HostKeeper, WithoutManageSysctlsForwardingThatIsOffIsAnAlarmUntilItIsOn) {
+  auto config = with({web(1)});
+  config.manage_sysctls = false;
+  World world;
+  world.kernel_sysctls[kForward] = "0";
+  world.start(config);
+  EXPECT_EQ(world.lvsd.host().sysctls_error(),
+            "net/ipv4/ip_forward is 0: this configuration is not served (with manage_sysctls = 0 "
+            "they are yours to set)");
+  world.pass(1min);
+  EXPECT_EQ(world.count("sysctls-wrong"), 1);
+  EXPECT_EQ(world.sysctl_sets, 0);
+  world.kernel_sysctls[kForward] = "1";
+  world.pass(1s);
+  EXPECT_EQ(world.lvsd.host().sysctls_error(), "");
+}
+
 }  // namespace
 }  // namespace lvs::lvsd

@@ -138,10 +138,25 @@ void World::perform(const SetInterfaces&) {
 void World::perform(const SetSysctls& action) {
   ++sysctl_sets;
   sysctls = action.wanted;
+  for (const auto& sysctl : action.wanted) {
+    if (sysctls_error.empty()) {
+      kernel_sysctls[sysctl.name] = sysctl.value;
+    }
+  }
   queue_.push_back(SysctlsDone{sysctls_error.empty() ? Result<Ok>(Ok{})
                                                      : Result<Ok>(Error{EACCES, sysctls_error})});
 }
 
+void World::perform(const CheckSysctls& action) {
+  SysctlsFound found;
+  for (const auto& sysctl : action.wanted) {
+    const auto is = kernel_sysctls.find(sysctl.name);
+    if (is != kernel_sysctls.end() && is->second != sysctl.value) {
+      found.others.push_back({is->first, is->second});
+    }
+  }
+  queue_.push_back(std::move(found));
+}
 void World::perform(const LeaveOtherCore&) {
   ++leavings;
   queue_.push_back(OtherCoreLeft{

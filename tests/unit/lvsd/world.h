@@ -49,6 +49,7 @@ class World {
   std::vector<Sysctl> sysctls;
   std::string sysctls_error;
   int sysctl_sets = 0;
+  std::map<std::string, std::string> kernel_sysctls;  // As they are; only those that were set.
   std::string other_core_error;
   int leavings = 0;
   std::vector<std::string> mark_warnings;
@@ -76,6 +77,7 @@ class World {
   void perform(const SaveOwned& action);
   void perform(const SetInterfaces&);
   void perform(const SetSysctls& action);
+  void perform(const CheckSysctls& action);
   void perform(const LeaveOtherCore&);
   void perform(const ApplyMarks&);
   void perform(const ArmCore& action);
