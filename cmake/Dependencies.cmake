@@ -13,6 +13,7 @@ pkg_check_modules(LIBNL_ROUTE REQUIRED IMPORTED_TARGET libnl-route-3.0)
 pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
 pkg_check_modules(LIBBPF REQUIRED IMPORTED_TARGET libbpf)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
+pkg_check_modules(CARES REQUIRED IMPORTED_TARGET libcares)
 
 # link_archives(TARGET NAME...): TARGET links these archives, and nothing else that pkg-config says.
 function(link_archives TARGET)
@@ -27,6 +28,7 @@ link_archives(PkgConfig::LIBNL nl-genl-3 nl-3)
 link_archives(PkgConfig::LIBNL_ROUTE nl-route-3 nl-3)
 link_archives(PkgConfig::INIH inih)
 link_archives(PkgConfig::RE2 re2)
+link_archives(PkgConfig::CARES cares)
 link_archives(PkgConfig::LIBBPF bpf elf z)
 
 # ... or from headers.

@@ -220,7 +220,7 @@ ActiveServices active_services(const config::Config& config) {
     return services;  // fos: pulse moves the failover blocks; there is nothing to balance.
   }
   for (const auto& service : config.virtuals) {
-    if (service.active) {
+    if (service.in_use()) {
       services.emplace(service_key(service), &service);
     }
   }
@@ -237,7 +237,7 @@ std::vector<std::string> skipped_services(const config::Config& config) {
   std::vector<std::string> skipped;
   std::map<ipvs::ServiceKey, const config::VirtualService*> first;
   for (const auto& service : config.virtuals) {
-    if (!service.active) {
+    if (!service.in_use()) {
       continue;
     }
     const auto [defined, is_first] = first.emplace(service_key(service), &service);
@@ -253,7 +253,7 @@ std::map<ipvs::DestKey, const config::RealServer*> active_servers(
     const config::VirtualService& service) {
   std::map<ipvs::DestKey, const config::RealServer*> servers;
   for (const auto& server : service.servers) {
-    if (server.active) {
+    if (server.in_use()) {
       servers.emplace(server_key(service, server), &server);
     }
   }

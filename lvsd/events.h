@@ -39,9 +39,11 @@ struct Started {
 };
 struct Configured {
   SharedConfig config;
+  bool by_names = false;  // The file is the same; its names have other addresses.
 };
 struct ReloadFailed {
   std::string what;
+  bool by_names = false;
 };
 struct TableRead {
   Result<Snapshot> snapshot;

@@ -11,7 +11,7 @@ std::string milliseconds(Duration d) {
 
 std::string client_monitor_of(const config::Config& config) {
   for (const auto& service : config.virtuals) {
-    if (service.active && !service.client_monitor.empty()) {
+    if (service.in_use() && !service.client_monitor.empty()) {
       return service.client_monitor;
     }
   }

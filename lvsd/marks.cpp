@@ -47,7 +47,7 @@ std::vector<std::string> port_matches(const config::MarkPorts& marked) {
 }
 
 bool sets_marks(const config::VirtualService& service, Family family) {
-  return service.active && service.fwmark != 0 && service.address &&
+  return service.in_use() && service.fwmark != 0 && service.address &&
          service.address->address.family() == family && !service.address->address.is_unspecified();
 }
 
@@ -304,7 +304,7 @@ bool marks_for(const MarkSetter& setter, const config::VirtualService& service) 
 }
 
 bool has_active_mark(const config::VirtualService& service) {
-  return service.active && service.fwmark != 0;
+  return service.in_use() && service.fwmark != 0;
 }
 
 }  // namespace

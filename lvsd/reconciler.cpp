@@ -76,9 +76,14 @@ void Reconciler::on(const Started& event) {
 }
 
 void Reconciler::on(const Configured& event) {
-  log(Level::notice, "reload", {{"serial", std::to_string(event.config->serial_no)}},
-      "rereading configuration file");
-  reload_error_.clear();
+  if (event.by_names) {
+    log(Level::notice, "names-changed", {});
+  } else {
+    log(Level::notice, "reload", {{"serial", std::to_string(event.config->serial_no)}},
+        "rereading configuration file");
+    reload_error_.clear();
+  }
+  names_error_.clear();
   if (event.config->interfaces != config_->interfaces) {
     actions_.push_back(SetInterfaces{event.config->interfaces});
   }
@@ -99,10 +104,10 @@ void Reconciler::try_failed_again() {
 }
 
 void Reconciler::on(const ReloadFailed& event) {
-  reload_error_ = event.what;
-  log(Level::error, "reload-failed",
+  (event.by_names ? names_error_ : reload_error_) = event.what;
+  log(Level::error, event.by_names ? "names-refused" : "reload-failed",
       {{"error", event.what}, {"action", "the running configuration stays"}},
-      "rereading configuration file");
+      event.by_names ? "" : "rereading configuration file");
 }
 
 // Services that are as they were are not looked at, unless what stands outside them has changed.

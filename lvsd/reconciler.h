@@ -68,6 +68,7 @@ class Reconciler {
   uint64_t repairs() const { return watch_.repairs(); }
   const std::string& core_error() const { return watch_.error(); }
   const std::string& reload_error() const { return reload_error_; }
+  const std::string& names_error() const { return names_error_; }  // Of their new addresses.
 
  private:
   using ServiceKeys = std::set<ipvs::ServiceKey>;
@@ -171,6 +172,7 @@ class Reconciler {
 
   uint64_t writes_ = 0;
   std::string reload_error_;
+  std::string names_error_;
 };
 
 }  // namespace lvs::lvsd

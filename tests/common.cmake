@@ -1,4 +1,5 @@
 lvs_test(unit/common/address lvs_common)
+lvs_test(unit/common/names lvs_common)
 lvs_test(unit/common/log lvs_common)
 lvs_test(unit/common/regex lvs_regex)
 lvs_test(io/common/control_socket lvs_io)

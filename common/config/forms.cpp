@@ -83,8 +83,13 @@ std::optional<Duration> read_duration(const Word& word, Duration low, Duration h
 
 std::optional<Address> read_address(const Word& word, const Notes& notes) {
   auto value = Address::parse(word.text);
-  if (!value && notes.resolve) {
-    value = notes.resolve(word.text);
+  if (!value && (notes.resolve || notes.may_wait) && is_host_name(word.text)) {
+    value = notes.resolve ? notes.resolve(word.text) : std::nullopt;
+    notes.name = SourceLines::Name{0, word.text, !value};
+    if (!value && notes.may_wait) {
+      notes.warn(word.text + " has no address yet: what is to be done with it waits");
+      return Address{};
+    }
   }
   if (value && !value->is_v4()) {
     notes.strict(kIpv6IsNew);

@@ -52,6 +52,18 @@ int SourceLines::of(std::string_view key) const {
   return found == given.end() ? block : static_cast<int>(found->line);
 }
 
+const SourceLines::Name* SourceLines::name_of(std::string_view key) const {
+  const uint32_t place = names.empty() ? 0 : place_of(key, in);
+  const auto found =
+      std::find_if(names.begin(), names.end(), [&](const Name& one) { return one.key == place; });
+  return found == names.end() ? nullptr : &*found;
+}
+
+bool SourceLines::waits_for(std::string_view key) const {
+  const Name* name = name_of(key);
+  return name != nullptr && name->waits;
+}
+
 Check effective_check(const VirtualService& service) {
   if (service.check) {
     Check check = *service.check;
@@ -104,7 +116,7 @@ Duration heartbeat_interval(const Config& config) {
 std::vector<FloatingAddress> floating_addresses(const Config& config) {
   std::vector<FloatingAddress> list;
   for (const auto& service : config.virtuals) {
-    if (service.active && service.address) {
+    if (service.in_use() && service.address) {
       add_distinct(list, *service.address);
     }
   }

@@ -35,11 +35,21 @@ struct SourceLines {
     uint32_t line : 24;
   };
 
+  // A host name that was written where an address is meant.
+  struct Name {
+    uint32_t key;
+    std::string name;
+    bool waits;  // It has no address yet.
+  };
+
   int block = 0;  // Of the line that opens it; 0 for the globals.
   In in = In::globals;
   std::vector<Given> given;  // Small, since there are many servers.
+  std::vector<Name> names;
 
-  int of(std::string_view key) const;  // The key's line, else the block's.
+  int of(std::string_view key) const;               // The key's line, else the block's.
+  const Name* name_of(std::string_view key) const;  // Nothing: an address was written, or nothing.
+  bool waits_for(std::string_view key) const;       // For a name to get an address.
   bool operator==(const SourceLines&) const { return true; }
 };
 
@@ -107,6 +117,7 @@ struct RealServer {
   std::string name;
   SourceLines lines;
   Address address;
+  bool waits = false;  // Its address is a name that has none yet.
   bool active = false;
   int weight = 1;
   uint16_t port = 0;  // Resolved: own port, else the virtual's.
@@ -114,6 +125,7 @@ struct RealServer {
   std::optional<ipvs::Forward> forward;  // new
   uint32_t u_threshold = 0;              // new
   uint32_t l_threshold = 0;              // new
+  bool in_use() const { return active && !waits; }
   bool operator==(const RealServer&) const = default;
 };
 
@@ -121,6 +133,7 @@ struct VirtualService {
   std::string name;
   SourceLines lines;
   bool active = false;
+  bool waits = false;  // Its address is a name that has none yet.
   std::optional<FloatingAddress> address;
   uint16_t port = 80;
   ipvs::Protocol protocol = ipvs::Protocol::tcp;
@@ -152,6 +165,7 @@ struct VirtualService {
   std::string client_monitor;
   std::string start_cmd, stop_cmd;  // failover blocks
   std::vector<RealServer> servers;
+  bool in_use() const { return active && !waits; }
   bool operator==(const VirtualService&) const = default;
 };
 

@@ -1,6 +1,8 @@
 #include "common/config/read_block.h"
 
 #include <algorithm>
+#include <array>
+#include <type_traits>
 
 #include "common/config/schema.h"
 
@@ -63,6 +65,19 @@ std::string home_of(std::string_view name) {
   return "";
 }
 
+constexpr std::array<std::string_view, 5> kMayWait = {"address", "primary", "primary_private",
+                                                      "backup", "backup_private"};
+
+const std::vector<Key<Globals>>& keys_of(const Globals&) {
+  return global_keys();
+}
+const std::vector<Key<VirtualService>>& keys_of(const VirtualService&) {
+  return service_keys();
+}
+const std::vector<Key<RealServer>>& keys_of(const RealServer&) {
+  return server_keys();
+}
+
 class BlockParser {
  public:
   explicit BlockParser(const Resolver& resolve) {
@@ -82,6 +97,10 @@ class BlockParser {
     service.name = block.name;
     service.lines.in = SourceLines::In::service;
     read_keys(block, service_keys(), service, mask);
+    service.waits = service.lines.waits_for("address");
+    if (service.lines.waits_for("sorry_server")) {
+      service.sorry_server.reset();
+    }
     join_mask(service.address, mask, service.lines, "vip_nmask");
     service.servers.reserve(block.children.size());
     for (const auto& child : block.children) {
@@ -108,6 +127,7 @@ class BlockParser {
     server.name = block.name;
     server.lines.in = SourceLines::In::server;
     read_keys(block, server_keys(), server, no_mask);
+    server.waits = server.lines.waits_for("address");
     if (server.port_given) {
       return server;
     }
@@ -150,6 +170,13 @@ class BlockParser {
     }
   }
 
+  // Without a resolver nothing that the reader needs itself may be a name.
+  template <typename B>
+  bool may_wait(const Key<B>& key, const B&) const {
+    return std::is_same_v<B, RealServer> || key.name == "sorry_server" ||
+           (resolve_ && std::find(kMayWait.begin(), kMayWait.end(), key.name) != kMayWait.end());
+  }
+
   template <typename B>
   void read_value(const Key<B>& key, const Assignment& assignment, B& target,
                   std::optional<unsigned>& mask) {
@@ -158,7 +185,16 @@ class BlockParser {
       return note(Severity::error, line_of(assignment), key.name, split.error);
     }
     std::vector<std::pair<Severity, std::string>> notes;
-    const bool good = key.read(split.words, target, Notes{resolve_, mask, notes});
+    std::optional<SourceLines::Name> name;
+    const bool good =
+        key.read(split.words, target, Notes{resolve_, mask, notes, may_wait(key, target), name});
+    auto& names = target.lines.names;
+    const auto place = static_cast<uint32_t>(&key - keys_of(target).data());
+    std::erase_if(names, [&](const auto& earlier) { return earlier.key == place; });
+    if (name) {
+      name->key = place;
+      names.push_back(*std::move(name));
+    }
     bool explained = false;
     for (auto& [severity, text] : notes) {
       explained = explained || severity == Severity::error;
@@ -205,15 +241,24 @@ class BlockParser {
 
   // Piranha's rules about who the directors are.
   void resolve_directors(Globals& globals) {
+    for (const auto& [key, address] : {std::pair{"primary", &globals.primary},
+                                       {"primary_private", &globals.primary_private},
+                                       {"backup", &globals.backup},
+                                       {"backup_private", &globals.backup_private}}) {
+      if (globals.lines.waits_for(key)) {
+        address->reset();
+      }
+    }
     if (globals.backup && globals.backup->is_unspecified()) {
       globals.backup.reset();
     }
-    if (globals.backup_active && !globals.backup) {
+    if (globals.backup_active && !globals.backup && !globals.lines.waits_for("backup")) {
       note(Severity::warning, globals.lines.of("backup_active"), "backup_active",
            "there is no backup address: this director runs alone");
       globals.backup_active = false;
     }
-    if (globals.backup_private && !globals.primary_private) {
+    if (globals.backup_private && !globals.primary_private &&
+        !globals.lines.waits_for("primary_private")) {
       note(Severity::warning, globals.lines.of("backup_private"), "backup_private",
            "ignored without primary_private");
       globals.backup_private.reset();

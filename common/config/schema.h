@@ -4,6 +4,7 @@
 // stand in the order in which the configuration tool writes them.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <vector>
@@ -24,6 +25,8 @@ struct Notes {
   std::optional<unsigned>&
       netmask;  // vip_nmask, nat_nmask: joined to the address when the block is read.
   std::vector<std::pair<Severity, std::string>>& notes;
+  bool may_wait;                           // For a name to get an address.
+  std::optional<SourceLines::Name>& name;  // That stood for the address.
 
   // What is wrong with the value, where "expected TYPE, RANGE" is too little to say.
   void error(std::string text) const { notes.emplace_back(Severity::error, std::move(text)); }
@@ -57,7 +60,10 @@ std::string expectation(const Key<B>& key) {
 // The key's line without its indent, or empty when the writer leaves it out.
 template <typename B>
 std::string written_line(const Key<B>& key, const B& block) {
-  const std::string value = key.print(block);
+  std::string value = key.print(block);
+  if (const auto* name = block.lines.name_of(key.name)) {
+    value = name->name + value.substr(std::min(value.find(' '), value.size()));
+  }
   const bool wanted = key.written == Written::always || value != key.print(B{});
   return value.empty() || !wanted ? "" : key.name + " = " + value;
 }

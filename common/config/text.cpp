@@ -1,5 +1,6 @@
 #include "common/config/text.h"
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
 
@@ -214,6 +215,30 @@ std::optional<Duration> parse_duration(std::string_view text) {
 std::string duration_text(Duration duration) {
   const auto ms = to_ms(duration).count();
   return ms % 1000 == 0 ? std::to_string(ms / 1000) : std::to_string(ms) + "ms";
+}
+
+bool is_host_name(std::string_view text) {
+  constexpr size_t kLongest = 253;
+  constexpr size_t kLongestLabel = 63;
+  if (text.size() > kLongest) {
+    return false;
+  }
+  bool is_number = true;
+  for (bool more = true; more;) {
+    const size_t dot = text.find('.');
+    const std::string_view label = text.substr(0, dot);
+    more = dot != std::string_view::npos;
+    text.remove_prefix(more ? dot + 1 : 0);
+    if (label.empty() || label.size() > kLongestLabel || label.front() == '-' ||
+        !std::all_of(label.begin(), label.end(), [](unsigned char c) {
+          return (c < 0x80 && std::isalnum(c) != 0) || c == '-' || c == '_';
+        })) {
+      return false;
+    }
+    is_number = std::all_of(label.begin(), label.end(),
+                            [](unsigned char c) { return c >= '0' && c <= '9'; });
+  }
+  return !is_number;
 }
 
 }  // namespace lvs::config

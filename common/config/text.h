@@ -25,6 +25,10 @@ struct Words {
 
 Words split_words(std::string_view text);
 
+// "rs1.example.com": letters, digits, - and _ between dots, and no number at the end, which is an
+// address that was mistyped.
+bool is_host_name(std::string_view text);
+
 // A word as it was meant: without its quotes.
 std::string unquoted(std::string_view raw);
 // A word that split_words gives back as this text: bare if possible, else in quotes that do not

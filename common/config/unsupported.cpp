@@ -39,7 +39,7 @@ class EmbeddedCore {
 
   Diagnostics judge() {
     for (const auto& entry : config_.virtuals.entries()) {
-      if (entry.block->active) {
+      if (entry.block->in_use()) {
         judge_key(entry);
         judge_servers(entry);
         count(entry);
@@ -71,7 +71,7 @@ class EmbeddedCore {
     const VirtualService& service = *entry.block;
     bool inherited = service.sorry_server.has_value();
     for (const auto& server : service.servers) {
-      if (!server.active) {
+      if (!server.in_use()) {
         continue;
       }
       inherited |= !server.forward;
@@ -114,7 +114,7 @@ class EmbeddedCore {
     const VirtualService& service = *entry.block;
     const auto servers =
         static_cast<size_t>(std::count_if(service.servers.begin(), service.servers.end(),
-                                          [](const auto& server) { return server.active; }));
+                                          [](const auto& server) { return server.in_use(); }));
     const auto* scheduler = ipvs::find_named(ipvs::kSchedulers, service.scheduler);
     const uint32_t hash_slots = scheduler == nullptr ? 0 : scheduler->hash_slots;
     if (servers > ipvs::kEmbeddedServersOfService) {

@@ -33,6 +33,9 @@ class ConfigRules {
  private:
   void check_directors() {
     const SourceLines& lines = config_.lines;
+    if (lines.waits_for("primary")) {
+      return;
+    }
     if (!config_.primary || config_.primary->is_unspecified()) {
       error(lines, "primary", "expected the real public address of the primary director");
       return;
@@ -96,7 +99,7 @@ class ConfigRules {
         warning(entry, "virtual",
                 "the name " + service.name + " was given in line " + std::to_string(first->second));
       }
-      if (!service.active || (!service.address && service.fwmark == 0)) {
+      if (!service.in_use() || (!service.address && service.fwmark == 0)) {
         continue;
       }
       const auto [first, added] = keys.try_emplace(key_of(service), &entry);
@@ -119,7 +122,7 @@ class ConfigRules {
     std::map<Address, const Entry*> holders;
     for (const auto& entry : config_.virtuals.entries()) {
       const VirtualService& service = *entry.block;
-      if (!service.active || !service.address) {
+      if (!service.in_use() || !service.address) {
         continue;
       }
       const FloatingAddress& vip = *service.address;
@@ -158,7 +161,7 @@ class ConfigRules {
     std::set<std::pair<const Entry*, const Entry*>> told;
     for (const auto& entry : config_.virtuals.entries()) {
       const VirtualService& service = *entry.block;
-      if (!service.active || !service.address) {
+      if (!service.in_use() || !service.address) {
         continue;
       }
       for (const auto& ports : service.mark_ports) {

@@ -104,7 +104,7 @@ class ServiceRules {
     }
     const bool is_server = std::any_of(
         service_.servers.begin(), service_.servers.end(), [&](const RealServer& server) {
-          return server.active && server.address == *service_.sorry_server &&
+          return server.in_use() && server.address == *service_.sorry_server &&
                  server.port == service_.port;
         });
     if (is_server) {
@@ -116,7 +116,7 @@ class ServiceRules {
     std::map<Endpoint, const RealServer*> seen;
     int active = 0;
     for (const auto& server : service_.servers) {
-      if (!server.active) {
+      if (!server.in_use()) {
         continue;
       }
       ++active;
@@ -177,7 +177,7 @@ class ServiceRules {
 }  // namespace
 
 Diagnostics broken_rules(const Globals& globals, const VirtualService& service, int first_line) {
-  return service.active ? ServiceRules(globals, service, first_line).check() : Diagnostics{};
+  return service.in_use() ? ServiceRules(globals, service, first_line).check() : Diagnostics{};
 }
 
 }  // namespace lvs::config

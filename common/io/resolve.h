@@ -1,5 +1,5 @@
-// The host names of a configuration, looked up as the system does. May block on DNS: for commands
-// and for the start of a daemon.
+// The host names of a configuration, looked up as the system does. May block on DNS: for commands.
+// Daemons use name_lookup.h.
 #pragma once
 
 #include <optional>

@@ -11,11 +11,13 @@
 #include "common/io/control_socket.h"
 #include "common/io/daemon.h"
 #include "common/io/log_sink.h"
+#include "common/io/resolve.h"
 #include "common/io/run_dir.h"
 #include "common/ipvs/io/embedded_transport.h"
 #include "lvsd/core_mode.h"
 #include "lvsd/io/kernel_removal.h"
 #include "lvsd/io/load_config.h"
+#include "lvsd/io/name_watch.h"
 #include "lvsd/io/ownership_record.h"
 #include "lvsd/io/shell.h"
 #include "lvsd/io/status.h"
@@ -46,16 +48,19 @@ void log_remarks(const LoadedConfig& loaded) {
 // The running daemon: answers control requests and signals until it is told to stop.
 class Lvsd {
  public:
-  Lvsd(boost::asio::io_context& io, Plane& plane, Shell::Settings settings, ConfigFile& file)
+  Lvsd(boost::asio::io_context& io, Plane& plane, Shell::Settings settings, ConfigFile& file,
+       Names& names)
       : plane_(plane),
         file_(file),
+        names_(names),
+        name_watch_(io, names, kNamesFile, [this] { take_names(); }),
         shell_(io, plane, std::move(settings)),
         driver_(io, reconciler_, shell_) {
     shell_.drive_with(driver_);
   }
 
   void start(const LoadedConfig& loaded, Owned owned) {
-    remember(loaded);
+    take(loaded);
     driver_.feed(Started{loaded.config, std::move(owned), plane_.armed()});
   }
 
@@ -63,6 +68,7 @@ class Lvsd {
 
   // The running configuration stays when the file has an error.
   void reload() {
+    names_.start_asking();
     const auto loaded = file_.load();
     if (!loaded) {
       driver_.feed(ReloadFailed{loaded.error().what});
@@ -73,7 +79,7 @@ class Lvsd {
       driver_.feed(ReloadFailed{refusal});
       return;
     }
-    remember(*loaded);
+    take(*loaded);
     driver_.feed(Configured{loaded->config});
   }
 
@@ -99,8 +105,26 @@ class Lvsd {
   }
 
  private:
-  void remember(const LoadedConfig& loaded) {
+  // It runs from now on.
+  void take(const LoadedConfig& loaded) {
     log_remarks(loaded);
+    remember(loaded);
+    file_.keep();
+    names_.forget_unasked();
+    name_watch_.look();
+  }
+
+  void take_names() {
+    const auto loaded = file_.load_kept();
+    if (!loaded) {
+      driver_.feed(ReloadFailed{loaded.error().what, true});
+      return;
+    }
+    remember(*loaded);
+    driver_.feed(Configured{loaded->config, true});
+  }
+
+  void remember(const LoadedConfig& loaded) {
     remarks_ = json::array();
     for (const auto& remark : loaded.remarks) {
       remarks_.push_back(json::string(config::to_string(remark)));
@@ -113,6 +137,8 @@ class Lvsd {
     status["version"] = lvs::io::version_line("lvsd");
     status["config_file"] = file_.path();
     status["remarks"] = remarks_;
+    const auto troubles = names_.troubles();
+    status["names_unresolved"] = json::array(troubles.begin(), troubles.end());
     return status;
   }
 
@@ -156,14 +182,16 @@ class Lvsd {
 
   Plane& plane_;
   ConfigFile& file_;
+  Names& names_;
+  NameWatch name_watch_;
   json::array remarks_;
   Reconciler reconciler_;
   Shell shell_;
   Shell::Driver driver_;
 };
 
-Result<int> serve(const Options& options, ConfigFile& file, const LoadedConfig& loaded,
-                  lvs::io::Background& background) {
+Result<int> serve(const Options& options, ConfigFile& file, Names& names,
+                  const LoadedConfig& loaded, lvs::io::Background& background) {
   boost::asio::io_context io;
   Lvsd* running = nullptr;
   // First of all: the name is the lock. A second lvsd in this network namespace must not touch
@@ -185,7 +213,8 @@ Result<int> serve(const Options& options, ConfigFile& file, const LoadedConfig& 
     return plane.error();
   }
   const auto pid_file = lvs::io::PidFile::create(kPidFile);
-  Lvsd lvsd(io, **plane, {*dir, loaded.config->core, options.log_to_stderr, options.verbose}, file);
+  Lvsd lvsd(io, **plane, {*dir, loaded.config->core, options.log_to_stderr, options.verbose}, file,
+            names);
   running = &lvsd;
   lvsd.start(loaded, load_owned(*dir, loaded.config->core));
   if (!options.standby) {
@@ -210,7 +239,9 @@ Result<int> serve(const Options& options, ConfigFile& file, const LoadedConfig& 
 
 int run_daemon(const Options& options) {
   std::error_code ignored;
-  ConfigFile file(std::filesystem::absolute(options.config_file, ignored).string());
+  Names names = load_names(kNamesFile);
+  ConfigFile file(std::filesystem::absolute(options.config_file, ignored).string(),
+                  [&names](std::string_view name) { return names.address_of(name); });
   const auto loaded = file.load();
   if (!loaded) {
     say(loaded.error().what);
@@ -229,7 +260,7 @@ int run_daemon(const Options& options) {
       "lvsd",
       options.log_to_stderr ? lvs::io::LogTarget::standard_error : lvs::io::LogTarget::syslog,
       options.verbose ? Level::debug : Level::info);
-  const auto served = serve(options, file, *loaded, background);
+  const auto served = serve(options, file, names, *loaded, background);
   if (!served) {
     lvs::io::log({Level::error, "start-failed", "", {{"error", served.error().what}}});
     say(served.error().what);
@@ -239,7 +270,7 @@ int run_daemon(const Options& options) {
 }
 
 int run_check(const Options& options) {
-  const auto loaded = ConfigFile(options.config_file).load();
+  const auto loaded = ConfigFile(options.config_file, lvs::io::resolve).load();
   if (!loaded) {
     std::fprintf(stderr, "%s\n", loaded.error().what.c_str());
     return EXIT_FAILURE;

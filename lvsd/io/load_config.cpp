@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "common/io/read_file.h"
-#include "common/io/resolve.h"
 
 namespace lvs::lvsd::io {
 namespace {
@@ -21,8 +20,8 @@ std::string all_errors(const config::Diagnostics& diagnostics) {
 
 }  // namespace
 
-ConfigFile::ConfigFile(std::string path)
-    : path_(std::move(path)), reader_(path_, lvs::io::resolve, config::Severity::warning) {
+ConfigFile::ConfigFile(std::string path, config::Resolver resolve)
+    : path_(std::move(path)), reader_(path_, std::move(resolve), config::Severity::warning) {
 }
 
 Result<LoadedConfig> ConfigFile::load() {
@@ -30,7 +29,16 @@ Result<LoadedConfig> ConfigFile::load() {
   if (!text) {
     return text.error();
   }
-  auto parsed = reader_.read(std::move(*text));
+  text_ = *text;
+  return read(std::move(*text));
+}
+
+Result<LoadedConfig> ConfigFile::load_kept() {
+  return read(kept_);
+}
+
+Result<LoadedConfig> ConfigFile::read(std::string text) {
+  auto parsed = reader_.read(std::move(text));
   if (!parsed.config) {
     return Error{EINVAL, all_errors(parsed.diagnostics)};
   }

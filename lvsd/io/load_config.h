@@ -19,12 +19,20 @@ struct LoadedConfig {
 // An error lists every diagnostic, one a line: "lvs.cf:12: port: expected a port, 0 to 65535".
 class ConfigFile {
  public:
-  explicit ConfigFile(std::string path);
+  ConfigFile(std::string path, config::Resolver resolve);
   const std::string& path() const { return path_; }
   Result<LoadedConfig> load();
+  // What was loaded last is what runs now.
+  void keep() { kept_ = text_; }
+  // The file as it was kept, with the addresses that its names have now.
+  Result<LoadedConfig> load_kept();
 
  private:
+  Result<LoadedConfig> read(std::string text);
+
   std::string path_;
+  std::string text_;
+  std::string kept_;
   config::ConfigReader reader_;
 };
 

@@ -1,6 +1,7 @@
 // lvsd --plan: what a start with this configuration would change, printed and not done.
 #include <cstdio>
 
+#include "common/io/resolve.h"
 #include "common/io/run_dir.h"
 #include "common/ipvs/client.h"
 #include "common/ipvs/io/embedded_transport.h"
@@ -44,7 +45,7 @@ Verdicts all_up(const config::Config& config) {
 }  // namespace
 
 int run_plan(const Options& options) {
-  const auto loaded = ConfigFile(options.config_file).load();
+  const auto loaded = ConfigFile(options.config_file, lvs::io::resolve).load();
   if (!loaded) {
     std::fprintf(stderr, "%s\n", loaded.error().what.c_str());
     return EXIT_FAILURE;

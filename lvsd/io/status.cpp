@@ -59,6 +59,16 @@ json::object server_json(const Reconciler& reconciler, const ServerId& id, const
   return server;
 }
 
+json::object waiting_json(const config::RealServer& server) {
+  const auto* name = server.lines.name_of("address");
+  return {{"name", server.name},
+          {"address", name == nullptr ? "" : name->name},
+          {"standing", "waiting"},
+          {"health", "unknown"},
+          {"reason", "its name has no address yet"},
+          {"in_table", false}};
+}
+
 json::array services_json(const Reconciler& reconciler, const Desired& wanted, Plane& plane,
                           TimePoint now) {
   const Servers servers = read_servers(plane, wanted.table);
@@ -75,6 +85,11 @@ json::array services_json(const Reconciler& reconciler, const Desired& wanted, P
         lines.push_back(server_json(reconciler, {key, server},
                                     block == blocks.end() ? "" : block->second->name, standing,
                                     servers, is_checked, now));
+      }
+    }
+    for (const auto& server : configured->servers) {
+      if (server.active && server.waits) {
+        lines.push_back(waiting_json(server));
       }
     }
     services.push_back(json::object{{"service", ipvs::to_string(key)},
@@ -145,6 +160,7 @@ json::object status_of(const Reconciler& reconciler, Plane& plane, TimePoint now
           {"repairs", reconciler.repairs()},
           {"reload_error", reconciler.reload_error()},
           {"marks_error", host.marks_error()},
+          {"names_error", reconciler.names_error()},
           {"sysctls_error", host.sysctls_error()},
           {"sysctl_repairs", host.sysctl_repairs()},
           {"other_core_error", host.other_core_error()},

@@ -132,7 +132,7 @@ class Lab:
     def up(self):
         self.net.build()
         script = (
-            f"mount -t tmpfs tmpfs /run && mkdir -p {self.folder}/up {self.folder}/work && "
+            f"mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/lib && mkdir -p {self.folder}/up {self.folder}/work && "
             f"mount -t overlay overlay -o lowerdir=/etc,upperdir={self.folder}/up,workdir={self.folder}/work /etc && "
             "mkdir -p /etc/sysconfig/ha /etc/iptables && echo ready && exec sleep infinity"
         )
@@ -570,6 +570,46 @@ def without_libcurl_http_checks_wait_for_it(lab):
     eventually("verdicts of the other check", lambda: all(s["health"] == "up" for s in lab.servers().values()))
 
 
+def names_wait_for_nobody_and_keep_their_address(lab):
+    def name_server(address):
+        run(*lab.enter_director("sh", "-c", f"echo nameserver {address} >/etc/resolv.conf"))
+
+    silent = subprocess.Popen(lab.net.inside("two", sys.executable, "-c",
+                                             "import socket,time; s=socket.socket(type=socket.SOCK_DGRAM)\n"
+                                             "s.bind(('10.0.0.2', 53)); print(flush=True); time.sleep(1000)"),
+                              stdout=subprocess.PIPE)
+    lab.children["silent"] = silent
+    silent.stdout.readline()
+    name_server("10.0.0.2")
+    text = CONFIG.format(serial=7, vip=VIP, weight=1, extra="", more="").replace("10.0.0.1\n", "rs1.example.test\n")
+    lab.configure(text=text)
+    begin = time.monotonic()
+    expect(lab.ask(do="reload")["ok"], "the file is taken")
+    waiting = lab.servers()["one"]
+    expect(time.monotonic() - begin < 1, "a silent name server delays nothing")
+    expect((waiting["standing"], waiting["address"]) == ("waiting", "rs1.example.test"), f"waits: {waiting}")
+    expect("rs1.example.test does not resolve" in lab.status()["names_unresolved"][0], "and is told")
+    expect(lab.get() == "two", "the other serves")
+
+    lab.children["names"] = subprocess.Popen(
+        lab.net.inside("one", "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
+                       "--user=root", "--pid-file=", "--address=/rs1.example.test/10.0.0.1"), stderr=subprocess.DEVNULL)
+    name_server("10.0.0.1")
+    silent.kill()
+    silent.wait()
+    eventually("it has its address", lambda: lab.in_table() == ["one", "two"])
+    expect(not lab.status()["names_unresolved"], "nothing is told any more")
+
+    lab.children["names"].kill()
+    lab.children["names"].wait()
+    lab.lvsd.kill()
+    lab.lvsd.wait()
+    lab.start_lvsd()
+    expect(lab.in_table() == ["one", "two"], "without a name server it starts with the last address")
+    lab.configure()
+    lab.ask(do="reload")
+
+
 def foreign_service_is_left_alone(lab):
     lab.lvsadm("-A", "-t", "192.0.2.1:8080", "-s", "rr")
     lab.lvsadm("-a", "-t", "192.0.2.1:8080", "-r", "10.0.0.2:8080", "-m")
@@ -800,6 +840,7 @@ STORIES = [
     named_checks_speak_their_protocols,
     pings_are_answered_and_missed,
     without_libcurl_http_checks_wait_for_it,
+    names_wait_for_nobody_and_keep_their_address,
     foreign_service_is_left_alone,
     flushed_table_is_repaired,
     sorry_server_serves_when_all_are_dead,

@@ -199,8 +199,8 @@ class Page {
     if (!ready) {
       worry("lvsd is not ready");
     }
-    for (const char* field :
-         {"core_error", "reload_error", "marks_error", "sysctls_error", "other_core_error"}) {
+    for (const char* field : {"core_error", "reload_error", "names_error", "marks_error",
+                              "sysctls_error", "other_core_error"}) {
       const std::string error = text_at(lvsd, field);
       if (!error.empty()) {
         worry(error);
@@ -214,6 +214,9 @@ class Page {
       worry("cannot set " + (each.is_object() ? text_at(each.get_object(), "what") + ": " +
                                                     text_at(each.get_object(), "error")
                                               : text_of(each)));
+    }
+    for (const auto& each : array_at(lvsd, "names_unresolved")) {
+      worry(text_of(each));
     }
     for (const auto& each : array_at(lvsd, "skipped")) {
       worry("not served: " + text_of(each));

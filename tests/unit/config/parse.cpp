@@ -168,7 +168,10 @@ TEST(Parse, NamesOfHostsGoThroughTheResolver) {
   const Parsed parsed = parse("primary = director-a\n" + service(""), "lvs.cf", resolve);
   ASSERT_TRUE(parsed.config);
   EXPECT_EQ(parsed.config->primary, Address::parse("192.0.2.2"));
-  EXPECT_FALSE(parse("primary = director-b\n" + service(""), "lvs.cf", resolve).config);
+  EXPECT_FALSE(parse("primary = 192.0.2.300\n" + service(""), "lvs.cf", resolve).config)
+      << "an address that was mistyped is no name";
+  EXPECT_FALSE(parse("primary = director-b\n" + service(""), "lvs.cf").config)
+      << "without a resolver";
 }
 
 TEST(Parse, WhoTheDirectorsAreFollowsPiranhasRules) {
@@ -347,6 +350,55 @@ TEST(NotInEffect, TheKernelsCoreSynchronisesAsAsked) {
   const std::string text = "syncdaemon = 1\nsyncd_iface = eth1\nsyncd_id = 7\n" + service("");
   EXPECT_THAT(not_in_effect_in("core = kernel\n" + text), IsEmpty());
   EXPECT_THAT(not_in_effect_in(text), SizeIs(3));
+}
+
+const std::string kNamed =
+    "primary = director-a\nvirtual web {\nactive = 1\naddress = 192.0.2.10 eth0:1\nserver a "
+    "{\naddress = rs1.example.com\nactive = 1\n}\nserver b {\naddress = 10.0.0.12\n"
+    "active = 1\n}\n}\n";
+
+std::optional<Address> never(std::string_view) {
+  return std::nullopt;
+}
+
+TEST(HostNames, OneWithoutAnAddressWaitsAndHoldsNothingElseUp) {
+  const Parsed parsed = parse(kNamed, "f", never);
+  EXPECT_THAT(
+      said(parsed.diagnostics, Severity::warning),
+      ElementsAre("f:1: primary: warning: director-a has no address yet: what is to be done "
+                  "with it waits",
+                  "f:6: address: warning: rs1.example.com has no address yet: what is to be "
+                  "done with it waits"));
+  ASSERT_TRUE(parsed.config);
+  const auto& servers = parsed.config->virtuals[0].servers;
+  EXPECT_TRUE(servers[0].active);
+  EXPECT_FALSE(servers[0].in_use());
+  EXPECT_TRUE(servers[1].in_use());
+}
+
+TEST(HostNames, AServiceWaitsForTheNameOfItsAddress) {
+  const Parsed parsed = parse(
+      kPrimary + "virtual v {\nactive = 1\naddress = vip.example.com eth0:1\n}\n" + service(""),
+      "f", never);
+  ASSERT_TRUE(parsed.config);
+  EXPECT_FALSE(parsed.config->virtuals[0].in_use());
+  EXPECT_THAT(floating_addresses(*parsed.config), SizeIs(1));
+}
+
+// A reader that needs no server's address needs no resolver.
+TEST(HostNames, OfServersLoadWithoutAResolver) {
+  const std::string text = kPrimary + kNamed.substr(kNamed.find("virtual"));
+  EXPECT_TRUE(parse(text, "f").config);
+  EXPECT_FALSE(parse(kNamed, "f").config);
+}
+
+TEST(HostNames, AreWrittenAsNames) {
+  const auto resolve = [](std::string_view) { return Address::parse("10.0.0.77"); };
+  for (const Resolver& resolver : {Resolver(never), Resolver(resolve)}) {
+    const std::string written = write(*parse(kNamed, "f", resolver).config);
+    EXPECT_NE(written.find("primary = director-a\n"), std::string::npos) << written;
+    EXPECT_NE(written.find("address = rs1.example.com\n"), std::string::npos) << written;
+  }
 }
 
 TEST(FloatingAddresses, AreThoseOfActiveServicesOnceEachAndTheNatRouter) {

@@ -147,5 +147,21 @@ TEST(Reload, ACoreThatCouldNotBeReadIsReadAtOnce) {
   EXPECT_EQ(world.lvsd.core_error(), "");
 }
 
+TEST(Reload, NamesWithOtherAddressesAreAReloadThatSaysSo) {
+  World world;
+  world.start(with({web(1)}));
+  world.all_up();
+  world.feed(ReloadFailed{"lvs.cf:7: port: expected a port", false});
+  world.feed(ReloadFailed{"lvs.cf:9: address: expected an address of the same family", true});
+  EXPECT_EQ(world.count("names-refused"), 1);
+  EXPECT_EQ(world.count("reload-failed"), 1);
+  world.feed(Configured{with({web(2)}), true});
+  world.all_up();
+  EXPECT_THAT(world.web_servers(), ElementsAre(server_at(1), server_at(2)));
+  EXPECT_EQ(world.count("reload"), 0);
+  EXPECT_EQ(world.lvsd.names_error(), "");
+  EXPECT_EQ(world.lvsd.reload_error(), "lvs.cf:7: port: expected a port") << "the file is as bad";
+}
+
 }  // namespace
 }  // namespace lvs::lvsd
