@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "common/backoff.h"
+#include "common/liveness.h"
 #include "lvsd/events.h"
-#include "lvsd/liveness.h"
 #include "lvsd/monitors.h"
 
 namespace lvs::lvsd {
@@ -23,6 +23,11 @@ constexpr Duration kNannyRestartFirst = std::chrono::milliseconds{100};
 constexpr Duration kNannyRestartMax = std::chrono::seconds{5};
 constexpr Duration kNannyProven =
     std::chrono::seconds{10};  // After this long a restart begins at the first wait.
+
+// Frozen after twelve seconds, when this process runs as it should. A nanny that reads the orders
+// of 100,000 monitors, or waits for a CPU with 64 others, takes a few.
+constexpr Duration kPingPause = std::chrono::seconds{2};
+constexpr int kPingsUnanswered = 6;
 
 struct HeardVerdict {
   Verdict verdict;
@@ -72,7 +77,7 @@ class HealthWatch {
 
   bool starting_ = false;
   std::optional<int> pid_;
-  Liveness liveness_;
+  Liveness liveness_{{kPingPause, kPingsUnanswered}};
   TimePoint since_;
   std::optional<TimePoint> first_up_;
   std::optional<TimePoint> restart_at_;

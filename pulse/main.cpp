@@ -44,7 +44,7 @@ int main(int argc, char** argv) {
       return run_check(*options);
     case Mode::arbiter:
       return run_arbiter({options->config_file, options->foreground, options->verbose,
-                          options->force_active, options->restarted, options->keeper_fd});
+                          options->force_active, options->restarted});
     case Mode::keeper:
       return run_keeper(*options);
   }

@@ -1,6 +1,5 @@
 #include "pulse/options.h"
 
-#include <charconv>
 #include <functional>
 
 namespace lvs::pulse {
@@ -30,12 +29,6 @@ bool set_text(Options& options, const std::string& value) {
   return !value.empty();
 }
 
-bool set_keeper_fd(Options& options, const std::string& value) {
-  const auto end = value.data() + value.size();
-  const auto [rest, error] = std::from_chars(value.data(), end, options.keeper_fd);
-  return error == std::errc{} && rest == end && options.keeper_fd > 2;
-}
-
 const std::vector<Option>& all_options() {
   static const std::vector<Option> options = {
       {{"-c", "--configfile"}, true, set_text<&Options::config_file>},
@@ -47,7 +40,6 @@ const std::vector<Option>& all_options() {
       // Failover services have no daemon of their own here; old command lines still work.
       {{"--fos"}, true, [](Options&, const std::string&) { return true; }},
       {{"--arbiter"}, false, set_mode<Mode::arbiter>},
-      {{"--keeper-fd"}, true, set_keeper_fd},
       {{"--restarted"}, false, set_true<&Options::restarted>},
       {{"--version"}, false, set_mode<Mode::version>},
       {{"-?", "--help", "--usage"}, false, set_mode<Mode::help>},
@@ -92,9 +84,6 @@ Result<Options> parse_options(const std::vector<std::string>& arguments) {
     if (!option->apply(options, value)) {
       return Error{EINVAL, name + ": bad value '" + value + "'"};
     }
-  }
-  if (options.mode == Mode::arbiter && options.keeper_fd < 0) {
-    return Error{EINVAL, "--arbiter: only pulse itself starts its arbiter"};
   }
   return options;
 }

@@ -19,7 +19,6 @@ struct Options {
   bool verbose = false;
   bool force_active = false;
   std::string lvsd;        // Empty: lvsd beside this program.
-  int keeper_fd = -1;      // With --arbiter, which only the keeper uses.
   bool restarted = false;  // The same: another arbiter ran before, started by this keeper.
 };
 

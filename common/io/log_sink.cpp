@@ -57,7 +57,8 @@ class Patientless : public spdlog::sinks::base_sink<spdlog::details::null_mutex>
 // What syslog(3) does, which waits when the syslog daemon is stopped and its queue is full.
 class Syslog : public Patientless {
  public:
-  explicit Syslog(std::string source) : source_(std::move(source)) {}
+  // At once: a process that runs out of descriptors must still be able to say so.
+  explicit Syslog(std::string source) : source_(std::move(source)) { connect(); }
 
  private:
   bool write(const spdlog::details::log_msg& message) override {

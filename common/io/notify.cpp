@@ -2,13 +2,27 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
+#include <charconv>
 #include <cstddef>
 #include <cstdlib>
 
 #include "common/io/unique_fd.h"
 
 namespace lvs::io {
+namespace {
+
+// 0 where it is not there or no number.
+int64_t number_in(const char* variable) {
+  const char* text = std::getenv(variable);
+  const std::string_view digits = text == nullptr ? "" : text;
+  int64_t number = 0;
+  const auto [rest, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return error == std::errc{} && rest == digits.data() + digits.size() ? number : 0;
+}
+
+}  // namespace
 
 Result<Ok> notify_init(std::string_view state) {
   const char* variable = std::getenv("NOTIFY_SOCKET");
@@ -34,6 +48,15 @@ Result<Ok> notify_init(std::string_view state) {
     return os_error(errno, "NOTIFY_SOCKET=" + name);
   }
   return Ok{};
+}
+
+std::optional<Duration> watchdog_pause() {
+  const int64_t period_us = number_in("WATCHDOG_USEC");
+  const bool means_us =
+      std::getenv("WATCHDOG_PID") == nullptr || number_in("WATCHDOG_PID") == ::getpid();
+  return period_us > 1 && means_us
+             ? std::optional<Duration>(std::chrono::microseconds{period_us} / 2)
+             : std::nullopt;
 }
 
 }  // namespace lvs::io

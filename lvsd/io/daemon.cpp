@@ -10,6 +10,7 @@
 
 #include "common/io/control_socket.h"
 #include "common/io/daemon.h"
+#include "common/io/keeper_line.h"
 #include "common/io/log_sink.h"
 #include "common/io/resolve.h"
 #include "common/io/run_dir.h"
@@ -230,6 +231,7 @@ Result<int> serve(const Options& options, ConfigFile& file, Names& names,
         io.stop();
       },
       [&] { lvsd.reload(); });
+  const auto keeper = lvs::io::KeeperLine::inherited(io, {});
   background.ready();
   io.run();
   return EXIT_SUCCESS;

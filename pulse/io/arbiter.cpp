@@ -4,7 +4,6 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/json/array.hpp>
 #include <csignal>
 #include <cstdio>
@@ -12,6 +11,7 @@
 
 #include "common/io/control_socket.h"
 #include "common/io/daemon.h"
+#include "common/io/keeper_line.h"
 #include "common/io/log_sink.h"
 #include "common/io/run_dir.h"
 #include "pulse/io/command.h"
@@ -65,7 +65,7 @@ Result<std::unique_ptr<io::ControlServer>> take_name(boost::asio::io_context& io
 
 class Arbiter {
  public:
-  explicit Arbiter(const ArbiterOptions& options) : options_(options), keeper_(io_) {}
+  explicit Arbiter(const ArbiterOptions& options) : options_(options) {}
 
   Result<Ok> start();
   int run();
@@ -80,8 +80,7 @@ class Arbiter {
   void keep_good();
   void feed_links(const Settings& settings);
   void feed_present();
-  void listen_to_keeper();
-  void tell_keeper();
+  void leave_the_terminal();
   void reload();
   json::object answer(const json::object& request);
   json::object status();
@@ -90,7 +89,7 @@ class Arbiter {
   ArbiterOptions options_;
   std::string run_dir_;
   boost::asio::io_context io_;
-  boost::asio::posix::stream_descriptor keeper_;
+  std::unique_ptr<io::KeeperLine> keeper_;
   std::unique_ptr<io::Signals> signals_;
   std::unique_ptr<io::ControlServer> control_;
   std::unique_ptr<Links> links_;
@@ -103,10 +102,21 @@ class Arbiter {
   std::string waiting_for_;                 // Without it we cannot begin.
   std::vector<std::string> not_granted_;    // Real-time privileges.
   std::vector<std::string> reload_errors_;  // Of the last reload; empty when it was accepted.
-  std::array<char, 64> from_keeper_{};
 };
 
 Result<Ok> Arbiter::start() {
+  keeper_ = io::KeeperLine::inherited(io_, {[this](char word) {
+                                              if (word == kLvsdFailed && shell_) {
+                                                shell_->lvsd_failed();
+                                              }
+                                            },
+                                            // Without a keeper nobody would restart us. The
+                                            // addresses stay: for the next arbiter to adopt, or to
+                                            // expire.
+                                            [] { ::_exit(1); }});
+  if (!keeper_) {
+    return Error{EINVAL, "--arbiter: only pulse itself starts its arbiter"};
+  }
   if (auto opened = open_links(); !opened) {
     return opened;
   }
@@ -279,9 +289,8 @@ void Arbiter::feed_present() {
 int Arbiter::run() {
   signals_ = std::make_unique<io::Signals>(
       io_, [this](int) { stop(); }, [this] { running_ ? reload() : begin_if_possible(); });
-  keeper_.assign(options_.keeper_fd);
-  listen_to_keeper();
-  tell_keeper();
+  keeper_->say(kArbiterReady);
+  leave_the_terminal();
   for (const std::string& missing : not_granted_) {
     io::log({Level::warning, "not-granted", "", {{"what", missing}}});
   }
@@ -289,24 +298,7 @@ int Arbiter::run() {
   return has_failed_ ? 1 : 0;
 }
 
-void Arbiter::listen_to_keeper() {
-  keeper_.async_read_some(boost::asio::buffer(from_keeper_), [this](auto error, size_t size) {
-    if (error) {
-      // Without a keeper nobody would restart us. The addresses stay: for the next arbiter to
-      // adopt, or to expire.
-      ::_exit(1);
-    }
-    for (size_t i = 0; i < size; ++i) {
-      if (from_keeper_[i] == kLvsdFailed && shell_) {
-        shell_->lvsd_failed();
-      }
-    }
-    listen_to_keeper();
-  });
-}
-
-void Arbiter::tell_keeper() {
-  [[maybe_unused]] const ssize_t n = ::write(options_.keeper_fd, &kArbiterReady, 1);
+void Arbiter::leave_the_terminal() {
   if (options_.foreground) {
     return;
   }

@@ -13,10 +13,9 @@ struct ArbiterOptions {
   bool verbose = false;
   bool force_active = false;
   bool restarted = false;
-  int keeper_fd = -1;  // To the keeper: kArbiterReady. From it: kLvsdFailed. Closed: the keeper is
-                       // gone, and so are we.
 };
 
+// To the keeper and from it. When the keeper is gone, so is the arbiter.
 inline constexpr char kArbiterReady = 'r';
 inline constexpr char kLvsdFailed = 'f';
 

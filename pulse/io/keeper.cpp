@@ -14,7 +14,9 @@
 
 #include "common/io/daemon.h"
 #include "common/io/driver.h"
+#include "common/io/keeper_line.h"
 #include "common/io/log_sink.h"
+#include "common/io/notify.h"
 #include "pulse/children.h"
 #include "pulse/io/arbiter.h"
 
@@ -24,7 +26,7 @@ namespace {
 using keeper::Child;
 
 constexpr const char* kPidFile = "/run/pulse.pid";
-constexpr int kArbiterFd = 3;  // The arbiter's end of its line to the keeper.
+constexpr int kChildFd = 3;  // A child's end of its line to the keeper.
 
 Result<std::string> own_path() {
   char path[PATH_MAX];
@@ -43,10 +45,14 @@ Result<std::string> own_path() {
   for (const int number : {SIGTERM, SIGINT, SIGCHLD}) {
     ::signal(number, SIG_DFL);
   }
-  if (line == kArbiterFd) {
+  if (line == kChildFd) {
     ::fcntl(line, F_SETFD, 0);
-  } else if (line >= 0) {
-    ::dup2(line, kArbiterFd);
+  } else {
+    ::dup2(line, kChildFd);
+  }
+  ::setenv(io::kKeeperFdVariable, std::to_string(kChildFd).c_str(), 1);
+  for (const char* ours : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}) {
+    ::unsetenv(ours);
   }
   std::vector<char*> words;
   for (const std::string& word : command) {
@@ -68,7 +74,7 @@ class Keeper {
         lvsd_(std::move(lvsd)),
         background_(std::move(background)),
         child_signals_(io_, SIGCHLD),
-        arbiter_line_(io_),
+        children_(io::watchdog_pause()),
         driver_(io_, children_, *this) {}
 
   int run() {
@@ -82,19 +88,32 @@ class Keeper {
   }
 
   void perform(const keeper::SpawnChild& action);
+  void perform(const keeper::PingChild& action) { say(action.child, io::kPing); }
   void perform(const keeper::SignalChild& action);
-  void perform(const keeper::ReportLvsdFailure&);
+  void perform(const keeper::ReportLvsdFailure&) { say(Child::arbiter, kLvsdFailed); }
   void perform(const keeper::TellReady&);
   void perform(const keeper::TellStopping&) { io::tell_init("STOPPING=1"); }
+  void perform(const keeper::FeedWatchdog&) { io::tell_init("WATCHDOG=1"); }
   void perform(const keeper::End& action);
   void perform(const LogEvent& action) { io::log(action); }
 
  private:
+  // One child and our end of the line to it.
+  struct Kept {
+    explicit Kept(boost::asio::io_context& io) : line(io) {}
+    pid_t pid = 0;
+    boost::asio::posix::stream_descriptor line;
+    std::array<char, 256> heard{};
+  };
+
   std::vector<std::string> command_of(Child child);
-  void spawn(Child child, int line);
+  Result<Ok> spawn(Child child);
+  void say(Child child, char word);
+  Kept& kept(Child child) { return kept_[static_cast<size_t>(child)]; }
   void wait_for_children();
   void reap();
-  void listen_to_arbiter();
+  void listen_to(Child child);
+  void take(Child child, char word);
 
   Options options_;
   std::string pulse_;
@@ -102,11 +121,9 @@ class Keeper {
   io::Background background_;
   boost::asio::io_context io_;
   boost::asio::signal_set child_signals_;
-  boost::asio::posix::stream_descriptor arbiter_line_;
+  std::array<Kept, 2> kept_{Kept(io_), Kept(io_)};
   keeper::Children children_;
   Driver driver_;
-  std::array<pid_t, 2> pids_{};
-  char byte_ = 0;
   bool force_active_once_ = true;
   bool arbiter_ran_ = false;
   int status_ = 0;
@@ -121,8 +138,7 @@ std::vector<std::string> Keeper::command_of(Child child) {
     }
     return command;
   }
-  std::vector<std::string> command = {
-      pulse_, "--arbiter", "--keeper-fd", std::to_string(kArbiterFd), "-c", options_.config_file};
+  std::vector<std::string> command = {pulse_, "--arbiter", "-c", options_.config_file};
   if (options_.foreground) {
     command.push_back("-n");
   }
@@ -141,49 +157,46 @@ std::vector<std::string> Keeper::command_of(Child child) {
 }
 
 void Keeper::perform(const keeper::SpawnChild& action) {
-  if (action.child == Child::lvsd) {
-    return spawn(action.child, -1);
+  if (const auto spawned = spawn(action.child); !spawned) {
+    driver_.feed(keeper::SpawnFailed{action.child, spawned.error().what});
   }
-  int line[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line) != 0) {
-    io::log({Level::error, "spawn-failed", "", {{"error", std::strerror(errno)}}});
-    return;
-  }
-  const io::UniqueFd theirs{line[1]};
-  boost::system::error_code ignored;
-  arbiter_line_.close(ignored);
-  arbiter_line_.assign(line[0]);
-  spawn(action.child, theirs.get());
-  listen_to_arbiter();
 }
 
-void Keeper::spawn(Child child, int line) {
+Result<Ok> Keeper::spawn(Child child) {
+  int line[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line) != 0) {
+    return os_error(errno, "socket pair");
+  }
+  io::UniqueFd ours{line[0]};
+  const io::UniqueFd theirs{line[1]};
   const auto command = command_of(child);
   const pid_t pid = ::fork();
   if (pid == 0) {
-    become(command, line, child == Child::arbiter ? SIGKILL : SIGTERM);
+    become(command, theirs.get(), child == Child::arbiter ? SIGKILL : SIGTERM);
   }
   if (pid < 0) {
-    // As if it had died at once: the policy tries again.
-    const int code = errno;
-    boost::asio::post(io_, [this, child, code] {
-      driver_.feed(keeper::ChildExited{child, false, code});
-    });
-    return;
+    return os_error(errno, "fork");
   }
-  pids_[static_cast<size_t>(child)] = pid;
+  boost::system::error_code ignored;
+  kept(child).line.close(ignored);
+  kept(child).line.assign(ours.release());
+  kept(child).pid = pid;
+  listen_to(child);
+  return Ok{};
+}
+
+// Never waits: a child that does not read is found frozen.
+void Keeper::say(Child child, char word) {
+  if (kept(child).line.is_open()) {
+    ::send(kept(child).line.native_handle(), &word, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
 }
 
 void Keeper::perform(const keeper::SignalChild& action) {
-  const pid_t pid = pids_[static_cast<size_t>(action.child)];
+  const pid_t pid = kept(action.child).pid;
   if (pid > 0) {
     ::kill(pid, action.signal);
   }
-}
-
-void Keeper::perform(const keeper::ReportLvsdFailure&) {
-  boost::system::error_code ignored;
-  arbiter_line_.write_some(boost::asio::buffer(&kLvsdFailed, 1), ignored);
 }
 
 void Keeper::perform(const keeper::TellReady&) {
@@ -212,8 +225,8 @@ void Keeper::reap() {
   for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0;
        pid = ::waitpid(-1, &status, WNOHANG)) {
     for (const Child child : {Child::arbiter, Child::lvsd}) {
-      if (pids_[static_cast<size_t>(child)] == pid) {
-        pids_[static_cast<size_t>(child)] = 0;
+      if (kept(child).pid == pid) {
+        kept(child).pid = 0;
         const bool by_signal = WIFSIGNALED(status);
         driver_.feed(keeper::ChildExited{child, by_signal,
                                          by_signal ? WTERMSIG(status) : WEXITSTATUS(status)});
@@ -222,17 +235,27 @@ void Keeper::reap() {
   }
 }
 
-void Keeper::listen_to_arbiter() {
-  arbiter_line_.async_read_some(boost::asio::buffer(&byte_, 1), [this](auto error, size_t) {
-    if (error) {
-      return;  // It died: SIGCHLD tells.
-    }
-    if (byte_ == kArbiterReady) {
-      arbiter_ran_ = true;
-      driver_.feed(keeper::ChildReady{Child::arbiter});
-    }
-    listen_to_arbiter();
-  });
+void Keeper::listen_to(Child child) {
+  Kept& from = kept(child);
+  from.line.async_read_some(boost::asio::buffer(from.heard),
+                            [this, child, &from](auto error, size_t size) {
+                              if (error) {
+                                return;  // It died: SIGCHLD tells.
+                              }
+                              for (size_t i = 0; i < size; ++i) {
+                                take(child, from.heard[i]);
+                              }
+                              listen_to(child);
+                            });
+}
+
+void Keeper::take(Child child, char word) {
+  if (word == io::kPing) {
+    driver_.feed(keeper::PongHeard{child});
+  } else if (child == Child::arbiter && word == kArbiterReady) {
+    arbiter_ran_ = true;
+    driver_.feed(keeper::ChildReady{Child::arbiter});
+  }
 }
 
 int fail(const Error& error) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pulse/children.h"
 #include "tests/sim/chaos.h"
 #include "tests/sim/checkers.h"
 
@@ -209,6 +210,19 @@ TEST(Pair, ArbiterFrozenForLessThanItsLeaseGoesOn) {
   pair.world.run_for(60s);
   EXPECT_THAT(pair.world.holders(), ElementsAre(Node::primary));
   EXPECT_EQ(pair.world.longest_silence(), 0ms);
+}
+
+TEST(Pair, ArbiterThatItsKeeperReplacesBeforeTheLeaseEndsKeepsTheService) {
+  Pair pair({.keepalive = 1s, .deadtime = 6s});
+  World& world = pair.world;
+  world.freeze_arbiter(Node::primary);
+  world.run_for(pulse::keeper::kArbiterPingPause * (pulse::keeper::kPingsUnanswered + 1));
+  world.kill_arbiter(Node::primary);
+  world.start_arbiter(Node::primary);
+  world.run_for(60s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::primary));
+  EXPECT_EQ(world.longest_silence(), 0ms);
+  EXPECT_EQ(world.status(Node::backup).counters.takeovers, 0U);
 }
 
 TEST(Pair, FrozenStandbyDoesNotTakeItsOwnAbsenceForThePeers) {

@@ -86,5 +86,21 @@ TEST(Notify, ANameThatNoSocketCanHaveIsRefused) {
   ::unsetenv("NOTIFY_SOCKET");
 }
 
+TEST(Watchdog, IsFedTwiceInEachOfItsPeriodsByTheProcessThatItWatches) {
+  ::unsetenv("WATCHDOG_PID");
+  ::unsetenv("WATCHDOG_USEC");
+  EXPECT_EQ(watchdog_pause(), std::nullopt);
+  ::setenv("WATCHDOG_USEC", "10000000", 1);
+  EXPECT_EQ(watchdog_pause(), std::chrono::seconds{5});
+  ::setenv("WATCHDOG_PID", std::to_string(::getpid()).c_str(), 1);
+  EXPECT_EQ(watchdog_pause(), std::chrono::seconds{5});
+  ::setenv("WATCHDOG_PID", "1", 1);
+  EXPECT_EQ(watchdog_pause(), std::nullopt) << "meant for another process";
+  ::unsetenv("WATCHDOG_PID");
+  ::setenv("WATCHDOG_USEC", "soon", 1);
+  EXPECT_EQ(watchdog_pause(), std::nullopt);
+  ::unsetenv("WATCHDOG_USEC");
+}
+
 }  // namespace
 }  // namespace lvs::io

@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -230,6 +231,15 @@ class Director:
         children = run("pgrep", "--parent", str(self.keeper()), "--full", "pulse.*arbiter", check=False).stdout.split()
         return int(children[0]) if children else 0
 
+    def children(self):
+        """The keeper's, by the name of their program."""
+        pids = run("pgrep", "--parent", str(self.keeper()), check=False).stdout.split()
+        return {os.path.basename(os.readlink(f"/proc/{pid}/exe")): int(pid) for pid in pids}
+
+    def said(self, event):
+        """How many lines of its log tell of this event."""
+        return sum(f"event={event} " in line for line in self.logged)
+
     def signal_arbiter(self, number):
         pid = self.arbiter()
         expect(pid > 1, f"{self.name} has an arbiter")
@@ -350,8 +360,11 @@ def an_address_that_somebody_removes_is_back_within_100_ms(pair):
     expect(pair.backup.state() == "standby", "the peer stays standby")
 
 
-def a_frozen_arbiter_loses_its_addresses_and_never_takes_them_back(pair):
+def a_frozen_director_loses_its_addresses_and_never_takes_them_back(pair):
+    """As a machine that is paused: the keeper stands still too, or it would replace its arbiter."""
     pair.start(keepalive="200ms", deadtime="3s")
+    keeper = pair.primary.keeper()
+    os.kill(keeper, signal.SIGSTOP)
     frozen = pair.primary.signal_arbiter(signal.SIGSTOP)
     end = time.monotonic() + PATIENCE_S
     while pair.backup.state() != "active":
@@ -359,12 +372,48 @@ def a_frozen_arbiter_loses_its_addresses_and_never_takes_them_back(pair):
         expect(time.monotonic() < end, "the backup takes over")
     expect(pair.holders() == [pair.backup], "the lease ended before the peer took over")
     os.kill(frozen, signal.SIGCONT)
+    os.kill(keeper, signal.SIGCONT)
     end = time.monotonic() + 1.5
     while time.monotonic() < end:
         expect(not pair.primary.holds(), "the thawed arbiter does not add it again")
     pair.primary.reaches("standby")
     expect(pair.primary.arbiter() == frozen, "it is the same process")
     expect(pair.primary.ask("status")["counters"]["leases_lost"] == 1, "it says so")
+
+
+def frozen_children_are_replaced_and_the_service_stays(pair):
+    pair.start(keepalive="200ms", deadtime="8s")
+    before = pair.primary.children()
+    for pid in before.values():
+        os.kill(pid, signal.SIGSTOP)
+
+    def replaced(name):
+        expect(pair.primary.holds() and not pair.backup.holds(), "the address stays")
+        return pair.primary.children().get(name, before[name]) != before[name]
+
+    eventually("another arbiter before the lease ends", lambda: replaced("pulse"), patience=7)
+    eventually("another lvsd", lambda: replaced("lvsd"))
+    eventually("it serves", lambda: pair.primary.ask("status")["lvsd"]["armed"])
+    expect(pair.primary.state() == "active" and pair.backup.state() == "standby", "nobody moved")
+    expect(pair.primary.said("child-frozen") == 2, "the log says so")
+
+
+def a_keeper_without_descriptors_tries_again_and_its_watchdog_hears_it(pair):
+    pair.primary.configure(1, deadtime="2s")
+    init = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    init.settimeout(PATIENCE_S)
+    init.bind(f"/proc/{pair.primary.holder.pid}/root/run/notify")
+    pair.primary.run("env", "NOTIFY_SOCKET=/run/notify", "WATCHDOG_USEC=400000", "/etc/init.d/pulse", "start")
+    heard = [init.recv(100) for _ in range(4)]
+    expect(heard == [b"READY=1"] + 3 * [b"WATCHDOG=1"], f"the init system heard {heard}")
+    pair.primary.reaches("active")
+    keeper = pair.primary.keeper()
+    allowed = resource.prlimit(keeper, resource.RLIMIT_NOFILE)
+    resource.prlimit(keeper, resource.RLIMIT_NOFILE, (1, allowed[1]))
+    pair.primary.signal_arbiter(signal.SIGKILL)
+    eventually("it fails, and fails again", lambda: pair.primary.said("spawn-failed") >= 2)
+    resource.prlimit(keeper, resource.RLIMIT_NOFILE, allowed)
+    pair.primary.reaches("active")
 
 
 def everything_killed_for_good_leaves_the_addresses_to_the_peer(pair):

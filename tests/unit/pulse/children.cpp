@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <csignal>
+#include <set>
 
 namespace lvs::pulse::keeper {
 namespace {
@@ -62,24 +64,198 @@ TEST(Children, AKilledArbiterIsBackAtOnce) {
   EXPECT_EQ(children.restarts(Child::lvsd), 0);
 }
 
-TEST(Children, AChildThatKeepsDyingWaitsLongerEachTimeButIsNeverGivenUp) {
-  Children children = running_children();
+// The keeper's world: children that answer their pings unless they are frozen, and die when killed
+// unless the kernel holds them.
+struct World {
+  Children children{5s};
   TimePoint now = t0;
-  Duration last{0};
-  for (int death = 1; death <= 50; ++death) {
-    const Step step = children.step(killed(Child::lvsd), now);
-    const Duration delay = step.wake_at ? *step.wake_at - now : Duration{0};
-    EXPECT_GE(delay, last);
-    EXPECT_LE(delay, kRestartDelayMax);
-    last = delay;
-    now += delay;
-    if (delay > 0s) {
-      EXPECT_THAT(step.actions, Not(Has(SpawnChild{Child::lvsd})));
-      EXPECT_THAT(children.step(TimerFired{}, now).actions, Has(SpawnChild{Child::lvsd}));
+  std::set<Child> frozen;
+  bool kill_works = true;
+  bool spawn_works = true;
+  std::vector<Action> seen;
+
+  World() {
+    feed(Started{});
+    feed(ChildReady{Child::arbiter});
+    pass(1min);
+    seen.clear();
+  }
+
+  void feed(const Event& event) {
+    const Step step = children.step(event, now);
+    wake_at = step.wake_at;
+    for (const Action& action : step.actions) {
+      seen.push_back(action);
+      if (const auto* ping = std::get_if<PingChild>(&action)) {
+        answer(ping->child);
+      } else if (const auto* signal = std::get_if<SignalChild>(&action)) {
+        die_of(*signal);
+      } else if (const auto* spawn = std::get_if<SpawnChild>(&action)) {
+        start(spawn->child);
+      }
     }
   }
+
+  void pass(Duration span) {
+    const TimePoint until = now + span;
+    while (wake_at && *wake_at <= until) {
+      now = std::max(now, *wake_at);
+      feed(TimerFired{});
+    }
+    now = until;
+  }
+
+  template <typename A>
+  long count(const A& action) const {
+    return std::ranges::count_if(seen, [&](const Action& each) {
+      return std::holds_alternative<A>(each) && std::get<A>(each) == action;
+    });
+  }
+  long logged(const std::string& event) const {
+    return std::ranges::count_if(seen, [&](const Action& each) {
+      const auto* line = std::get_if<LogEvent>(&each);
+      return line != nullptr && line->event == event;
+    });
+  }
+
+ private:
+  void answer(Child child) {
+    if (!frozen.contains(child)) {
+      feed(PongHeard{child});
+    }
+  }
+  void die_of(const SignalChild& signal) {
+    if (signal.signal == SIGKILL && kill_works) {
+      frozen.erase(signal.child);
+      feed(killed(signal.child));
+    }
+  }
+  void start(Child child) {
+    if (!spawn_works) {
+      feed(SpawnFailed{child, "socket pair: Too many open files in system"});
+    }
+  }
+
+  std::optional<TimePoint> wake_at;
+};
+
+TEST(Children, AChildThatKeepsDyingWaitsLongerEachTimeButIsNeverGivenUp) {
+  World world;
+  Duration last{0};
+  for (int death = 1; death <= 50; ++death) {
+    world.feed(killed(Child::lvsd));
+    const TimePoint died = world.now;
+    while (world.count(SpawnChild{Child::lvsd}) < death) {
+      world.pass(1ms);
+    }
+    EXPECT_GE(world.now - died, last);
+    last = world.now - died;
+  }
   EXPECT_EQ(last, kRestartDelayMax);
-  EXPECT_EQ(children.restarts(Child::lvsd), 50);
+  EXPECT_EQ(world.children.restarts(Child::lvsd), 50);
+}
+
+TEST(Children, AFrozenArbiterIsKilledAndBackBeforeItsAddressesExpire) {
+  World world;
+  world.frozen = {Child::arbiter};
+  world.pass(kArbiterPingPause * kPingsUnanswered - 1ms);
+  EXPECT_EQ(world.count(SignalChild{Child::arbiter, SIGKILL}), 0) << "patience";
+  world.pass(kArbiterPingPause + 1ms);
+  EXPECT_EQ(world.count(SignalChild{Child::arbiter, SIGKILL}), 1);
+  EXPECT_EQ(world.count(SpawnChild{Child::arbiter}), 1);
+  EXPECT_EQ(world.logged("child-frozen"), 1);
+  world.pass(1h);
+  EXPECT_EQ(world.count(SpawnChild{Child::arbiter}), 1) << "the new one answers";
+}
+
+TEST(Children, AFrozenLvsdIsKilledBeforeTheDirectorCountsAsNotAbleAndCountsAsFailed) {
+  World world;
+  world.frozen = {Child::lvsd};
+  world.pass(7s);
+  EXPECT_EQ(world.count(SpawnChild{Child::lvsd}), 1);
+  EXPECT_EQ(world.count(ReportLvsdFailure{}), 1);
+  EXPECT_EQ(world.count(SpawnChild{Child::arbiter}), 0);
+}
+
+TEST(Children, AChildThatStartsMayTakeItsTime) {
+  World world;
+  world.feed(killed(Child::lvsd));
+  world.frozen = {Child::lvsd};
+  world.seen.clear();
+  world.pass(kStartPatience - 1s);
+  EXPECT_EQ(world.count(SignalChild{Child::lvsd, SIGKILL}), 0);
+  world.pass(2s);
+  EXPECT_EQ(world.count(SignalChild{Child::lvsd, SIGKILL}), 1) << "but not for ever";
+}
+
+TEST(Children, AKeeperThatWasFrozenItselfBlamesNobody) {
+  World world;
+  world.frozen = {Child::arbiter, Child::lvsd};
+  world.pass(kArbiterPingPause * kPingsUnanswered - 1ms);
+  world.now += 1h;
+  world.frozen.clear();
+  world.feed(TimerFired{});
+  world.pass(1min);
+  EXPECT_EQ(world.logged("child-frozen"), 0);
+}
+
+TEST(Children, NobodyWhoIsToldToStopIsPinged) {
+  World world;
+  world.frozen = {Child::arbiter};
+  world.feed(StopAsked{SIGTERM});
+  world.seen.clear();
+  world.pass(kStopPatience - 1ms);
+  EXPECT_EQ(world.count(SignalChild{Child::arbiter, SIGKILL}), 0) << "it may be handing over";
+}
+
+TEST(Children, AChildThatCannotBeStartedIsTriedAgain) {
+  World world;
+  world.spawn_works = false;
+  world.feed(killed(Child::arbiter));
+  world.pass(10s);
+  EXPECT_GE(world.logged("spawn-failed"), 5);
+  world.spawn_works = true;
+  world.seen.clear();
+  world.pass(kRestartDelayMax);
+  EXPECT_EQ(world.count(SpawnChild{Child::arbiter}), 1);
+}
+
+TEST(Children, AFirstArbiterThatCannotBeStartedIsTheEnd) {
+  Children children;
+  children.step(Started{}, t0);
+  EXPECT_THAT(children.step(SpawnFailed{Child::arbiter, "fork"}, t0).actions, Has(End{1}));
+}
+
+TEST(Children, TheWatchdogIsFedWhileChildrenDieAndComeBack) {
+  World world;
+  for (int minute = 0; minute < 10; ++minute) {
+    world.feed(ChildExited{Child::lvsd, false, 1});
+    world.pass(1min);
+  }
+  EXPECT_EQ(world.count(FeedWatchdog{}), 120);
+}
+
+TEST(Children, TheWatchdogIsNotFedForAChildThatCannotBeStarted) {
+  World world;
+  world.spawn_works = false;
+  world.feed(killed(Child::lvsd));
+  world.pass(kHelplessAfter + 5s);
+  world.seen.clear();
+  world.pass(1min);
+  EXPECT_EQ(world.count(FeedWatchdog{}), 0);
+  world.spawn_works = true;
+  world.pass(10s);
+  EXPECT_GT(world.count(FeedWatchdog{}), 0) << "until it can";
+}
+
+TEST(Children, TheWatchdogIsNotFedForAChildThatCannotBeKilled) {
+  World world;
+  world.kill_works = false;
+  world.frozen = {Child::arbiter};
+  world.pass(3s + kHelplessAfter + 5s);
+  world.seen.clear();
+  world.pass(1min);
+  EXPECT_EQ(world.count(FeedWatchdog{}), 0);
 }
 
 TEST(Children, AChildThatRanLongEnoughStartsItsCountAgain) {

@@ -41,13 +41,5 @@ TEST(Options, WhatIsWrongIsNamed) {
   EXPECT_THAT(parse_options({"--verbose=2"}).error().what, HasSubstr("--verbose: takes no value"));
 }
 
-TEST(Options, NobodyButTheKeeperStartsAnArbiter) {
-  EXPECT_FALSE(parse_options({"--arbiter"}));
-  EXPECT_FALSE(parse_options({"--arbiter", "--keeper-fd", "1"}));
-  EXPECT_FALSE(parse_options({"--arbiter", "--keeper-fd", "3x"}));
-  EXPECT_TRUE(parse_options({"--arbiter", "--keeper-fd", "3"}));
-  EXPECT_TRUE(parse_options({"--arbiter", "--keeper-fd", "3", "--restarted"})->restarted);
-}
-
 }  // namespace
 }  // namespace lvs::pulse

@@ -8,19 +8,25 @@
 
 #include "common/time.h"
 
-namespace lvs::lvsd {
+namespace lvs {
 
-// Frozen is who leaves six pings unanswered: twelve seconds, when this process runs as it should. A
-// nanny that reads the orders of 100,000 monitors, or waits for a CPU with 64 others, takes a few.
-constexpr Duration kPingPause = std::chrono::seconds{2};
-constexpr int kPingsUnanswered = 6;
+// A ping each `pause`; frozen is who leaves `pings` of them unanswered.
+struct Patience {
+  Duration pause;
+  int pings;
+};
 
 class Liveness {
  public:
   enum class Due { nothing, ping, frozen };
 
+  // `at_start` holds until the first answer: a child that starts may have much to read.
+  Liveness(Patience usual, Patience at_start) : usual_(usual), at_start_(at_start) {}
+  explicit Liveness(Patience usual) : Liveness(usual, usual) {}
+
   void born(TimePoint now) {
-    next_at_ = now + kPingPause;
+    has_answered_ = false;
+    next_at_ = now + patience().pause;
     unanswered_ = 0;
   }
   void gone() {
@@ -33,11 +39,12 @@ class Liveness {
     if (!next_at_ || *next_at_ > now) {
       return Due::nothing;
     }
-    const bool was_away = now - *next_at_ >= kPingPause;  // What was answered may wait unread.
-    if (unanswered_ == kPingsUnanswered && !was_away) {
+    const bool was_away =
+        now - *next_at_ >= patience().pause;  // What was answered may wait unread.
+    if (unanswered_ >= patience().pings && !was_away) {
       return Due::frozen;
     }
-    next_at_ = now + kPingPause;
+    next_at_ = now + patience().pause;
     if (was_away) {
       return Due::nothing;
     }
@@ -48,6 +55,13 @@ class Liveness {
   void answered(uint64_t ping) {
     if (ping <= ping_ && ping_ - ping < static_cast<uint64_t>(unanswered_)) {
       unanswered_ = static_cast<int>(ping_ - ping);
+      has_answered_ = true;
+    }
+  }
+  // For a line that is each child's own, on which answers need no number.
+  void answered_next() {
+    if (unanswered_ > 0) {
+      answered(ping_ - static_cast<uint64_t>(unanswered_) + 1);
     }
   }
 
@@ -56,9 +70,14 @@ class Liveness {
   std::optional<TimePoint> wake_at() const { return next_at_; }
 
  private:
+  const Patience& patience() const { return has_answered_ ? usual_ : at_start_; }
+
+  Patience usual_;
+  Patience at_start_;
+  bool has_answered_ = false;
   std::optional<TimePoint> next_at_;
   uint64_t ping_ = 0;  // Never reused: a late answer is not that of the successor.
   int unanswered_ = 0;
 };
 
-}  // namespace lvs::lvsd
+}  // namespace lvs
