@@ -1,10 +1,12 @@
 #include "common/io/control_socket.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read_until.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/streambuf.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/json/parse.hpp>
@@ -13,6 +15,9 @@
 #include <optional>
 #include <utility>
 
+#include "common/io/local_socket.h"
+#include "common/io/log_sink.h"
+
 namespace lvs::io {
 namespace asio = boost::asio;
 namespace json = boost::json;
@@ -20,16 +25,6 @@ using Stream = asio::local::stream_protocol;
 using ErrorCode = boost::system::error_code;
 
 namespace {
-
-Stream::endpoint abstract_endpoint(const std::string& name) {
-  return Stream::endpoint(std::string(1, '\0') + name.substr(name.starts_with('@') ? 1 : 0));
-}
-
-bool peer_is_root(int fd) {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  return ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == 0;
-}
 
 std::optional<json::object> parse_object(const std::string& line) {
   ErrorCode error;
@@ -53,95 +48,231 @@ json::object control_error(const std::string& what) {
   return {{"ok", false}, {"error", what}};
 }
 
+enum class Access { all, status };
+
 struct ControlServer::Shared {
-  Shared(asio::io_context& io, Handler handle) : acceptor(io), handler(std::move(handle)) {}
-  Stream::acceptor acceptor;
+  Shared(asio::io_context& io, ControlWords known, Handler handle)
+      : words(std::move(known)), handler(std::move(handle)), all(io), status(io) {}
+
+  struct Listener {
+    explicit Listener(asio::io_context& io) : acceptor(io), pause(io) {}
+    Stream::acceptor acceptor;
+    asio::steady_timer pause;
+    size_t clients = 0;
+  };
+  Listener& of(Access access) { return access == Access::all ? all : status; }
+
+  ControlWords words;
   Handler handler;
-  size_t clients = 0;
+  UniqueFd lock;
+  std::string path;
+  Listener all;
+  Listener status;
+  TimePoint next_status_answer;
   bool closed = false;
 };
 
 namespace {
 
+using Server = std::shared_ptr<ControlServer::Shared>;
+
 // One client: reads a line, answers it, reads the next. Lives as long as an operation of its own is
 // under way.
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(Stream::socket socket, std::shared_ptr<ControlServer::Shared> server)
-      : socket_(std::move(socket)), server_(std::move(server)), input_(kControlRequestMax) {
-    ++server_->clients;
+  Session(Stream::socket socket, Server server, Access access, Caller caller)
+      : socket_(std::move(socket)),
+        patience_(socket_.get_executor()),
+        turn_(socket_.get_executor()),
+        server_(std::move(server)),
+        access_(access),
+        caller_(caller),
+        may_change_(access == Access::all && may_change_network(caller)),
+        input_(kControlRequestMax) {
+    ++server_->of(access_).clients;
   }
-  ~Session() { --server_->clients; }
+  ~Session() { --server_->of(access_).clients; }
 
   void read() {
+    be_patient();
     asio::async_read_until(socket_, input_, '\n',
                            [self = shared_from_this()](ErrorCode error, size_t size) {
-                             if (!error && !self->server_->closed) {
-                               self->answer(take_line(self->input_, size));
+                             if (error || self->server_->closed) {
+                               self->patience_.cancel();
+                             } else {
+                               self->wait_for_turn(take_line(self->input_, size));
                              }
                            });
   }
 
  private:
+  // Who asks nothing, or does not read its answer, is let go.
+  void be_patient() {
+    patience_.expires_after(kControlIdleMax);
+    patience_.async_wait([weak = weak_from_this()](ErrorCode error) {
+      const auto self = weak.lock();
+      if (!error && self) {
+        ErrorCode ignored;
+        self->socket_.close(ignored);
+      }
+    });
+  }
+
+  // However many ask for the status, the daemon's work goes on between two answers.
+  void wait_for_turn(std::string line) {
+    if (access_ == Access::all) {
+      return answer(line);
+    }
+    const TimePoint now = Clock::now();
+    const TimePoint turn = std::max(now, server_->next_status_answer);
+    server_->next_status_answer = turn + kStatusAnswerPause;
+    turn_.expires_after(turn - now);
+    turn_.async_wait([self = shared_from_this(), line = std::move(line)](ErrorCode error) {
+      if (!error && !self->server_->closed) {
+        self->answer(line);
+      }
+    });
+  }
+
   void answer(const std::string& line) {
+    be_patient();
     const auto request = parse_object(line);
     json::object reply =
-        request ? server_->handler(*request) : control_error("expected one JSON object a line");
+        request ? obey(*request) : control_error("expected one JSON object a line");
     if (!reply.contains("ok")) {
       reply["ok"] = true;
     }
     output_ = json::serialize(reply) + "\n";
     asio::async_write(socket_, asio::buffer(output_),
                       [self = shared_from_this()](ErrorCode error, size_t) {
-                        if (!error) {
+                        if (!error && !self->server_->closed) {
                           self->read();
                         }
                       });
   }
 
+  json::object obey(const json::object& request) {
+    const json::value* word = request.if_contains("do");
+    const std::string what =
+        word != nullptr && word->is_string() ? std::string(word->get_string()) : "";
+    if (server_->words.reads.contains(what)) {
+      return server_->handler(request);
+    }
+    if (!may_change_) {
+      return control_error(what + ": only root with the capability CAP_NET_ADMIN may ask for this");
+    }
+    json::object reply = server_->handler(request);
+    if (!server_->words.unlogged.contains(what)) {
+      const json::value* error = reply.if_contains("error");
+      log({Level::notice,
+           "asked",
+           "",
+           {{"what", what},
+            {"pid", std::to_string(caller_.pid)},
+            {"uid", std::to_string(caller_.uid)},
+            {"outcome", error != nullptr && error->is_string() ? std::string(error->get_string())
+                                                               : "accepted"}}});
+    }
+    return reply;
+  }
+
   Stream::socket socket_;
-  std::shared_ptr<ControlServer::Shared> server_;
+  asio::steady_timer patience_;
+  asio::steady_timer turn_;
+  Server server_;
+  Access access_;
+  Caller caller_;
+  bool may_change_;
   asio::streambuf input_;
   std::string output_;
 };
 
-void accept_next(const std::shared_ptr<ControlServer::Shared>& server) {
-  server->acceptor.async_accept([server](ErrorCode error, Stream::socket socket) {
-    if (server->closed || error == asio::error::operation_aborted) {
-      return;
+void accept_next(const Server& server, Access access);
+
+// Descriptors come back with time; asking at once again would only burn it.
+void accept_later(const Server& server, Access access) {
+  auto& pause = server->of(access).pause;
+  pause.expires_after(kAcceptPause);
+  pause.async_wait([server, access](ErrorCode error) {
+    if (!error && !server->closed) {
+      accept_next(server, access);
     }
-    if (!error && peer_is_root(socket.native_handle()) && server->clients < kControlClientsMax) {
-      std::make_shared<Session>(std::move(socket), server)->read();
-    }
-    accept_next(server);
   });
+}
+
+void accept_next(const Server& server, Access access) {
+  server->of(access).acceptor.async_accept(
+      [server, access](ErrorCode error, Stream::socket socket) {
+        if (server->closed || error == asio::error::operation_aborted) {
+          return;
+        }
+        if (error) {
+          return accept_later(server, access);
+        }
+        const Caller caller = caller_of(socket.native_handle());
+        const bool is_full = server->of(access).clients >= kControlClientsMax;
+        if (!is_full && (access == Access::status || caller.is_root())) {
+          std::make_shared<Session>(std::move(socket), server, access, caller)->read();
+        }
+        access == Access::all ? accept_next(server, access) : accept_later(server, access);
+      });
+}
+
+Result<Ok> open(const Server& server, Access access, const std::string& path) {
+  Stream::acceptor& acceptor = server->of(access).acceptor;
+  const auto group = access == Access::status ? status_group() : std::nullopt;
+  ErrorCode error;
+  ::unlink(path.c_str());
+  acceptor.open(Stream(), error);
+  if (!error) {
+    acceptor.bind(Stream::endpoint(path), error);
+  }
+  if (!error && (::chown(path.c_str(), 0, group.value_or(0)) != 0 ||
+                 ::chmod(path.c_str(), group ? 0660 : 0600) != 0)) {
+    error.assign(errno, boost::system::system_category());
+  }
+  if (!error) {
+    acceptor.listen(asio::socket_base::max_listen_connections, error);
+  }
+  if (error) {
+    return Error{error.value(), "control socket " + path + ": " + error.message()};
+  }
+  accept_next(server, access);
+  return Ok{};
 }
 
 }  // namespace
 
 Result<std::unique_ptr<ControlServer>> ControlServer::listen(asio::io_context& io,
-                                                             const std::string& name,
-                                                             Handler handler) {
-  auto shared = std::make_shared<Shared>(io, std::move(handler));
-  ErrorCode error;
-  shared->acceptor.open(Stream(), error);
-  if (!error) {
-    shared->acceptor.bind(abstract_endpoint(name), error);
+                                                             const std::string& path,
+                                                             ControlWords words, Handler handler) {
+  auto lock = claim_socket_path(path);
+  if (!lock) {
+    return lock.error();
   }
-  if (!error) {
-    shared->acceptor.listen(asio::socket_base::max_listen_connections, error);
+  auto shared = std::make_shared<Shared>(io, std::move(words), std::move(handler));
+  shared->lock = std::move(lock).value();
+  shared->path = path;
+  auto server = std::unique_ptr<ControlServer>(new ControlServer(shared));
+  for (const auto& opened :
+       {open(shared, Access::all, path), open(shared, Access::status, status_socket_of(path))}) {
+    if (!opened) {
+      return opened.error();
+    }
   }
-  if (error) {
-    return Error{error.value(), "control socket " + name + ": " + error.message()};
-  }
-  accept_next(shared);
-  return std::unique_ptr<ControlServer>(new ControlServer(std::move(shared)));
+  return server;
 }
 
 ControlServer::~ControlServer() {
   ErrorCode ignored;
   shared_->closed = true;
-  shared_->acceptor.close(ignored);
+  for (const Access access : {Access::all, Access::status}) {
+    shared_->of(access).acceptor.close(ignored);
+    shared_->of(access).pause.cancel();
+  }
+  ::unlink(shared_->path.c_str());
+  ::unlink(status_socket_of(shared_->path).c_str());
+  shared_->lock = UniqueFd{};
 }
 
 struct ControlClient::Shared : std::enable_shared_from_this<ControlClient::Shared> {
@@ -203,18 +334,18 @@ struct ControlClient::Shared : std::enable_shared_from_this<ControlClient::Share
 };
 
 Result<std::unique_ptr<ControlClient>> ControlClient::connect(asio::io_context& io,
-                                                              const std::string& name,
+                                                              const std::string& path,
                                                               OnReply on_reply,
                                                               OnClosed on_closed) {
   auto shared = std::make_shared<Shared>(io, std::move(on_reply), std::move(on_closed));
   ErrorCode error;
-  shared->socket.connect(abstract_endpoint(name),
-                         error);  // Local: answers at once, also when nobody listens.
-  if (error) {
-    return Error{error.value(), name + ": " + error.message()};
+  // Local: answers at once, also when nobody listens.
+  shared->socket.connect(Stream::endpoint(path), error);
+  if (error == boost::system::errc::no_such_file_or_directory) {
+    return Error{ECONNREFUSED, path + ": nobody listens"};
   }
-  if (!peer_is_root(shared->socket.native_handle())) {
-    return Error{EPERM, name + ": the process that answers is not root's"};
+  if (error) {
+    return Error{error.value(), path + ": " + error.message()};
   }
   shared->read();
   return std::unique_ptr<ControlClient>(new ControlClient(std::move(shared)));
@@ -238,12 +369,12 @@ void ControlClient::send(const json::object& request) {
   }
 }
 
-Result<json::object> control_call(const std::string& name, const json::object& request,
+Result<json::object> control_call(const std::string& path, const json::object& request,
                                   Duration patience) {
   asio::io_context io;
   std::optional<json::object> reply;
   auto client = ControlClient::connect(
-      io, name,
+      io, path,
       [&](const json::object& r) {
         reply = r;
         io.stop();
@@ -256,7 +387,7 @@ Result<json::object> control_call(const std::string& name, const json::object& r
   io.run_for(patience);
   if (!reply) {
     return Error{ETIMEDOUT,
-                 name + ": no answer within " + std::to_string(to_ms(patience).count()) + " ms"};
+                 path + ": no answer within " + std::to_string(to_ms(patience).count()) + " ms"};
   }
   const json::value* ok = reply->if_contains("ok");
   if (ok != nullptr && ok->is_bool() && !ok->get_bool()) {

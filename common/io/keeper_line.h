@@ -1,6 +1,6 @@
 // A child's end of its line to the keeper that started it (pulse/io/keeper): an inherited socket,
-// named by LVS_KEEPER_FD, over which single bytes go. The keeper sends kPing; the loop that does the
-// child's work answers each with the same byte, so an answer proves that this loop turns.
+// named by LVS_KEEPER_FD, over which single bytes go. The keeper sends kPing; the loop that does
+// the child's work answers each with the same byte, so an answer proves that this loop turns.
 #pragma once
 
 #include <array>

@@ -1,5 +1,7 @@
 #include "common/ipvs/request.h"
 
+#include <type_traits>
+
 namespace lvs::ipvs {
 namespace {
 
@@ -14,6 +16,9 @@ std::string server_of(const DestKey& server, const ServiceKey& service) {
 std::string role_of(DaemonRole role) {
   return role == DaemonRole::master ? "master" : "backup";
 }
+
+template <typename T, typename... Types>
+constexpr bool one_of = (std::is_same_v<T, Types> || ...);
 
 struct Sentence {
   std::string operator()(const NewService& r) const { return "add service " + at(r.key); }
@@ -55,6 +60,15 @@ struct Sentence {
 };
 
 }  // namespace
+
+bool changes_something(const Request& request) {
+  return std::visit(
+      []<typename R>(const R&) {
+        return !one_of<R, GetService, GetServices, GetDests, GetDaemons, GetConfig, GetInfo,
+                       GetConnections, GetDrops, GetSettings>;
+      },
+      request);
+}
 
 std::string to_string(const Request& request) {
   return std::visit(Sentence{}, request);

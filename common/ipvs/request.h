@@ -139,6 +139,9 @@ using Reply = std::variant<Ack, std::vector<ServiceStatus>, std::vector<DestStat
                            std::vector<SyncDaemon>, Timeouts, Info, std::vector<Connection>, Killed,
                            std::vector<DropCounter>, std::vector<SettingStatus>>;
 
+// Whether it asks for a change; the others only look.
+bool changes_something(const Request& request);
+
 std::string to_string(
     const Request& request);  // "add server 10.0.0.2:80 to TCP 192.0.2.1:80": for logs and plans.
 

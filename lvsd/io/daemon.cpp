@@ -197,17 +197,20 @@ Result<int> serve(const Options& options, ConfigFile& file, Names& names,
   Lvsd* running = nullptr;
   // First of all: the name is the lock. A second lvsd in this network namespace must not touch
   // anything.
-  auto control = lvs::io::ControlServer::listen(io, kControlName, [&](const json::object& request) {
-    return running != nullptr ? running->answer(request) : lvs::io::control_error("starting");
-  });
-  if (!control) {
-    return control.error().code == EADDRINUSE
-               ? Error{EADDRINUSE, "lvsd runs in this network namespace already"}
-               : control.error();
-  }
   const auto dir = lvs::io::run_dir();
   if (!dir) {
     return dir.error();
+  }
+  auto control = lvs::io::ControlServer::listen(
+      io, *dir + lvs::io::kLvsdSocket, {.reads = {"status", "plan"}, .unlogged = {"role"}},
+      [&](const json::object& request) {
+        return running != nullptr ? running->answer(request) : lvs::io::control_error("starting");
+      });
+  if (!control) {
+    return control.error().code == EADDRINUSE
+               ? Error{EADDRINUSE, "another lvsd runs in this network namespace; stop it first (" +
+                                       control.error().what + ")"}
+               : control.error();
   }
   auto plane = open_plane(io, loaded.config);
   if (!plane) {

@@ -5,8 +5,6 @@
 
 namespace lvs::lvsd::io {
 
-constexpr const char* kControlName = "@lvs/lvsd";
-
 int run_daemon(const Options& options);  // Each returns the exit status.
 int run_check(const Options& options);
 int run_plan(const Options& options);

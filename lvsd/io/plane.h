@@ -29,7 +29,7 @@ class Plane {
   virtual boost::json::object describe() const = 0;  // For status: interfaces, sizes.
 };
 
-// Takes over what an earlier lvsd left. The embedded core is also served on "@lvs/ipvs", for
+// Takes over what an earlier lvsd left. The embedded core is also served on its socket, for
 // lvsadm.
 Result<std::unique_ptr<Plane>> open_plane(boost::asio::io_context& io,
                                           const config::Config& config);

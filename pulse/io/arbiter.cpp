@@ -26,7 +26,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr const char* kControlName = "@lvs/pulse";
 // A killed predecessor's name is free at once; one that is only told to die needs a moment.
 constexpr int kLockTries = 50;
 constexpr auto kLockPause = std::chrono::milliseconds{20};
@@ -48,16 +47,17 @@ void say(const ArbiterOptions& options, const std::string& text, Level level) {
 }
 
 Result<std::unique_ptr<io::ControlServer>> take_name(boost::asio::io_context& io,
+                                                     const std::string& path,
                                                      const io::ControlServer::Handler& handler) {
   for (int tries = 1;; ++tries) {
-    auto server = io::ControlServer::listen(io, kControlName, handler);
+    auto server =
+        io::ControlServer::listen(io, path, {.reads = {"status"}, .unlogged = {}}, handler);
     if (server || server.error().code != EADDRINUSE) {
       return server;
     }
     if (tries == kLockTries) {
-      return Error{
-          EADDRINUSE,
-          "another pulse runs in this network namespace (it answers to @lvs/pulse); stop it first"};
+      return Error{EADDRINUSE, "another pulse runs in this network namespace; stop it first (" +
+                                   server.error().what + ")"};
     }
     std::this_thread::sleep_for(kLockPause);
   }
@@ -128,7 +128,8 @@ Result<Ok> Arbiter::start() {
   if (auto read = read_setup(); !read && waiting_for_.empty()) {
     return read;
   }
-  auto control = take_name(io_, [this](const json::object& request) { return answer(request); });
+  auto control = take_name(io_, run_dir_ + io::kPulseSocket,
+                           [this](const json::object& request) { return answer(request); });
   if (!control) {
     return control.error();
   }

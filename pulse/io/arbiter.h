@@ -1,6 +1,6 @@
 // The arbiter process: the director's core joined to its shell, the configuration, the control
-// socket "@lvs/pulse" and the keeper. The name of the control socket is the lock: one arbiter in a
-// network namespace, and nothing is touched before it is ours.
+// socket and the keeper. Who has the control socket has the lock: one arbiter in a network
+// namespace, and nothing is touched before it is ours.
 #pragma once
 
 #include <string>

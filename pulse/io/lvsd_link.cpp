@@ -12,8 +12,8 @@ bool is_true(const boost::json::object& reply, const char* field) {
 
 }  // namespace
 
-LvsdLink::LvsdLink(boost::asio::io_context& io, Notices notices)
-    : io_(io), notices_(std::move(notices)), timer_(io) {
+LvsdLink::LvsdLink(boost::asio::io_context& io, std::string path, Notices notices)
+    : io_(io), path_(std::move(path)), notices_(std::move(notices)), timer_(io) {
   boost::asio::post(io_, [this] { tick(); });
 }
 
@@ -29,7 +29,7 @@ void LvsdLink::set_role(bool active) {
 void LvsdLink::tick() {
   if (!client_) {
     auto client = io::ControlClient::connect(
-        io_, "@lvs/lvsd", [this](const boost::json::object& reply) { take(reply); },
+        io_, path_, [this](const boost::json::object& reply) { take(reply); },
         // The client must not die inside its own callback.
         [this] { boost::asio::post(io_, [this] { lost(); }); });
     if (client) {

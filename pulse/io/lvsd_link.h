@@ -26,7 +26,8 @@ class LvsdLink {
     std::function<void()> armed;  // Each time that lvsd confirms while this director is active.
   };
 
-  LvsdLink(boost::asio::io_context& io, Notices notices);
+  // `path`: of lvsd's control socket.
+  LvsdLink(boost::asio::io_context& io, std::string path, Notices notices);
   void set_role(bool active);
   bool connected() const { return client_ != nullptr; }
   bool ready() const { return ready_; }
@@ -40,6 +41,7 @@ class LvsdLink {
   void set_ready(bool ready);
 
   boost::asio::io_context& io_;
+  std::string path_;
   Notices notices_;
   boost::asio::steady_timer timer_;
   std::unique_ptr<io::ControlClient> client_;

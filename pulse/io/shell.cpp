@@ -65,9 +65,9 @@ Result<Ok> Shell::open() {
 
 void Shell::drive_with(DirectorDriver& driver) {
   driver_ = &driver;
-  lvsd_ =
-      std::make_unique<LvsdLink>(io_, LvsdLink::Notices{[this](bool ready) { report_lvsd(ready); },
-                                                        [this] { driver_->feed(CoreArmed{}); }});
+  lvsd_ = std::make_unique<LvsdLink>(io_, run_dir_ + io::kLvsdSocket,
+                                     LvsdLink::Notices{[this](bool ready) { report_lvsd(ready); },
+                                                       [this] { driver_->feed(CoreArmed{}); }});
 }
 
 // The time is taken before the kernel is asked: what it tells may be older than it looks, never

@@ -2,6 +2,7 @@
 on its loopback, and the questions that the stories ask of it."""
 import http.server
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -49,7 +50,7 @@ WEB_TABLE = ("-A -t 192.0.2.1:80 -s rr\n-a -t 192.0.2.1:80 -r 10.0.0.1:80 -m -w 
 def say_role(active):
     """As pulse does, over lvsd's control socket in this network namespace."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
-        control.connect("\0lvs/lvsd")
+        control.connect(f"/run/lvs/{os.stat('/proc/thread-self/ns/net').st_ino}/lvsd")
         control.sendall(json.dumps({"do": "role", "active": active}).encode() + b"\n")
         return json.loads(control.makefile().readline())
 

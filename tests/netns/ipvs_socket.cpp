@@ -2,8 +2,11 @@
 // for itself.
 #include <grp.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,11 +15,15 @@
 #include <chrono>
 #include <functional>
 #include <future>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
+#include "common/io/local_socket.h"
+#include "common/io/run_dir.h"
 #include "common/io/unique_fd.h"
 #include "common/ipvs/client.h"
-#include "common/ipvs/io/abstract_socket.h"
+#include "common/ipvs/io/core_socket.h"
 #include "common/ipvs/io/cores.h"
 #include "common/ipvs/io/embedded_transport.h"
 #include "common/ipvs/io/server.h"
@@ -72,9 +79,12 @@ class RunningServer {
 class IpvsSocket : public testing::Test {
  protected:
   void SetUp() override {
-    if (geteuid() != 0 || unshare(CLONE_NEWNET) != 0) {
+    if (geteuid() != 0 || unshare(CLONE_NEWNET | CLONE_NEWNS) != 0) {
       GTEST_SKIP() << "needs root, to make network namespaces";
     }
+    std::filesystem::create_directories("/run/lvs");
+    ASSERT_EQ(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+    ASSERT_EQ(mount("tmpfs", "/run/lvs", "tmpfs", 0, nullptr), 0);
   }
 
   static UniqueFd here() {
@@ -93,9 +103,9 @@ class IpvsSocket : public testing::Test {
   // A connection that knows nothing of the protocol.
   static UniqueFd raw_connection() {
     UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-    const SocketAddress address = socket_address();
+    const auto address = lvs::io::socket_address(*lvs::io::run_dir_path() + kCoreSocket);
     const int failed =
-        connect(fd.get(), reinterpret_cast<const sockaddr*>(&address.address), address.size);
+        connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address);
     EXPECT_EQ(failed, 0);
     return fd;
   }
@@ -173,31 +183,45 @@ TEST_F(IpvsSocket, APeerThatIsNotRootIsRefused) {
   EXPECT_EQ(who_answers(), 7U);
 }
 
-TEST_F(IpvsSocket, AListenerThatIsNotRootIsNotTrusted) {
-  int ready[2];
-  ASSERT_EQ(pipe(ready), 0);
-  const UniqueFd until(ready[0]);
-  const UniqueFd tell(ready[1]);
-  const pid_t impostor = fork();
-  if (impostor == 0) {
-    const SocketAddress address = socket_address();
-    const int fd = setuid(kNobody) == 0 ? socket(AF_UNIX, SOCK_SEQPACKET, 0) : -1;
-    const bool listens =
-        bind(fd, reinterpret_cast<const sockaddr*>(&address.address), address.size) == 0 &&
-        listen(fd, 5) == 0;
-    const char byte = listens ? 'y' : 'n';
-    const bool told = write(ready[1], &byte, 1) == 1;
-    pause();
-    _exit(told ? 0 : 1);
+TEST_F(IpvsSocket, NobodyElseCanTakeTheNameWhileTheServerIsAway) {
+  { const RunningServer gone(core(7)); }
+  EXPECT_TRUE(as_nobody([] {
+    const auto address = lvs::io::socket_address(*lvs::io::run_dir_path() + kCoreSocket);
+    const int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+    return bind(fd, reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0;
+  }));
+  const RunningServer back(core(8));
+  EXPECT_EQ(who_answers(), 8U);
+}
+
+TEST_F(IpvsSocket, RootWithoutTheCapabilityThatIpVsAsksForMayLookAndNotTouch) {
+  const RunningServer server(core(7));
+  const pid_t child = fork();
+  if (child == 0) {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[2]{};
+    const bool dropped = syscall(SYS_capset, &header, data) == 0;
+    const auto handler = embedded_core();
+    const auto change = handler ? handler.value()(Flush{}) : Result<Reply>(handler.error());
+    _exit(dropped && who_answers() == 7 && !change && change.error().code == EPERM ? 0 : 1);
   }
-  char byte = 0;
-  ASSERT_EQ(read(until.get(), &byte, 1), 1);
-  ASSERT_EQ(byte, 'y');
-  const auto handler = embedded_core();
-  kill(impostor, SIGKILL);
-  waitpid(impostor, nullptr, 0);
-  ASSERT_FALSE(handler);
-  EXPECT_EQ(handler.error().code, EPERM);
+  int status = -1;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+}
+
+// What a namespace left that is gone is not taken for that of one that got its number.
+TEST_F(IpvsSocket, TheFolderOfANamespaceHasNothingOfAnother) {
+  const std::string folder = *lvs::io::run_dir();
+  std::ofstream(folder + "/namespace") << "4711\n";
+  std::ofstream(folder + "/left") << "by another\n";
+  std::filesystem::create_directories("/run/lvs/1");
+  ASSERT_EQ(*lvs::io::run_dir(), folder);
+  EXPECT_FALSE(std::filesystem::exists(folder + "/left"));
+  EXPECT_FALSE(std::filesystem::exists("/run/lvs/1")) << "nobody lives in that namespace";
+  std::ofstream(folder + "/kept") << "by us\n";
+  ASSERT_EQ(*lvs::io::run_dir(), folder);
+  EXPECT_TRUE(std::filesystem::exists(folder + "/kept"));
 }
 
 TEST_F(IpvsSocket, GarbageEndsOnlyItsOwnConnection) {

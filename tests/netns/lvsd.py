@@ -195,8 +195,9 @@ class Lab:
 
     def ask(self, **request):
         """One question to the control socket, from inside the director's namespace."""
-        code = ("import json,socket,sys\ns=socket.socket(socket.AF_UNIX)\ns.settimeout(60)\n"
-                "s.connect('\\0lvs/lvsd')\ns.sendall(sys.argv[1].encode()+b'\\n')\n"
+        code = ("import json,os,socket,sys\ns=socket.socket(socket.AF_UNIX)\ns.settimeout(60)\n"
+                "s.connect(f'/run/lvs/{os.stat(\"/proc/self/ns/net\").st_ino}/lvsd')\n"
+                "s.sendall(sys.argv[1].encode()+b'\\n')\n"
                 "print(s.makefile().readline())")
         done = run(*self.enter_director(sys.executable, "-c", code, json.dumps(request)), check=False)
         return json.loads(done.stdout) if done.stdout.strip() else {}

@@ -1,5 +1,7 @@
 // lvsctl: the operator's command. Reads its options, asks the files and daemons, prints; what it
 // prints is decided in check, status and key.
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cstdio>
@@ -11,6 +13,7 @@
 #include "common/io/daemon.h"
 #include "common/io/read_file.h"
 #include "common/io/resolve.h"
+#include "common/io/run_dir.h"
 #include "tools/lvsctl/check.h"
 #include "tools/lvsctl/io/make_key.h"
 #include "tools/lvsctl/plan.h"
@@ -23,8 +26,8 @@ namespace {
 using namespace std::chrono_literals;
 namespace json = boost::json;
 
-constexpr const char* kPulse = "@lvs/pulse";
-constexpr const char* kLvsd = "@lvs/lvsd";
+constexpr const char* kPulse = lvs::io::kPulseSocket;
+constexpr const char* kLvsd = lvs::io::kLvsdSocket;
 constexpr const char* kConfigFile = "/etc/sysconfig/ha/lvs.cf";
 constexpr Duration kPatience = 10s;
 
@@ -69,8 +72,23 @@ bool means_not_running(const Error& error) {
   return error.code == ECONNREFUSED || error.code == ENOENT;
 }
 
+// Those who are not root have a socket of their own, for what changes nothing.
+Result<json::object> ask(const char* daemon, const json::object& request) {
+  const auto folder = lvs::io::run_dir_path();
+  if (!folder) {
+    return folder.error();
+  }
+  const std::string path = *folder + daemon;
+  auto reply = lvs::io::control_call(::geteuid() == 0 ? path : lvs::io::status_socket_of(path),
+                                     request, kPatience);
+  if (!reply && reply.error().code == EACCES) {
+    return Error{EACCES, "only root and the group lvs may ask (" + reply.error().what + ")"};
+  }
+  return reply;
+}
+
 Answer ask_status(const char* daemon) {
-  auto reply = lvs::io::control_call(daemon, {{"do", "status"}}, kPatience);
+  auto reply = ask(daemon, {{"do", "status"}});
   if (!reply) {
     return {std::nullopt, reply.error().what};
   }
@@ -98,7 +116,7 @@ int run_status(const Arguments& arguments) {
 }
 
 int run_plan(const Arguments& arguments) {
-  const auto reply = lvs::io::control_call(kLvsd, {{"do", "plan"}}, kPatience);
+  const auto reply = ask(kLvsd, {{"do", "plan"}});
   if (!reply) {
     return complain("plan: lvsd: " + reply.error().what,
                     means_not_running(reply.error()) ? kNotRunning : kBad);
@@ -109,7 +127,7 @@ int run_plan(const Arguments& arguments) {
 }
 
 int run_switchover(const Arguments&) {
-  const auto reply = lvs::io::control_call(kPulse, {{"do", "switchover"}}, kPatience);
+  const auto reply = ask(kPulse, {{"do", "switchover"}});
   if (!reply) {
     return complain("switchover: pulse: " + reply.error().what,
                     means_not_running(reply.error()) ? kNotRunning : kBad);

@@ -4,8 +4,10 @@
 #include <sys/ioctl.h>
 #include <sys/time.h>
 
+#include "common/io/local_socket.h"
+#include "common/io/run_dir.h"
 #include "common/io/unique_fd.h"
-#include "common/ipvs/io/abstract_socket.h"
+#include "common/ipvs/io/core_socket.h"
 
 namespace lvs::ipvs::io {
 namespace {
@@ -13,6 +15,13 @@ namespace {
 timeval timeval_of(Duration duration) {
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
   return {.tv_sec = us / 1'000'000, .tv_usec = us % 1'000'000};
+}
+
+// Whoever listened there when this connection was made.
+pid_t peer_pid(int fd) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  return ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
 }
 
 class EmbeddedTransport : public Transport {
@@ -77,23 +86,26 @@ Result<std::unique_ptr<Transport>> connect_embedded(Duration patience) {
   const timeval limit = timeval_of(patience);
   ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-  const SocketAddress core = socket_address();
-  const auto* address = reinterpret_cast<const sockaddr*>(&core.address);
-  if (::connect(fd.get(), address, core.size) < 0) {
-    if (errno == ECONNREFUSED) {
-      return Error{ECONNREFUSED, "no embedded core listens in this network namespace (@" +
-                                     kSocketName + "): is lvsd running?"};
+  const auto folder = lvs::io::run_dir_path();
+  if (!folder) {
+    return folder.error();
+  }
+  const std::string path = *folder + kCoreSocket;
+  const auto core = lvs::io::socket_address(path);
+  if (!core) {
+    return core.error();
+  }
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&*core), sizeof *core) < 0) {
+    if (errno == ECONNREFUSED || errno == ENOENT) {
+      return Error{ECONNREFUSED, "no embedded core listens in this network namespace (" + path +
+                                     "): is lvsd running?"};
     }
     if (errno == EAGAIN) {
       return Error{ETIMEDOUT, "lvsd does not answer: more wait for it than it could take"};
     }
     return os_error(errno, "connect to the embedded core");
   }
-  if (!peer_is_root(fd.get())) {
-    return Error{EPERM, "whoever listens on @" + kSocketName + " is not root: not trusted"};
-  }
-  const pid_t listener = peer_of(fd.get()).pid;
-  return std::unique_ptr<Transport>(new EmbeddedTransport(std::move(fd), listener));
+  return std::unique_ptr<Transport>(new EmbeddedTransport(std::move(fd), peer_pid(fd.get())));
 }
 
 }  // namespace lvs::ipvs::io

@@ -1,13 +1,18 @@
 #include "common/ipvs/io/server.h"
 
 #include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/generic/seq_packet_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 
-#include "common/ipvs/io/abstract_socket.h"
+#include "common/io/local_socket.h"
+#include "common/io/log_sink.h"
+#include "common/io/run_dir.h"
+#include "common/ipvs/io/core_socket.h"
 
 namespace lvs::ipvs::io {
 namespace asio = boost::asio;
@@ -19,6 +24,7 @@ namespace {
 
 constexpr size_t kRequestDatagramBytesMax = 64 << 10;  // Many requests may come in one packet.
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);  // After "too many open files".
+constexpr size_t kChangesLogged = 20;  // Of one connection; a restored table is thousands.
 
 // Its sender has shut the connection down, or is gone.
 bool has_given_up(int fd) {
@@ -34,20 +40,18 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
       : acceptor_(io), pause_(io), handler_(std::move(handler)) {}
 
   Result<Ok> listen() {
-    ErrorCode error;
-    const SocketAddress address = socket_address();
-    acceptor_.open(Packets(AF_UNIX, 0), error);
-    if (!error) {
-      acceptor_.bind(Packets::endpoint(&address.address, address.size), error);
+    const auto folder = lvs::io::run_dir();
+    if (!folder) {
+      return folder.error();
     }
-    if (!error) {
-      acceptor_.listen(asio::socket_base::max_listen_connections, error);
+    path_ = *folder + kCoreSocket;
+    auto lock = lvs::io::claim_socket_path(path_);
+    if (!lock) {
+      return lock.error();
     }
-    if (error) {
-      return Error{error.value(), "listen on @" + kSocketName + ": " + error.message()};
-    }
-    accept();
-    return Ok{};
+    lock_ = std::move(lock).value();
+    const auto address = lvs::io::socket_address(path_);
+    return address ? bind(*address) : address.error();
   }
 
   void close() {
@@ -55,10 +59,33 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     closed_ = true;
     acceptor_.close(ignored);
     pause_.cancel();
+    if (lock_) {
+      ::unlink(path_.c_str());
+      lock_ = lvs::io::UniqueFd{};
+    }
   }
 
  private:
   class Session;
+
+  Result<Ok> bind(const sockaddr_un& address) {
+    ErrorCode error;
+    acceptor_.open(Packets(AF_UNIX, 0), error);
+    if (!error) {
+      acceptor_.bind(Packets::endpoint(&address, sizeof address), error);
+    }
+    if (!error && ::chmod(path_.c_str(), 0600) != 0) {
+      error.assign(errno, boost::system::system_category());
+    }
+    if (!error) {
+      acceptor_.listen(asio::socket_base::max_listen_connections, error);
+    }
+    if (error) {
+      return Error{error.value(), "listen on " + path_ + ": " + error.message()};
+    }
+    accept();
+    return Ok{};
+  }
 
   void accept() {
     acceptor_.async_accept([self = shared_from_this()](ErrorCode error, Packets::socket socket) {
@@ -73,6 +100,8 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   Acceptor acceptor_;
   asio::steady_timer pause_;
   Handler handler_;
+  std::string path_;
+  lvs::io::UniqueFd lock_;
   size_t sessions_ = 0;
   bool closed_ = false;
 };
@@ -81,11 +110,20 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
 // closed.
 class Server::Impl::Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(Packets::socket socket, std::shared_ptr<Impl> server)
-      : socket_(std::move(socket)), server_(std::move(server)), packet_(kRequestDatagramBytesMax) {
+  Session(Packets::socket socket, std::shared_ptr<Impl> server, lvs::io::Caller caller)
+      : socket_(std::move(socket)),
+        server_(std::move(server)),
+        caller_(caller),
+        may_change_(lvs::io::may_change_network(caller)),
+        packet_(kRequestDatagramBytesMax) {
     ++server_->sessions_;
   }
-  ~Session() { --server_->sessions_; }
+  ~Session() {
+    --server_->sessions_;
+    if (changes_ > kChangesLogged) {
+      tell("and " + std::to_string(changes_ - kChangesLogged) + " more changes");
+    }
+  }
 
   void receive() {
     socket_.async_receive(asio::buffer(packet_), flags_,
@@ -103,11 +141,35 @@ class Server::Impl::Session : public std::enable_shared_from_this<Session> {
     if ((flags_ & MSG_TRUNC) != 0 || has_given_up(socket_.native_handle())) {
       return;
     }
-    answers_ = answer(ByteView(packet_).first(size), server_->handler_);
+    answers_ = answer(ByteView(packet_).first(size),
+                      [this](const Request& request) { return obey(request); });
     next_ = 0;
     if (!answers_.empty()) {
       send();
     }
+  }
+
+  // ip_vs too lets nobody change its table without this capability.
+  Result<Reply> obey(const Request& request) {
+    if (!changes_something(request)) {
+      return server_->handler_(request);
+    }
+    if (!may_change_) {
+      return Error{EPERM, "needs the capability CAP_NET_ADMIN"};
+    }
+    if (++changes_ <= kChangesLogged) {
+      tell(to_string(request));
+    }
+    return server_->handler_(request);
+  }
+
+  void tell(const std::string& change) const {
+    lvs::io::log({Level::notice,
+                  "core-asked",
+                  "",
+                  {{"what", change},
+                   {"pid", std::to_string(caller_.pid)},
+                   {"uid", std::to_string(caller_.uid)}}});
   }
 
   void send() {
@@ -129,6 +191,9 @@ class Server::Impl::Session : public std::enable_shared_from_this<Session> {
 
   Packets::socket socket_;
   std::shared_ptr<Impl> server_;
+  lvs::io::Caller caller_;
+  bool may_change_;
+  size_t changes_ = 0;
   Bytes packet_;
   std::vector<Bytes> answers_;
   size_t next_ = 0;
@@ -145,8 +210,9 @@ void Server::Impl::accepted(ErrorCode error, Packets::socket socket) {
     });
     return;
   }
-  if (peer_is_root(socket.native_handle()) && sessions_ < kConnectionsMax) {
-    std::make_shared<Session>(std::move(socket), shared_from_this())->receive();
+  const lvs::io::Caller caller = lvs::io::caller_of(socket.native_handle());
+  if (caller.is_root() && sessions_ < kConnectionsMax) {
+    std::make_shared<Session>(std::move(socket), shared_from_this(), caller)->receive();
   }
   accept();
 }

@@ -1,6 +1,7 @@
-// The embedded core's ear: answers requests on the abstract socket "@lvs/ipvs" of this network
-// namespace. One connection is served one request at a time; the next packet is read when the last
-// answer is sent, so a slow reader of a long dump holds up only itself.
+// The embedded core's ear: answers requests on a socket in the folder of this network namespace, to
+// root. Changes need the capability that ip_vs asks for, and are logged with who asked. One
+// connection is served one request at a time; the next packet is read when the last answer is sent,
+// so a slow reader of a long dump holds up only itself.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -185,14 +185,14 @@ class Director:
         return self.run("/etc/init.d/pulse", verb, check=check)
 
     def ask(self, what):
-        """One question to @lvs/pulse, over a connection that is kept."""
+        """One question to pulse, over a connection that is kept."""
         for _ in range(2):
             try:
                 if self.control is None:
-                    with inside_network(self.namespace):
-                        connection = socket.socket(socket.AF_UNIX)
-                        connection.settimeout(PATIENCE_S)
-                        connection.connect("\0lvs/pulse")
+                    connection = socket.socket(socket.AF_UNIX)
+                    connection.settimeout(PATIENCE_S)
+                    inode = os.stat(f"/proc/{self.holder.pid}/ns/net").st_ino
+                    connection.connect(f"/proc/{self.holder.pid}/root/run/lvs/{inode}/pulse")
                     self.control = connection.makefile("rw")
                 self.control.write(json.dumps({"do": what}) + "\n")
                 self.control.flush()
@@ -483,6 +483,22 @@ def lvsctl_tells_each_directors_state(pair):
     eventually("the peer is missed", lambda: "! the peer is not heard" in pair.primary.lvsctl("status")[0])
     text, code = pair.backup.lvsctl("status", "--json")
     expect(code == 3 and json.loads(text)["condition"] == "not running", f"exit status {code}: {text}")
+
+
+def the_group_lvs_may_look_and_not_touch(pair):
+    pair.primary.run("sh", "-c", "echo lvs:x:4711: >>/etc/group")
+    pair.primary.service("start")
+    pair.primary.reaches("active")
+
+    def as_member(*words, group="4711"):
+        done = pair.primary.run("setpriv", "--reuid=65534", f"--regid={group}", "--clear-groups", "/usr/sbin/lvsctl", *words, check=False)
+        return done.stdout + done.stderr
+
+    expect('"state":"active"' in as_member("status", "--json"), "a member sees the status")
+    expect("only root" in as_member("switchover"), "and changes nothing")
+    expect("only root and the group lvs" in as_member("plan", group="65534"), "others see nothing")
+    pair.primary.lvsctl("switchover")
+    expect(any("event=asked what=switchover" in line and "uid=0" in line for line in pair.primary.logged), "the log says who asked")
 
 
 def add_device(director, up):
