@@ -40,13 +40,16 @@ std::optional<Address> Names::address_of(std::string_view name) {
     known = names_.emplace(std::string(name), Name{}).first;
   }
   known->second.is_asked = true;
+  known->second.is_leaving = false;
   return known->second.address;
 }
 
 void Names::forget_unasked() {
-  std::erase_if(names_, [](const auto& known) {
-    return !known.second.is_asked && !known.second.is_under_way;
-  });
+  for (auto known = names_.begin(); known != names_.end();) {
+    Name& name = known->second;
+    name.is_leaving = !name.is_asked;
+    known = name.is_leaving && !name.is_under_way ? names_.erase(known) : std::next(known);
+  }
 }
 
 std::vector<std::string> Names::due(TimePoint now) {
@@ -55,7 +58,7 @@ std::vector<std::string> Names::due(TimePoint now) {
     if (under_way_ == kLookupsAtOnce) {
       break;
     }
-    if (name.is_asked && !name.is_under_way && name.due <= now) {
+    if (!name.is_under_way && name.due <= now) {
       name.is_under_way = true;
       ++under_way_;
       due.push_back(text);
@@ -73,6 +76,10 @@ bool Names::take(const std::string& text, const Result<std::vector<Address>>& fo
   Name& name = known->second;
   name.is_under_way = false;
   --under_way_;
+  if (name.is_leaving) {
+    names_.erase(known);
+    return false;
+  }
   if (!found || found->empty()) {
     name.error = found ? "it has no address" : found.error().what;
     name.due = now + name.backoff.failed();
@@ -90,7 +97,7 @@ bool Names::take(const std::string& text, const Result<std::vector<Address>>& fo
 std::optional<TimePoint> Names::wake_at() const {
   std::optional<TimePoint> first;
   for (const auto& [text, name] : names_) {
-    if (name.is_asked && !name.is_under_way && under_way_ < kLookupsAtOnce) {
+    if (!name.is_under_way && under_way_ < kLookupsAtOnce) {
       first = first ? std::min(*first, name.due) : name.due;
     }
   }
@@ -100,7 +107,7 @@ std::optional<TimePoint> Names::wake_at() const {
 std::vector<std::string> Names::troubles() const {
   std::vector<std::string> troubles;
   for (const auto& [text, name] : names_) {
-    if (!name.is_asked || (name.address && name.error.empty())) {
+    if (name.is_leaving || (name.address && name.error.empty())) {
       continue;
     }
     const std::string why = name.error.empty() ? "asked for just now" : name.error;

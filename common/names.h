@@ -32,6 +32,7 @@ class Names {
     std::optional<Address> address;  // The last one.
     std::string error;               // Of the last look-up; empty: it was answered.
     bool is_asked = true;            // Since start_asking().
+    bool is_leaving = false;         // Forgotten while it was looked up.
     bool is_under_way = false;
     TimePoint due;
     Backoff backoff{kNameRetry, kNameRefresh};
@@ -41,6 +42,7 @@ class Names {
   void remember(const std::string& name, const Address& address);
 
   // A configuration is read anew; once it is taken, names that it did not ask for are forgotten.
+  // One that is refused changes nothing.
   void start_asking();
   std::optional<Address> address_of(std::string_view name);
   void forget_unasked();

@@ -52,7 +52,7 @@ class NameLookup::Impl : public std::enable_shared_from_this<Impl> {
     Socket(asio::io_context& io, int fd) : descriptor(io, fd) {}
     ~Socket() { descriptor.release(); }
     stream_descriptor descriptor;
-    bool reads = false, writes = false;        // What c-ares waits for.
+    bool reads = false, writes = false;           // What c-ares waits for.
     bool is_reading = false, is_writing = false;  // What is waited for.
   };
 

@@ -44,9 +44,10 @@ void NameWatch::look() {
 }
 
 void NameWatch::take(const std::string& name, const Result<std::vector<Address>>& found) {
-  const auto known = names_.all().find(name);
-  const std::string before = known == names_.all().end() ? "" : known->second.error;
+  const auto asked = names_.all().find(name);
+  const std::string before = asked == names_.all().end() ? "" : asked->second.error;
   const bool has_changed = names_.take(name, found, Clock::now());
+  const auto known = names_.all().find(name);  // Or it is forgotten now.
   if (known != names_.all().end() && known->second.error != before) {
     const std::string& error = known->second.error;
     lvs::io::log({error.empty() ? Level::notice : Level::warning,

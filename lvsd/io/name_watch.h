@@ -1,6 +1,7 @@
-// Keeps the names of the running configuration looked up: what is due goes to NameLookup, what comes
-// back to Names and, when an address is another, to whoever reads the configuration. The addresses
-// are kept in a file, so that a start while the name servers are away is a start with the last ones.
+// Keeps the names of the running configuration looked up: what is due goes to NameLookup, what
+// comes back to Names and, when an address is another, to whoever reads the configuration. The
+// addresses are kept in a file, so that a start while the name servers are away is a start with the
+// last ones.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -46,8 +46,7 @@ TEST(Names, ANameThatGoesKeepsItsAddressAndIsToldAndAskedAgain) {
   EXPECT_THAT(names.due(t0 + kNameRefresh), ElementsAre("rs1"));
   EXPECT_FALSE(names.take("rs1", Error{EHOSTUNREACH, "Timeout"}, t0 + kNameRefresh));
   EXPECT_EQ(names.address_of("rs1"), Address::parse("10.0.0.1"));
-  EXPECT_THAT(names.troubles(),
-              ElementsAre("rs1 does not resolve (Timeout): 10.0.0.1 is kept"));
+  EXPECT_THAT(names.troubles(), ElementsAre("rs1 does not resolve (Timeout): 10.0.0.1 is kept"));
   EXPECT_EQ(names.wake_at(), t0 + kNameRefresh + kNameRetry);
 }
 
@@ -65,9 +64,21 @@ TEST(Names, ThoseThatLeftTheFileAreForgotten) {
   Names names = known("10.0.0.1");
   names.start_asking();
   names.address_of("rs2");
-  EXPECT_THAT(names.due(t0 + 1h), ElementsAre("rs2"));
   names.forget_unasked();
   EXPECT_FALSE(names.all().contains("rs1"));
+  EXPECT_THAT(names.due(t0 + 1h), ElementsAre("rs2"));
+  names.start_asking();
+  names.forget_unasked();
+  EXPECT_THAT(names.troubles(), IsEmpty()) << "also one that is looked up just now";
+  EXPECT_FALSE(names.take("rs2", addresses({"10.0.0.2"}), t0 + 1h));
+  EXPECT_THAT(names.all(), IsEmpty());
+}
+
+// The file that was refused does not have them; the one that runs does.
+TEST(Names, AreLookedUpFurtherAfterAFileThatWasRefused) {
+  Names names = known("10.0.0.1");
+  names.start_asking();
+  EXPECT_THAT(names.due(t0 + kNameRefresh), ElementsAre("rs1"));
 }
 
 TEST(Names, ManyAreLookedUpAFewAtATime) {
