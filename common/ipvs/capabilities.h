@@ -19,7 +19,7 @@ struct FamilyInfo {
   Family family;
 };
 inline constexpr std::array<FamilyInfo, 2> kFamilies = {
-    {{"IPv4", true, Family::v4}, {"IPv6", false, Family::v6}}};
+    {{"IPv4", true, Family::v4}, {"IPv6", true, Family::v6}}};
 
 struct ProtocolInfo {
   const char* name;

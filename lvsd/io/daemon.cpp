@@ -312,10 +312,16 @@ int run_core(const Options& options) {
 // Whatever fails, the rest is still taken away. Never beside a running lvsd, which would put back
 // what it watches and serve without the rest.
 int run_core_remove(const Options& options) {
+  const auto dir = lvs::io::run_dir();
+  if (!dir) {
+    say(dir.error().what);
+    return EXIT_FAILURE;
+  }
   boost::asio::io_context io;
-  const auto lock = lvs::io::ControlServer::listen(io, kControlName, [](const json::object&) {
-    return lvs::io::control_error("lvsd --core --remove is at work");
-  });
+  const auto lock =
+      lvs::io::ControlServer::listen(io, *dir + lvs::io::kLvsdSocket, {}, [](const json::object&) {
+        return lvs::io::control_error("lvsd --core --remove is at work");
+      });
   const bool core_runs = static_cast<bool>(ipvs::io::connect_embedded());
   if (core_runs || (!lock && lock.error().code == EADDRINUSE)) {
     say("lvsd runs in this network namespace: stop it before its core is removed (service pulse "
@@ -323,11 +329,6 @@ int run_core_remove(const Options& options) {
     return EXIT_FAILURE;
   }
   int status = core::run_core_mode(core_options(options));
-  const auto dir = lvs::io::run_dir();
-  if (!dir) {
-    say(dir.error().what);
-    return EXIT_FAILURE;
-  }
   if (status == EXIT_SUCCESS) {
     forget_owned(*dir, config::CoreKind::embedded);
   }

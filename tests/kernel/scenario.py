@@ -38,7 +38,7 @@ from transcript import Transcript, rounded, same, timeless
 WAYS = ("ipvsadm", "lvsadm", "embedded")
 # Counters lag up to two seconds behind (the kernel's estimator), closing connections less.
 SETTLES_S, LAGS_S, SETTLED_S = 60.0, 4.5, 0.5
-START_S = 60.0
+START_S = 180.0
 PAUSE_S = 0.05
 VS_PREFIX = "net.ipv4.vs."
 HEADER = "IP Virtual Server version"

@@ -13,10 +13,10 @@
 #include <fcntl.h>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
-#include <functional>
-#include <future>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <future>
 #include <thread>
 
 #include "common/io/local_socket.h"

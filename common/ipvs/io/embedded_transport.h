@@ -15,7 +15,8 @@ namespace lvs::ipvs::io {
 
 constexpr Duration kPatience = std::chrono::seconds(10);  // For one packet either way.
 
-// ECONNREFUSED: no embedded core lives in this network namespace. Calls over it fail with ETIMEDOUT after `patience`.
+// ECONNREFUSED: no embedded core lives in this network namespace. Calls over it fail with ETIMEDOUT
+// after `patience`.
 Result<std::unique_ptr<Transport>> connect_embedded(Duration patience = kPatience);
 
 }  // namespace lvs::ipvs::io
