@@ -110,6 +110,8 @@ void Director::on(const Started& event, TimePoint now) {
   if (!held_.empty()) {
     enter(State::adopting, "addresses-found", now);
     actions_.push_back(ArmCore{});
+  } else {
+    run(settings_.inactive_cmd);
   }
   send_heartbeat(now);
 }

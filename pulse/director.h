@@ -200,6 +200,7 @@ struct ProbeAddress {
 // active_cmd, inactive_cmd: started, not waited for.
 struct RunCommand {
   std::string command;
+  bool operator==(const RunCommand&) const = default;
 };
 // Write to /run.
 struct Keep {
@@ -312,6 +313,7 @@ class Director {
   void ask_everybody();
   std::span<const FloatingAddress> probed_addresses() const;
   void add(const FloatingAddress& address, TimePoint now);
+  void run(const std::string& command);
   void let_go_of_addresses();
   void send_heartbeat(TimePoint now);
   Heartbeat heartbeat();

@@ -78,9 +78,7 @@ void Director::take_over(const char* reason, TimePoint now) {
   ++counters_.takeovers;
   send_heartbeat(now);
   keep();
-  if (!settings_.active_cmd.empty()) {
-    actions_.push_back(RunCommand{settings_.active_cmd});
-  }
+  run(settings_.active_cmd);
   log(Level::notice, "takeover", takeover_marker(reason, is_primary()),
       {{"from", from},
        {"to", "active"},
@@ -150,9 +148,7 @@ void Director::stand_down(const char* reason, TimePoint now) {
   refresh_ability(now);
   ++counters_.standdowns;
   send_heartbeat(now);
-  if (!settings_.inactive_cmd.empty()) {
-    actions_.push_back(RunCommand{settings_.inactive_cmd});
-  }
+  run(settings_.inactive_cmd);
   log(Level::notice, "standdown",
       std::string_view(reason) == "peer-active" ? "partner active: deactivating LVS" : "",
       {{"from", from}, {"to", "standby"}, {"reason", reason}});
@@ -175,11 +171,17 @@ void Director::finish_stop(const char* reason, TimePoint now) {
   for (int i = 0; i < kGoodbyes; ++i) {
     send_heartbeat(now);
   }
-  if (held && !settings_.inactive_cmd.empty()) {
-    actions_.push_back(RunCommand{settings_.inactive_cmd});
+  if (held) {
+    run(settings_.inactive_cmd);
   }
   log(Level::notice, "stopped");
   actions_.push_back(Exit{});
+}
+
+void Director::run(const std::string& command) {
+  if (!command.empty()) {
+    actions_.push_back(RunCommand{command});
+  }
 }
 
 void Director::let_go_of_addresses() {

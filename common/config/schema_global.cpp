@@ -142,7 +142,9 @@ std::vector<Key<B>> behaviour_keys() {
           {"",
            "A program that is run when this director becomes active; split at blanks, no shell."}),
       key("inactive_cmd", &B::inactive_cmd, word_text(),
-          {"", "A program that is run when this director stops being active, and once at start."}),
+          {"",
+           "A program that is run when this director stops being active, and when pulse starts "
+           "without finding its addresses; a stop of pulse waits up to 5 seconds for it."}),
       key("ipvsadm", &B::ipvsadm, word_text(), {"/sbin/ipvsadm", "Accepted and ignored."}),
       key("sync", &B::sync, boolean(), {"0", "Accepted and ignored."}),
   };

@@ -14,7 +14,6 @@
 #include "common/io/keeper_line.h"
 #include "common/io/log_sink.h"
 #include "common/io/run_dir.h"
-#include "pulse/io/command.h"
 #include "pulse/io/kept_file.h"
 #include "pulse/io/last_good.h"
 #include "pulse/io/realtime.h"
@@ -148,7 +147,6 @@ Result<Ok> Arbiter::begin() {
     return opened;
   }
   not_granted_ = ask_for_realtime();
-  reap_commands_unseen();
   director_ = std::make_unique<Director>(first_setup_->settings, random_incarnation());
   driver_ = std::make_unique<Shell::DirectorDriver>(io_, *director_, *shell_);
   shell_->drive_with(*driver_);

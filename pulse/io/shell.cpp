@@ -4,7 +4,6 @@
 #include <boost/asio/post.hpp>
 
 #include "common/io/log_sink.h"
-#include "pulse/io/command.h"
 #include "pulse/io/kept_file.h"
 
 namespace lvs::pulse {
@@ -245,7 +244,7 @@ void Shell::perform(const ProbeAddress& action) {
 }
 
 void Shell::perform(const RunCommand& action) {
-  if (const auto started = start_command(action.command); !started) {
+  if (const auto started = commands_.start(action.command); !started) {
     complain("command-failed", started.error());
   }
 }
@@ -267,9 +266,10 @@ void Shell::perform(const Answer& action) {
   answer_ = action;
 }
 
-// What was handed to a socket before goes out first.
+// What was handed to a socket before goes out first. The init system kills what is left when we
+// have ended: inactive_cmd too.
 void Shell::perform(const Exit&) {
-  boost::asio::post(io_, [this] { io_.stop(); });
+  boost::asio::post(io_, [this] { commands_.finish([this] { io_.stop(); }); });
 }
 
 void Shell::perform(const LogEvent& action) {

@@ -12,6 +12,7 @@
 #include "pulse/director.h"
 #include "pulse/io/addresses.h"
 #include "pulse/io/announce.h"
+#include "pulse/io/command.h"
 #include "pulse/io/heartbeat_socket.h"
 #include "pulse/io/links.h"
 #include "pulse/io/lvsd_link.h"
@@ -85,6 +86,7 @@ class Shell {
   std::vector<std::unique_ptr<HeartbeatSocket>> sockets_;
   std::unique_ptr<LvsdLink> lvsd_;
   int lvsd_failures_ = 0;
+  Commands commands_{io_};
   std::optional<Answer> answer_;
   std::vector<Mac> kept_beyond_boot_;
   Counters counters_;

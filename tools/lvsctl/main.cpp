@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <charconv>
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "common/io/control_socket.h"
@@ -18,6 +20,7 @@
 #include "tools/lvsctl/io/make_key.h"
 #include "tools/lvsctl/plan.h"
 #include "tools/lvsctl/status.h"
+#include "tools/lvsctl/switchover.h"
 
 namespace lvs::lvsctl {
 
@@ -30,6 +33,9 @@ constexpr const char* kPulse = lvs::io::kPulseSocket;
 constexpr const char* kLvsd = lvs::io::kLvsdSocket;
 constexpr const char* kConfigFile = "/etc/sysconfig/ha/lvs.cf";
 constexpr Duration kPatience = 10s;
+constexpr Duration kSwitchoverDeadline = 10s;
+constexpr int kDeadlineMaxS = 3600;
+constexpr Duration kLookPause = 50ms;
 
 constexpr int kGood = 0;
 constexpr int kBad = 1;
@@ -45,7 +51,9 @@ constexpr const char* kHelp =
     "director\n"
     "  plan [--json]                     what reloading the configuration would change\n"
     "  key [--force] [FILE]              make the key of the heartbeats, where an lvs.cf says\n"
-    "  switchover                        hand the services over to the peer\n"
+    "  switchover [--deadline SECONDS]   hand the services over to the peer, or fetch them from "
+    "it,\n"
+    "                                    and wait until it is done (default 10)\n"
     "\n"
     "  --help, --version\n"
     "\n"
@@ -57,6 +65,8 @@ struct Arguments {
   bool strict = false;
   bool json = false;
   bool force = false;
+  Duration deadline = kSwitchoverDeadline;
+  bool has_deadline = false;
 };
 
 int complain(const std::string& what, int status) {
@@ -126,14 +136,38 @@ int run_plan(const Arguments& arguments) {
   return page.good ? kGood : kBad;
 }
 
-int run_switchover(const Arguments&) {
-  const auto reply = ask(kPulse, {{"do", "switchover"}});
-  if (!reply) {
-    return complain("switchover: pulse: " + reply.error().what,
-                    means_not_running(reply.error()) ? kNotRunning : kBad);
+int run_switchover(const Arguments& arguments) {
+  const auto before = ask(kPulse, {{"do", "status"}});
+  const auto asked = before ? ask(kPulse, {{"do", "switchover"}}) : before;
+  if (!asked) {
+    return complain("switchover: pulse: " + asked.error().what,
+                    means_not_running(asked.error()) ? kNotRunning : kBad);
   }
-  print("handing over to the peer\n");
-  return kGood;
+  const Switchover switchover(*before);
+  const TimePoint deadline = Clock::now() + arguments.deadline;
+  while (Clock::now() < deadline) {
+    const auto now = ask(kPulse, {{"do", "status"}});
+    const auto outcome = now ? switchover.judge(*now) : std::nullopt;
+    if (outcome) {
+      (outcome->done ? print(outcome->text + "\n") : void());
+      return outcome->done ? kGood : complain("switchover: " + outcome->text, kBad);
+    }
+    std::this_thread::sleep_for(kLookPause);
+  }
+  return complain("switchover: not done within " +
+                      std::to_string(to_ms(arguments.deadline).count() / 1000) +
+                      " s; see lvsctl status on both directors",
+                  kBad);
+}
+
+// Whole seconds; nothing where it is none.
+std::optional<Duration> seconds_in(const std::string& text) {
+  int number = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool is_whole = error == std::errc{} && rest == text.data() + text.size();
+  return is_whole && number > 0 && number <= kDeadlineMaxS
+             ? std::optional<Duration>(std::chrono::seconds{number})
+             : std::nullopt;
 }
 
 int run_key(const Arguments& arguments) {
@@ -149,21 +183,22 @@ int run_key(const Arguments& arguments) {
 
 struct Command {
   const char* name;
-  bool takes_strict, takes_json, takes_force, takes_files;
+  bool takes_strict, takes_json, takes_force, takes_files, takes_deadline;
   int (*run)(const Arguments&);
 };
-constexpr Command kCommands[] = {{"check", true, true, false, true, run_check},
-                                 {"status", false, true, false, false, run_status},
-                                 {"plan", false, true, false, false, run_plan},
-                                 {"key", false, false, true, true, run_key},
-                                 {"switchover", false, false, false, false, run_switchover}};
+constexpr Command kCommands[] = {{"check", true, true, false, true, false, run_check},
+                                 {"status", false, true, false, false, false, run_status},
+                                 {"plan", false, true, false, false, false, run_plan},
+                                 {"key", false, false, true, true, false, run_key},
+                                 {"switchover", false, false, false, false, true, run_switchover}};
 
 }  // namespace
 
 int run(const std::vector<std::string>& words) {
   Arguments arguments;
   std::string unknown;
-  for (const auto& word : words) {
+  for (size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
     if (word == "--help" || word == "-h") {
       print(kHelp);
       return kGood;
@@ -178,6 +213,14 @@ int run(const std::vector<std::string>& words) {
       arguments.json = true;
     } else if (word == "--force") {
       arguments.force = true;
+    } else if (word == "--deadline") {
+      const auto deadline = seconds_in(i + 1 < words.size() ? words[++i] : "");
+      if (!deadline) {
+        return complain("--deadline: expected seconds, 1 to " + std::to_string(kDeadlineMaxS),
+                        kUsage);
+      }
+      arguments.deadline = *deadline;
+      arguments.has_deadline = true;
     } else if (word.starts_with('-') && word.size() > 1) {
       unknown = word;
     } else if (arguments.command.empty()) {
@@ -194,6 +237,8 @@ int run(const std::vector<std::string>& words) {
   }
   if (!unknown.empty() || (arguments.strict && !command->takes_strict) ||
       (arguments.json && !command->takes_json) || (arguments.force && !command->takes_force)) {
+      (arguments.json && !command->takes_json) ||
+      (arguments.has_deadline && !command->takes_deadline)) {
     return complain(arguments.command + ": unknown option" +
                         (unknown.empty() ? "" : " " + unknown) + " (see --help)",
                     kUsage);

@@ -736,13 +736,39 @@ def an_arbiter_that_dies_while_its_own_address_is_missing_comes_back(pair):
 
 def switchover_and_back(pair):
     pair.start()
-    expect(pair.primary.ask("switchover")["ok"], "the active director hands over")
-    pair.backup.reaches("active")
-    pair.primary.reaches("standby")
+    expect(pair.primary.lvsctl("switchover") == ("the backup director serves\n", 0), "it is done when it says so")
     expect(pair.holders() == [pair.backup], "one holder")
-    expect(pair.primary.ask("switchover")["ok"], "the standby asks for it")
+    expect(pair.primary.lvsctl("switchover") == ("this director serves\n", 0), "and when the standby asks")
+    expect(pair.holders() == [pair.primary], "one holder")
+
+
+def a_switchover_that_comes_to_nothing_is_told(pair):
+    pair.start()
+    os.kill(pair.backup.arbiter(), signal.SIGSTOP)
+    began = time.monotonic()
+    expect(pair.primary.lvsctl("switchover") == ("", 1), "nobody took over")
+    expect(time.monotonic() - began < 9, "told before the deadline")
+    expect(pair.primary.holds(), "the service stays")
+
+
+def commands_are_run_at_start_and_have_time_at_stop(pair):
+    """inactive_cmd waits for a file that comes after the stop began: who is killed with the daemon never sees it."""
+    pair.primary.write("/run/note", "#!/bin/sh\necho told >>/run/told\nwhile ! test -e /run/go; do sleep 0.05; done\necho ended >>/run/told\n", 0o755)
+    pair.primary.configure(1, deadtime="1s", checks="", witness="inactive_cmd = /run/note")
+    pair.primary.service("start")
     pair.primary.reaches("active")
-    pair.backup.reaches("standby")
+    told = lambda: pair.primary.run("cat", "/run/told", check=False).stdout.split()
+    eventually("it is told at start", lambda: told() == ["told"])
+    os.kill(pair.primary.keeper(), signal.SIGTERM)
+    eventually("and when it stops", lambda: told() == ["told", "told"])
+    expect(pair.primary.arbiter() != 0, "the arbiter gives it time")
+    pair.primary.write("/run/go", "")
+    eventually("it ends", lambda: told() == 2 * ["told"] + 2 * ["ended"])
+    pair.primary.configure(2, deadtime="1s", witness="inactive_cmd = /usr/bin/no-such-program")
+    eventually("pulse has ended", lambda: not os.path.exists(f"/proc/{pair.primary.holder.pid}/root/run/pulse.pid"))
+    pair.primary.service("start")
+    eventually("a mistyped one is told", lambda: any(
+        "event=command-failed command=/usr/bin/no-such-program" in line for line in pair.primary.logged))
 
 
 def bad_heartbeats_are_counted_and_change_nothing(pair):

@@ -9,8 +9,10 @@ namespace lvs::pulse {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::VariantWith;
 
 constexpr TimePoint kStart{std::chrono::hours{1000}};
 constexpr uint64_t kOwn = 100;
@@ -140,7 +142,7 @@ TEST(Director, StartsPassiveAndSaysSo) {
   Bench bench(Node::backup);
   bench.start();
   EXPECT_EQ(bench.state(), State::listening);
-  EXPECT_THAT(bench.deeds(), ElementsAre("heartbeat passive"));
+  EXPECT_THAT(bench.deeds(), ElementsAre("run", "heartbeat passive"));
   EXPECT_THAT(bench.log(), HasSubstr("STARTING PULSE AS BACKUP"));
 }
 
@@ -576,6 +578,15 @@ TEST(Director, ForcedActiveDoesNotListenFirst) {
   Bench bench(Node::backup);
   bench.start().feed(ForceActive{});
   EXPECT_EQ(bench.state(), State::active);
+}
+
+TEST(Commands, ADirectorThatStartsWithoutAddressesIsInactive) {
+  Bench bench(Node::backup);
+  bench.start();
+  EXPECT_THAT(bench.step.actions, Contains(VariantWith<RunCommand>(RunCommand{"/bin/down"})));
+  Bench adopting(Node::backup);
+  adopting.start({{{kVip, adopting.now + 4s}}, {}});
+  EXPECT_EQ(adopting.count<RunCommand>(), 0) << "the world has seen no change";
 }
 
 }  // namespace

@@ -1,0 +1,26 @@
+// Whether a switchover that pulse agreed to has come about: judged from its status before and since.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <optional>
+#include <string>
+
+namespace lvs::lvsctl {
+
+struct Outcome {
+  bool done = false;
+  std::string text;
+};
+
+class Switchover {
+ public:
+  explicit Switchover(const boost::json::object& status_before);
+  // Nothing: it is under way.
+  std::optional<Outcome> judge(const boost::json::object& status) const;
+
+ private:
+  bool gives_away_;
+  std::string peer_;  // "backup"
+};
+
+}  // namespace lvs::lvsctl
