@@ -63,6 +63,7 @@
 #include "common/time.h"
 #include "pulse/able.h"
 #include "pulse/announce_plan.h"
+#include "pulse/announce_queue.h"
 #include "pulse/disbelief.h"
 #include "pulse/lease.h"
 #include "pulse/peer.h"
@@ -307,6 +308,8 @@ class Director {
   void renew_addresses(TimePoint now);
   void restore_addresses(TimePoint now);
   void announce_addresses(TimePoint now);
+  void announce_whose_turn_it_is(TimePoint now);
+  void fall_silent();
   std::optional<TimePoint> next_announcement(TimePoint now) const;
   void see_rival(const std::string& who, TimePoint now);
   void probe(TimePoint now);
@@ -346,6 +349,7 @@ class Director {
   std::optional<TimePoint> able_since_;
   Lease lease_;
   AnnouncePlan announcements_;
+  AnnounceQueue announce_queue_;
   SplitGuard split_guard_;
   std::string doubt_logged_;  // Why silence alone is not enough; empty: it is, or nobody is silent.
   Disbelief disbelief_;

@@ -121,7 +121,7 @@ void Director::begin_handover(Why why, TimePoint now) {
   const char* reason = why == Why::stop ? "stop" : why == Why::unable ? "not-able" : "asked";
   enter(State::handing_over, reason, now);
   handover_ = Handover{why, now + kHandoverLimit};
-  announcements_.stop();
+  fall_silent();
   failback_held_ = why == Why::asked;
   send_heartbeat(now);
   log(Level::notice, "handover", "",
@@ -193,7 +193,7 @@ void Director::let_go_of_addresses() {
   refused_.clear();
   restore_at_.reset();
   lease_.drop();
-  announcements_.stop();
+  fall_silent();
 }
 
 // Until the lease of those held already ends, which may be a little less than the kernel can count.
@@ -218,6 +218,7 @@ void Director::do_due_work(TimePoint now) {
   if (announce_at && now >= *announce_at) {
     announce_addresses(now);
   }
+  announce_whose_turn_it_is(now);
   if (settings_.alone) {
     return;
   }
@@ -267,10 +268,25 @@ void Director::restore_addresses(TimePoint now) {
 
 void Director::announce_addresses(TimePoint now) {
   for (const FloatingAddress& address : held_) {
-    actions_.push_back(Announce{address});
+    announce_queue_.push(address.address);
   }
+  announce_whose_turn_it_is(now);
   if (announcements_.sent(now)) {
     log(Level::info, "announced", "gratuitous lvs arps finished");
+  }
+}
+
+void Director::fall_silent() {
+  announcements_.stop();
+  announce_queue_.clear();
+}
+
+void Director::announce_whose_turn_it_is(TimePoint now) {
+  for (const Address& address : announce_queue_.due(now)) {
+    const auto held = std::ranges::find(held_, address, &FloatingAddress::address);
+    if (held != held_.end()) {
+      actions_.push_back(Announce{*held});
+    }
   }
 }
 

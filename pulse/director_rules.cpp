@@ -328,6 +328,7 @@ std::optional<TimePoint> Director::next_deadline(TimePoint now) const {
   consider(lease_.end());
   consider(restore_at_);
   consider(next_announcement(now));
+  consider(announce_queue_.wake_at());
   consider(ability_.next_change(settings_, now));
   if (settings_.alone) {
     return next;

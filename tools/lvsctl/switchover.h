@@ -1,4 +1,5 @@
-// Whether a switchover that pulse agreed to has come about: judged from its status before and since.
+// Whether a switchover that pulse agreed to has come about: judged from its status before and
+// since.
 #pragma once
 
 #include <boost/json/object.hpp>

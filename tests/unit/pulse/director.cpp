@@ -5,6 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <numeric>
+#include <set>
+
 namespace lvs::pulse {
 namespace {
 
@@ -587,6 +591,75 @@ TEST(Commands, ADirectorThatStartsWithoutAddressesIsInactive) {
   Bench adopting(Node::backup);
   adopting.start({{{kVip, adopting.now + 4s}}, {}});
   EXPECT_EQ(adopting.count<RunCommand>(), 0) << "the world has seen no change";
+}
+
+// A director with 140 floating addresses that has just taken over, and what it announced when.
+struct Announcements {
+  Bench bench{Node::primary, with_many_addresses()};
+  std::map<TimePoint, std::vector<Address>> said;
+
+  static Settings with_many_addresses() {
+    Settings s = some_settings(Node::primary);
+    s.addresses.clear();
+    for (int i = 1; i <= 140; ++i) {
+      s.addresses.push_back(
+          {*Address::parse("192.0.2." + std::to_string(i)), "eth0", "eth0:1", {}});
+    }
+    return s;
+  }
+
+  Announcements() {
+    bench.start().hear(Role::passive);
+    EXPECT_EQ(bench.state(), State::active);
+    note();
+  }
+  void note() {
+    for (const Action& action : bench.step.actions) {
+      if (const auto* one = std::get_if<Announce>(&action)) {
+        said[bench.now].push_back(one->address.address);
+      }
+    }
+  }
+  void pass(Duration span) {
+    const TimePoint until = bench.now + span;
+    while (bench.step.wake_at && *bench.step.wake_at <= until) {
+      bench.now = *bench.step.wake_at;
+      bench.feed(TimerFired{});
+      note();
+    }
+    bench.now = until;
+  }
+  size_t count() const {
+    return std::accumulate(said.begin(), said.end(), size_t{0},
+                           [](size_t sum, const auto& at) { return sum + at.second.size(); });
+  }
+  std::set<Address> which() const {
+    std::set<Address> all;
+    for (const auto& [when, addresses] : said) {
+      all.insert(addresses.begin(), addresses.end());
+    }
+    return all;
+  }
+};
+
+TEST(Announcements, OfManyAddressesGoOutAtAPaceThatNoSwitchDrops) {
+  Announcements announcements;
+  EXPECT_EQ(announcements.count(), size_t{AnnounceQueue::kAtOnce});
+  announcements.pass(200ms);
+  EXPECT_EQ(announcements.which().size(), 140U) << "each within a fifth of a second";
+  announcements.pass(100ms);
+  EXPECT_LE(announcements.count(), size_t{AnnounceQueue::kAtOnce} + 300ms / AnnounceQueue::kPause);
+  announcements.pass(10s);
+  EXPECT_GE(announcements.count(), 5U * 140U) << "the later rounds are whole";
+}
+
+TEST(Announcements, ThatStillWaitAreNotSentByADirectorThatHandsOver) {
+  Announcements announcements;
+  announcements.bench.feed(Switchover{});
+  ASSERT_EQ(announcements.bench.state(), State::handing_over);
+  const size_t before = announcements.count();
+  announcements.pass(500ms);
+  EXPECT_EQ(announcements.count(), before);
 }
 
 }  // namespace
