@@ -53,6 +53,10 @@ bool Address::is_loopback() const {
   return is_v4() ? bytes_[0] == 127 : *this == kLoopback6;
 }
 
+bool Address::is_link_local() const {
+  return !is_v4() && bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80;
+}
+
 uint32_t Address::v4_host() const {
   return ntohl(v4_network());
 }

@@ -51,7 +51,11 @@ std::vector<Key<B>> director_keys() {
            "primary.",
            "192.0.2.2"}),
       key("primary_private", &B::primary_private, address(),
-          {"", "The primary's address on a second path for heartbeats.", "10.0.0.2"}),
+          {"",
+           "The primary's address on a second path for heartbeats. Not link-local (fe80::), as "
+           "none "
+           "of the four.",
+           "10.0.0.2"}),
       key("primary_shared", &B::primary_shared, word_text(),
           {"", "The shared disk as the primary sees it (failover services)."},
           later_if_changed(&B::primary_shared, kNoSharedDisk)),

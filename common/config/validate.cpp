@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
+#include <utility>
 
 namespace lvs::config {
 
@@ -22,6 +24,7 @@ class ConfigRules {
   Diagnostics check() {
     check_directors();
     check_heartbeat();
+    check_heartbeat_addresses();
     check_connections();
     check_something_to_serve();
     check_names_and_keys_are_unique();
@@ -68,6 +71,23 @@ class ConfigRules {
               "heartbeats are "
               "sent every " +
                   std::to_string(to_ms(used).count()) + " ms, a third of it");
+    }
+  }
+
+  // Such an address is one of each device; which is meant cannot be said here.
+  void check_heartbeat_addresses() {
+    const std::pair<const char*, std::optional<Address>> all[] = {
+        {"primary", config_.primary},
+        {"primary_private", config_.primary_private},
+        {"backup", config_.backup},
+        {"backup_private", config_.backup_private}};
+    for (const auto& [key, address] : all) {
+      if (address && address->is_link_local()) {
+        error(
+            config_.lines, key,
+            "expected an address that is not link-local (fe80::): give the device one of a unique "
+            "local network, such as fd00::1/64, and write that");
+      }
     }
   }
 
