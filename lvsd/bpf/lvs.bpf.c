@@ -250,6 +250,24 @@ static __always_inline int follow_first(const int family, struct __sk_buff* skb,
   return transmit(family, skb, packet, flow, config, AT_IPVS0, 0);
 }
 
+/* Not ours, and here once more because a rule took our mark off it: FORWARD has let it pass twice,
+ * so it goes on from here. */
+static __always_inline int send_on(const int family, struct __sk_buff* skb,
+                                   const struct packet* packet) {
+  struct scratch* scratch = scratch_of_cpu();
+  if (!scratch || find_way(family, skb, &scratch->route, 0, target_of(family, &packet->key),
+                           longest_segment(skb, packet)) != WAY_KNOWN) {
+    return drop(LVS_DROP_IN_CIRCLES);
+  }
+  struct ethhdr* ethernet = data_of(skb);
+  if ((void*)(ethernet + 1) > end_of(skb)) {
+    return drop(LVS_DROP_MALFORMED);
+  }
+  set_macs(ethernet, &scratch->route);
+  skb->mark = 0;
+  return bpf_redirect(scratch->route.ifindex, 0);
+}
+
 /* Caught behind FORWARD: a reply that no program has seen at its device, or what its sender sends
  * on its own account. */
 static __always_inline int send_back(const int family, struct __sk_buff* skb,
@@ -265,7 +283,8 @@ static __always_inline int send_back(const int family, struct __sk_buff* skb,
     }
   }
   count_drop(LVS_PASS_NO_REPLY);
-  return to_device(skb, LVS_MARK_FORWARDED);
+  return rounds_of(family, skb, packet) ? send_on(family, skb, packet)
+                                        : to_device(family, skb, packet, LVS_MARK_FORWARDED);
 }
 
 /* What became of a packet that has no connection, and gets none. */
@@ -289,6 +308,9 @@ static __always_inline int balance(const int family, struct __sk_buff* skb) {
     restore_fragmentation(skb);
   }
   const enum parsed parsed = parse(family, skb, &packet, FRAGMENTS_TOO);
+  if (family == AF_INET6 && parsed == PARSED_ICMP) {
+    return TC_ACT_SHOT; /* What a device says for itself: nft copies no ICMP. */
+  }
   if (!config || parsed != PARSED_OURS) {
     return drop(parsed == PARSED_FRAGMENT ? LVS_DROP_FRAGMENT : LVS_DROP_MALFORMED);
   }
@@ -390,7 +412,7 @@ static __always_inline void note_own_reply(const int family, const struct packet
  * device. */
 static __always_inline int leave(const int family, struct __sk_buff* skb) {
   struct packet packet;
-  const enum parsed parsed = parse(family, skb, &packet, WHOLE_PACKETS);
+  const enum parsed parsed = parse(family, skb, &packet, FRAGMENTS_TOO);
   if (parsed == PARSED_ICMP) {
     return LEFT_TO_ICMP;
   }
@@ -399,15 +421,22 @@ static __always_inline int leave(const int family, struct __sk_buff* skb) {
   }
   const __u64 now = bpf_ktime_get_coarse_ns();
   struct lvs_flow* flow = find_flow(family, &packet.key);
+  const int is_later = packet.fragment == LATER_FRAGMENT;
   if (!flow) {
-    note_own_reply(family, &packet, now);
+    if (!is_later) {
+      note_own_reply(family, &packet, now);
+    }
     return LVS_PASS;
   }
   if (flow->direction != LVS_TO_CLIENT || !(flow->flags & LVS_FLOW_TO_SELF) ||
-      !advance_by_reply(family, flow, &packet, now)) {
+      (!is_later && !advance_by_reply(family, flow, &packet, now))) {
     return LVS_PASS;
   }
-  count_packet(flow->dest, LVS_TO_CLIENT, packet.bytes);
+  if (is_later) {
+    count_later_fragment(flow->dest, LVS_TO_CLIENT, packet.bytes - packet.ip_words * 4);
+  } else {
+    count_packet(flow->dest, LVS_TO_CLIENT, counted_bytes(family, &packet));
+  }
   return rewrite_nat(family, skb, &packet, flow, 0, 0) ? LVS_PASS : drop(LVS_DROP_MALFORMED);
 }
 
@@ -457,6 +486,13 @@ static __always_inline int is_named(const int family, const struct sweeping* wor
            (client[3] & mask[3]) == prefix[3]));
 }
 
+/* Only because the table is filling up. */
+static __always_inline int is_early_end(const struct sweeping* work, __u8 protocol,
+                                        const struct lvs_flow* flow, __u64 word) {
+  return work->now < flow->expires && !work->kill_family &&
+         is_cheap(&work->patience, protocol, flow, word, work->now);
+}
+
 static __always_inline int is_to_go(const struct sweeping* work, __u8 protocol,
                                     const struct lvs_flow* flow, __u64 word) {
   return work->now >= flow->expires || (work->ends_lost && has_lost_its_server(flow)) ||
@@ -485,7 +521,13 @@ static __always_inline long sweep_flow_of(const int family, const void* key, __u
     }
   } else if (is_to_go(work, protocol, flow, word) ||
              is_named(family, work, source_of(family, &copy))) {
-    work->killed += kill_flow(family, &copy, flow, generation_of(word), work->now) == CHANGE_DONE;
+    const int is_early = is_early_end(work, protocol, flow, word);
+    const int is_done =
+        kill_flow(family, &copy, flow, generation_of(word), work->now) == CHANGE_DONE;
+    work->killed += is_done;
+    if (is_done && is_early) {
+      count_drop(LVS_EVICTED_HALF_OPEN);
+    }
   }
   return 0;
 }
@@ -522,7 +564,12 @@ static __always_inline long sweep_template_of(const int family, const void* key,
     template->expires = work->now + LVS_CONTROLLER_RETRY_NS;
     return 0;
   }
-  kill_template(family, &copy, template, generation_of(word), work->now, is_killed);
+  const int is_early = !is_killed && work->now < template->expires;
+  if (kill_template(family, &copy, template, generation_of(word), work->now, is_killed) ==
+          CHANGE_DONE &&
+      is_early) {
+    count_drop(LVS_EVICTED_TEMPLATE);
+  }
   return 0;
 }
 

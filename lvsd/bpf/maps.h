@@ -206,7 +206,8 @@ struct scratch {
   struct best best;
   struct walk walk;
   struct next_hop next_hop;
-  __u32 freed; /* Entries, by a search for room. */
+  struct lvs_route route; /* Of a packet without a flow. */
+  __u32 freed;            /* Entries, by a search for room. */
 };
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

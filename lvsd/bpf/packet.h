@@ -290,7 +290,7 @@ static __always_inline enum parsed parse6(struct __sk_buff* skb, struct packet* 
 static __always_inline enum parsed parse(const int family, struct __sk_buff* skb,
                                          struct packet* packet, const enum takes takes) {
   const __u32 header = family == AF_INET6 ? IPV6_HEADER : sizeof(struct iphdr);
-  if (is_of_other_vlan(skb) || !have_bytes(skb, ETH_HLEN + header + UDP_HEADER)) {
+  if (is_of_other_vlan(skb) || !have_bytes(skb, ETH_HLEN + header)) {
     return PARSED_OTHER;
   }
   return family == AF_INET6 ? parse6(skb, packet, takes) : parse4(skb, packet, takes);

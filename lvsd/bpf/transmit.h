@@ -33,16 +33,22 @@ static __always_inline int rewrite(const int family, struct __sk_buff* skb,
 
 /* A translated request that may be cut into fragments is left to the stack, which forwards it and
  * does that. (A reply carries an address of the director: the stack would not forward it.) */
+static __always_inline int leave_to_stack(const int family, struct __sk_buff* skb,
+                                          const struct packet* packet, const struct lvs_flow* flow,
+                                          enum hook hook) {
+  if (!rewrite_nat(family, skb, packet, flow, 0, 0)) {
+    return drop(LVS_DROP_MALFORMED);
+  }
+  count_drop(LVS_PASS_TO_FRAGMENT);
+  return hook == AT_NIC ? LVS_PASS : to_device(family, skb, packet, LVS_MARK_FORWARDED);
+}
+
 static __always_inline int refuse_too_big(const int family, struct __sk_buff* skb,
                                           const struct packet* packet, const struct lvs_flow* flow,
                                           enum hook hook, __u16 mtu) {
-  if (!packet->dont_fragment && hook == AT_NIC && flow->forward == LVS_FORWARD_NAT &&
+  if (!packet->dont_fragment && hook != AT_IPVS1 && flow->forward == LVS_FORWARD_NAT &&
       flow->direction == LVS_TO_SERVER) {
-    if (!rewrite_nat(family, skb, packet, flow, 0, 0)) {
-      return drop(LVS_DROP_MALFORMED);
-    }
-    count_drop(LVS_PASS_TO_FRAGMENT);
-    return LVS_PASS;
+    return leave_to_stack(family, skb, packet, flow, hook);
   }
   count_drop(LVS_DROP_TOO_BIG);
   return answer(family, skb, vip_of(family, packet, flow), ANSWER_TOO_BIG, mtu);

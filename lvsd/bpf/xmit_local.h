@@ -8,6 +8,7 @@
  * anything unusual. A priority would not survive that, a mark does. */
 #pragma once
 
+#include "lvsd/bpf/next_hop.h"
 #include "lvsd/bpf/packet.h"
 
 enum hook {
@@ -17,9 +18,9 @@ enum hook {
 };
 
 /* Rules of the administrator may take mark and priority off the packet that comes in again; then it
- * is caught once more, and would go round for ever. */
-static __always_inline int goes_in_circles(const int family, struct __sk_buff* skb,
-                                           const struct packet* packet) {
+ * is caught once more, and would go round for ever. How often it was here before. */
+static __always_inline __u32 rounds_of(const int family, struct __sk_buff* skb,
+                                       const struct packet* packet) {
   const __u64 now = bpf_ktime_get_coarse_ns();
   struct lvs_given_back one = {
       .key = {.sport = packet->sport, .dport = packet->dport, .protocol = packet->protocol}};
@@ -38,16 +39,29 @@ static __always_inline int goes_in_circles(const int family, struct __sk_buff* s
   }
   struct lvs_rounds* rounds = bpf_map_lookup_elem(&lvs_given_backs, &one);
   if (rounds && now < rounds->since + LVS_ROUNDS_NS) {
-    return __sync_fetch_and_add(&rounds->count, 1) + 1 >= LVS_ROUNDS_MAX;
+    return __sync_fetch_and_add(&rounds->count, 1) + 1;
   }
   const struct lvs_rounds first = {.since = now};
   bpf_map_update_elem(&lvs_given_backs, &one, &first, BPF_ANY);
   return 0;
 }
 
+/* The device that a packet came from. The stack forgets it of an IPv6 packet that it cuts into
+ * fragments: then the one by which its sender is reached. */
+static __always_inline __u32 device_of(const int family, struct __sk_buff* skb,
+                                       const struct packet* packet) {
+  struct scratch* scratch = scratch_of_cpu();
+  if (skb->ingress_ifindex || family == AF_INET || !scratch) {
+    return skb->ingress_ifindex;
+  }
+  const int way = find_way(family, skb, &scratch->route, 0, source_of(family, &packet->key), 0);
+  return way == WAY_KNOWN || way == WAY_COLD ? scratch->next_hop.ifindex : 0;
+}
+
 /* Into the stack once more, by the device that it came from. */
-static __always_inline int to_device(struct __sk_buff* skb, __u32 mark) {
-  const __u32 ifindex = skb->ingress_ifindex;
+static __always_inline int to_device(const int family, struct __sk_buff* skb,
+                                     const struct packet* packet, __u32 mark) {
+  const __u32 ifindex = device_of(family, skb, packet);
   const struct lvs_device* device = bpf_map_lookup_elem(&lvs_devices, &ifindex);
   if (!device || bpf_skb_store_bytes(skb, 0, device->mac, ETH_ALEN, 0)) {
     return drop(LVS_DROP_UNKNOWN_DEVICE);
@@ -62,8 +76,9 @@ static __always_inline int to_local_stack(const int family, struct __sk_buff* sk
     skb->priority = LVS_PRIORITY_LOCAL;
     return LVS_PASS;
   }
-  return goes_in_circles(family, skb, packet) ? drop(LVS_DROP_IN_CIRCLES)
-                                              : to_device(skb, LVS_MARK_LOCAL);
+  return rounds_of(family, skb, packet) >= LVS_ROUNDS_MAX
+             ? drop(LVS_DROP_IN_CIRCLES)
+             : to_device(family, skb, packet, LVS_MARK_LOCAL);
 }
 
 /* Whether this packet was given back and goes on to the stack. */

@@ -236,8 +236,7 @@ int run(const std::vector<std::string>& words) {
                     kUsage);
   }
   if (!unknown.empty() || (arguments.strict && !command->takes_strict) ||
-      (arguments.json && !command->takes_json) || (arguments.force && !command->takes_force)) {
-      (arguments.json && !command->takes_json) ||
+      (arguments.json && !command->takes_json) || (arguments.force && !command->takes_force) ||
       (arguments.has_deadline && !command->takes_deadline)) {
     return complain(arguments.command + ": unknown option" +
                         (unknown.empty() ? "" : " " + unknown) + " (see --help)",

@@ -151,7 +151,13 @@ std::optional<uint32_t> attached_program(int ifindex, Hook hook) {
 }
 
 bool is_first_at(int ifindex) {
-  return is_first_filter(ifindex, kPriority);
+  // Programs attached by links stand before all filters (BPF_TCX_INGRESS, Linux 6.6); an older
+  // kernel knows no such place and answers with an error.
+  constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
+  uint32_t links = 0;
+  const bool has_links =
+      bpf_prog_query(ifindex, kTcxIngress, 0, nullptr, nullptr, &links) == 0 && links > 0;
+  return !has_links && is_first_filter(ifindex, kPriority);
 }
 
 Result<MapFds> find_attached(Access access) {

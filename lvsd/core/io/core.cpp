@@ -561,6 +561,7 @@ class Core::Impl {
     sweep();
     state_.collect(now);
     state_.estimate(now);
+    tell_chain_of_devices();  // Programs that others attach by links are announced by nobody.
   }
 
   // Also before a listing: what has expired is no longer shown, so it must not be counted either.
