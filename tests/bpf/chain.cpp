@@ -9,6 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cstdio>
 
+#include "common/io/unique_fd.h"
 #include "tests/bpf/packet_path.h"
 
 namespace lvs::test {
@@ -67,6 +68,46 @@ TEST_F(PacketPath, AChainThatCannotBeWrittenIsToldAndTriedUntilItStands) {
   EXPECT_EQ(core->status().chain_error, "");
   EXPECT_THAT(chain(), HasSubstr("192.0.2.100 . udp . 53"));
   EXPECT_THAT(chain(), Not(HasSubstr("192.0.2.100 . tcp . 80")));
+}
+
+// An open link to a program that lets every packet pass.
+class OthersProgram {
+ public:
+  explicit OthersProgram(const char* device) {
+    const bpf_insn lets_pass[] = {
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = TC_ACT_UNSPEC},
+        {.code = BPF_JMP | BPF_EXIT}};
+    const io::UniqueFd program(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "others", "GPL", lets_pass,
+                                             std::size(lets_pass), nullptr));
+    EXPECT_TRUE(program);
+    constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
+    link_ = io::UniqueFd(bpf_link_create(program.get(), static_cast<int>(::if_nametoindex(device)),
+                                         kTcxIngress, nullptr));
+    EXPECT_TRUE(link_) << "Linux 6.6 or later";
+  }
+
+ private:
+  io::UniqueFd link_;
+};
+
+TEST_F(PacketPath, WhereAProgramOfOthersStandsBeforeOursTheChainLooksAtAllReplies) {
+  const auto trusts_eth1 = [] { return chain().find("\"eth1\"") != std::string::npos; };
+  const auto run_until = [this](auto is_so) {
+    boost::asio::steady_timer patience(io, kPatience);
+    bool is_over = false;
+    patience.async_wait([&](const boost::system::error_code&) { is_over = true; });
+    while (!is_so() && !is_over) {
+      io.run_one();
+    }
+  };
+  EXPECT_TRUE(trusts_eth1());
+  {
+    const OthersProgram before_ours("eth1");
+    run_until([&] { return !trusts_eth1(); });
+    EXPECT_FALSE(trusts_eth1());
+  }
+  run_until(trusts_eth1);
+  EXPECT_TRUE(trusts_eth1());
 }
 
 }  // namespace

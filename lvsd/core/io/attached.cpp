@@ -150,14 +150,15 @@ std::optional<uint32_t> attached_program(int ifindex, Hook hook) {
   return options.prog_id;
 }
 
-bool is_first_at(int ifindex) {
-  // Programs attached by links stand before all filters (BPF_TCX_INGRESS, Linux 6.6); an older
-  // kernel knows no such place and answers with an error.
+bool has_links_at(int ifindex) {
+  // BPF_TCX_INGRESS, Linux 6.6; an older kernel knows no such place and answers with an error.
   constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
   uint32_t links = 0;
-  const bool has_links =
-      bpf_prog_query(ifindex, kTcxIngress, 0, nullptr, nullptr, &links) == 0 && links > 0;
-  return !has_links && is_first_filter(ifindex, kPriority);
+  return bpf_prog_query(ifindex, kTcxIngress, 0, nullptr, nullptr, &links) == 0 && links > 0;
+}
+
+bool is_first_at(int ifindex) {
+  return !has_links_at(ifindex) && is_first_filter(ifindex, kPriority);
 }
 
 Result<MapFds> find_attached(Access access) {

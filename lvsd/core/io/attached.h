@@ -51,7 +51,9 @@ Result<MapFds> find_attached(Access access = Access::write);
 // The id of the program of our filter, if it is there.
 std::optional<uint32_t> attached_program(int ifindex, Hook hook);
 
-// Whether ours sees every packet of this device, before filters of others could take it.
+// Whether others have attached programs by links there, which stand before all filters.
+bool has_links_at(int ifindex);
+// Whether ours sees every packet of this device, before programs of others could take it.
 bool is_first_at(int ifindex);
 
 enum class AttachOutcome { already, attached };

@@ -302,6 +302,20 @@ class Core::Impl {
     return names;
   }
 
+  // Nobody announces them.
+  void look_for_links() {
+    std::set<int> linked;
+    for (const auto& [name, index] : attached_) {
+      if (has_links_at(index)) {
+        linked.insert(index);
+      }
+    }
+    if (linked != linked_) {
+      linked_ = std::move(linked);
+      tell_chain_of_devices();
+    }
+  }
+
   void tell_chain_of_devices() {
     auto devices = watched_devices();
     if (devices == chain_devices_ || !chain_error_.empty()) {
@@ -561,7 +575,7 @@ class Core::Impl {
     sweep();
     state_.collect(now);
     state_.estimate(now);
-    tell_chain_of_devices();  // Programs that others attach by links are announced by nobody.
+    look_for_links();
   }
 
   // Also before a listing: what has expired is no longer shown, so it must not be counted either.
@@ -590,6 +604,7 @@ class Core::Impl {
   int pair_index_ = 0;
   std::map<std::string, int> attached_;
   std::set<int> noted_devices_;
+  std::set<int> linked_;                    // Devices with programs of others before ours.
   std::set<ipvs::ServiceKey> caught_;       // In the sets of the chain.
   ReplySources sources_;                    // Likewise.
   std::vector<std::string> chain_devices_;  // Likewise.
