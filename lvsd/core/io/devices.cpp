@@ -87,9 +87,11 @@ Result<Ok> route_copies(nl_sock* socket, int ipvs0) {
   auto* hop = rtnl_route_nh_alloc();
   rtnl_route_nh_set_ifindex(hop, ipvs0);
   rtnl_route_add_nexthop(route.get(), hop);
-  const int error = rtnl_route_add(socket, route.get(), NLM_F_CREATE | NLM_F_REPLACE);
-  return error == 0 ? Result<Ok>(Ok{})
-                    : Error{EIO, std::string("route copies to ipvs0: ") + nl_geterror(error)};
+  // One that is there stays: a change would be news, and news make the core look again.
+  const int error = rtnl_route_add(socket, route.get(), NLM_F_CREATE | NLM_F_EXCL);
+  return error == 0 || error == -NLE_EXIST
+             ? Result<Ok>(Ok{})
+             : Error{EIO, std::string("route copies to ipvs0: ") + nl_geterror(error)};
 }
 
 // ipvs0 carries IPv6 out, without an address of its own.
