@@ -725,7 +725,8 @@ virtual {name} {{
 
 def second_lvsd_refuses(lab):
     second = run(*lab.enter_director(f"{lab.binaries}/lvsd", "-n"), check=False)
-    expect(second.returncode == 1 and "runs in this network namespace already" in second.stderr, second.stderr)
+    expect(second.returncode == 1 and "another lvsd runs in this network namespace" in second.stderr and
+           f"pid {lab.lvsd.pid}" in second.stderr, second.stderr)
     expect(lab.get() in ("one", "two"), "the first serves")
 
 

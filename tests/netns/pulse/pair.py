@@ -451,7 +451,7 @@ def expect_status(director, role, peer, armed):
     place = "192.0.2.10 10.0.0.10, lease" if armed else "none"
     for pattern in (rf"^pulse +{role} for .*, {director.name}, term \d+", rf"^peer +{peer}, heard \d+ ms ago$",
                     "^paths +public alive, private alive$", rf"^addresses +{place}",
-                    rf"^lvsd +ready, {'armed' if armed else 'not armed'}, {role}, serial 1$", "^core +embedded$",
+                    rf"^lvsd +ready, {'armed' if armed else 'not armed'}, {role}, serial 1$", r"^core +embedded, \d+ of \d+ connections, \d+ of \d+ templates$",
                     r"^web \(TCP 192\.0\.2\.10:80 wlc\) +one 10\.0\.0\.100:80 +up +1 +Masq "):
         expect(re.search(pattern, text, re.MULTILINE), f"{pattern} in {text}")
     text, code = director.lvsctl("status", "--json")
