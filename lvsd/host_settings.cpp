@@ -54,6 +54,9 @@ std::vector<Sysctl> host_settings(const config::Config& config, std::optional<bo
   if (is_persistent(services)) {
     settings.push_back({"net/ipv4/vs/expire_quiescent_template", "1"});
   }
+  if (config.conntrack) {
+    settings.push_back({"net/ipv4/vs/conntrack", "1"});
+  }
   if (config.core == config::CoreKind::kernel && config.syncdaemon && role &&
       !served_by_directors(config, own).empty()) {
     settings.push_back({"net/ipv4/vs/backup_only", *role ? "0" : "1"});

@@ -50,10 +50,10 @@ lvs_kernel_test(transport "'$<TARGET_FILE:kernel_transport>'")
 
 # All three ways side by side on Debian's own 6.1, the oldest kernel that the embedded core runs on. 77 where `./run` could
 # not fetch it.
-set(qemu_transcripts scheduling/wlc scheduling/wrr scheduling/udp marks/two-ports answers/no-server
+set(qemu_transcripts scheduling/wlc scheduling/udp marks/two-ports answers/no-server
   forwarding/direct paths/vip-on-loopback paths/rule-by-source settings/udp-server-removed
   forwarding/ipv6-nat ipv6/forwarding-direct fragments/nat fragments/nat-ipv6 paths/server-behind-a-tunnel
-  emulated/vlan emulated/filter-of-others)
+  paths/own-connections paths/one-arm paths/small-link emulated/vlan emulated/filter-of-others emulated/ipsec)
 list(TRANSFORM qemu_transcripts REPLACE "(.+)" "kernel/transcripts/\\1.txt")
 list(JOIN qemu_transcripts " " qemu_transcripts)
 add_test(NAME kernel.qemu

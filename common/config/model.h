@@ -212,6 +212,7 @@ struct Globals {
   std::vector<Address> witness;
   Duration lvsd_grace = std::chrono::seconds{10};
   bool manage_sysctls = true;
+  bool conntrack = false;
   bool standby_monitoring = true;
   bool split_guard = true;
   bool operator==(const Globals&) const = default;

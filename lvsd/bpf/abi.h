@@ -113,7 +113,8 @@ struct lvs_flow6 {
 LVS_ASSERT(LVS_OFFSET(struct lvs_flow6, address) == 128);
 LVS_ASSERT(sizeof(struct lvs_flow6) == 224);
 
-#define LVS_FLOW_TO_SELF 0x1U /* The real server is the director. */
+#define LVS_FLOW_TO_SELF 0x1U   /* The real server is the director. */
+#define LVS_FLOW_FROM_SELF 0x2U /* The client is. */
 
 /* The word of a connection changes by compare-and-swap alone. Whoever sets DEAD unbinds it from its
  * real server and deletes both entries: exactly once. The generation tells an entry from another
@@ -276,6 +277,7 @@ enum lvs_setting {
   LVS_EXPIRE_QUIESCENT_TEMPLATE,
   LVS_CONN_REUSE_MODE,
   LVS_SLOPPY_TCP,
+  LVS_CONNTRACK,
   LVS_SETTINGS,
 };
 #define LVS_SETTINGS_ROOM 32U
@@ -296,7 +298,12 @@ struct lvs_config {
   __u64 icmp_at; /* When the last answer's turn is over. */
   __u64 reclaim6_at;
   __u64 reclaim_templates6_at;
-  __u64 zero2[25];
+  /* lvsd's */
+  __u32 ipvs0;    /* Index of the device: see LVS_MARK_TRACKED. */
+  __u32 encrypts; /* There are policies of IPsec about what goes out. */
+  /* The packet path's: probes that came to ipvs0, of IPv4 and IPv6. */
+  __u32 probes[2];
+  __u64 zero2[23];
 };
 LVS_ASSERT(sizeof(struct lvs_config) == 520);
 
@@ -331,14 +338,14 @@ struct lvs_given_back {
 LVS_ASSERT(sizeof(struct lvs_given_back) == 48);
 
 /* A datagram in fragments, of which only the first says its ports. IPv4 addresses: the first word.
- */
+ * With `by_stack`: the first did not fit, and all go by the stack, which cuts the whole. */
 struct lvs_fragments {
   __be32 saddr[4];
   __be32 daddr[4];
   __u32 id;
   __u8 protocol;
   __u8 family;
-  __u16 zero;
+  __u16 by_stack;
 };
 LVS_ASSERT(sizeof(struct lvs_fragments) == 40);
 
@@ -357,11 +364,18 @@ struct lvs_rounds {
  * on it, and the nft chain lets it pass. */
 #define LVS_MARK_FORWARDED 0x4c565302U
 
+/* A packet that the stack is to forward or deliver comes in by ipvs0 (xmit_stack.h); with this mark
+ * the stack's connection tracking sees it, else not. The chain takes the mark off. */
+#define LVS_MARK_TRACKED 0x4c565303U
+
 /* The nft chain's word about a packet that may be fragmented: its copy says otherwise (nft dup). */
 #define LVS_PRIORITY_MAY_FRAGMENT 0x4c560002U
 /* ... and about one that was caught behind FORWARD. */
 #define LVS_PRIORITY_FORWARDED 0x4c560003U
 #define LVS_PRIORITY_FORWARDED_MAY_FRAGMENT 0x4c560004U
+
+/* A packet of lvsd's own, to see whether copies come to ipvs0. */
+#define LVS_PRIORITY_PROBE 0x4c560005U
 
 /* Why a packet was dropped or left to the stack; lvsd/core/drops.h has the names. */
 enum lvs_drop {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "lvsd/bpf/next_hop.h"
+#include "lvsd/bpf/xmit_stack.h"
 
 enum icmp_type { ICMP_UNREACHABLE = 3, ICMP_QUENCH = 4, ICMP_EXCEEDED = 11 };
 #define ICMP_HOST_UNREACHABLE 1
@@ -25,7 +26,21 @@ enum answer {
 #define ANSWER_INTERVAL_NS 1000000ULL
 #define ANSWERS_AT_ONCE 50
 
-/* The ICMP packet in skb goes by the routing table; the neighbour layer sends it. */
+/* The ICMP packet in skb, for which the routing table had this answer: the neighbour layer sends
+ * it, or, to the director itself or where it is to be encrypted, the stack. */
+static __always_inline int send_found(struct __sk_buff* skb, const struct bpf_fib_lookup* fib,
+                                      long found) {
+  const struct lvs_config* config = config_of_core();
+  if (found == BPF_FIB_LKUP_RET_NOT_FWDED || (config && config->encrypts)) {
+    return send_through_stack(skb, 0);
+  }
+  if (found != BPF_FIB_LKUP_RET_SUCCESS && found != BPF_FIB_LKUP_RET_NO_NEIGH) {
+    return drop(found == BPF_FIB_LKUP_RET_FRAG_NEEDED ? LVS_DROP_TOO_BIG : LVS_DROP_NO_ROUTE);
+  }
+  skb->mark = 0;
+  return bpf_redirect_neigh(fib->ifindex, 0, 0, 0);
+}
+
 VERIFIED_ALONE int send_icmp(struct __sk_buff* skb, __be32 from, __be32 to) {
   struct bpf_fib_lookup fib = {};
   fib.family = AF_INET;
@@ -33,12 +48,7 @@ VERIFIED_ALONE int send_icmp(struct __sk_buff* skb, __be32 from, __be32 to) {
   fib.ifindex = LOOPBACK_IFINDEX;
   fib.ipv4_src = from;
   fib.ipv4_dst = to;
-  const long found = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
-  if (found != BPF_FIB_LKUP_RET_SUCCESS && found != BPF_FIB_LKUP_RET_NO_NEIGH) {
-    return drop(found == BPF_FIB_LKUP_RET_FRAG_NEEDED ? LVS_DROP_TOO_BIG : LVS_DROP_NO_ROUTE);
-  }
-  skb->mark = 0;
-  return bpf_redirect_neigh(fib.ifindex, 0, 0, 0);
+  return send_found(skb, &fib, bpf_fib_lookup(skb, &fib, sizeof(fib), 0));
 }
 
 VERIFIED_ALONE int send_icmp6(struct __sk_buff* skb, const struct address6* from,
@@ -52,12 +62,7 @@ VERIFIED_ALONE int send_icmp6(struct __sk_buff* skb, const struct address6* from
   fib.ifindex = LOOPBACK_IFINDEX;
   copy_address(AF_INET6, fib.ipv6_src, from->word);
   copy_address(AF_INET6, fib.ipv6_dst, to->word);
-  const long found = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
-  if (found != BPF_FIB_LKUP_RET_SUCCESS && found != BPF_FIB_LKUP_RET_NO_NEIGH) {
-    return drop(found == BPF_FIB_LKUP_RET_FRAG_NEEDED ? LVS_DROP_TOO_BIG : LVS_DROP_NO_ROUTE);
-  }
-  skb->mark = 0;
-  return bpf_redirect_neigh(fib.ifindex, 0, 0, 0);
+  return send_found(skb, &fib, bpf_fib_lookup(skb, &fib, sizeof(fib), 0));
 }
 
 static __always_inline int is_answer_due(void) {

@@ -239,7 +239,7 @@ static __always_inline void describe(const int family, struct lvs_flow* flow,
   const __u8 state = is_tcp ? lvs_tcp_step(LVS_TCP_IN, LVS_TCP_NONE, packet->tcp_flags) : 0;
   const int is_active = is_tcp && lvs_tcp_is_active(state);
   flow->forward = method_of(dest);
-  flow->flags = dest->is_local ? LVS_FLOW_TO_SELF : 0;
+  flow->flags = (dest->is_local ? LVS_FLOW_TO_SELF : 0) | (packet->is_own ? LVS_FLOW_FROM_SELF : 0);
   flow->word = (__u64)new_generation() << LVS_WORD_GENERATION_SHIFT | state |
                (is_active ? LVS_WORD_ACTIVE : 0) |
                (flow->forward == LVS_FORWARD_NAT ? 0 : LVS_WORD_NOOUTPUT);

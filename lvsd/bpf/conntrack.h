@@ -43,10 +43,6 @@ static __always_inline __u64 timeout_of(const struct lvs_config* config, __u8 pr
   return config->timeouts[index & (LVS_TIMEOUTS - 1)];
 }
 
-static __always_inline __u32 setting(const struct lvs_config* config, enum lvs_setting which) {
-  return config->settings[which];
-}
-
 /* The template that controlled a connection loses it. */
 VERIFIED_ALONE enum change release_word(struct lvs_template* template, __u32 generation) {
   if (!template) {

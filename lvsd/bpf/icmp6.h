@@ -110,7 +110,7 @@ VERIFIED_ALONE int translate_error6(struct __sk_buff* skb, int is_own) {
   }
   count_packet(flow->dest, flow->direction, skb->len - ETH_HLEN);
   if (!rewrite_error6(skb, quoting, &ports, flow, icmp_at, ports_at) ||
-      (!is_own && !spend_hop(skb, outer.ttl)) ||
+      (!is_own && !spend_hop(skb, outer.ttl, 1)) ||
       bpf_skb_load_bytes(skb, IPV6_SADDR_OFFSET, ends, sizeof(ends))) {
     return drop(LVS_DROP_MALFORMED);
   }

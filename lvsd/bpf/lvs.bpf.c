@@ -125,6 +125,9 @@ static __always_inline int reply(const int family, struct __sk_buff* skb,
                                  const struct packet* packet, struct lvs_flow* flow,
                                  const struct lvs_config* config, enum hook hook, __u64 now) {
   const int is_due = now >= flow->touch || flow->route.epoch != config->epoch;
+  if (hook == AT_NIC && !flow->route.ifindex && is_tracked(flow, config)) {
+    return LVS_PASS;
+  }
   if (is_due || (packet->tcp_flags & RARE_FLAGS)) {
     if (!advance_by_reply(family, flow, packet, now)) {
       return LVS_PASS;
@@ -344,6 +347,7 @@ static __always_inline int balance(const int family, struct __sk_buff* skb) {
     return pass(family, skb, &packet, LVS_PASS_NOT_ARMED);
   }
   __u32 reason = LVS_DROP_NO_DESTINATION;
+  packet.is_own = skb->ingress_ifindex == LOOPBACK_IFINDEX;
   flow = connect(family, &packet, skb->mark, config, &reason, now);
   return flow ? forward(family, skb, &packet, flow, flow->word, config, AT_IPVS0, now)
               : refuse(family, skb, &packet, reason);
@@ -357,8 +361,19 @@ VERIFIED_ALONE int balance6(struct __sk_buff* skb) {
   return balance(AF_INET6, skb);
 }
 
+static __always_inline int note_probe(int is_ipv6) {
+  struct lvs_config* config = config_of_core();
+  if (config) {
+    __sync_fetch_and_add(&config->probes[is_ipv6], 1);
+  }
+  return TC_ACT_SHOT;
+}
+
 SEC("tc")
 int ipvs0_egress(struct __sk_buff* skb) {
+  if (skb->priority == LVS_PRIORITY_PROBE) {
+    return note_probe(is_ipv6(skb));
+  }
   return is_ipv6(skb) ? balance6(skb) : balance4(skb);
 }
 

@@ -230,6 +230,10 @@ static __always_inline struct lvs_config* config_of_core(void) {
   return bpf_map_lookup_elem(&lvs_config, &zero);
 }
 
+static __always_inline __u32 setting(const struct lvs_config* config, enum lvs_setting which) {
+  return config->settings[which];
+}
+
 static __always_inline struct lvs_dest* dest_of(__u32 id) {
   return bpf_map_lookup_elem(&lvs_dests, &id);
 }

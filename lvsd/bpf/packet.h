@@ -41,6 +41,7 @@ struct packet {
   __u8 l4_words;  /* Length of the TCP or UDP header. */
   __u8 dont_fragment;
   __u8 fragment; /* enum fragment */
+  __u8 is_own;   /* The director's own, as far as the one that opens a connection. */
   __u32 fragments_id;
 };
 

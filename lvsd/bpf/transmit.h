@@ -12,6 +12,7 @@
 #include "lvsd/bpf/next_hop.h"
 #include "lvsd/bpf/xmit_direct.h"
 #include "lvsd/bpf/xmit_nat.h"
+#include "lvsd/bpf/xmit_stack.h"
 
 /* The sender knows the VIP only, so that is who answers. */
 static __always_inline const __be32* vip_of(const int family, const struct packet* packet,
@@ -20,35 +21,41 @@ static __always_inline const __be32* vip_of(const int family, const struct packe
                                           : address_of(family, flow);
 }
 
+/* `hops`: see xmit_direct.h. */
 static __always_inline int rewrite(const int family, struct __sk_buff* skb,
                                    const struct packet* packet, const struct lvs_flow* flow,
-                                   enum hook hook, const struct lvs_route* mac) {
-  const int spend_ttl = hook == AT_NIC;
+                                   int hops, const struct lvs_route* mac) {
   if (flow->forward == LVS_FORWARD_NAT) {
-    return rewrite_nat(family, skb, packet, flow, spend_ttl, mac);
+    return rewrite_nat(family, skb, packet, flow, hops, mac);
   }
-  return family == AF_INET6 ? rewrite_direct6(skb, packet, spend_ttl, mac)
-                            : rewrite_direct4(skb, spend_ttl, mac);
+  return family == AF_INET6 ? rewrite_direct6(skb, packet, hops, mac)
+                            : rewrite_direct4(skb, hops, mac);
 }
 
-/* A translated request that may be cut into fragments is left to the stack, which forwards it and
- * does that. (A reply carries an address of the director: the stack would not forward it.) */
-static __always_inline int leave_to_stack(const int family, struct __sk_buff* skb,
-                                          const struct packet* packet, const struct lvs_flow* flow,
-                                          enum hook hook) {
-  if (!rewrite_nat(family, skb, packet, flow, 0, 0)) {
+/* The stack spends a hop; nft dup has spent one before. */
+static __always_inline int transmit_through_stack(const int family, struct __sk_buff* skb,
+                                                  const struct packet* packet,
+                                                  const struct lvs_flow* flow,
+                                                  const struct lvs_config* config, enum hook hook) {
+  const int is_request = flow->direction == LVS_TO_SERVER;
+  if (!rewrite_nat(family, skb, packet, flow, hook == AT_NIC ? 0 : -1, 0)) {
     return drop(LVS_DROP_MALFORMED);
   }
-  count_drop(LVS_PASS_TO_FRAGMENT);
-  return hook == AT_NIC ? LVS_PASS : to_device(family, skb, packet, LVS_MARK_FORWARDED);
+  return send_through_stack(skb, is_request && is_tracked(flow, config) ? LVS_MARK_TRACKED : 0);
 }
 
+/* What may be cut into fragments the stack cuts. By direct routing it cannot: to the stack the
+ * packet is addressed to the director. */
 static __always_inline int refuse_too_big(const int family, struct __sk_buff* skb,
                                           const struct packet* packet, const struct lvs_flow* flow,
-                                          enum hook hook, __u16 mtu) {
-  if (!packet->dont_fragment && hook != AT_IPVS1 && flow->forward == LVS_FORWARD_NAT &&
-      flow->direction == LVS_TO_SERVER) {
-    return leave_to_stack(family, skb, packet, flow, hook);
+                                          const struct lvs_config* config, enum hook hook,
+                                          __u16 mtu) {
+  if (!packet->dont_fragment && flow->forward == LVS_FORWARD_NAT) {
+    if (packet->fragment == FIRST_FRAGMENT) {
+      remember_by_stack();
+    }
+    count_drop(LVS_PASS_TO_FRAGMENT);
+    return transmit_through_stack(family, skb, packet, flow, config, hook);
   }
   count_drop(LVS_DROP_TOO_BIG);
   return answer(family, skb, vip_of(family, packet, flow), ANSWER_TOO_BIG, mtu);
@@ -68,12 +75,17 @@ static __always_inline int transmit_by_lookup(const int family, struct __sk_buff
     return answer(family, skb, vip_of(family, packet, flow), ANSWER_NO_HOST, 0);
   }
   if (way == WAY_TOO_BIG) {
-    return refuse_too_big(family, skb, packet, flow, hook, flow->route.mtu);
+    return refuse_too_big(family, skb, packet, flow, config, hook, flow->route.mtu);
+  }
+  if (flow->forward == LVS_FORWARD_NAT &&
+      (is_stack_wanted(config) || (packet->fragment == LATER_FRAGMENT && is_first_by_stack()))) {
+    flow->route.ifindex = 0;
+    return transmit_through_stack(family, skb, packet, flow, config, hook);
   }
   if (hook == AT_IPVS0 && way == WAY_COLD) {
     return bpf_redirect(config->ipvs1, BPF_F_INGRESS);
   }
-  if (!rewrite(family, skb, packet, flow, hook, hook == AT_IPVS0 ? &flow->route : 0)) {
+  if (!rewrite(family, skb, packet, flow, hook == AT_NIC, hook == AT_IPVS0 ? &flow->route : 0)) {
     return drop(LVS_DROP_MALFORMED);
   }
   if (way == WAY_COLD && is_request && flow->forward == LVS_FORWARD_NAT &&
@@ -91,6 +103,9 @@ static __always_inline int transmit(const int family, struct __sk_buff* skb,
                                     const struct packet* packet, struct lvs_flow* flow,
                                     const struct lvs_config* config, enum hook hook,
                                     int may_use_route) {
+  if (flow->flags & LVS_FLOW_FROM_SELF && flow->direction == LVS_TO_CLIENT) {
+    return transmit_through_stack(family, skb, packet, flow, config, hook);
+  }
   if (flow->flags & LVS_FLOW_TO_SELF && flow->direction == LVS_TO_SERVER) {
     const int is_right =
         flow->forward != LVS_FORWARD_NAT || rewrite_nat(family, skb, packet, flow, 0, 0);
@@ -105,9 +120,9 @@ static __always_inline int transmit(const int family, struct __sk_buff* skb,
     return transmit_by_lookup(family, skb, packet, flow, config, hook);
   }
   if (longest_segment(skb, packet) > flow->route.mtu) {
-    return refuse_too_big(family, skb, packet, flow, hook, flow->route.mtu);
+    return refuse_too_big(family, skb, packet, flow, config, hook, flow->route.mtu);
   }
-  if (!rewrite(family, skb, packet, flow, hook, &flow->route)) {
+  if (!rewrite(family, skb, packet, flow, hook == AT_NIC, &flow->route)) {
     return drop(LVS_DROP_MALFORMED);
   }
   return bpf_redirect(ifindex, 0);

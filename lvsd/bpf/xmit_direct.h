@@ -7,15 +7,15 @@
 
 /* The sums over a frame that carries IPv6 follow a change of its header: there is no checksum in
  * it that would make up for one. */
-static __always_inline int spend_hop(struct __sk_buff* skb, __u8 hop_limit) {
-  const __u8 less = hop_limit - 1;
+static __always_inline int spend_hop(struct __sk_buff* skb, __u8 hop_limit, int hops) {
+  const __u8 less = hop_limit - hops;
   return !bpf_skb_store_bytes(skb, ETH_HLEN + __builtin_offsetof(struct ipv6hdr, hop_limit), &less,
                               sizeof(less), BPF_F_RECOMPUTE_CSUM);
 }
 
 static __always_inline int rewrite_direct6(struct __sk_buff* skb, const struct packet* packet,
-                                           int spend_ttl, const struct lvs_route* mac) {
-  if (spend_ttl && !spend_hop(skb, packet->ttl)) {
+                                           int hops, const struct lvs_route* mac) {
+  if (hops && !spend_hop(skb, packet->ttl, hops)) {
     return 0;
   }
   struct ethhdr* ethernet = data_of(skb);
@@ -28,8 +28,9 @@ static __always_inline int rewrite_direct6(struct __sk_buff* skb, const struct p
   return 1;
 }
 
-/* False: it is not what it was taken for. `mac`: addresses for the frame, or null. */
-static __always_inline int rewrite_direct4(struct __sk_buff* skb, int spend_ttl,
+/* False: it is not what it was taken for. `hops`: that it spends here, 1 or 0; -1 gives the one of
+ * nft dup back. `mac`: addresses for the frame, or null. */
+static __always_inline int rewrite_direct4(struct __sk_buff* skb, int hops,
                                            const struct lvs_route* mac) {
   void* data = data_of(skb);
   void* end = end_of(skb);
@@ -38,9 +39,9 @@ static __always_inline int rewrite_direct4(struct __sk_buff* skb, int spend_ttl,
   if ((void*)(ip + 1) > end) {
     return 0;
   }
-  if (spend_ttl) {
+  if (hops) {
     const __u16 old_word = *(__u16*)&ip->ttl;
-    ip->ttl -= 1;
+    ip->ttl -= hops;
     ip->check = ~fold((__u16)~ip->check + (__u16)~old_word + *(__u16*)&ip->ttl);
   }
   if (mac) {

@@ -46,11 +46,16 @@ static __always_inline __u32 rounds_of(const int family, struct __sk_buff* skb,
   return 0;
 }
 
-/* The device that a packet came from. The stack forgets it of an IPv6 packet that it cuts into
- * fragments: then the one by which its sender is reached. */
+/* The device that a packet came from; ipvs0 for those of the director itself, which by lo would
+ * carry a route already. The stack forgets it of an IPv6 packet that it cuts into fragments: then
+ * the one by which its sender is reached. */
 static __always_inline __u32 device_of(const int family, struct __sk_buff* skb,
                                        const struct packet* packet) {
   struct scratch* scratch = scratch_of_cpu();
+  const struct lvs_config* config = config_of_core();
+  if (skb->ingress_ifindex == LOOPBACK_IFINDEX) {
+    return config ? config->ipvs0 : 0;
+  }
   if (skb->ingress_ifindex || family == AF_INET || !scratch) {
     return skb->ingress_ifindex;
   }

@@ -11,9 +11,9 @@
 #include "lvsd/bpf/xmit_direct.h"
 #include "lvsd/bpf/xmit_local.h"
 
-/* False: it is not what it was taken for. `mac`: addresses for the frame, or null. */
+/* False: it is not what it was taken for. `hops` and `mac`: as in xmit_direct.h. */
 static __always_inline int rewrite_nat4(struct __sk_buff* skb, const struct packet* packet,
-                                        const struct lvs_flow* to, int spend_ttl,
+                                        const struct lvs_flow* to, int hops,
                                         const struct lvs_route* mac) {
   void* data = data_of(skb);
   void* end = end_of(skb);
@@ -35,9 +35,9 @@ static __always_inline int rewrite_nat4(struct __sk_buff* skb, const struct pack
   __u32 sum = (__u16)~ip->check;
   sum += (__u16) ~(old_address & 0xffff) + (__u16) ~(old_address >> 16);
   sum += (address & 0xffff) + (address >> 16);
-  if (spend_ttl) {
+  if (hops) {
     const __u16 old_word = *(__u16*)&ip->ttl;
-    ip->ttl -= 1;
+    ip->ttl -= hops;
     sum += (__u16)~old_word + *(__u16*)&ip->ttl;
   }
   ip->check = ~fold(sum);
@@ -66,7 +66,7 @@ static __always_inline int rewrite_nat4(struct __sk_buff* skb, const struct pack
 #define IPV6_DADDR_OFFSET (ETH_HLEN + __builtin_offsetof(struct ipv6hdr, daddr))
 
 static __always_inline int rewrite_nat6(struct __sk_buff* skb, const struct packet* packet,
-                                        const struct lvs_flow* to, int spend_ttl,
+                                        const struct lvs_flow* to, int hops,
                                         const struct lvs_route* mac) {
   const int is_request = to->direction == LVS_TO_SERVER;
   const int is_tcp = packet->protocol == IPPROTO_TCP;
@@ -92,13 +92,13 @@ static __always_inline int rewrite_nat6(struct __sk_buff* skb, const struct pack
        bpf_skb_store_bytes(skb, l4 + (is_request ? 2 : 0), &port, sizeof(port), 0))) {
     return 0;
   }
-  return rewrite_direct6(skb, packet, spend_ttl, mac);
+  return rewrite_direct6(skb, packet, hops, mac);
 }
 
 /* What has no ports: all but the first fragment of a datagram. */
 static __always_inline int rewrite_nat_later(const int family, struct __sk_buff* skb,
                                              const struct packet* packet, const struct lvs_flow* to,
-                                             int spend_ttl, const struct lvs_route* mac) {
+                                             int hops, const struct lvs_route* mac) {
   const int is_request = to->direction == LVS_TO_SERVER;
   const __be32* address = address_of(family, to);
   if (family == AF_INET6) {
@@ -106,7 +106,7 @@ static __always_inline int rewrite_nat_later(const int family, struct __sk_buff*
     copy_address(AF_INET6, copy.word, address);
     return !bpf_skb_store_bytes(skb, is_request ? IPV6_DADDR_OFFSET : IPV6_SADDR_OFFSET, &copy,
                                 sizeof(copy), BPF_F_RECOMPUTE_CSUM) &&
-           rewrite_direct6(skb, packet, spend_ttl, mac);
+           rewrite_direct6(skb, packet, hops, mac);
   }
   const __be32 before = is_request ? packet->key.v4.daddr : packet->key.v4.saddr;
   const __be32 after = *address;
@@ -115,15 +115,15 @@ static __always_inline int rewrite_nat_later(const int family, struct __sk_buff*
   return !bpf_l3_csum_replace(skb, ETH_HLEN + __builtin_offsetof(struct iphdr, check), before,
                               after, sizeof(after)) &&
          !bpf_skb_store_bytes(skb, ETH_HLEN + at, &after, sizeof(after), 0) &&
-         rewrite_direct4(skb, spend_ttl, mac);
+         rewrite_direct4(skb, hops, mac);
 }
 
 static __always_inline int rewrite_nat(const int family, struct __sk_buff* skb,
                                        const struct packet* packet, const struct lvs_flow* to,
-                                       int spend_ttl, const struct lvs_route* mac) {
+                                       int hops, const struct lvs_route* mac) {
   if (packet->fragment == LATER_FRAGMENT) {
-    return rewrite_nat_later(family, skb, packet, to, spend_ttl, mac);
+    return rewrite_nat_later(family, skb, packet, to, hops, mac);
   }
-  return family == AF_INET6 ? rewrite_nat6(skb, packet, to, spend_ttl, mac)
-                            : rewrite_nat4(skb, packet, to, spend_ttl, mac);
+  return family == AF_INET6 ? rewrite_nat6(skb, packet, to, hops, mac)
+                            : rewrite_nat4(skb, packet, to, hops, mac);
 }

@@ -32,9 +32,7 @@ struct FamilyTable {
   const char* name;
   const char* address_type;
   const char* ip;
-  // The next hop of the copies only has to route out of ipvs0, which resolves no neighbours. IPv4:
-  // any address that is nobody's, this one is of the block for documentation. IPv6: devices.h.
-  const char* copy;
+  const char* copy;  // To devices.h: kCopiesTo4, kCopiesTo6.
   // No packet is so; a rule that could redirect one makes the kernel put fragments together.
   const char* never;
 };
@@ -124,7 +122,7 @@ std::string input_rules(const FamilyTable& table) {
   const std::string to = std::string(table.ip) + " daddr";
   std::vector<std::string> rules{"meta priority " + class_of(LVS_PRIORITY_LOCAL) + " accept",
                                  "meta mark " + std::to_string(LVS_MARK_LOCAL) + " accept",
-                                 "iif \"lo\" accept",
+                                 "iifname \"ipvs0\" accept",
                                  "iifname \"ipvs1\" drop",
                                  "meta l4proto != { tcp, udp } accept",
                                  "th sport 20 accept"};
@@ -140,12 +138,14 @@ std::string input_rules(const FamilyTable& table) {
 
 // What a real server sends on its own account, not as a reply, goes the same way: only what can be
 // one is looked at.
-std::string forward_rules(const FamilyTable& table) {
+std::string forward_rules(const FamilyTable& table, bool tracks) {
   const std::string from = std::string(table.ip) + " saddr";
-  std::vector<std::string> rules{
-      "meta mark " + std::to_string(LVS_MARK_FORWARDED) + " accept",
-      "meta l4proto != { tcp, udp } accept", "iifname @attached meta l4proto tcp accept",
-      std::string("iifname @attached ") + kHardlyInFragments + " accept"};
+  std::vector<std::string> rules{"meta mark " + std::to_string(LVS_MARK_FORWARDED) + " accept",
+                                 "iifname \"ipvs0\" accept", "meta l4proto != { tcp, udp } accept"};
+  if (!tracks) {
+    rules.insert(rules.end(), {"iifname @attached meta l4proto tcp accept",
+                               std::string("iifname @attached ") + kHardlyInFragments + " accept"});
+  }
   for (const std::string& reply :
        {from + " . meta l4proto . th sport @sources", from + " @any_sources"}) {
     rules.push_back(reply + " meta priority set " + class_of(LVS_PRIORITY_FORWARDED));
@@ -164,7 +164,7 @@ std::string chain_of(const FamilyTable& table, const char* name, const char* hoo
          chain + "\n";
 }
 
-std::string table_script(const FamilyTable& table, const Caught& caught, bool catches) {
+std::string table_script(const FamilyTable& table, const Caught& caught, ChainMode mode) {
   std::string script = "add table " + std::string(table.name) + "\n" +
                        chain_of(table, "input", "input priority 100") +
                        chain_of(table, "forward", "forward priority 100");
@@ -177,7 +177,7 @@ std::string table_script(const FamilyTable& table, const Caught& caught, bool ca
     script += "add set " + of_table + " { type " + type + "; }\nflush set " + of_table + "\n";
   }
   script += command("add", table, caught);
-  return catches ? script + input_rules(table) + forward_rules(table) : script;
+  return mode.catches ? script + input_rules(table) + forward_rules(table, mode.tracks) : script;
 }
 
 // One script of those of the families that are balanced.
@@ -194,9 +194,22 @@ bool Caught::has_ipv6() const {
                      [](const auto& key) { return family_of(key) == Family::v6; });
 }
 
-std::string chain_script(const Caught& caught, bool catches) {
+std::string chain_script(const Caught& caught, ChainMode mode) {
   return of_tables(caught.has_ipv6(),
-                   [&](const FamilyTable& table) { return table_script(table, caught, catches); });
+                   [&](const FamilyTable& table) { return table_script(table, caught, mode); });
+}
+
+std::string untrack_script(const Caught& caught) {
+  return of_tables(caught.has_ipv6(), [&](const FamilyTable& table) {
+    return chain_of(table, "untrack", "prerouting priority -300") +
+           rules_of(table, "untrack",
+                    {"iifname \"ipvs0\" meta mark " + std::to_string(LVS_MARK_TRACKED) +
+                         " meta mark set 0 accept",
+                     "iifname \"ipvs0\" notrack"}) +
+           chain_of(table, "untrack_probe", "output priority -300") +
+           rules_of(table, "untrack_probe",
+                    {"meta priority " + class_of(LVS_PRIORITY_PROBE) + " notrack"});
+  });
 }
 
 std::string defragment_script(const Caught& caught, bool catches) {

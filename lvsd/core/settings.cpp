@@ -14,6 +14,9 @@ constexpr std::array kSettings = {
     Setting{"conn_reuse_mode", LVS_CONN_REUSE_MODE, 1, 3,
             "a client's port that is used again: 0 the server it had, 1 a new connection when the "
             "old one is over, 3 also when it is in FIN_WAIT and no reply is seen"},
+    Setting{"conntrack", LVS_CONNTRACK, 0, 1,
+            "packets of translated connections meet FORWARD, POSTROUTING and connection tracking, "
+            "slower"},
     Setting{"expire_nodest_conn", LVS_EXPIRE_NODEST_CONN, 0, 1,
             "connections of a real server that was removed end at once"},
     Setting{"expire_quiescent_template", LVS_EXPIRE_QUIESCENT_TEMPLATE, 0, 1,
@@ -24,7 +27,6 @@ constexpr std::array kSettings = {
     Setting{"amemthresh", kMissing, 1024, 0, ""},
     Setting{"backup_only", kMissing, 0, 0, ""},
     Setting{"cache_bypass", kMissing, 0, 0, ""},
-    Setting{"conntrack", kMissing, 0, 0, ""},
     Setting{"drop_entry", kMissing, 0, 0, ""},
     Setting{"drop_packet", kMissing, 0, 0, ""},
     Setting{"ignore_tunneled", kMissing, 0, 0, ""},

@@ -49,7 +49,11 @@ class EmbeddedPlane : public Plane {
             {"templates", status.templates},
             {"connections_max", status.connections_max},
             {"repairs", status.repairs},
-            {"chain_error", status.chain_error}};
+            {"chain_error", status.chain_error},
+            {"copies_lost", status.copies_lost},
+            {"takes_fragments", status.takes_fragments},
+            {"encrypts", status.encrypts},
+            {"overtaken", json::array(status.overtaken.begin(), status.overtaken.end())}};
   }
 
  private:

@@ -7,8 +7,8 @@ A WAY is `ipvsadm`, `lvsadm` (both on the kernel's ip_vs, so inside a kernel tha
 `lvsd --core`, on any kernel). With --rewrite, transcripts are written anew to FOLDER with what comes out.
 
 The steps, apart from ipvsadm:
-  connect ADDRESS:PORT [times N] [from ADDRESS[:PORT]] [silent S]            a TCP connection, or N; they stay open
-  ask ADDRESS:PORT [times N] [from ADDRESS[:PORT]] [silent S] [bytes N]   datagrams, each from a port of its own
+  connect ADDRESS:PORT [times N] [from ADDRESS[:PORT]] [at NODE] [silent S]  a TCP connection, or N; they stay open
+  ask ADDRESS:PORT [times N] [from ADDRESS[:PORT]] [at NODE] [silent S] [bytes N]   datagrams, each from a port of its own
                                          `silent`: how long to listen where the answer is a timeout
   send BYTES on WHICH                    to the server and back
   finish WHICH [by server]               FIN from the client, or from the server;  WHICH: the connections of a real
@@ -147,7 +147,7 @@ class Stage:
 
     def send_new(self, verb, words, expected):
         options = dict(zip(words[1::2], words[2::2]))
-        source = options.pop("from", "")
+        source, node = options.pop("from", ""), options.pop("at", "client")
         times, size, silence_s = int(options.pop("times", 1)), int(options.pop("bytes", 10)), options.pop("silent", SILENCE_S)
         if options:
             raise Wrong(f"{verb}: what is {' '.join(options)}?")
@@ -155,8 +155,8 @@ class Stage:
         words_out = []
         for n in range(times):
             patience_s = float(silence_s) if wanted[n:n + 1] == ["timeout"] else PATIENCE_S
-            words_out.append(self.traffic.connect(words[0], source, patience_s) if verb == "connect"
-                             else self.traffic.ask(words[0], source, size, patience_s))
+            words_out.append(self.traffic.connect(node, words[0], source, patience_s) if verb == "connect"
+                             else self.traffic.ask(node, words[0], source, size, patience_s))
         return [" ".join(words_out)]
 
 

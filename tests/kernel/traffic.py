@@ -12,6 +12,7 @@ import time
 from network import SERVERS
 
 FIRST_PORT = 40001
+DIRECTOR = "10.0.0.1"  # As the servers know it.
 TCP_PORTS = (21, 80, 443, 8080)
 UDP_PORTS = (53, 80, 443)
 PATIENCE_S = 60.0
@@ -106,13 +107,13 @@ class Traffic:
         one.bind(("", port))
         self.receivers[name, port] = one
 
-    def open_at_client(self, kind, source, to):
+    def open_at(self, node, kind, source, to):
         """A socket bound to its own port, which asks to be told of ICMP errors."""
         address, port = endpoint(source) if source else ("", 0)
         if not port:
             port, self.next_port = self.next_port, self.next_port + 1
         family = family_of(to)
-        with self.network["client"]:
+        with self.network[node]:
             one = socket.socket(family, kind | socket.SOCK_NONBLOCK)
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET:
@@ -122,10 +123,10 @@ class Traffic:
         one.bind((address, port))
         return one
 
-    def connect(self, to, source, patience_s):
+    def connect(self, node, to, source, patience_s):
         """Who accepted it, or what the client saw instead."""
         address, port = endpoint(to)
-        one = self.open_at_client(socket.SOCK_STREAM, source, address)
+        one = self.open_at(node, socket.SOCK_STREAM, source, address)
         one.connect_ex((address, port))
         if not is_ready(one, patience_s, select.POLLOUT):
             one.close()
@@ -140,7 +141,8 @@ class Traffic:
         return connection.server
 
     def accepted(self, at_client, address, port):
-        """The connection of this client address and port, wherever it arrives."""
+        """The connection of this client address and port, wherever it arrives; the director may have put its own
+        address there."""
         poll = select.poll()
         by_number = {one.fileno(): key for key, one in self.listeners.items()}
         for one in self.listeners.values():
@@ -150,19 +152,19 @@ class Traffic:
             for number, _ in poll.poll(100):
                 name, _ = key = by_number[number]
                 at_server, peer = self.listeners[key].accept()
-                if (plain(peer[0]), peer[1]) == (address, port):
+                if plain(peer[0]) in (address, DIRECTOR) and peer[1] == port:
                     return Connection(name, at_client, at_server)
                 at_server.close()
         return Connection("nobody", at_client, at_client.dup())
 
-    def ask(self, to, source, size, patience_s):
+    def ask(self, node, to, source, size, patience_s):
         """Who got a datagram of this size and answered it, or what the client saw instead."""
-        one = self.askers.get((source, to)) if source else None
+        one = self.askers.get((node, source, to)) if source else None
         address, port = endpoint(to)
         if one is None:
-            one = self.open_at_client(socket.SOCK_DGRAM, source, address)
+            one = self.open_at(node, socket.SOCK_DGRAM, source, address)
             one.connect((address, port))
-            self.askers[source or one.getsockname(), to] = one
+            self.askers[node, source or one.getsockname(), to] = one
         one.send(b"?" * size)
         server = self.answered(one, patience_s)
         if server is None:

@@ -629,6 +629,26 @@ def flushed_table_is_repaired(lab):
     expect(lab.status()["repairs"] >= 3 and lab.get() in ("one", "two"), "counted, and serves")
 
 
+def rules_of_output_that_take_new_connections_away_are_told(lab):
+    rule = ("OUTPUT", "-d", VIP, "-j", "DROP")
+    run(*lab.enter_director("iptables", "-A", *rule))
+    eventually("told", lambda: lab.status()["core_status"]["copies_lost"])
+    expect("event=core-copies-lost" in lab.log_text(), "in the log")
+    run(*lab.enter_director("iptables", "-I", "OUTPUT", "-o", "ipvs0", "-j", "ACCEPT"))
+    eventually("the advice helps", lambda: not lab.status()["core_status"]["copies_lost"])
+    expect(lab.get() in ("one", "two"), "and it serves")
+    run(*lab.enter_director("iptables", "-F", "OUTPUT"))
+
+
+def policies_of_ipsec_are_kept(lab):
+    policy = ("dir", "out", "src", "192.0.2.1", "dst", "192.0.2.100")
+    run(*lab.enter_director("ip", "xfrm", "policy", "add", *policy, "action", "block"))
+    eventually("seen", lambda: lab.status()["core_status"]["encrypts"])
+    expect(lab.get(patience=SILENCE_S) == "nothing", "no reply leaves against a policy")
+    run(*lab.enter_director("ip", "xfrm", "policy", "delete", *policy))
+    eventually("serves again", lambda: lab.get(patience=SILENCE_S) in ("one", "two"))
+
+
 def sorry_server_serves_when_all_are_dead(lab):
     lab.configure(text=CONFIG.format(serial=99, vip=VIP, weight=1, extra="     sorry_server = 10.0.0.2\n", more="")
                   .replace("address = 10.0.0.2\n         active = 1", "address = 10.0.0.2\n         active = 0"))
@@ -845,6 +865,8 @@ STORIES = [
     names_wait_for_nobody_and_keep_their_address,
     foreign_service_is_left_alone,
     flushed_table_is_repaired,
+    rules_of_output_that_take_new_connections_away_are_told,
+    policies_of_ipsec_are_kept,
     sorry_server_serves_when_all_are_dead,
     marks_are_set_and_saved,
     marks_that_nobody_sets_are_warned_about,

@@ -206,10 +206,7 @@ class Page {
         worry(error);
       }
     }
-    const std::string chain_error = text_at(object_at(lvsd, "core_status"), "chain_error");
-    if (!chain_error.empty()) {
-      worry("packets of services may not reach the core: " + chain_error);
-    }
+    show_core(object_at(lvsd, "core_status"));
     for (const auto& each : array_at(lvsd, "failing")) {
       worry("cannot set " + (each.is_object() ? text_at(each.get_object(), "what") + ": " +
                                                     text_at(each.get_object(), "error")
@@ -229,6 +226,27 @@ class Page {
       }
     }
     show_remarks(lvsd);
+  }
+
+  void show_core(const json::object& core) {
+    const std::string chain_error = text_at(core, "chain_error");
+    if (!chain_error.empty()) {
+      worry("packets of services may not reach the core: " + chain_error);
+    }
+    if (flag_at(core, "copies_lost", false)) {
+      worry(
+          "a rule of OUTPUT drops new connections on their way into the core: let pass what goes "
+          "out by ipvs0 (iptables -I OUTPUT -o ipvs0 -j ACCEPT)");
+    }
+    if (!flag_at(core, "takes_fragments", true)) {
+      remark("datagrams in fragments are lost: this kernel's nftables has no tproxy");
+    }
+    if (flag_at(core, "encrypts", false)) {
+      remark("policies of IPsec are set: translated packets go by the stack, slower");
+    }
+    if (const std::string devices = joined(array_at(core, "overtaken"), ", "); !devices.empty()) {
+      remark("programs of others are before ours on " + devices + ": packets are served, slower");
+    }
   }
 
   // Of a core that has a size of its own.

@@ -7,11 +7,13 @@
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 
-#include "common/backoff.h"
 #include "common/time.h"
 #include "lvsd/bpf/tcp_states.h"
 #include "lvsd/core/chain.h"
+#include "lvsd/core/io/chain_keeper.h"
+#include "lvsd/core/io/copy_probe.h"
 #include "lvsd/core/io/devices.h"
+#include "lvsd/core/io/encryption.h"
 #include "lvsd/core/io/nft.h"
 #include "lvsd/core/io/programs.h"
 #include "lvsd/core/io/reading.h"
@@ -27,9 +29,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto kTick = 1s;  // Sweep, trash, rates.
-constexpr Duration kChainRetryFirst = 100ms;
-constexpr Duration kChainRetryMax = 10s;
+constexpr auto kTick = 1s;      // Sweep, trash, rates.
 constexpr auto kSettle = 10ms;  // A burst of link and filter events is looked at once.
 constexpr uint64_t kSecondNs = 1'000'000'000;
 
@@ -82,9 +82,9 @@ class Core::Impl {
         programs_(std::move(programs)),
         is_adopted_(is_adopted),
         state_(programs_, Clock::now()),
+        chain_(io, state_.table(), log_, [this] { expect_own_transaction(); }),
         tick_(io),
-        settle_(io),
-        chain_retry_(io) {}
+        settle_(io) {}
 
   Result<Ok> start() {
     attach_where_found();
@@ -93,10 +93,12 @@ class Core::Impl {
     }
     const Watched on{.nft_table = [this] { repair_chain(); },
                      .next_hops = [this] { renew_flows(); },
-                     .attachments = [this] { settle(); }};
+                     .attachments = [this] { settle(); },
+                     .policies = [this] { look_for_policies(); }};
     if (auto ok = Watch::start(io_, on, watch_); !ok) {
       return ok;
     }
+    look_for_policies();
     wait_tick();
     log_(event(Level::notice, "core-open",
                {{"adopted", is_adopted_ ? "yes" : "no"},
@@ -125,14 +127,21 @@ class Core::Impl {
     CoreStatus status;
     status.armed = armed();
     status.adopted = is_adopted_;
+    const auto watched = watched_devices();
     for (const auto& [name, index] : attached_) {
       status.interfaces.push_back(name);
+      if (std::find(watched.begin(), watched.end(), name) == watched.end()) {
+        status.overtaken.push_back(name);
+      }
     }
     status.connections = state_.bound_connections();
     status.templates = state_.templates();
     status.connections_max = programs_.config().connections_max;
     status.repairs = repairs_;
-    status.chain_error = chain_error_;
+    status.chain_error = chain_.error();
+    status.takes_fragments = chain_.takes_fragments();
+    status.copies_lost = are_copies_lost_;
+    status.encrypts = programs_.config().encrypts != 0;
     return status;
   }
 
@@ -150,7 +159,7 @@ class Core::Impl {
     if (auto ok = state_.apply(*change, Clock::now()); !ok) {
       return ok.error();
     }
-    follow_in_chain(*change);
+    chain_.follow(*change);
     return ipvs::Reply(ipvs::Ack{});
   }
 
@@ -236,7 +245,14 @@ class Core::Impl {
     if (!index) {
       return index.error();
     }
-    __atomic_store_n(&programs_.config().settings[*index], request.value, __ATOMIC_RELEASE);
+    const auto before =
+        __atomic_exchange_n(&programs_.config().settings[*index], request.value, __ATOMIC_RELEASE);
+    if (*index == LVS_CONNTRACK && before != request.value) {
+      renew_flows();
+      if (auto ok = write_chain(); !ok) {
+        return ok.error();
+      }
+    }
     return ipvs::Reply(ipvs::Ack{});
   }
   Result<ipvs::Reply> execute(const ipvs::GetSettings&) {
@@ -260,35 +276,15 @@ class Core::Impl {
 
   // --- what stands in the namespace ---
 
-  Result<Ok> run_nft(const std::string& script) {
-    auto ok = nft_.run(script);
-    if (ok && watch_) {
+  void expect_own_transaction() {
+    if (watch_) {
       watch_->expect_own_transaction();
     }
-    return ok;
   }
 
   Result<Ok> write_chain() {
-    caught_ = {};
-    sources_ = {};
-    for (const auto& [key, entry] : state_.table().services()) {
-      caught_.insert(key);
-      (void)sources_.follow(key, &entry);
-    }
-    chain_devices_ = watched_devices();
-    const Caught all{{caught_.begin(), caught_.end()}, sources_.all(), chain_devices_};
-    const auto script = chain_script(all, armed());
-    auto ok = run_nft(script);
-    if (!ok) {
-      const std::string removal6 = all.has_ipv6() ? chain_removal(Family::v6) : "";
-      ok = run_nft(chain_removal(Family::v4) + removal6 + script);
-    }
-    if (ok) {
-      has_table6_ = all.has_ipv6();
-      defragment(all);
-    }
-    note_chain(ok);
-    return ok;
+    return chain_.write({armed(), programs_.config().settings[LVS_CONNTRACK] != 0},
+                        watched_devices());
   }
 
   // Devices whose packets our program is the first to see.
@@ -312,87 +308,8 @@ class Core::Impl {
     }
     if (linked != linked_) {
       linked_ = std::move(linked);
-      tell_chain_of_devices();
+      chain_.set_devices(watched_devices());
     }
-  }
-
-  void tell_chain_of_devices() {
-    auto devices = watched_devices();
-    if (devices == chain_devices_ || !chain_error_.empty()) {
-      return;
-    }
-    chain_devices_ = std::move(devices);
-    if (!run_nft(devices_script(chain_devices_, has_table6_))) {
-      (void)write_chain();
-    }
-  }
-
-  void defragment(const Caught& all) {
-    const auto ok = run_nft(defragment_script(all, armed()));
-    if (!ok && !is_short_of_fragments_) {
-      log_(event(Level::warning, "core-takes-no-fragments", {{"error", ok.error().what}}));
-    }
-    is_short_of_fragments_ = !ok;
-  }
-
-  // A chain that cannot be written is tried again until it stands.
-  void note_chain(const Result<Ok>& written) {
-    chain_retry_.cancel();
-    if (written) {
-      if (!chain_error_.empty()) {
-        log_(event(Level::notice, "core-chain-stands"));
-      }
-      chain_error_.clear();
-      chain_backoff_.reset();
-      return;
-    }
-    if (chain_error_ != written.error().what) {
-      chain_error_ = written.error().what;
-      log_(event(Level::error, "core-chain-failed", {{"error", chain_error_}}));
-    }
-    chain_retry_.expires_after(chain_backoff_.failed());
-    chain_retry_.async_wait([this](const boost::system::error_code& error) {
-      if (!error) {
-        (void)write_chain();
-      }
-    });
-  }
-
-  // Only what a change of the table changes here, which mostly is nothing.
-  void follow_in_chain(const Change& change) {
-    Caught added;
-    Caught gone;
-    if (const auto* put = std::get_if<PutService>(&change)) {
-      if (caught_.insert(put->key).second) {
-        added.services.push_back(put->key);
-      }
-      follow_sources(put->key, added, gone);
-    } else if (const auto* dropped = std::get_if<DropServices>(&change)) {
-      std::copy_if(dropped->keys.begin(), dropped->keys.end(), std::back_inserter(gone.services),
-                   [this](const auto& key) { return caught_.erase(key) != 0; });
-      for (const auto& key : dropped->keys) {
-        follow_sources(key, added, gone);
-      }
-    } else if (const auto* server = std::get_if<PutServer>(&change)) {
-      follow_sources(server->service, added, gone);
-    } else if (const auto* lost = std::get_if<DropServer>(&change)) {
-      follow_sources(lost->service, added, gone);
-    }
-    const bool is_retried = !chain_error_.empty();  // Then with this change.
-    const auto script = chain_change(added, gone);
-    if (is_retried || script.empty()) {
-      return;
-    }
-    const bool is_first6 = added.has_ipv6() && !has_table6_;
-    if (is_first6 || !run_nft(script)) {
-      (void)write_chain();
-    }
-  }
-
-  void follow_sources(const ipvs::ServiceKey& key, Caught& added, Caught& gone) {
-    auto change = sources_.follow(key, state_.table().find(key));
-    added.sources.insert(added.sources.end(), change.added.begin(), change.added.end());
-    gone.sources.insert(gone.sources.end(), change.gone.begin(), change.gone.end());
   }
 
   void repair_chain() {
@@ -400,6 +317,48 @@ class Core::Impl {
       ++repairs_;
       log_(event(Level::warning, "core-repaired", {{"what", "nft table ip lvs"}}));
     }
+  }
+
+  // What goes out encrypted, the stack sends.
+  void look_for_policies() {
+    const uint32_t encrypts = encrypts_output() ? 1 : 0;
+    if (programs_.config().encrypts == encrypts) {
+      return;
+    }
+    __atomic_store_n(&programs_.config().encrypts, encrypts, __ATOMIC_RELEASE);
+    renew_flows();
+    log_(event(Level::notice, "core-encrypts", {{"encrypts", encrypts != 0 ? "yes" : "no"}}));
+  }
+
+  // A service to which packets would be copied.
+  const Address* some_vip() const {
+    for (const auto& [key, entry] : state_.table().services()) {
+      if (const auto* by_address = std::get_if<ipvs::AddressKey>(&key)) {
+        return &by_address->address;
+      }
+    }
+    return nullptr;
+  }
+
+  void probe_copies() {
+    const Address* vip = armed() && chain_.error().empty() ? some_vip() : nullptr;
+    if (vip == nullptr) {
+      return;
+    }
+    const size_t family = vip->family() == Family::v4 ? 0 : 1;
+    probe_.send(*vip, __atomic_load_n(&programs_.config().probes[family], __ATOMIC_RELAXED));
+    if (probe_.is_lost() == are_copies_lost_) {
+      return;
+    }
+    are_copies_lost_ = probe_.is_lost();
+    log_(are_copies_lost_
+             ? event(Level::error, "core-copies-lost",
+                     {{"why", "a rule of OUTPUT drops what goes from clients to " +
+                                  to_string(*vip) + " out by ipvs0"},
+                      {"do",
+                       "let pass all that goes out by ipvs0, as iptables -I OUTPUT -o ipvs0 "
+                       "-j ACCEPT does"}})
+             : event(Level::notice, "core-copies-arrive"));
   }
 
   void renew_flows() { __atomic_add_fetch(&programs_.config().epoch, 1, __ATOMIC_RELEASE); }
@@ -433,6 +392,7 @@ class Core::Impl {
         count_repair("device ipvs0");
       }
     }
+    programs_.config().ipvs0 = static_cast<uint32_t>(pair->index);
     programs_.config().ipvs1 = static_cast<uint32_t>(pair->peer);
     const bool is_new = is_first || pair->made;
     if (auto ok = attach(kIpvs0, pair->index, Hook::ipvs0_egress, is_new); !ok) {
@@ -468,7 +428,7 @@ class Core::Impl {
       }
     }
     attached_ = std::move(now);
-    tell_chain_of_devices();
+    chain_.set_devices(watched_devices());
     return first_error ? Result<Ok>(*first_error) : Result<Ok>(Ok{});
   }
 
@@ -576,6 +536,7 @@ class Core::Impl {
     state_.collect(now);
     state_.estimate(now);
     look_for_links();
+    probe_copies();
   }
 
   // Also before a listing: what has expired is no longer shown, so it must not be counted either.
@@ -596,23 +557,17 @@ class Core::Impl {
   Programs programs_;
   bool is_adopted_;
   State state_;
-  Nft nft_;
   std::unique_ptr<Watch> watch_;
+  ChainKeeper chain_;
   boost::asio::steady_timer tick_;
   boost::asio::steady_timer settle_;
   bool is_settling_ = false;
   int pair_index_ = 0;
   std::map<std::string, int> attached_;
   std::set<int> noted_devices_;
-  std::set<int> linked_;                    // Devices with programs of others before ours.
-  std::set<ipvs::ServiceKey> caught_;       // In the sets of the chain.
-  ReplySources sources_;                    // Likewise.
-  std::vector<std::string> chain_devices_;  // Likewise.
-  bool is_short_of_fragments_ = false;      // This kernel does not put them together for us.
-  bool has_table6_ = false;                 // That of IPv6 stands.
-  std::string chain_error_;                 // Why the chain does not stand.
-  Backoff chain_backoff_{kChainRetryFirst, kChainRetryMax};
-  boost::asio::steady_timer chain_retry_;
+  std::set<int> linked_;  // Devices with programs of others before ours.
+  CopyProbe probe_;
+  bool are_copies_lost_ = false;
   uint64_t repairs_ = 0;
 };
 

@@ -39,8 +39,14 @@ struct CoreStatus {
   uint32_t connections = 0;             // Bound to real servers now, templates not counted.
   uint32_t templates = 0;
   uint32_t connections_max = 0;
-  uint64_t repairs = 0;     // Times that something taken away was put back.
-  std::string chain_error;  // Why the nft chain cannot be written, while it is tried again.
+  uint64_t repairs = 0;         // Times that something taken away was put back.
+  std::string chain_error;      // Why the nft chain cannot be written, while it is tried again.
+  bool takes_fragments = true;  // This kernel puts datagrams together for the core.
+  // Of these, the ones where programs of others take packets before ours: served from ipvs0,
+  // slower.
+  std::vector<std::string> overtaken;
+  bool copies_lost = false;  // OUTPUT rules take first packets away (copy_probe.h).
+  bool encrypts = false;     // IPsec policies: the stack sends what is translated.
 };
 
 class Core {

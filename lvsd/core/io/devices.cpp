@@ -28,6 +28,7 @@ namespace lvs::core {
 namespace {
 
 constexpr unsigned kPairMtu = 65535;
+constexpr const char* kOwnOfIpvs0 = "127.86.83.1/32";  // Of the loopback block: nobody sees it.
 
 struct NlDeleter {
   void operator()(nl_sock* socket) const { nl_socket_free(socket); }
@@ -35,6 +36,7 @@ struct NlDeleter {
   void operator()(rtnl_link* link) const { rtnl_link_put(link); }
   void operator()(nl_addr* address) const { nl_addr_put(address); }
   void operator()(rtnl_route* route) const { rtnl_route_put(route); }
+  void operator()(rtnl_addr* address) const { rtnl_addr_put(address); }
 };
 using NlSocket = std::unique_ptr<nl_sock, NlDeleter>;
 using NlCache = std::unique_ptr<nl_cache, NlDeleter>;
@@ -94,8 +96,34 @@ Result<Ok> route_copies(nl_sock* socket, int ipvs0) {
              : Error{EIO, std::string("route copies to ipvs0: ") + nl_geterror(error)};
 }
 
-// ipvs0 carries IPv6 out, without an address of its own.
-Result<Pair> carries_ipv6(nl_sock* socket, const Pair& pair) {
+// What comes in by a device without any address fails the reverse path filter, however loose.
+Result<Ok> have_an_address(nl_sock* socket, int ipvs0) {
+  nl_addr* parsed = nullptr;
+  if (nl_addr_parse(kOwnOfIpvs0, AF_INET, &parsed) != 0) {
+    return Error{EINVAL, "the address of ipvs0"};
+  }
+  const std::unique_ptr<nl_addr, NlDeleter> local(parsed);
+  const std::unique_ptr<rtnl_addr, NlDeleter> address(rtnl_addr_alloc());
+  rtnl_addr_set_ifindex(address.get(), ipvs0);
+  rtnl_addr_set_local(address.get(), local.get());
+  rtnl_addr_set_scope(address.get(), RT_SCOPE_HOST);
+  const int error = rtnl_addr_add(socket, address.get(), NLM_F_CREATE | NLM_F_EXCL);
+  return error == 0 || error == -NLE_EXIST
+             ? Result<Ok>(Ok{})
+             : Error{EIO, std::string("give ipvs0 an address: ") + nl_geterror(error)};
+}
+
+// ipvs0 carries copies out of the stack, and in what the stack is to send.
+Result<Pair> prepared(nl_sock* socket, const Pair& pair) {
+  // What comes in by ipvs0 the stack sends on, and it may carry an address of the director.
+  const std::string conf4 = std::string("ipv4/conf/") + kIpvs0;
+  constexpr const char* kLoose = "2";
+  write_sysctl(conf4 + "/accept_local", "1");
+  write_sysctl(conf4 + "/rp_filter", kLoose);
+  write_sysctl(conf4 + "/forwarding", "1");
+  if (auto ok = have_an_address(socket, pair.index); !ok) {
+    return ok.error();
+  }
   if (!has_ipv6()) {
     return pair;
   }
@@ -104,6 +132,7 @@ Result<Pair> carries_ipv6(nl_sock* socket, const Pair& pair) {
   write_sysctl(conf + "/addr_gen_mode", kNone);
   write_sysctl(conf + "/accept_ra", "0");
   write_sysctl(conf + "/disable_ipv6", "0");
+  write_sysctl(conf + "/forwarding", "1");
   const auto routed = route_copies(socket, pair.index);
   return routed ? Result<Pair>(pair) : routed.error();
 }
@@ -171,7 +200,7 @@ Result<Pair> ensure_pair() {
     return os_error(errno, "open rtnetlink");
   }
   if (const Pair there = pair(false); there.index != 0 && there.peer != 0) {
-    return carries_ipv6(socket.get(), there);
+    return prepared(socket.get(), there);
   }
   const NlLink link(rtnl_link_veth_alloc());
   if (!link) {
@@ -193,7 +222,7 @@ Result<Pair> ensure_pair() {
       return Error{EIO, std::string("set ") + name + " up: " + nl_geterror(error)};
     }
   }
-  return carries_ipv6(socket.get(), pair(true));
+  return prepared(socket.get(), pair(true));
 }
 
 Result<Ok> remove_pair() {

@@ -15,7 +15,9 @@ namespace lvs::core {
 constexpr const char* kIpvs0 = "ipvs0";
 constexpr const char* kIpvs1 = "ipvs1";
 
-// Where copies of IPv6 packets go out of ipvs0 (see chain.h).
+// Where copies go out of ipvs0 (see chain.h), which resolves no neighbours. IPv4: any address that
+// is nobody's, this one is of the block for documentation. IPv6: one that has a route.
+constexpr const char* kCopiesTo4 = "192.0.2.254";
 constexpr const char* kCopiesTo6 = "fe80::2";
 
 // Whether this kernel has IPv6, and it is not disabled as a whole.

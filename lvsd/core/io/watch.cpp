@@ -5,6 +5,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/xfrm.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -95,14 +96,20 @@ Result<Ok> Watch::start(boost::asio::io_context& io, Watched on, std::unique_ptr
   if (!route) {
     return route.error();
   }
-  to = std::make_unique<Watch>(io, std::move(on), nft->release(), route->release());
+  auto policies = subscribe(NETLINK_XFRM, {XFRMNLGRP_POLICY});
+  to = std::make_unique<Watch>(io, std::move(on), nft->release(), route->release(),
+                               policies ? policies->release() : -1);
   return Ok{};
 }
 
-Watch::Watch(boost::asio::io_context& io, Watched on, int nft_fd, int route_fd)
-    : on_(std::move(on)), nft_(io, nft_fd), route_(io, route_fd) {
+Watch::Watch(boost::asio::io_context& io, Watched on, int nft_fd, int route_fd, int policies_fd)
+    : on_(std::move(on)), nft_(io, nft_fd), route_(io, route_fd), policies_(io) {
   wait_nft();
   wait_route();
+  if (policies_fd >= 0) {
+    policies_.assign(policies_fd);
+    wait_policies();
+  }
 }
 
 void Watch::wait_nft() {
@@ -119,6 +126,16 @@ void Watch::wait_route() {
     if (!error) {
       read_route();
       wait_route();
+    }
+  });
+}
+
+void Watch::wait_policies() {
+  policies_.async_wait(policies_.wait_read, [this](const boost::system::error_code& error) {
+    if (!error) {
+      (void)drain(policies_.native_handle(), [](const nlmsghdr&) {});
+      on_.policies();
+      wait_policies();
     }
   });
 }

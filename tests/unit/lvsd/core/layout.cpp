@@ -125,7 +125,7 @@ TEST(Slots, WhatIsInUseCanBeReservedOnce) {
 const ReplySource kSource{*Address::parse("10.0.0.2"), 8080, ipvs::Protocol::udp};
 
 TEST(Chain, CatchesServicesMarksAndAnyPortInOneTransaction) {
-  const auto script = chain_script({.services = {kWeb, kAnyPort, kMark}}, true);
+  const auto script = chain_script({.services = {kWeb, kAnyPort, kMark}}, {.catches = true});
   EXPECT_THAT(script, HasSubstr("add element ip lvs services { 192.0.2.100 . tcp . 80 }"));
   EXPECT_THAT(script, HasSubstr("add element ip lvs any_port { 192.0.2.101 . udp }"));
   EXPECT_THAT(script, HasSubstr("add element ip lvs marks { 4261412944 }"));
@@ -134,8 +134,8 @@ TEST(Chain, CatchesServicesMarksAndAnyPortInOneTransaction) {
 }
 
 TEST(Chain, RepliesAreLookedForWhereNoProgramSawThem) {
-  const auto script =
-      chain_script({.sources = {kSource, {kSource.address}}, .devices = {"eth0"}}, true);
+  const auto script = chain_script({.sources = {kSource, {kSource.address}}, .devices = {"eth0"}},
+                                   {.catches = true});
   EXPECT_THAT(script, HasSubstr("add element ip lvs sources { 10.0.0.2 . udp . 8080 }"));
   EXPECT_THAT(script, HasSubstr("add element ip lvs any_sources { 10.0.0.2 }"));
   EXPECT_THAT(script, HasSubstr("add element ip lvs attached { \"eth0\" }"));
@@ -143,7 +143,7 @@ TEST(Chain, RepliesAreLookedForWhereNoProgramSawThem) {
 
 TEST(Chain, ServicesOfIPv6HaveATableOfTheirOwn) {
   const Caught both{.services = {kWeb, kWeb6, kMark6}};
-  const auto script = chain_script(both, true);
+  const auto script = chain_script(both, {.catches = true});
   EXPECT_THAT(script, HasSubstr("add element ip lvs services { 192.0.2.100 . tcp . 80 }"));
   EXPECT_THAT(script, HasSubstr("add element ip6 lvs services { 2001:db8::100 . tcp . 80 }"));
   EXPECT_THAT(script, HasSubstr("add element ip6 lvs marks { 7 }"));
@@ -152,11 +152,11 @@ TEST(Chain, ServicesOfIPv6HaveATableOfTheirOwn) {
 }
 
 TEST(Chain, IsNeverTakenAwayToBeWritten) {
-  EXPECT_THAT(chain_script({.services = {kWeb}}, true), Not(HasSubstr("delete")));
+  EXPECT_THAT(chain_script({.services = {kWeb}}, {.catches = true}), Not(HasSubstr("delete")));
 }
 
 TEST(Chain, OfAnUnarmedCoreLeavesEverythingToTheStack) {
-  const auto script = chain_script({.services = {kWeb, kMark}, .sources = {kSource}}, false);
+  const auto script = chain_script({.services = {kWeb, kMark}, .sources = {kSource}}, {});
   EXPECT_THAT(script, HasSubstr("type filter hook input"));
   EXPECT_THAT(script, Not(HasSubstr("dup to")));
   EXPECT_THAT(defragment_script({.services = {kWeb}}, false), Not(HasSubstr("tproxy")));

@@ -1,0 +1,135 @@
+#include "lvsd/core/io/chain_keeper.h"
+
+#include <algorithm>
+
+namespace lvs::core {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Duration kRetryFirst = 100ms;
+constexpr Duration kRetryMax = 10s;
+
+}  // namespace
+
+ChainKeeper::ChainKeeper(boost::asio::io_context& io, const Table& table,
+                         std::function<void(const LogEvent&)> log, std::function<void()> committed)
+    : table_(table),
+      log_(std::move(log)),
+      committed_(std::move(committed)),
+      backoff_(kRetryFirst, kRetryMax),
+      retry_(io) {}
+
+Result<Ok> ChainKeeper::run(const std::string& script) {
+  auto ok = nft_.run(script);
+  if (ok) {
+    committed_();
+  }
+  return ok;
+}
+
+Result<Ok> ChainKeeper::write(ChainMode mode, std::vector<std::string> devices) {
+  mode_ = mode;
+  devices_ = std::move(devices);
+  caught_ = {};
+  sources_ = {};
+  for (const auto& [key, entry] : table_.services()) {
+    caught_.insert(key);
+    (void)sources_.follow(key, &entry);
+  }
+  const Caught all{{caught_.begin(), caught_.end()}, sources_.all(), devices_};
+  const auto script = chain_script(all, mode_);
+  auto ok = run(script);
+  if (!ok) {
+    const std::string removal6 = all.has_ipv6() ? chain_removal(Family::v6) : "";
+    ok = run(chain_removal(Family::v4) + removal6 + script);
+  }
+  if (ok) {
+    has_table6_ = all.has_ipv6();
+    try_optional(kFragments, defragment_script(all, mode_.catches));
+    try_optional(kTracking, untrack_script(all));
+  }
+  note(ok);
+  return ok;
+}
+
+void ChainKeeper::try_optional(const char* name, const std::string& script) {
+  const auto ok = run(script);
+  if (ok) {
+    lacks_.erase(name);
+  } else if (lacks_.insert(name).second) {
+    log_({Level::warning, name, "", {{"error", ok.error().what}}});
+  }
+}
+
+void ChainKeeper::note(const Result<Ok>& written) {
+  retry_.cancel();
+  if (written) {
+    if (!error_.empty()) {
+      log_({Level::notice, "core-chain-stands", "", {}});
+    }
+    error_.clear();
+    backoff_.reset();
+    return;
+  }
+  if (error_ != written.error().what) {
+    error_ = written.error().what;
+    log_({Level::error, "core-chain-failed", "", {{"error", error_}}});
+  }
+  retry_.expires_after(backoff_.failed());
+  retry_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) {
+      (void)write(mode_, devices_);
+    }
+  });
+}
+
+void ChainKeeper::set_devices(std::vector<std::string> devices) {
+  if (devices == devices_) {
+    return;
+  }
+  devices_ = std::move(devices);
+  const bool is_retried = !error_.empty();  // Then with these.
+  if (!is_retried && !run(devices_script(devices_, has_table6_))) {
+    (void)write(mode_, devices_);
+  }
+}
+
+void ChainKeeper::follow(const Change& change) {
+  Caught added;
+  Caught gone;
+  if (const auto* put = std::get_if<PutService>(&change)) {
+    if (caught_.insert(put->key).second) {
+      added.services.push_back(put->key);
+    }
+    follow_sources(put->key, added, gone);
+  } else if (const auto* dropped = std::get_if<DropServices>(&change)) {
+    std::copy_if(dropped->keys.begin(), dropped->keys.end(), std::back_inserter(gone.services),
+                 [this](const auto& key) { return caught_.erase(key) != 0; });
+    for (const auto& key : dropped->keys) {
+      follow_sources(key, added, gone);
+    }
+  } else if (const auto* server = std::get_if<PutServer>(&change)) {
+    follow_sources(server->service, added, gone);
+  } else if (const auto* lost = std::get_if<DropServer>(&change)) {
+    follow_sources(lost->service, added, gone);
+  }
+  const bool is_retried = !error_.empty();  // Then with this change.
+  const auto script = chain_change(added, gone);
+  if (is_retried || script.empty()) {
+    return;
+  }
+  const bool is_first6 = added.has_ipv6() && !has_table6_;
+  if (is_first6 || !run(script)) {
+    (void)write(mode_, devices_);
+  }
+}
+
+void ChainKeeper::follow_sources(const ipvs::ServiceKey& key, Caught& added, Caught& gone) {
+  auto change = sources_.follow(key, table_.find(key));
+  added.sources.insert(added.sources.end(), change.added.begin(), change.added.end());
+  gone.sources.insert(gone.sources.end(), change.gone.begin(), change.gone.end());
+}
+
+}  // namespace lvs::core

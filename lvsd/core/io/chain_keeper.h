@@ -1,0 +1,64 @@
+// Our nftables tables in the kernel (chain.h has their text): written, changed with the core's table
+// and with the devices that carry our program, and tried again for as long as they cannot be
+// written.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/backoff.h"
+#include "common/log.h"
+#include "lvsd/core/chain.h"
+#include "lvsd/core/io/nft.h"
+#include "lvsd/core/reply_sources.h"
+#include "lvsd/core/table.h"
+
+namespace lvs::core {
+
+class ChainKeeper {
+ public:
+  // `committed` is called for each transaction of ours: whoever watches the tables tells it from
+  // those of others.
+  ChainKeeper(boost::asio::io_context& io, const Table& table,
+              std::function<void(const LogEvent&)> log, std::function<void()> committed);
+
+  // All anew, whatever is there. `devices`: those whose packets our program is the first to see.
+  Result<Ok> write(ChainMode mode, std::vector<std::string> devices);
+  // What this change of the table changes here, which mostly is nothing.
+  void follow(const Change& change);
+  void set_devices(std::vector<std::string> devices);
+
+  // Why the chain does not stand; empty: it does.
+  const std::string& error() const { return error_; }
+  // This kernel puts fragments together for us.
+  bool takes_fragments() const { return !lacks_.contains(kFragments); }
+
+ private:
+  static constexpr const char* kFragments = "core-takes-no-fragments";
+  static constexpr const char* kTracking = "core-chooses-no-tracking";
+
+  Result<Ok> run(const std::string& script);
+  void try_optional(const char* name, const std::string& script);
+  void note(const Result<Ok>& written);
+  void follow_sources(const ipvs::ServiceKey& key, Caught& added, Caught& gone);
+
+  const Table& table_;
+  std::function<void(const LogEvent&)> log_;
+  std::function<void()> committed_;
+  Nft nft_;
+  ChainMode mode_;
+  std::set<ipvs::ServiceKey> caught_;  // In the sets of the chain.
+  ReplySources sources_;               // Likewise.
+  std::vector<std::string> devices_;   // Likewise.
+  bool has_table6_ = false;
+  std::set<std::string> lacks_;  // What this kernel's nftables cannot do, by the event that told it.
+  std::string error_;
+  Backoff backoff_;
+  boost::asio::steady_timer retry_;
+};
+
+}  // namespace lvs::core
