@@ -94,13 +94,18 @@ static __always_inline int would_stack_send(const int family, struct __sk_buff* 
     return 0;
   }
   const struct bpf_redir_neigh* neighbour = &scratch->next_hop.neighbour;
-  struct bpf_fib_lookup fib = {.family = family, .ifindex = scratch->next_hop.ifindex};
+  /* As output by that device; of IPv6, rules by source are not looked at then, from `lo` they are.
+   */
+  struct bpf_fib_lookup fib = {
+      .family = family,
+      .ifindex = family == AF_INET ? scratch->next_hop.ifindex : LOOPBACK_IFINDEX};
   if (family == AF_INET) {
     fib.tos = tos_of(skb);
   }
   copy_address(family, fib.ipv6_src, from);
   copy_address(family, fib.ipv6_dst, to);
-  const long found = bpf_fib_lookup(skb, &fib, sizeof(fib), BPF_FIB_LOOKUP_OUTPUT);
+  const long found =
+      bpf_fib_lookup(skb, &fib, sizeof(fib), family == AF_INET ? BPF_FIB_LOOKUP_OUTPUT : 0);
   if ((found != BPF_FIB_LKUP_RET_SUCCESS && found != BPF_FIB_LKUP_RET_NO_NEIGH) ||
       fib.family != neighbour->nh_family || fib.ifindex != scratch->next_hop.ifindex) {
     return 0;

@@ -12,7 +12,7 @@ import time
 from network import SERVERS
 
 FIRST_PORT = 40001
-DIRECTOR = "10.0.0.1"  # As the servers know it.
+DIRECTOR = ("10.0.0.1", "fd00::1")  # As the servers know it.
 TCP_PORTS = (21, 80, 443, 8080)
 UDP_PORTS = (53, 80, 443)
 PATIENCE_S = 60.0
@@ -152,7 +152,7 @@ class Traffic:
             for number, _ in poll.poll(100):
                 name, _ = key = by_number[number]
                 at_server, peer = self.listeners[key].accept()
-                if plain(peer[0]) in (address, DIRECTOR) and peer[1] == port:
+                if plain(peer[0]) in (address, *DIRECTOR) and peer[1] == port:
                     return Connection(name, at_client, at_server)
                 at_server.close()
         return Connection("nobody", at_client, at_client.dup())

@@ -19,7 +19,8 @@ ChainKeeper::ChainKeeper(boost::asio::io_context& io, const Table& table,
       log_(std::move(log)),
       committed_(std::move(committed)),
       backoff_(kRetryFirst, kRetryMax),
-      retry_(io) {}
+      retry_(io) {
+}
 
 Result<Ok> ChainKeeper::run(const std::string& script) {
   auto ok = nft_.run(script);

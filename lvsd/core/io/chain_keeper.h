@@ -1,5 +1,5 @@
-// Our nftables tables in the kernel (chain.h has their text): written, changed with the core's table
-// and with the devices that carry our program, and tried again for as long as they cannot be
+// Our nftables tables in the kernel (chain.h has their text): written, changed with the core's
+// table and with the devices that carry our program, and tried again for as long as they cannot be
 // written.
 #pragma once
 
@@ -55,7 +55,8 @@ class ChainKeeper {
   ReplySources sources_;               // Likewise.
   std::vector<std::string> devices_;   // Likewise.
   bool has_table6_ = false;
-  std::set<std::string> lacks_;  // What this kernel's nftables cannot do, by the event that told it.
+  std::set<std::string>
+      lacks_;  // What this kernel's nftables cannot do, by the event that told it.
   std::string error_;
   Backoff backoff_;
   boost::asio::steady_timer retry_;

@@ -108,8 +108,8 @@ void CopyProbe::send(const Address& vip, uint32_t arrived) {
   // A verdict of OUTPUT is told as an error (EPERM), which is no reason to believe that none was
   // sent. A socket of a device that is gone is.
   const auto packet = packet_to(vip);
-  is_sent_ = socket_ && (::write(socket_.get(), packet.data(), packet.size()) >= 0 ||
-                         errno == EPERM);
+  is_sent_ =
+      socket_ && (::write(socket_.get(), packet.data(), packet.size()) >= 0 || errno == EPERM);
   if (!is_sent_) {
     socket_ = {};
     missed_ = 0;

@@ -1,6 +1,6 @@
-// Whether the copies that nft makes of first packets still come to ipvs0. On their way they meet the
-// director's OUTPUT rules as packets from the client to the VIP, and one that drops such takes all
-// service away without a trace. So a packet like them is sent the same way, and counted by the
+// Whether the copies that nft makes of first packets still come to ipvs0. On their way they meet
+// the director's OUTPUT rules as packets from the client to the VIP, and one that drops such takes
+// all service away without a trace. So a packet like them is sent the same way, and counted by the
 // program on ipvs0.
 #pragma once
 
