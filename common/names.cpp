@@ -104,6 +104,12 @@ std::optional<TimePoint> Names::wake_at() const {
   return first;
 }
 
+bool Names::is_anything_awaited() const {
+  return std::any_of(names_.begin(), names_.end(), [](const auto& known) {
+    return !known.second.address && known.second.error.empty();
+  });
+}
+
 std::vector<std::string> Names::troubles() const {
   std::vector<std::string> troubles;
   for (const auto& [text, name] : names_) {

@@ -53,6 +53,8 @@ class Names {
   bool take(const std::string& name, const Result<std::vector<Address>>& found, TimePoint now);
   std::optional<TimePoint> wake_at() const;
 
+  // For the first answer about a name that never had an address.
+  bool is_anything_awaited() const;
   const std::map<std::string, Name, std::less<>>& all() const { return names_; }
   // "rs1.example.com does not resolve (...): 10.0.0.11 is kept", one each.
   std::vector<std::string> troubles() const;

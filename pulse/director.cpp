@@ -248,6 +248,10 @@ void Director::on(const AddressClaimed& event, TimePoint now) {
     return;  // The successor announces before its heartbeat comes: answering would undo the
              // handover.
   }
+  // While nothing at all is known of the peer, whoever answers may be it.
+  if (!settings_.knows_peer && peer_macs().empty()) {
+    split_guard_.learn(event.mac, now);
+  }
   const std::vector<Mac> peers = peer_macs();
   const bool is_peers = std::find(peers.begin(), peers.end(), event.mac) != peers.end();
   if (is_peers) {

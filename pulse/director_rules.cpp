@@ -144,8 +144,12 @@ const char* Director::reason_to_take_over(TimePoint now) const {
   return is_primary() && peers == fitness_ ? "peer-passive" : nullptr;
 }
 
-// Without a witness it may be we who are cut off; unless the peer had none either.
+// Without a witness it may be we who are cut off; unless the peer had none either. A peer that we
+// cannot even address is silent whatever it does: then only its segment can tell.
 bool Director::is_silence_evidence() const {
+  if (!settings_.knows_peer && !settings_.split_guard) {
+    return false;
+  }
   return (reasons_ & kNoWitness) == 0 ||
          (peer_.heard_at() && (peer_.last().reasons & kNoWitness) != 0);
 }
@@ -198,7 +202,7 @@ bool Director::does_peer_live_unheard(TimePoint now) const {
       peer_.silent_since() + settings_.deadtime + SplitGuard::freshness(settings_.deadtime);
   const auto machine_lives_until = split_guard_.machine_lives_until(settings_.deadtime);
   const bool lives =
-      disbelief_.cause(now, settings_.deadtime) ||
+      !settings_.knows_peer || disbelief_.cause(now, settings_.deadtime) ||
       (state_ == State::listening && machine_lives_until && now < *machine_lives_until);
   return !is_primary() && now < end && lives;
 }

@@ -16,21 +16,31 @@ uint64_t short_digest(const std::string& text) {
   return value;
 }
 
-std::string text_of(const std::optional<Address>& address) {
-  return address ? to_string(*address) : "";
+PathEnd path_end(const config::Config& config, const char* key,
+                 const std::optional<Address>& address) {
+  const auto* name = config.lines.name_of(key);
+  return {name != nullptr ? name->name : address ? to_string(*address) : "", address};
+}
+
+bool is_same_way(const PathEnd& a, const PathEnd& b) {
+  return a.written == b.written || (a.address && a.address == b.address);
 }
 
 }  // namespace
 
 std::vector<HeartbeatPath> heartbeat_paths(const config::Config& config) {
   std::vector<HeartbeatPath> paths;
-  if (!config.backup_active || !config.primary || !config.backup) {
+  const PathEnd primary = path_end(config, "primary", config.primary);
+  const PathEnd backup = path_end(config, "backup", config.backup);
+  if (!config.backup_active || primary.written.empty() || backup.written.empty()) {
     return paths;
   }
-  paths.push_back({"public", *config.primary, *config.backup});
-  if (config.primary_private && config.backup_private &&
-      (*config.primary_private != *config.primary || *config.backup_private != *config.backup)) {
-    paths.push_back({"private", *config.primary_private, *config.backup_private});
+  paths.push_back({"public", primary, backup});
+  const PathEnd inner_primary = path_end(config, "primary_private", config.primary_private);
+  const PathEnd inner_backup = path_end(config, "backup_private", config.backup_private);
+  if (!inner_primary.written.empty() && !inner_backup.written.empty() &&
+      !(is_same_way(inner_primary, primary) && is_same_way(inner_backup, backup))) {
+    paths.push_back({"private", inner_primary, inner_backup});
   }
   return paths;
 }
@@ -47,8 +57,10 @@ Result<Settings> settings_of(const config::Config& config, const std::string& te
   }
   Settings s;
   s.node = machine.node;
-  s.cluster_id = short_digest("caribe " + text_of(config.primary) + " " + text_of(config.backup) +
-                              " " + std::to_string(config.heartbeat_port));
+  // As written: what a name resolves to may change, and on one director before the other.
+  s.cluster_id = short_digest("caribe " + path_end(config, "primary", config.primary).written +
+                              " " + path_end(config, "backup", config.backup).written + " " +
+                              std::to_string(config.heartbeat_port));
   s.alone = !config.backup_active;
   s.keepalive = config::heartbeat_interval(config);
   s.deadtime = config.deadtime;
@@ -56,13 +68,17 @@ Result<Settings> settings_of(const config::Config& config, const std::string& te
   s.paths.clear();
   for (const HeartbeatPath& path : paths) {
     s.paths.push_back(path.name);
-    s.peer_addresses.push_back(machine.node == Node::primary ? path.backup : path.primary);
+    const PathEnd& peer = machine.node == Node::primary ? path.backup : path.primary;
+    if (peer.address) {
+      s.peer_addresses.push_back(*peer.address);
+    }
   }
+  s.knows_peer = s.alone || !s.peer_addresses.empty();
   if (config.monitor_links != 0) {
     s.monitored_devices = machine.heartbeat_devices;
   }
   s.macs = machine.macs;
-  s.witness = !config.witness.empty();
+  s.witness = !config::witnesses(config).empty();
   s.lvsd_grace = config.lvsd_grace;
   s.failback = config.failback;
   s.split_guard = config.split_guard;

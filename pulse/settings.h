@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -37,6 +38,8 @@ struct Settings {
   bool split_guard = true;
   // The peer's own addresses, on the heartbeat paths.
   std::vector<Address> peer_addresses;
+  // False: it is known by names alone, and none of them has an address yet.
+  bool knows_peer = true;
   std::string active_cmd;
   std::string inactive_cmd;
   uint32_t config_serial = 0;
@@ -54,10 +57,15 @@ struct Machine {
 };
 
 // Where heartbeats go: on each path from the own node's address to the other's. None when alone.
+struct PathEnd {
+  std::string written;             // In lvs.cf: a host name, or the address.
+  std::optional<Address> address;  // Nothing: a name that has none yet.
+  bool operator==(const PathEnd&) const = default;
+};
 struct HeartbeatPath {
   std::string name;
-  Address primary;
-  Address backup;
+  PathEnd primary;
+  PathEnd backup;
 };
 std::vector<HeartbeatPath> heartbeat_paths(const config::Config& config);
 

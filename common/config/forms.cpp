@@ -81,11 +81,12 @@ std::optional<Duration> read_duration(const Word& word, Duration low, Duration h
   return value;
 }
 
-std::optional<Address> read_address(const Word& word, const Notes& notes) {
+// `place`: of the word in the value.
+std::optional<Address> read_address_at(size_t place, const Word& word, const Notes& notes) {
   auto value = Address::parse(word.text);
   if (!value && (notes.resolve || notes.may_wait) && is_host_name(word.text)) {
     value = notes.resolve ? notes.resolve(word.text) : std::nullopt;
-    notes.name = SourceLines::Name{0, word.text, !value};
+    notes.names.push_back({0, place, word.text, !value});
     if (!value && notes.may_wait) {
       notes.warn(word.text + " has no address yet: what is to be done with it waits");
       return Address{};
@@ -95,6 +96,10 @@ std::optional<Address> read_address(const Word& word, const Notes& notes) {
     notes.strict(kIpv6IsNew);
   }
   return value;
+}
+
+std::optional<Address> read_address(const Word& word, const Notes& notes) {
+  return read_address_at(0, word, notes);
 }
 
 bool is_device_name(std::string_view name) {
@@ -231,9 +236,11 @@ Form<std::vector<Address>> addresses() {
   return {"addresses separated by blanks", "",
           [](const List& words, const Notes& notes) -> std::optional<std::vector<Address>> {
             std::vector<Address> list;
-            for (const auto& word : words) {
-              const auto one = read_address(word, notes);
-              if (!one || one->is_unspecified()) {
+            for (size_t place = 0; place < words.size(); ++place) {
+              const auto one = read_address_at(place, words[place], notes);
+              const bool waits = !notes.names.empty() && notes.names.back().word == place &&
+                                 notes.names.back().waits;
+              if (!one || (one->is_unspecified() && !waits)) {
                 return std::nullopt;
               }
               list.push_back(*one);

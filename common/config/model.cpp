@@ -1,6 +1,8 @@
 #include "common/config/model.h"
 
 #include <algorithm>
+#include <iterator>
+#include <sstream>
 
 #include "common/config/schema.h"
 #include "common/config/text.h"
@@ -64,6 +66,28 @@ bool SourceLines::waits_for(std::string_view key) const {
   return name != nullptr && name->waits;
 }
 
+std::string SourceLines::with_names(std::string_view key, const std::string& value) const {
+  if (name_of(key) == nullptr) {
+    return value;
+  }
+  std::vector<std::string> words;
+  std::istringstream printed(value);
+  for (std::string word; printed >> word;) {
+    words.push_back(word);
+  }
+  for (const Name& each : names) {
+    if (each.key == place_of(key, in)) {
+      words.resize(std::max(words.size(), each.word + 1));
+      words[each.word] = each.name;
+    }
+  }
+  std::string text;
+  for (const std::string& word : words) {
+    text += (text.empty() ? "" : " ") + word;
+  }
+  return text;
+}
+
 Check effective_check(const VirtualService& service) {
   if (service.check) {
     Check check = *service.check;
@@ -124,6 +148,13 @@ std::vector<FloatingAddress> floating_addresses(const Config& config) {
     add_distinct(list, *config.nat_router);
   }
   return list;
+}
+
+std::vector<Address> witnesses(const Globals& globals) {
+  std::vector<Address> known;
+  std::copy_if(globals.witness.begin(), globals.witness.end(), std::back_inserter(known),
+               [](const Address& address) { return !address.is_unspecified(); });
+  return known;
 }
 
 }  // namespace lvs::config

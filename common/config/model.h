@@ -38,6 +38,7 @@ struct SourceLines {
   // A host name that was written where an address is meant.
   struct Name {
     uint32_t key;
+    size_t word;  // Of the value's words.
     std::string name;
     bool waits;  // It has no address yet.
   };
@@ -50,6 +51,8 @@ struct SourceLines {
   int of(std::string_view key) const;               // The key's line, else the block's.
   const Name* name_of(std::string_view key) const;  // Nothing: an address was written, or nothing.
   bool waits_for(std::string_view key) const;       // For a name to get an address.
+  // A printed value as it was written: with its names.
+  std::string with_names(std::string_view key, const std::string& value) const;
   bool operator==(const SourceLines&) const { return true; }
 };
 
@@ -209,7 +212,7 @@ struct Globals {
       "/etc/sysconfig/ha/heartbeat.key";  // Nothing: written `none`.
   HeartbeatFormat heartbeat_format = HeartbeatFormat::v2;
   Failback failback;
-  std::vector<Address> witness;
+  std::vector<Address> witness;  // 0.0.0.0: a name that has no address yet.
   Duration lvsd_grace = std::chrono::seconds{10};
   bool manage_sysctls = true;
   bool conntrack = false;
@@ -237,6 +240,9 @@ ipvs::Forward effective_forward(const Globals& globals, const VirtualService& se
 // The distinct floating addresses of active virtuals, first one of an address wins; then nat_router
 // if network = nat.
 std::vector<FloatingAddress> floating_addresses(const Config& config);
+
+// Those that have an address.
+std::vector<Address> witnesses(const Globals& globals);
 
 // How often heartbeats are really sent: `keepalive`, unless that would let `deadtime` pass between
 // one and the next or the next but one. Piranha took such files.

@@ -65,8 +65,8 @@ std::string home_of(std::string_view name) {
   return "";
 }
 
-constexpr std::array<std::string_view, 5> kMayWait = {"address", "primary", "primary_private",
-                                                      "backup", "backup_private"};
+constexpr std::array<std::string_view, 7> kMayWait = {
+    "address", "primary", "primary_private", "backup", "backup_private", "witness", "nat_router"};
 
 const std::vector<Key<Globals>>& keys_of(const Globals&) {
   return global_keys();
@@ -185,15 +185,15 @@ class BlockParser {
       return note(Severity::error, line_of(assignment), key.name, split.error);
     }
     std::vector<std::pair<Severity, std::string>> notes;
-    std::optional<SourceLines::Name> name;
+    std::vector<SourceLines::Name> given;
     const bool good =
-        key.read(split.words, target, Notes{resolve_, mask, notes, may_wait(key, target), name});
+        key.read(split.words, target, Notes{resolve_, mask, notes, may_wait(key, target), given});
     auto& names = target.lines.names;
     const auto place = static_cast<uint32_t>(&key - keys_of(target).data());
     std::erase_if(names, [&](const auto& earlier) { return earlier.key == place; });
-    if (name) {
-      name->key = place;
-      names.push_back(*std::move(name));
+    for (auto& name : given) {
+      name.key = place;
+      names.push_back(std::move(name));
     }
     bool explained = false;
     for (auto& [severity, text] : notes) {

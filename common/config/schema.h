@@ -25,8 +25,8 @@ struct Notes {
   std::optional<unsigned>&
       netmask;  // vip_nmask, nat_nmask: joined to the address when the block is read.
   std::vector<std::pair<Severity, std::string>>& notes;
-  bool may_wait;                           // For a name to get an address.
-  std::optional<SourceLines::Name>& name;  // That stood for the address.
+  bool may_wait;                          // For a name to get an address.
+  std::vector<SourceLines::Name>& names;  // That stood for addresses.
 
   // What is wrong with the value, where "expected TYPE, RANGE" is too little to say.
   void error(std::string text) const { notes.emplace_back(Severity::error, std::move(text)); }
@@ -60,10 +60,7 @@ std::string expectation(const Key<B>& key) {
 // The key's line without its indent, or empty when the writer leaves it out.
 template <typename B>
 std::string written_line(const Key<B>& key, const B& block) {
-  std::string value = key.print(block);
-  if (const auto* name = block.lines.name_of(key.name)) {
-    value = name->name + value.substr(std::min(value.find(' '), value.size()));
-  }
+  const std::string value = block.lines.with_names(key.name, key.print(block));
   const bool wanted = key.written == Written::always || value != key.print(B{});
   return value.empty() || !wanted ? "" : key.name + " = " + value;
 }

@@ -161,7 +161,7 @@ class ConfigRules {
             "expected a floating address: this one is a director's own");
     }
     if (config_.nat_router && config_.nat_router->address.is_unspecified() &&
-        config_.network == ipvs::Forward::masq) {
+        !config_.lines.waits_for("nat_router") && config_.network == ipvs::Forward::masq) {
       warning(config_.lines, "nat_router", "0.0.0.0 counts as not given");
     }
   }

@@ -12,13 +12,14 @@
 #include "common/io/daemon.h"
 #include "common/io/keeper_line.h"
 #include "common/io/log_sink.h"
+#include "common/io/name_watch.h"
+#include "common/io/read_file.h"
 #include "common/io/resolve.h"
 #include "common/io/run_dir.h"
 #include "common/ipvs/io/embedded_transport.h"
 #include "lvsd/core_mode.h"
 #include "lvsd/io/kernel_removal.h"
 #include "lvsd/io/load_config.h"
-#include "lvsd/io/name_watch.h"
 #include "lvsd/io/ownership_record.h"
 #include "lvsd/io/shell.h"
 #include "lvsd/io/status.h"
@@ -30,6 +31,7 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr const char* kNamesFile = "/var/lib/lvs/names";
 constexpr const char* kPidFile = "/run/lvs.pid";  // Piranha's name for it.
 
 void say(const std::string& text) {
@@ -46,6 +48,15 @@ void log_remarks(const LoadedConfig& loaded) {
   }
 }
 
+void keep_names(const std::string& text) {
+  std::error_code ignored;
+  std::filesystem::create_directories(std::filesystem::path(kNamesFile).parent_path(), ignored);
+  const auto saved = lvs::io::write_file_atomically(kNamesFile, text, 0644);
+  if (!saved) {
+    lvs::io::log({Level::error, "names-not-kept", "", {{"error", saved.error().what}}});
+  }
+}
+
 // The running daemon: answers control requests and signals until it is told to stop.
 class Lvsd {
  public:
@@ -54,7 +65,7 @@ class Lvsd {
       : plane_(plane),
         file_(file),
         names_(names),
-        name_watch_(io, names, kNamesFile, [this] { take_names(); }),
+        name_watch_(io, names, keep_names, [this] { take_names(); }),
         shell_(io, plane, std::move(settings)),
         driver_(io, reconciler_, shell_) {
     shell_.drive_with(driver_);
@@ -184,7 +195,7 @@ class Lvsd {
   Plane& plane_;
   ConfigFile& file_;
   Names& names_;
-  NameWatch name_watch_;
+  lvs::io::NameWatch name_watch_;
   json::array remarks_;
   Reconciler reconciler_;
   Shell shell_;
@@ -244,7 +255,7 @@ Result<int> serve(const Options& options, ConfigFile& file, Names& names,
 
 int run_daemon(const Options& options) {
   std::error_code ignored;
-  Names names = load_names(kNamesFile);
+  Names names = lvs::io::load_names(kNamesFile);
   ConfigFile file(std::filesystem::absolute(options.config_file, ignored).string(),
                   [&names](std::string_view name) { return names.address_of(name); });
   const auto loaded = file.load();

@@ -13,11 +13,13 @@
 #include "common/io/daemon.h"
 #include "common/io/keeper_line.h"
 #include "common/io/log_sink.h"
+#include "common/io/name_watch.h"
 #include "common/io/run_dir.h"
 #include "pulse/io/kept_file.h"
 #include "pulse/io/last_good.h"
 #include "pulse/io/realtime.h"
 #include "pulse/io/shell.h"
+#include "pulse/io/state_dir.h"
 #include "pulse/io/status_json.h"
 
 namespace lvs::pulse {
@@ -28,6 +30,8 @@ namespace json = boost::json;
 // A killed predecessor's name is free at once; one that is only told to die needs a moment.
 constexpr int kLockTries = 50;
 constexpr auto kLockPause = std::chrono::milliseconds{20};
+// A name server that works answers in this: the operator need not read of waiting.
+constexpr Duration kNamesMoment = std::chrono::seconds{1};
 
 uint64_t random_incarnation() {
   uint64_t value = 0;
@@ -43,6 +47,11 @@ void say(const ArbiterOptions& options, const std::string& text, Level level) {
   if (!options.foreground) {
     io::log({level, "start", text, {}});
   }
+}
+
+// Its address, or the name that has none yet.
+std::string shown(const PathEnd& end) {
+  return end.address ? to_string(*end.address) : end.written;
 }
 
 Result<std::unique_ptr<io::ControlServer>> take_name(boost::asio::io_context& io,
@@ -72,11 +81,14 @@ class Arbiter {
  private:
   Result<Ok> open_links();
   Result<Ok> read_setup();
+  void give_names_a_moment();
   Result<Ok> begin();
   void begin_if_possible();
   void stop();
   SetupResult read_last_good_setup(const LastGood& good, std::vector<std::string> errors);
   void keep_good();
+  void take_names();
+  void take_routes(std::vector<HeartbeatRoute> routes);
   void feed_links(const Settings& settings);
   void feed_present();
   void leave_the_terminal();
@@ -92,6 +104,10 @@ class Arbiter {
   std::unique_ptr<io::Signals> signals_;
   std::unique_ptr<io::ControlServer> control_;
   std::unique_ptr<Links> links_;
+  Names names_;
+  config::Resolver resolve_ = [this](std::string_view name) { return names_.address_of(name); };
+  std::unique_ptr<io::NameWatch> name_watch_;
+  std::string names_error_;  // Their new addresses make no sense: the ones before count.
   std::optional<Setup> first_setup_;
   std::unique_ptr<Shell> shell_;
   std::unique_ptr<Director> director_;
@@ -124,6 +140,16 @@ Result<Ok> Arbiter::start() {
     return run_dir.error();
   }
   run_dir_ = *run_dir;
+  names_ = io::load_names(names_file());
+  name_watch_ = std::make_unique<io::NameWatch>(
+      io_, names_,
+      [](const std::string& text) {
+        if (const auto kept = write_in_background(names_file(), text); !kept) {
+          io::log({Level::warning, "names-not-kept", "", {{"error", kept.error().what}}});
+        }
+      },
+      [this] { take_names(); });
+  give_names_a_moment();
   if (auto read = read_setup(); !read && waiting_for_.empty()) {
     return read;
   }
@@ -158,6 +184,8 @@ Result<Ok> Arbiter::begin() {
   driver_->feed(Started{std::move(found).value(), load_kept(run_dir_, first_setup_->settings)});
   feed_present();
   keep_good();
+  names_.forget_unasked();
+  name_watch_->look();
   return Ok{};
 }
 
@@ -191,10 +219,19 @@ Result<Ok> Arbiter::open_links() {
   return Ok{};
 }
 
+void Arbiter::give_names_a_moment() {
+  load_setup(options_.config_file, *links_, resolve_);
+  name_watch_->look();
+  const TimePoint end = Clock::now() + kNamesMoment;
+  while (names_.is_anything_awaited() && Clock::now() < end) {
+    io_.run_one_for(end - Clock::now());
+  }
+}
+
 Result<Ok> Arbiter::read_setup() {
   const auto good = options_.restarted ? load_last_good(run_dir_) : std::nullopt;
-  auto loaded =
-      load_setup(options_.config_file, *links_, good ? std::optional(good->node) : std::nullopt);
+  auto loaded = load_setup(options_.config_file, *links_, resolve_,
+                           good ? std::optional(good->node) : std::nullopt);
   if (!loaded.setup && good) {
     loaded = read_last_good_setup(*good, std::move(loaded.complaints));
   }
@@ -217,9 +254,16 @@ Result<Ok> Arbiter::read_setup() {
   return Ok{};
 }
 
-// An own address may come later than we do: from DHCP, with a bond, with a device.
+// An own address may come later than we do: from DHCP, with a bond, with a device, from a name
+// server.
 void Arbiter::begin_if_possible() {
-  if (waiting_for_.empty() || !load_setup(options_.config_file, *links_).setup) {
+  if (waiting_for_.empty()) {
+    return;
+  }
+  const auto loaded = load_setup(options_.config_file, *links_, resolve_);
+  name_watch_->look();
+  if (!loaded.setup) {
+    waiting_for_ = loaded.is_address_missing ? loaded.complaints.back() : waiting_for_;
     return;
   }
   waiting_for_.clear();
@@ -244,7 +288,7 @@ void Arbiter::stop() {
 
 // Says so in the log, and in the status until a reload succeeds.
 SetupResult Arbiter::read_last_good_setup(const LastGood& good, std::vector<std::string> errors) {
-  auto loaded = load_setup_from(good.text, options_.config_file, *links_, good.node);
+  auto loaded = load_setup_from(good.text, options_.config_file, *links_, resolve_, good.node);
   if (!loaded.setup) {
     loaded.complaints = std::move(errors);
     return loaded;
@@ -262,6 +306,46 @@ void Arbiter::keep_good() {
   if (const auto saved = save_last_good(run_dir_, {setup.settings.node, setup.text}); !saved) {
     io::log({Level::warning, "keep-failed", "", {{"error", saved.error().what}}});
   }
+}
+
+// Names have other addresses; the configuration is the same.
+void Arbiter::take_names() {
+  if (!running_) {
+    return begin_if_possible();
+  }
+  const Setup& now = shell_->setup();
+  auto loaded =
+      load_setup_from(now.text, options_.config_file, *links_, resolve_, now.settings.node);
+  names_error_ =
+      loaded.setup ? "" : "what names resolve to is not used: " + loaded.complaints.back();
+  if (!loaded.setup) {
+    io::log({Level::error, "names-refused", "", {{"error", loaded.complaints.back()}}});
+    return;
+  }
+  const Setup& next = *loaded.setup;
+  take_routes(next.routes);
+  if (next.settings != now.settings || next.config.witness != now.config.witness) {
+    feed_links(next.settings);
+    shell_->take_names(next);
+    driver_->feed(Reconfigured{next.settings});
+    shell_->look_for_foreign();
+  }
+}
+
+// An own name's new address counts once this machine has it and no more the one before.
+void Arbiter::take_routes(std::vector<HeartbeatRoute> routes) {
+  const auto& running = shell_->setup().routes;
+  if (routes.size() != running.size()) {
+    return;
+  }
+  const auto own = links_->addresses();
+  for (size_t path = 0; path < routes.size(); ++path) {
+    const auto& before = running[path].own.address;
+    auto& after = routes[path].own.address;
+    const bool has_moved = own && after && own->contains(*after) && !own->contains(*before);
+    after = !before || has_moved ? after : before;
+  }
+  shell_->take_routes(routes);
 }
 
 // Of every device that the configuration speaks of.
@@ -309,7 +393,8 @@ void Arbiter::leave_the_terminal() {
 
 // The running configuration stays when the new one has an error.
 void Arbiter::reload() {
-  auto loaded = load_setup(options_.config_file, *links_, shell_->setup().settings.node);
+  names_.start_asking();
+  auto loaded = load_setup(options_.config_file, *links_, resolve_, shell_->setup().settings.node);
   for (const std::string& complaint : loaded.complaints) {
     io::log(
         {loaded.setup ? Level::warning : Level::error, "configuration", "", {{"text", complaint}}});
@@ -323,9 +408,17 @@ void Arbiter::reload() {
     return;
   }
   reload_errors_.clear();
+  names_.forget_unasked();
+  name_watch_->look();
   const Setup& next = *loaded.setup;
-  if (next.routes != shell_->setup().routes || next.key != shell_->setup().key) {
+  const bool same_routes =
+      std::ranges::equal(next.routes, shell_->setup().routes,
+                         [](const auto& a, const auto& b) { return a.is_written_as(b); });
+  if (!same_routes || next.key != shell_->setup().key) {
     io::log({Level::warning, "restart-needed", "", {{"for", "heartbeat addresses, port or key"}}});
+  }
+  if (same_routes) {
+    take_routes(next.routes);
   }
   feed_links(next.settings);
   shell_->change_setup(next);
@@ -343,10 +436,12 @@ json::object Arbiter::answer(const json::object& request) {
   const std::string what =
       word != nullptr && word->is_string() ? std::string(word->get_string()) : "";
   if (!waiting_for_.empty() && what == "status") {
+    const auto troubles = names_.troubles();
     return {{"state", "waiting"},
             {"reason", waiting_for_},
             {"able", false},
             {"reasons", "own-address-missing"},
+            {"names_unresolved", json::array(troubles.begin(), troubles.end())},
             {"pid", ::getpid()}};
   }
   if (!running_) {
@@ -367,24 +462,26 @@ json::object Arbiter::status() {
   for (const auto& socket : shell_->sockets()) {
     const auto& counters = socket->counters();
     sockets.push_back(json::object{{"name", socket->route().name},
-                                   {"own", to_string(socket->route().own)},
-                                   {"peer", to_string(socket->route().peer)},
+                                   {"own", shown(socket->route().own)},
+                                   {"peer", shown(socket->route().peer)},
                                    {"sent", counters.sent},
                                    {"send_failed", counters.send_failed},
                                    {"last_error", counters.last_error},
                                    {"received", counters.received},
                                    {"foreign", counters.foreign}});
   }
-  json::array errors;
-  for (const std::string& error : reload_errors_) {
-    errors.emplace_back(error);
+  const json::array errors(reload_errors_.begin(), reload_errors_.end());
+  auto troubles = names_.troubles();
+  if (!names_error_.empty()) {
+    troubles.push_back(names_error_);
   }
   const auto& counters = shell_->counters();
   status["pid"] = ::getpid();
   status["version"] = io::version_line("pulse");
   status["config_file"] = options_.config_file;
   status["config_serial"] = shell_->setup().config.serial_no;
-  status["reload_errors"] = std::move(errors);
+  status["reload_errors"] = errors;
+  status["names_unresolved"] = json::array(troubles.begin(), troubles.end());
   status["sockets"] = std::move(sockets);
   status["lvsd"] = json::object{{"connected", shell_->lvsd().connected()},
                                 {"ready", shell_->lvsd().ready()},

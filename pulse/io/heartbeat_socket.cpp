@@ -52,13 +52,25 @@ void set(int fd, int level, int option, int value) {
 Result<std::unique_ptr<HeartbeatSocket>> HeartbeatSocket::open(boost::asio::io_context& io,
                                                                const HeartbeatRoute& route,
                                                                OnDatagram on_datagram) {
+  std::unique_ptr<HeartbeatSocket> socket(new HeartbeatSocket(io, route, std::move(on_datagram)));
+  if (auto bound = socket->bind(); !bound) {
+    return bound.error();
+  }
+  return socket;
+}
+
+Result<Ok> HeartbeatSocket::bind() {
+  if (!route_.own.address) {
+    return Ok{};
+  }
+  const Address& address = *route_.own.address;
   const std::string doing =
-      route.name + " heartbeat socket " + to_string(Endpoint{route.own, route.port});
-  io::UniqueFd fd{::socket(route.own.af(), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP)};
+      route_.name + " heartbeat socket " + to_string(Endpoint{address, route_.port});
+  io::UniqueFd fd{::socket(address.af(), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP)};
   if (!fd) {
     return os_error(errno, doing);
   }
-  const bool is_v4 = route.own.is_v4();
+  const bool is_v4 = address.is_v4();
   // No SO_REUSEADDR: with it any local user could bind a port above 1023 too, and get our
   // heartbeats.
   set(fd.get(), SOL_SOCKET, SO_PRIORITY, TC_PRIO_CONTROL);
@@ -66,27 +78,48 @@ Result<std::unique_ptr<HeartbeatSocket>> HeartbeatSocket::open(boost::asio::io_c
       kInternetworkControl);
   set(fd.get(), is_v4 ? IPPROTO_IP : IPPROTO_IPV6, is_v4 ? IP_FREEBIND : IPV6_FREEBIND, 1);
   sockaddr_storage own;
-  const socklen_t size = fill(own, route.own, route.port);
+  const socklen_t size = fill(own, address, route_.port);
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), size) != 0) {
     return os_error(errno, doing);
   }
-  return std::unique_ptr<HeartbeatSocket>(
-      new HeartbeatSocket(io, fd.release(), route, std::move(on_datagram)));
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  socket_.assign(fd.release());
+  wait();
+  return Ok{};
 }
 
-HeartbeatSocket::HeartbeatSocket(boost::asio::io_context& io, int fd, HeartbeatRoute route,
+HeartbeatSocket::HeartbeatSocket(boost::asio::io_context& io, HeartbeatRoute route,
                                  OnDatagram on_datagram)
-    : socket_(io, fd), route_(std::move(route)), on_datagram_(std::move(on_datagram)) {
-  wait();
+    : socket_(io), route_(std::move(route)), on_datagram_(std::move(on_datagram)) {
+  if (route_.peer.address) {
+    peers_.push_back(*route_.peer.address);
+  }
+}
+
+Result<Ok> HeartbeatSocket::take(const HeartbeatRoute& route) {
+  if (route.peer.address && route.peer.address != route_.peer.address) {
+    std::erase(peers_, *route.peer.address);
+    peers_.resize(std::min<size_t>(peers_.size(), 1));
+    peers_.insert(peers_.begin(), *route.peer.address);
+  }
+  const bool moves = route.own.address && route.own.address != route_.own.address;
+  route_ = route;
+  return moves ? bind() : Ok{};
 }
 
 void HeartbeatSocket::send(std::span<const uint8_t> datagram) {
-  sockaddr_storage peer;
-  const socklen_t size = fill(peer, route_.peer, route_.port);
-  const ssize_t sent = ::sendto(socket_.native_handle(), datagram.data(), datagram.size(),
-                                MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&peer), size);
-  counters_.last_error = sent < 0 ? errno : 0;
-  ++(sent < 0 ? counters_.send_failed : counters_.sent);
+  for (const Address& address : peers_) {
+    if (!socket_.is_open()) {
+      return;
+    }
+    sockaddr_storage peer;
+    const socklen_t size = fill(peer, address, route_.port);
+    const ssize_t sent = ::sendto(socket_.native_handle(), datagram.data(), datagram.size(),
+                                  MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&peer), size);
+    counters_.last_error = sent < 0 ? errno : 0;
+    ++(sent < 0 ? counters_.send_failed : counters_.sent);
+  }
 }
 
 void HeartbeatSocket::wait() {
@@ -108,12 +141,20 @@ void HeartbeatSocket::receive() {
     if (size < 0) {
       return;
     }
-    if (!comes_from(from, route_.peer)) {
+    if (std::ranges::none_of(peers_, [&](const Address& peer) { return comes_from(from, peer); })) {
       ++counters_.foreign;
       continue;
     }
     ++counters_.received;
-    on_datagram_({buffer.data(), static_cast<size_t>(size)});
+    if (on_datagram_({buffer.data(), static_cast<size_t>(size)})) {
+      heard_from(from);
+    }
+  }
+}
+
+void HeartbeatSocket::heard_from(const sockaddr_storage& from) {
+  if (comes_from(from, peers_.front())) {
+    peers_.resize(1);
   }
 }
 

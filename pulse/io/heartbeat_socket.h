@@ -2,30 +2,44 @@
 // ends. The address may come later than pulse (IP_FREEBIND), the network may be away for a while:
 // sending then fails, is counted, and works again by itself. What comes from anybody but the peer's
 // address is counted and dropped before it is looked at.
+//
+// Either end may be a name. Without an address there is nothing to send from or to, until take()
+// brings one. A name server's mistake must not silence a peer that is heard: its former address
+// stays beside what its name says now, until it is heard from there.
 #pragma once
+
+#include <sys/socket.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <functional>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "common/address.h"
 #include "common/result.h"
+#include "pulse/settings.h"
 
 namespace lvs::pulse {
 
 struct HeartbeatRoute {
   std::string name;  // "public", "private"
-  Address own;
-  Address peer;
+  PathEnd own;
+  PathEnd peer;
   uint16_t port = 0;
+  // As lvs.cf has it: names may have other addresses.
+  bool is_written_as(const HeartbeatRoute& other) const {
+    return name == other.name && own.written == other.own.written &&
+           peer.written == other.peer.written && port == other.port;
+  }
   bool operator==(const HeartbeatRoute&) const = default;
 };
 
 class HeartbeatSocket {
  public:
-  using OnDatagram = std::function<void(std::span<const uint8_t>)>;
+  // True: it is a heartbeat of our pair.
+  using OnDatagram = std::function<bool(std::span<const uint8_t>)>;
 
   struct Counters {
     uint64_t sent = 0;
@@ -39,17 +53,21 @@ class HeartbeatSocket {
                                                        const HeartbeatRoute& route,
                                                        OnDatagram on_datagram);
   void send(std::span<const uint8_t> datagram);
+  // The route is written as before, and names have other addresses.
+  Result<Ok> take(const HeartbeatRoute& route);
   const HeartbeatRoute& route() const { return route_; }
   const Counters& counters() const { return counters_; }
 
  private:
-  HeartbeatSocket(boost::asio::io_context& io, int fd, HeartbeatRoute route,
-                  OnDatagram on_datagram);
+  HeartbeatSocket(boost::asio::io_context& io, HeartbeatRoute route, OnDatagram on_datagram);
+  Result<Ok> bind();
   void wait();
   void receive();
+  void heard_from(const sockaddr_storage& from);
 
-  boost::asio::posix::stream_descriptor socket_;
+  boost::asio::posix::stream_descriptor socket_;  // Open: it has an own address.
   HeartbeatRoute route_;
+  std::vector<Address> peers_;  // What the route says, and the former one until it is not needed.
   OnDatagram on_datagram_;
   Counters counters_;
 };

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "common/config/parse.h"
 #include "common/io/read_file.h"
+#include "common/io/resolve.h"
 #include "common/io/unique_fd.h"
 
 namespace lvs::pulse {
@@ -16,8 +16,9 @@ using config::Config;
 using OwnAddresses = std::multimap<Address, std::string>;
 
 std::optional<Config> parse_text(const std::string& text, const std::string& file,
+                                 const config::Resolver& resolve,
                                  std::vector<std::string>& complaints) {
-  auto parsed = config::parse(text, file, {}, config::Severity::warning);
+  auto parsed = config::parse(text, file, resolve, config::Severity::warning);
   for (const auto* found : {&parsed.diagnostics, &parsed.not_in_effect}) {
     for (const auto& diagnostic : *found) {
       complaints.push_back(to_string(diagnostic));
@@ -47,19 +48,26 @@ Result<Ok> check_for_pulse(const Config& config, const std::string& file) {
     return Error{ENOENT,
                  file + ": no active lvs services defined; set `active = 1` in a virtual block"};
   }
-  if (!config.primary) {
+  if (!config.primary && !config.lines.waits_for("primary")) {
     return Error{EINVAL, file + ": primary: expected the primary director's address"};
   }
   return Ok{};
 }
 
+// "192.0.2.1", "director-a.example (192.0.2.1)", "director-a.example (no address yet)"
+std::string told(const Config& config, const char* key, const std::optional<Address>& address) {
+  const std::string text = address ? to_string(*address) : "no address yet";
+  const auto* name = config.lines.name_of(key);
+  return name == nullptr ? text : name->name + " (" + text + ")";
+}
+
 Result<Node> node_of_this_machine(const Config& config, const OwnAddresses& own) {
-  const bool is_primary = own.contains(*config.primary);
+  const bool is_primary = config.primary && own.contains(*config.primary);
   const bool is_backup = config.backup && own.contains(*config.backup);
   if (is_primary && is_backup) {
     return Error{EINVAL, "this machine has both the primary's address " +
-                             to_string(*config.primary) + " and the backup's " +
-                             to_string(*config.backup)};
+                             told(config, "primary", config.primary) + " and the backup's " +
+                             told(config, "backup", config.backup)};
   }
   if (is_primary) {
     return Node::primary;
@@ -67,10 +75,11 @@ Result<Node> node_of_this_machine(const Config& config, const OwnAddresses& own)
   if (is_backup) {
     return Node::backup;
   }
+  const bool has_backup = config.backup || config.lines.waits_for("backup");
   return Error{EADDRNOTAVAIL,
                "this machine is neither director: no device has the primary's address " +
-                   to_string(*config.primary) +
-                   (config.backup ? " or the backup's " + to_string(*config.backup) : "")};
+                   told(config, "primary", config.primary) +
+                   (has_backup ? " or the backup's " + told(config, "backup", config.backup) : "")};
 }
 
 std::vector<HeartbeatRoute> heartbeat_routes(const Config& config, Node node) {
@@ -87,7 +96,10 @@ Machine describe_machine(const Config& config, Node node, const std::vector<Hear
                          const OwnAddresses& own, const Links& links) {
   Machine machine{node, {}, {}};
   for (const HeartbeatRoute& route : routes) {
-    const auto [from, to] = own.equal_range(route.own);
+    if (!route.own.address) {
+      continue;
+    }
+    const auto [from, to] = own.equal_range(*route.own.address);
     for (auto each = from; each != to; ++each) {
       machine.heartbeat_devices.insert(each->second);
     }
@@ -184,8 +196,8 @@ std::vector<Mac> own_macs(const std::vector<FloatingAddress>& addresses, const L
 namespace {
 
 void complete(SetupResult& result, const std::string& text, const std::string& file, Links& links,
-              std::optional<Node> node) {
-  const auto config = parse_text(text, file, result.complaints);
+              const config::Resolver& resolver, std::optional<Node> node) {
+  const auto config = parse_text(text, file, resolver, result.complaints);
   if (!config) {
     return;
   }
@@ -201,24 +213,25 @@ void complete(SetupResult& result, const std::string& text, const std::string& f
 
 }  // namespace
 
-SetupResult load_setup(const std::string& file, Links& links, std::optional<Node> node) {
+SetupResult load_setup(const std::string& file, Links& links, const config::Resolver& resolve,
+                       std::optional<Node> node) {
   SetupResult result;
   if (const auto text = read_text(file, result.complaints)) {
-    complete(result, *text, file, links, node);
+    complete(result, *text, file, links, resolve, node);
   }
   return result;
 }
 
 SetupResult load_setup_from(const std::string& text, const std::string& file, Links& links,
-                            Node node) {
+                            const config::Resolver& resolve, Node node) {
   SetupResult result;
-  complete(result, text, file, links, node);
+  complete(result, text, file, links, resolve, node);
   return result;
 }
 
 bool check_configuration(const std::string& file, std::vector<std::string>& complaints) {
   const auto text = read_text(file, complaints);
-  const auto config = text ? parse_text(*text, file, complaints) : std::nullopt;
+  const auto config = text ? parse_text(*text, file, io::resolve, complaints) : std::nullopt;
   if (!config) {
     return false;
   }

@@ -9,6 +9,7 @@
 
 #include "common/config/diagnostic.h"
 #include "common/config/model.h"
+#include "common/config/parse.h"
 #include "common/result.h"
 #include "pulse/io/heartbeat_socket.h"
 #include "pulse/io/links.h"
@@ -35,14 +36,15 @@ struct SetupResult {
 };
 
 // `node`: known from an earlier setup; nothing: found from the machine's addresses.
-SetupResult load_setup(const std::string& file, Links& links, std::optional<Node> node = {});
+SetupResult load_setup(const std::string& file, Links& links, const config::Resolver& resolve,
+                       std::optional<Node> node = {});
 
 // Those of the devices that carry floating addresses, as far as they are there now.
 std::vector<Mac> own_macs(const std::vector<FloatingAddress>& addresses, const Links& links);
 
 // From a text that was the file's once.
 SetupResult load_setup_from(const std::string& text, const std::string& file, Links& links,
-                            Node node);
+                            const config::Resolver& resolve, Node node);
 
 // For --check: the file alone, whatever machine this is.
 bool check_configuration(const std::string& file, std::vector<std::string>& complaints);

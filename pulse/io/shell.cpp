@@ -52,7 +52,7 @@ Result<Ok> Shell::open() {
   for (PathId path = 0; path < setup_.routes.size(); ++path) {
     auto socket = HeartbeatSocket::open(io_, setup_.routes[path],
                                         [this, path](std::span<const uint8_t> datagram) {
-                                          driver_->feed(Heard{path, decode(datagram, setup_.key)});
+                                          return hear(path, decode(datagram, setup_.key));
                                         });
     if (!socket) {
       return socket.error();
@@ -60,6 +60,13 @@ Result<Ok> Shell::open() {
     sockets_.push_back(std::move(socket).value());
   }
   return Ok{};
+}
+
+bool Shell::hear(PathId path, const Decoded& decoded) {
+  const auto* heartbeat = std::get_if<Heartbeat>(&decoded);
+  driver_->feed(Heard{path, decoded});
+  return heartbeat != nullptr && heartbeat->cluster_id == setup_.settings.cluster_id &&
+         heartbeat->node != setup_.settings.node;
 }
 
 void Shell::drive_with(DirectorDriver& driver) {
@@ -98,8 +105,23 @@ void Shell::change_setup(const Setup& setup) {
   ask_witnesses();
 }
 
+void Shell::take_routes(const std::vector<HeartbeatRoute>& routes) {
+  for (PathId path = 0; path < sockets_.size(); ++path) {
+    if (const auto taken = sockets_[path]->take(routes[path]); !taken) {
+      complain("heartbeat-address-failed", taken.error());
+    }
+  }
+  setup_.routes = routes;
+}
+
+void Shell::take_names(const Setup& setup) {
+  setup_.config = setup.config;
+  setup_.settings = setup.settings;
+  witnesses_->ask_also(config::witnesses(setup_.config));
+}
+
 void Shell::ask_witnesses() {
-  witnesses_->ask(setup_.config.witness);
+  witnesses_->ask(config::witnesses(setup_.config));
 }
 
 void Shell::link_changed(const Link& link) {

@@ -40,7 +40,9 @@ class Shell {
   // What was ours before this process; addresses of an older configuration are removed.
   Result<std::vector<FoundAddress>> adopt();
   void change_setup(const Setup& setup);
-  void ask_witnesses();  // From now on, those of the setup.
+  void take_names(const Setup& setup);  // The same file, with other addresses of its names.
+  void take_routes(const std::vector<HeartbeatRoute>& routes);  // Written as before.
+  void ask_witnesses();                                         // From now on, those of the setup.
   void link_changed(const Link& link);
   void address_gone(const Address& address, unsigned device, bool ours);
   void address_came(const Address& address, bool ours);
@@ -74,6 +76,7 @@ class Shell {
   void hold(const Action& action,
             Result<Ok> (Addresses::*how)(const FloatingAddress&, std::optional<Duration>));
   void report_lvsd(bool ready);
+  bool hear(PathId path, const Decoded& decoded);
 
   boost::asio::io_context& io_;
   Setup setup_;

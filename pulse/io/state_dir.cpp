@@ -17,6 +17,10 @@ constexpr const char* kFolder = "/var/lib/lvs/pulse";
 
 }  // namespace
 
+std::string names_file() {
+  return std::string(kFolder) + "/names";
+}
+
 std::string state_file(const Settings& settings, const std::string& what) {
   char pair[17];
   std::snprintf(pair, sizeof pair, "%016" PRIx64, settings.cluster_id);

@@ -10,6 +10,8 @@
 
 namespace lvs::pulse {
 
+// Of whoever is a director here.
+std::string names_file();
 // `what`: the end of its name.
 std::string state_file(const Settings& settings, const std::string& what);
 // Returns at once. That the file could not be written is said in the log by the child.

@@ -14,6 +14,7 @@
 namespace lvs::pulse {
 namespace {
 
+constexpr size_t kWitnessesMax = 64;
 constexpr size_t kPacketMax = 2048;
 constexpr int kPacketsATurn = 32;
 constexpr size_t kIpv4HeaderMin = 20;
@@ -86,11 +87,25 @@ void Witnesses::ask(std::vector<Address> witnesses) {
   if (witnesses == witnesses_ && answered_at_) {
     return;
   }
+  next_ = witnesses;
   witnesses_ = std::move(witnesses);
   // Silence counts from the first question to these.
   answered_at_ = Clock::now();
   told_.reset();
   tick();
+}
+
+void Witnesses::ask_also(const std::vector<Address>& witnesses) {
+  const bool asked_none = witnesses_.empty();
+  if (asked_none || witnesses.empty()) {
+    return ask(witnesses);
+  }
+  next_ = witnesses;
+  std::vector<Address> both = witnesses;
+  std::ranges::copy_if(witnesses_, std::back_inserter(both), [&](const Address& before) {
+    return both.size() < kWitnessesMax && std::ranges::count(witnesses, before) == 0;
+  });
+  witnesses_ = std::move(both);
 }
 
 void Witnesses::tick() {
@@ -174,6 +189,9 @@ void Witnesses::receive(size_t socket) {
 void Witnesses::heard(const Address& from) {
   if (!std::ranges::count(witnesses_, from)) {
     return;
+  }
+  if (std::ranges::count(next_, from)) {
+    witnesses_ = next_;
   }
   answered_at_ = Clock::now();
   if (told_ != true) {

@@ -26,6 +26,9 @@ class Witnesses {
 
   static Result<std::unique_ptr<Witnesses>> open(boost::asio::io_context& io, OnChange on_change);
   void ask(std::vector<Address> witnesses);  // From now on these; none: silence.
+  // Names of the same witnesses have other addresses: the ones before are asked too, until one of
+  // these answers.
+  void ask_also(const std::vector<Address>& witnesses);
 
  private:
   Witnesses(boost::asio::io_context& io, OnChange on_change)
@@ -40,6 +43,7 @@ class Witnesses {
   OnChange on_change_;
   std::vector<boost::asio::posix::stream_descriptor> sockets_;  // IPv4, IPv6.
   std::vector<Address> witnesses_;
+  std::vector<Address> next_;  // Of these, those that count alone once one of them answers.
   std::optional<TimePoint> answered_at_;  // At first: asked.
   std::optional<bool> told_;
   uint16_t sequence_ = 0;

@@ -30,7 +30,7 @@ Node any_node(Rng& rng) {
 }
 
 void break_machine(World& world, Node node) {
-  switch (world.rng().below(12)) {
+  switch (world.rng().below(13)) {
     case 0:
       world.lose_power(node);
       break;
@@ -67,6 +67,9 @@ void break_machine(World& world, Node node) {
       break;
     case 11:
       world.set_witness(node, world.rng().chance(0.6));
+      break;
+    case 12:
+      world.rng().chance(0.5) ? world.forget_peer(node) : world.learn_peer(node);
       break;
   }
 }
@@ -134,7 +137,9 @@ void race_incarnations(World& world, Node node) {
 // left or this adds: still one of them serves, and only one.
 void demand_one_holder_without_heartbeats(World& world) {
   if (world.can_hear()) {
-    world.rng().chance(0.5) ? world.cut_paths() : world.change_key(any_node(world.rng()));
+    world.rng().chance(0.3)   ? world.forget_peer(any_node(world.rng()))
+    : world.rng().chance(0.5) ? world.cut_paths()
+                              : world.change_key(any_node(world.rng()));
   }
   world.heal_all_but_heartbeats();
   world.run_for(kAskingEnds);

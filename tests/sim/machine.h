@@ -18,6 +18,7 @@ struct Machine {
   pulse::Mac mac{};
   Address address;  // Its own one on the segment of the clients.
   pulse::Key key;
+  bool knows_peer = true;  // False: the peer's name has no address here.
 
   // Kernel and hardware.
   bool has_power = false;

@@ -379,6 +379,44 @@ TEST(Pair, AFirewallThatWasNeverOpenedStillMakesOneHolder) {
 }
 
 // The peer said goodbye, came back unheard behind a split, and serves on the segment as well now.
+TEST(Pair, AStandbyThatLosesThePeersNameIsNoSecondHolder) {
+  for (const Node standby : {Node::primary, Node::backup}) {
+    Pair pair(kSlow);
+    World& world = pair.world;
+    if (standby == Node::primary) {
+      world.switchover(Node::primary);
+      world.run_for(3s);
+    }
+    world.machine(standby).kept.peer_macs.clear();
+    world.forget_peer(standby);
+    for (int i = 0; i < 600; ++i) {
+      world.run_for(100ms);
+      ASSERT_EQ(world.holders().size(), 1U) << world.transcript();
+    }
+    EXPECT_EQ(world.state(standby), State::listening);
+    world.learn_peer(standby);
+    world.run_for(10s);
+    EXPECT_EQ(world.state(standby), State::standby);
+    EXPECT_EQ(world.longest_silence(), standby == Node::backup ? 0s : world.longest_silence());
+  }
+}
+
+TEST(Pair, TwoThatCannotNameEachOtherStillMakeOneHolder) {
+  World world(7, kSlow);
+  for (const Node node : {Node::primary, Node::backup}) {
+    world.forget_peer(node);
+    world.boot(node);
+  }
+  for (int i = 0; i < 600; ++i) {
+    world.run_for(100ms);
+    ASSERT_LE(world.holders().size(), 1U) << world.transcript();
+  }
+  EXPECT_THAT(world.holders(), ElementsAre(Node::primary));
+  world.lose_power(Node::primary);
+  world.run_for(10s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::backup)) << world.transcript();
+}
+
 TEST(Pair, AGoodbyeIsNotTheLastWord) {
   Pair pair(kSlow);
   World& world = pair.world;

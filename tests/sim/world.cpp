@@ -60,7 +60,10 @@ pulse::Settings World::settings(Node node) const {
   s.macs = {machine(node).mac};
   s.failback = timing_.failback;
   s.split_guard = timing_.split_guard;
-  s.peer_addresses = {machine(other(node)).address};
+  s.knows_peer = machine(node).knows_peer;
+  if (s.knows_peer) {
+    s.peer_addresses = {machine(other(node)).address};
+  }
   return s;
 }
 
@@ -256,6 +259,9 @@ void World::arm_timer(Machine& m, std::optional<TimePoint> wake_at) {
 // ---- Actions ----
 
 void World::perform(Machine& m, const pulse::SendHeartbeat& action) {
+  if (!m.knows_peer) {
+    return;
+  }
   const std::vector<uint8_t> bytes = encode(action.heartbeat, m.key);
   const Node to = other(m.node);
   for (size_t path = 0; path < kPaths; ++path) {
@@ -272,7 +278,7 @@ void World::perform(Machine& m, const pulse::SendHeartbeat& action) {
 
 void World::deliver(Node to, size_t path, const std::vector<uint8_t>& bytes) {
   Machine& m = machine(to);
-  if (!m.director) {
+  if (!m.director || !m.knows_peer) {
     return;
   }
   if (recorded_.size() < kRecordedMax || rng_.chance(0.1)) {
@@ -493,6 +499,28 @@ void World::change_key(Node node) {
   }
 }
 
+void World::forget_peer(Node node) {
+  Machine& m = machine(node);
+  say(std::string(name(node)) + " has no address of its peer");
+  m.knows_peer = false;
+  if (rng_.chance(0.5)) {
+    m.kept.peer_macs.clear();
+  }
+  if (m.director) {
+    kill_arbiter(node);
+    start_arbiter(node);
+  }
+}
+
+void World::learn_peer(Node node) {
+  Machine& m = machine(node);
+  if (!m.knows_peer) {
+    say(std::string(name(node)) + " has the address of its peer");
+    m.knows_peer = true;
+    feed(m, pulse::Reconfigured{settings(node)});
+  }
+}
+
 // ---- What happens to the network ----
 
 void World::cut(Node from, size_t path) {
@@ -538,6 +566,7 @@ void World::heal() {
     if (machine(node).key != kRightKey) {
       change_key(node);
     }
+    learn_peer(node);
   }
   heal_all_but_heartbeats();
   checkers_->healed();
@@ -567,7 +596,7 @@ void World::replay_something(Node to) {
       candidates.push_back(i);
     }
   }
-  if (!m.is_running() || candidates.empty()) {
+  if (!m.is_running() || !m.knows_peer || candidates.empty()) {
     return;
   }
   const Recorded old = recorded_[candidates[rng_.below(candidates.size())]];
@@ -621,7 +650,8 @@ bool World::can_hear() const {
     return std::any_of(direction.begin(), direction.end(),
                        [](const Link& l) { return l.is_cut(); });
   });
-  return !any_cut && machines_[0].key == machines_[1].key;
+  return !any_cut && machines_[0].key == machines_[1].key && machines_[0].knows_peer &&
+         machines_[1].knows_peer;
 }
 
 bool World::is_served() const {

@@ -72,6 +72,8 @@ class World {
   void set_lvsd(Node node, bool ready, int failed_restarts = 0);
   void remove_address(Node node);  // Somebody else does.
   void change_key(Node node);      // Of this one alone; its arbiter is started again.
+  void forget_peer(Node node);     // Started again without an address of the peer, if it runs.
+  void learn_peer(Node node);      // Its name resolves.
 
   // What happens to the network. A path's direction is named by its sender.
   void cut(Node from, size_t path);

@@ -139,7 +139,18 @@ class Page {
     for (const auto& error : array_at(pulse, "reload_errors")) {
       worry("pulse runs with an older configuration: " + text_of(error));
     }
+    show_names(pulse);
     show_remarks(pulse);
+  }
+
+  // Both daemons look names up, and mostly the same ones.
+  void show_names(const json::object& daemon) {
+    for (const auto& each : array_at(daemon, "names_unresolved")) {
+      const std::string trouble = text_of(each);
+      if (std::find(remarks_.begin(), remarks_.end(), "! " + trouble) == remarks_.end()) {
+        worry(trouble);
+      }
+    }
   }
 
   void show_trouble(const json::object& address) {
@@ -212,9 +223,7 @@ class Page {
                                                     text_at(each.get_object(), "error")
                                               : text_of(each)));
     }
-    for (const auto& each : array_at(lvsd, "names_unresolved")) {
-      worry(text_of(each));
-    }
+    show_names(lvsd);
     for (const auto& each : array_at(lvsd, "skipped")) {
       worry("not served: " + text_of(each));
     }

@@ -919,6 +919,83 @@ def an_own_address_that_comes_late_is_waited_for(pair):
     eventually("and serves", primary.holds)
 
 
+NAMES = {"192.0.2.1": "director-a.example.test", "192.0.2.2": "director-b.example.test",
+         "10.0.0.2": "inner-b.example.test", WITNESS: "gateway.example.test"}
+
+
+@contextlib.contextmanager
+def name_server(pair, **addresses):
+    """At the witness's address. Without addresses it takes questions and is silent."""
+    with inside_network(pair.switch):
+        silent = socket.socket(type=socket.SOCK_DGRAM)
+    if not addresses:
+        silent.bind((WITNESS, 53))
+        with silent:
+            yield
+        return
+    silent.close()
+    server = subprocess.Popen(
+        ["ip", "netns", "exec", pair.switch, "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv",
+         "--no-hosts", "--user=root", "--pid-file=", "--bind-interfaces", f"--listen-address={WITNESS}",
+         *(f"--address=/{name}.example.test/{address}" for name, address in addresses.items())], stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        server.kill()
+        server.wait()
+
+
+def name_everything(director, serial=1):
+    text = CONFIG.format(serial=serial, more="", **{**DEFAULTS, "keepalive": "200ms", "deadtime": "3s"})
+    for address, name in NAMES.items():
+        text = re.sub(rf"(?m)^((?:primary|backup|witness).*= ){re.escape(address)}\b", rf"\g<1>{name}", text)
+    director.write("/etc/sysconfig/ha/lvs.cf", text)
+    director.write("/etc/resolv.conf", f"nameserver {WITNESS}\n")
+
+
+def names_stand_for_directors_and_never_move_the_service(pair):
+    right = {"director-a": "192.0.2.1", "director-b": "192.0.2.2", "inner-b": "10.0.0.2", "gateway": WITNESS}
+    for director in pair.both:
+        name_everything(director)
+    with name_server(pair):
+        pair.primary.service("start")
+        status = pair.primary.ask("status")
+        expect(status["state"] == "waiting" and "director-a.example.test (no address yet)" in status["reason"], f"{status}")
+        expect(not pair.primary.holds(), "who does not know which director it is holds nothing")
+    with name_server(pair, **right):
+        pair.backup.service("start")
+        pair.primary.reaches("active")
+        pair.backup.reaches("standby")
+        eventually("all paths are alive", lambda: all(
+            path["alive"] for director in pair.both for path in director.ask("status")["paths"]))
+        eventually("both are able", lambda: all(director.ask("status")["able"] for director in pair.both))
+        expect(not any(director.ask("status")["names_unresolved"] for director in pair.both), "nothing is told")
+
+    def nobody_moved(what):
+        expect(pair.primary.holds() and not pair.backup.holds() and pair.backup.state() == "standby", f"{what}: nobody moved")
+
+    with name_server(pair):
+        for director in pair.both:
+            killed = director.signal_arbiter(signal.SIGKILL)
+            eventually("the keeper starts another", lambda: director.arbiter() not in (0, killed))
+        pair.primary.reaches("active")
+        pair.backup.reaches("standby")
+        nobody_moved("after a restart with the last addresses")
+        told = eventually("the silence is told", lambda: pair.backup.ask("status")["names_unresolved"])
+        expect(any(re.search(r"director-a\.example\.test does not resolve .*: 192\.0\.2\.1 is kept", one) for one in told), f"{told}")
+        expect("director-a.example.test does not resolve" in pair.backup.lvsctl("status")[0], "to the operator too")
+    with name_server(pair, **{**right, "director-a": "192.0.2.77", "gateway": "192.0.2.78"}):
+        for director in pair.both:
+            eventually("the mistake is read", lambda: any("event=name-address" in line and "192.0.2.77" in line
+                                                          for line in director.logged))
+        end = time.monotonic() + 4  # Longer than deadtime, and than a witness may be silent.
+        while time.monotonic() < end:
+            nobody_moved("who is heard is heard")
+        for director in pair.both:
+            status = director.ask("status")
+            expect(status["able"] and all(path["alive"] for path in status["paths"]), f"{director.name}: {status}")
+
+
 def the_init_script_has_its_verbs(pair):
     primary = pair.primary
     expect(primary.service("status", check=False).returncode == 3, "stopped")

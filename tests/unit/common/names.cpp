@@ -94,6 +94,16 @@ TEST(Names, ManyAreLookedUpAFewAtATime) {
   EXPECT_EQ(names.due(t0).size(), 1U);
 }
 
+TEST(Names, AreAwaitedUntilTheFirstAnswerGoodOrBad) {
+  Names names;
+  EXPECT_FALSE(names.is_anything_awaited());
+  names.address_of("rs1");
+  EXPECT_TRUE(names.is_anything_awaited());
+  names.due(t0);
+  names.take("rs1", Error{EHOSTUNREACH, "timeout"}, t0);
+  EXPECT_FALSE(names.is_anything_awaited());
+}
+
 TEST(Names, OutliveTheProcess) {
   Names names = known("10.0.0.1");
   names.address_of("never-resolved");

@@ -401,6 +401,19 @@ TEST(HostNames, AreWrittenAsNames) {
   }
 }
 
+TEST(HostNames, OfWitnessesAndOfTheNatRouterWaitAndAreWrittenAsNames) {
+  const std::string text = kPrimary + "witness = 192.0.2.254 gw.example.com\n" +
+                           "nat_router = inner.example.com eth1:1\n" + service("");
+  const Parsed parsed = parse(text, "f", never);
+  ASSERT_TRUE(parsed.config);
+  EXPECT_THAT(witnesses(*parsed.config), ElementsAre(Address::parse("192.0.2.254")));
+  EXPECT_THAT(floating_addresses(*parsed.config), SizeIs(1));
+  const std::string written = write(*parsed.config);
+  EXPECT_NE(written.find("witness = 192.0.2.254 gw.example.com\n"), std::string::npos) << written;
+  EXPECT_NE(written.find("nat_router = inner.example.com eth1:1\n"), std::string::npos) << written;
+  EXPECT_FALSE(parse(kPrimary + "witness = 0.0.0.0\n" + service(""), "f", never).config);
+}
+
 TEST(FloatingAddresses, AreThoseOfActiveServicesOnceEachAndTheNatRouter) {
   const std::string text = kPrimary + "nat_router = 10.0.0.1 eth1:1\n" + service("") +
                            service("port = 443\n") +

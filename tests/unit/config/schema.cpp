@@ -31,11 +31,11 @@ void expect_defaults_read_back(const std::vector<Key<B>>& keys) {
     }
     B block;
     std::optional<unsigned> mask;
-    std::optional<SourceLines::Name> name;
+    std::vector<SourceLines::Name> hosts;
     std::vector<std::pair<Severity, std::string>> notes;
     const Resolver none;
     EXPECT_TRUE(
-        key.read(split_words(key.fallback).words, block, Notes{none, mask, notes, false, name}))
+        key.read(split_words(key.fallback).words, block, Notes{none, mask, notes, false, hosts}))
         << key.name;
     EXPECT_EQ(block, B{}) << key.name;
   }

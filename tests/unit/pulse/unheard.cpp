@@ -21,7 +21,9 @@ const Address kPeer = *Address::parse("192.0.2.2");
 // Able, listening, and never told anything by its peer.
 class Listener {
  public:
-  explicit Listener(Node node, std::vector<Mac> kept = {}) : director(settings(node), 42) {
+  explicit Listener(Node node, std::vector<Mac> kept = {})
+      : Listener(settings(node), std::move(kept)) {}
+  explicit Listener(const Settings& settings, std::vector<Mac> kept = {}) : director(settings, 42) {
     feed(LvsdChanged{true, 0});
     feed(Started{{}, {.term = 0, .peer_macs = std::move(kept)}});
   }
@@ -221,6 +223,52 @@ TEST(Unheard, ARivalThatNeverStopsIsAnsweredEverMoreRarely) {
   primary.feed(AddressClaimed{kVip, kOtherMac});
   primary.pass(1ms);
   EXPECT_GE(primary.announced, 1) << "after a quiet minute at once again";
+}
+
+// Its peer is a name that never had an address, and nothing is known of it.
+Settings without_a_peer(Node node) {
+  Settings settings = Listener::settings(node);
+  settings.knows_peer = false;
+  settings.peer_addresses.clear();
+  return settings;
+}
+
+TEST(Unheard, WhereThePeersNameHasNoAddressWhoeverHoldsTheAddressIsThePeer) {
+  for (const Node node : {Node::primary, Node::backup}) {
+    Listener listener(without_a_peer(node));
+    listener.answers = [&](const ProbeAddress& probe) {
+      listener.feed(AddressClaimed{probe.address.address, kPeerMac});
+    };
+    listener.pass(60s);
+    EXPECT_EQ(listener.director.state(), State::listening);
+    listener.answers = nullptr;
+    listener.pass(SplitGuard::freshness(4s));
+    EXPECT_EQ(listener.director.state(), State::active) << "nobody holds it any more";
+  }
+}
+
+TEST(Unheard, OfTwoWithoutEachOthersAddressThePrimaryServesAndTheBackupLooksOnceMore) {
+  Listener primary(without_a_peer(Node::primary));
+  primary.pass(4s);
+  EXPECT_EQ(primary.director.state(), State::active);
+  Listener backup(without_a_peer(Node::backup));
+  backup.pass(4s + SplitGuard::freshness(4s) - 1ms);
+  EXPECT_EQ(backup.director.state(), State::listening);
+  backup.pass(1ms);
+  EXPECT_EQ(backup.director.state(), State::active);
+}
+
+TEST(Unheard, WithoutThePeersAddressAndWithoutTheGuardSilenceIsNoEvidence) {
+  Settings blind = without_a_peer(Node::primary);
+  blind.split_guard = false;
+  Listener listener(blind);
+  listener.pass(60s);
+  EXPECT_EQ(listener.director.state(), State::listening);
+  blind.knows_peer = true;
+  blind.peer_addresses = {kPeer};
+  listener.feed(Reconfigured{blind});
+  listener.pass(4s);
+  EXPECT_EQ(listener.director.state(), State::active) << "it has been asked, and is silent";
 }
 
 TEST(Unheard, ChangedHardwareAddressesAreToldAtOnce) {

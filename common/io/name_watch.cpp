@@ -1,12 +1,11 @@
-#include "lvsd/io/name_watch.h"
+#include "common/io/name_watch.h"
 
-#include <filesystem>
 #include <utility>
 
 #include "common/io/log_sink.h"
 #include "common/io/read_file.h"
 
-namespace lvs::lvsd::io {
+namespace lvs::io {
 namespace {
 
 constexpr size_t kNamesBytesMax = 8 << 20;
@@ -14,14 +13,14 @@ constexpr size_t kNamesBytesMax = 8 << 20;
 }  // namespace
 
 Names load_names(const std::string& file) {
-  const auto text = lvs::io::read_file(file, kNamesBytesMax);
+  const auto text = read_file(file, kNamesBytesMax);
   return names_from(text ? *text : "");
 }
 
-NameWatch::NameWatch(boost::asio::io_context& io, Names& names, std::string file,
+NameWatch::NameWatch(boost::asio::io_context& io, Names& names, Keep keep,
                      std::function<void()> on_change)
     : names_(names),
-      file_(std::move(file)),
+      keep_(std::move(keep)),
       on_change_(std::move(on_change)),
       lookup_(io, [this](const auto& name, const auto& found) { take(name, found); }),
       timer_(io),
@@ -50,18 +49,18 @@ void NameWatch::take(const std::string& name, const Result<std::vector<Address>>
   const auto known = names_.all().find(name);  // Or it is forgotten now.
   if (known != names_.all().end() && known->second.error != before) {
     const std::string& error = known->second.error;
-    lvs::io::log({error.empty() ? Level::notice : Level::warning,
-                  error.empty() ? "name-resolves" : "name-unresolved",
-                  "",
-                  {{"name", name},
-                   {"error", error},
-                   {"kept", known->second.address ? to_string(*known->second.address) : "none"}}});
+    log({error.empty() ? Level::notice : Level::warning,
+         error.empty() ? "name-resolves" : "name-unresolved",
+         "",
+         {{"name", name},
+          {"error", error},
+          {"kept", known->second.address ? to_string(*known->second.address) : "none"}}});
   }
   if (has_changed) {
-    lvs::io::log({Level::notice,
-                  "name-address",
-                  "",
-                  {{"name", name}, {"address", to_string(*known->second.address)}}});
+    log({Level::notice,
+         "name-address",
+         "",
+         {{"name", name}, {"address", to_string(*known->second.address)}}});
     tell_soon();
   }
   look();
@@ -75,19 +74,10 @@ void NameWatch::tell_soon() {
   gathering_.async_wait([this](const boost::system::error_code& error) {
     if (!error) {
       is_gathering_ = false;
-      save();
+      keep_(to_text(names_));
       on_change_();
     }
   });
 }
 
-void NameWatch::save() {
-  std::error_code ignored;
-  std::filesystem::create_directories(std::filesystem::path(file_).parent_path(), ignored);
-  const auto saved = lvs::io::write_file_atomically(file_, to_text(names_), 0644);
-  if (!saved) {
-    lvs::io::log({Level::error, "names-not-kept", "", {{"error", saved.error().what}}});
-  }
-}
-
-}  // namespace lvs::lvsd::io
+}  // namespace lvs::io
