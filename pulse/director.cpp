@@ -225,7 +225,7 @@ void Director::on(const LvsdChanged& event, TimePoint now) {
 
 void Director::on(const CoreArmed&, TimePoint now) {
   const bool still_asked = is_peer_alive(now) && peer_.last().role == Role::handing_over;
-  if (state_ == State::preparing && can_serve() && still_asked) {
+  if (state_ == State::preparing && can_serve() && still_asked && !is_on_hold()) {
     take_over("handover", now);
   }
 }
@@ -318,7 +318,12 @@ void Director::on(const ForeignAddress& event, TimePoint) {
 
 void Director::on(const Switchover&, TimePoint now) {
   const std::string other = name(is_primary() ? Node::backup : Node::primary);
-  if (state_ == State::active && can_hand_over(now, std::max(fitness_, Fitness::partly))) {
+  const bool is_peer_on_hold = is_peer_alive(now) && (peer_.last().reasons & kHeld) != 0;
+  if (is_on_hold() || is_peer_on_hold) {
+    actions_.push_back(
+        Answer{false, (is_on_hold() ? "this director" : "the " + other + " director") +
+                          std::string(" is held: lvsctl release there first")});
+  } else if (state_ == State::active && can_hand_over(now, std::max(fitness_, Fitness::partly))) {
     begin_handover(Why::asked, now);
     actions_.push_back(Answer{true, "handing over to the " + other + " director"});
   } else if (state_ == State::standby && can_serve() && is_peer_alive(now) &&
@@ -336,8 +341,35 @@ void Director::on(const Switchover&, TimePoint now) {
   }
 }
 
+void Director::on(const HoldRole& event, TimePoint now) {
+  if (settings_.alone) {
+    actions_.push_back(Answer{false, "there is no other director: nothing would move"});
+    return;
+  }
+  if (!kept_.hold) {
+    kept_.hold = event.hold;
+    keep();
+    beat_at_ = now;
+    log(Level::notice, "hold", "", {{"by", event.hold.by}, {"state", name(state_)}});
+  }
+  actions_.push_back(Answer{true, "held: this director stays " + std::string(name(state_)) +
+                                      ", and does not take over, until lvsctl release"});
+}
+
+void Director::on(const ReleaseRole&, TimePoint now) {
+  if (!kept_.hold) {
+    actions_.push_back(Answer{true, "this director was not held"});
+    return;
+  }
+  log(Level::notice, "release", "", {{"held_by", kept_.hold->by}, {"state", name(state_)}});
+  kept_.hold.reset();
+  keep();
+  beat_at_ = now;
+  actions_.push_back(Answer{true, "released"});
+}
+
 void Director::on(const ForceActive&, TimePoint now) {
-  if (state_ == State::listening && ability_.has_service_link(settings_)) {
+  if (state_ == State::listening && !is_on_hold() && ability_.has_service_link(settings_)) {
     log(Level::notice, "forced", "Forced active on startup");
     take_over("forced", now);
   }

@@ -41,6 +41,8 @@
 //                                                                 else stopped         active
 //
 // clang-format on
+// Held by the operator (lvsctl hold): nothing leads to preparing or active, and from active only a
+// stop leads to handing-over. What makes a director let go does so.
 // preparing: as standby, but what would lead to active does so at once; "core armed" does too; the
 // peer active again, inability or a second without an answer lead back to standby.
 // "able" is Ability (able.h), "fit" has three grades: able, in part, not at all (wire.h). Where
@@ -76,10 +78,11 @@ namespace lvs::pulse {
 
 using PathId = size_t;  // Index into Settings::paths.
 
-// What must outlive the process, not the machine: a file under /run.
+// What must outlive the process: a file under /run; all but the term a boot too.
 struct Kept {
   uint64_t term = 0;
   std::vector<Mac> peer_macs;
+  std::optional<Hold> hold;
   bool operator==(const Kept&) const = default;
 };
 
@@ -146,6 +149,11 @@ struct ForeignAddress {
 };
 // The operator's wish; answered by one Answer.
 struct Switchover {};
+// The operator's: stay in this role, until released. Each is answered by one Answer.
+struct HoldRole {
+  Hold hold;
+};
+struct ReleaseRole {};
 // --forceactive, after Started: do not listen for the peer first.
 struct ForceActive {};
 // SIGTERM; ends with Exit.
@@ -155,9 +163,10 @@ struct Reconfigured {
   Settings settings;
 };
 
-using Event = std::variant<Started, TimerFired, Heard, LinkChanged, OwnMacs, LvsdChanged, CoreArmed,
-                           WitnessChanged, AddressClaimed, AddressGone, AddressFailed,
-                           ForeignAddress, Switchover, ForceActive, Stop, Reconfigured>;
+using Event =
+    std::variant<Started, TimerFired, Heard, LinkChanged, OwnMacs, LvsdChanged, CoreArmed,
+                 WitnessChanged, AddressClaimed, AddressGone, AddressFailed, ForeignAddress,
+                 Switchover, HoldRole, ReleaseRole, ForceActive, Stop, Reconfigured>;
 
 // ---- Actions, to be performed in the order given ----
 
@@ -207,7 +216,7 @@ struct RunCommand {
 struct Keep {
   Kept kept;
 };
-// To the operator's Switchover.
+// To the operator's Switchover, HoldRole or ReleaseRole.
 struct Answer {
   bool ok = false;
   std::string text;
@@ -266,6 +275,8 @@ class Director {
   void on(const AddressFailed& event, TimePoint now);
   void on(const ForeignAddress& event, TimePoint now);
   void on(const Switchover&, TimePoint now);
+  void on(const HoldRole& event, TimePoint now);
+  void on(const ReleaseRole&, TimePoint now);
   void on(const ForceActive&, TimePoint now);
   void on(const Stop&, TimePoint now);
   void on(const Reconfigured& event, TimePoint now);
@@ -330,6 +341,7 @@ class Director {
     return state_ == State::adopting || state_ == State::active || state_ == State::handing_over;
   }
   bool is_able() const { return reasons_ == 0; }
+  bool is_on_hold() const { return kept_.hold.has_value() && !settings_.alone; }
   bool can_serve() const { return fitness_ != Fitness::none; }
   bool is_peer_alive(TimePoint now) const { return peer_.is_alive(now, settings_.deadtime); }
   bool is_primary() const { return settings_.node == Node::primary; }

@@ -366,6 +366,9 @@ Heartbeat Director::heartbeat() {
   if (state_ == State::stopped || stopping) {
     h.reasons |= kStopping;
   }
+  if (is_on_hold()) {
+    h.reasons |= kHeld;
+  }
   h.config_serial = settings_.config_serial;
   h.config_digest = settings_.config_digest;
   h.macs = settings_.macs;

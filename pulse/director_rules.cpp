@@ -107,7 +107,7 @@ void Director::refresh_asking(TimePoint now) {
 }
 
 bool Director::wants_failback(TimePoint now) const {
-  return settings_.failback.enabled && is_primary() && !failback_held_ &&
+  return settings_.failback.enabled && is_primary() && !failback_held_ && !is_on_hold() &&
          state_ == State::standby && able_since_ &&
          now >= *able_since_ + settings_.failback.able_for && is_peer_alive(now) &&
          peer_.last().role == Role::active;
@@ -161,14 +161,17 @@ void Director::rule_passive(TimePoint now) {
   if (!can_serve()) {
     return;
   }
-  if (is_peer_alive(now) && peer_.last().role == Role::handing_over) {
+  if (is_peer_alive(now) && peer_.last().role == Role::handing_over && !is_on_hold()) {
     if (!prepare_pause_until_ || now >= *prepare_pause_until_) {
       prepare(now);
     }
     return;
   }
   const char* reason = reason_to_take_over(now);
-  const char* why_not = reason != nullptr && is_silent(now) ? doubt(now) : nullptr;
+  const char* why_not = reason == nullptr ? nullptr
+                        : is_on_hold()    ? "held"
+                        : is_silent(now)  ? doubt(now)
+                                          : nullptr;
   if (reason == nullptr || why_not == nullptr) {
     doubt_logged_ = is_silent(now) ? doubt_logged_ : "";
     if (reason != nullptr) {
@@ -178,6 +181,10 @@ void Director::rule_passive(TimePoint now) {
   }
   if (doubt_logged_ != why_not) {
     doubt_logged_ = why_not;
+    if (is_on_hold()) {
+      log(Level::error, "held-back", "", {{"reason", reason}, {"action", "stay-passive"}});
+      return;
+    }
     ++counters_.vetoes;
     log(Level::error, "split-guard", "", {{"reason", why_not}, {"action", "stay-passive"}});
   }
@@ -229,13 +236,14 @@ void Director::refresh_belief(TimePoint now) {
 void Director::rule_preparing(TimePoint now) {
   const bool abandoned = is_peer_alive(now) &&
                          (peer_.last().role == Role::active || peer_.last().role == Role::adopting);
-  if (!can_serve() || abandoned || now >= *prepare_until_) {
+  if (!can_serve() || is_on_hold() || abandoned || now >= *prepare_until_) {
     prepare_pause_until_ = now + kPreparePause;
     actions_.push_back(DisarmCore{});
     enter(State::standby,
-          !can_serve() ? "not-able"
-          : abandoned  ? "peer-active"
-                       : "core-not-armed",
+          !can_serve()   ? "not-able"
+          : is_on_hold() ? "held"
+          : abandoned    ? "peer-active"
+                         : "core-not-armed",
           now);
     return;
   }
@@ -285,7 +293,8 @@ void Director::rule_active(TimePoint now) {
     peer_.listen_from(now);  // Even a goodbye has been overtaken by what the segment shows.
     return;
   }
-  if (!can_hand_over(now, fitness_) || (handover_pause_until_ && now < *handover_pause_until_)) {
+  if (is_on_hold() || !can_hand_over(now, fitness_) ||
+      (handover_pause_until_ && now < *handover_pause_until_)) {
     return;
   }
   if (peer_.last().fitness() > fitness_) {

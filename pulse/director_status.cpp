@@ -70,6 +70,9 @@ Status Director::status(TimePoint now) const {
     status.paths.push_back({settings_.paths[i], path.alive, since(path.heard_at)});
   }
   status.counters = counters_;
+  if (is_on_hold()) {
+    status.hold = kept_.hold;
+  }
   status.late = late_;
   status.late_max = late_max_;
   return status;

@@ -17,6 +17,13 @@ namespace lvs::pulse {
 enum class State { listening, standby, preparing, adopting, active, handing_over, stopped };
 const char* name(State state);  // "handing-over"
 
+// Who keeps a director in its role, since when (seconds of the epoch: the core has no clock).
+struct Hold {
+  std::string by;
+  int64_t since = 0;
+  bool operator==(const Hold&) const = default;
+};
+
 struct PathStatus {
   std::string name;
   bool alive = false;
@@ -80,6 +87,7 @@ struct Status {
   PeerStatus peer;
   std::vector<PathStatus> paths;
   Counters counters;
+  std::optional<Hold> hold;
   Duration late{0};      // How late the last wake-up was,
   Duration late_max{0};  // and the latest one so far.
 };

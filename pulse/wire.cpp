@@ -170,11 +170,16 @@ const char* name(Role role) {
 
 std::string reason_names(uint32_t reasons) {
   static constexpr std::pair<Reason, const char*> kNames[] = {
-      {kLinkDown, "link-down"},          {kNoServiceLink, "no-service-link"},
-      {kLvsdStarting, "lvsd-starting"},  {kLvsdAway, "lvsd-away"},
-      {kLvsdFailing, "lvsd-failing"},    {kNoWitness, "no-witness"},
-      {kStopping, "stopping"},           {kServiceLinkDown, "service-link-down"},
-      {kAddressFailed, "address-failed"}};
+      {kLinkDown, "link-down"},
+      {kNoServiceLink, "no-service-link"},
+      {kLvsdStarting, "lvsd-starting"},
+      {kLvsdAway, "lvsd-away"},
+      {kLvsdFailing, "lvsd-failing"},
+      {kNoWitness, "no-witness"},
+      {kStopping, "stopping"},
+      {kServiceLinkDown, "service-link-down"},
+      {kAddressFailed, "address-failed"},
+      {kHeld, "held"}};
   std::string names;
   for (const auto& [reason, text] : kNames) {
     if ((reasons & reason) != 0) {

@@ -72,8 +72,9 @@ enum Reason : uint32_t {
   kStopping = 64,          // Told to stop.
   kServiceLinkDown = 128,  // One of several links that carry a floating address has no carrier.
   kAddressFailed = 256,    // The kernel refuses a floating address.
+  kHeld = 512,             // The operator keeps it in its role (lvsctl hold).
 };
-inline constexpr uint32_t kReasonsAll = 511;
+inline constexpr uint32_t kReasonsAll = 1023;
 
 // A director that lacks something may be the best there is. Who could serve in part, or only lacks
 // a witness, does so when nobody fitter can.

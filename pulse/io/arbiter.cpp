@@ -30,6 +30,7 @@ namespace json = boost::json;
 // A killed predecessor's name is free at once; one that is only told to die needs a moment.
 constexpr int kLockTries = 50;
 constexpr auto kLockPause = std::chrono::milliseconds{20};
+constexpr size_t kHolderMax = 64;  // Of its name.
 // A name server that works answers in this: the operator need not read of waiting.
 constexpr Duration kNamesMoment = std::chrono::seconds{1};
 
@@ -95,7 +96,8 @@ class Arbiter {
   void reload();
   json::object answer(const json::object& request);
   json::object status();
-  json::object switchover();
+  json::object operate(const Event& wish);
+  Hold hold_asked_for(const json::object& request) const;
 
   ArbiterOptions options_;
   std::string run_dir_;
@@ -451,9 +453,15 @@ json::object Arbiter::answer(const json::object& request) {
     return status();
   }
   if (what == "switchover") {
-    return switchover();
+    return operate(Switchover{});
   }
-  return io::control_error("unknown request: expected status or switchover");
+  if (what == "hold") {
+    return operate(HoldRole{hold_asked_for(request)});
+  }
+  if (what == "release") {
+    return operate(ReleaseRole{});
+  }
+  return io::control_error("unknown request: expected status, switchover, hold or release");
 }
 
 json::object Arbiter::status() {
@@ -493,8 +501,16 @@ json::object Arbiter::status() {
   return status;
 }
 
-json::object Arbiter::switchover() {
-  driver_->feed(Switchover{});
+Hold Arbiter::hold_asked_for(const json::object& request) const {
+  const json::value* by = request.if_contains("by");
+  std::string who = by != nullptr && by->is_string() ? std::string(by->get_string()) : "root";
+  std::erase_if(who, [](char c) { return c < ' ' || c == 0x7f; });
+  who.resize(std::min(who.size(), kHolderMax));
+  return {who, std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())};
+}
+
+json::object Arbiter::operate(const Event& wish) {
+  driver_->feed(wish);
   const auto answer = shell_->take_answer();
   if (!answer) {
     return io::control_error("no answer");

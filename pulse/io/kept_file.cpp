@@ -26,6 +26,17 @@ std::optional<Mac> read_mac(const json::value& value) {
   return fits ? std::optional(mac) : std::nullopt;
 }
 
+std::optional<Hold> read_hold(const json::object& object) {
+  const json::value* hold = object.if_contains("hold");
+  if (hold == nullptr || !hold->is_object()) {
+    return std::nullopt;
+  }
+  const json::value* by = hold->get_object().if_contains("by");
+  const json::value* since = hold->get_object().if_contains("since");
+  return Hold{by != nullptr && by->is_string() ? std::string(by->get_string()) : "",
+              since != nullptr && since->is_int64() ? since->get_int64() : 0};
+}
+
 }  // namespace
 
 std::string write_kept(const Kept& kept) {
@@ -33,7 +44,11 @@ std::string write_kept(const Kept& kept) {
   for (const Mac& mac : kept.peer_macs) {
     macs.emplace_back(to_string(mac));
   }
-  return json::serialize(json::object{{"term", kept.term}, {"peer_macs", std::move(macs)}}) + "\n";
+  json::object object{{"term", kept.term}, {"peer_macs", std::move(macs)}};
+  if (kept.hold) {
+    object["hold"] = json::object{{"by", kept.hold->by}, {"since", kept.hold->since}};
+  }
+  return json::serialize(object) + "\n";
 }
 
 Kept read_kept(const std::string& text) {
@@ -48,6 +63,7 @@ Kept read_kept(const std::string& text) {
     kept.term = term->to_number<uint64_t>(error);
     kept.term = error ? 0 : kept.term;
   }
+  kept.hold = read_hold(object);
   const json::value* macs = object.if_contains("peer_macs");
   if (macs == nullptr || !macs->is_array()) {
     return kept;
@@ -66,7 +82,9 @@ Kept load_kept(const std::string& run_dir, const Settings& settings) {
     return read_kept(*text);
   }
   const auto older = io::read_file(state_file(settings, kStateFile), kFileMax);
-  return older ? Kept{0, read_kept(*older).peer_macs} : Kept{};
+  Kept kept = older ? read_kept(*older) : Kept{};
+  kept.term = 0;
+  return kept;
 }
 
 Result<Ok> save_kept(const std::string& run_dir, const Kept& kept) {
@@ -74,7 +92,8 @@ Result<Ok> save_kept(const std::string& run_dir, const Kept& kept) {
 }
 
 Result<Ok> save_beyond_boot(const Settings& settings, const Kept& kept) {
-  return write_in_background(state_file(settings, kStateFile), write_kept({0, kept.peer_macs}));
+  return write_in_background(state_file(settings, kStateFile),
+                             write_kept({0, kept.peer_macs, kept.hold}));
 }
 
 }  // namespace lvs::pulse

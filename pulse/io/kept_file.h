@@ -1,5 +1,6 @@
 // What the director must know again after its process was replaced: the term, in /run; and after a
-// boot too: the peer's hardware addresses, in the state folder (state_dir.h). A file that is
+// boot too: the peer's hardware addresses and the operator's hold, in the state folder
+// (state_dir.h). A file that is
 // missing or cannot be read counts as nothing kept.
 #pragma once
 

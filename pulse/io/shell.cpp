@@ -275,10 +275,12 @@ void Shell::perform(const Keep& action) {
   if (const auto saved = save_kept(run_dir_, action.kept); !saved) {
     complain("keep-failed", saved.error());
   }
-  if (action.kept.peer_macs == kept_beyond_boot_) {
+  Kept beyond_boot = action.kept;
+  beyond_boot.term = 0;
+  if (beyond_boot == kept_beyond_boot_) {
     return;
   }
-  kept_beyond_boot_ = action.kept.peer_macs;
+  kept_beyond_boot_ = std::move(beyond_boot);
   if (const auto saved = save_beyond_boot(setup_.settings, action.kept); !saved) {
     complain("keep-failed", saved.error());
   }

@@ -91,7 +91,7 @@ class Shell {
   int lvsd_failures_ = 0;
   Commands commands_{io_};
   std::optional<Answer> answer_;
-  std::vector<Mac> kept_beyond_boot_;
+  std::optional<Kept> kept_beyond_boot_;  // Without its term. Nothing: not by this process.
   Counters counters_;
 };
 

@@ -52,6 +52,10 @@ json::object counters_json(const Counters& counters) {
 
 }  // namespace
 
+json::object to_json(const Hold& hold) {
+  return {{"by", hold.by}, {"since", hold.since}};
+}
+
 json::object to_json(const Status& status) {
   json::array held;
   json::array addresses;
@@ -84,6 +88,7 @@ json::object to_json(const Status& status) {
           {"peer", peer_json(status.peer)},
           {"paths", std::move(paths)},
           {"counters", counters_json(status.counters)},
+          {"held", status.hold ? json::value(to_json(*status.hold)) : json::value(nullptr)},
           {"late_ms", ms(status.late)},
           {"late_max_ms", ms(status.late_max)}};
 }

@@ -30,7 +30,7 @@ Node any_node(Rng& rng) {
 }
 
 void break_machine(World& world, Node node) {
-  switch (world.rng().below(13)) {
+  switch (world.rng().below(14)) {
     case 0:
       world.lose_power(node);
       break;
@@ -70,6 +70,9 @@ void break_machine(World& world, Node node) {
       break;
     case 12:
       world.rng().chance(0.5) ? world.forget_peer(node) : world.learn_peer(node);
+      break;
+    case 13:
+      world.rng().chance(0.6) ? world.hold(node) : world.release(node);
       break;
   }
 }

@@ -25,6 +25,7 @@ void Checkers::after_step(const StepReport& report) {
     after_delivery(report.machine.node, std::get<pulse::Heartbeat>(heard.decoded));
   }
   check_addresses(report);
+  check_hold(report);
   if (is_passive(report.before) && report.after == pulse::State::active) {
     check_takeover(report);
   }
@@ -54,6 +55,22 @@ void Checkers::check_addresses(const StepReport& report) {
   }
   if (wanted && report.before != report.after && m.lvsd_ready && !m.core_armed) {
     world_.violated("an-active-director-has-its-core-armed");
+  }
+}
+
+// By what the machine has written down: the core's own idea of it might be wrong.
+void Checkers::check_hold(const StepReport& report) {
+  if (!report.machine.kept.hold || world_.timing().alone) {
+    return;
+  }
+  const bool prepares = report.before != report.after && report.after == pulse::State::preparing;
+  if (prepares || (is_passive(report.before) && report.after == pulse::State::active)) {
+    world_.violated("a-held-director-does-not-take-over");
+  }
+  const bool hands_over =
+      report.before == pulse::State::active && report.after == pulse::State::handing_over;
+  if (hands_over && !std::holds_alternative<pulse::Stop>(report.event)) {
+    world_.violated("a-held-director-hands-over-only-to-stop");
   }
 }
 

@@ -427,7 +427,7 @@ void World::lose_power(Node node) {
   end_process(m);
   m.has_power = false;
   m.addresses.clear();
-  m.kept = {};
+  m.kept = {0, {}, m.kept.hold};
   m.lvsd_ready = m.core_armed = m.core_wanted = false;
 }
 
@@ -439,6 +439,21 @@ void World::stop_pulse(Node node) {
 void World::switchover(Node node) {
   say(std::string(name(node)) + " switchover");
   feed(machine(node), pulse::Switchover{});
+}
+
+void World::hold(Node node) {
+  say(std::string(name(node)) + " hold");
+  feed(machine(node), pulse::HoldRole{{"operator", 1}});
+}
+
+void World::release(Node node) {
+  say(std::string(name(node)) + " release");
+  Machine& m = machine(node);
+  if (m.director) {
+    feed(m, pulse::ReleaseRole{});
+  } else {
+    m.kept.hold.reset();
+  }
 }
 
 void World::set_carrier(Node node, bool up) {
@@ -582,6 +597,9 @@ void World::heal_all_but_heartbeats() {
     set_witness(node, true);
     thaw_arbiter(node);
     start_arbiter(node);
+    if (machine(node).kept.hold) {
+      release(node);
+    }
     if (!machine(node).lvsd_ready) {
       set_lvsd(node, true);
     }

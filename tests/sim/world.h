@@ -66,6 +66,8 @@ class World {
   void thaw_arbiter(Node node);
   void stop_pulse(Node node);
   void switchover(Node node);
+  void hold(Node node);
+  void release(Node node);
   void set_carrier(Node node, bool up);
   void set_inner_carrier(Node node, bool up);
   void set_witness(Node node, bool answers);

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
+#include <climits>
 #include <cstdio>
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <thread>
@@ -54,6 +56,8 @@ constexpr const char* kHelp =
     "  switchover [--deadline SECONDS]   hand the services over to the peer, or fetch them from "
     "it,\n"
     "                                    and wait until it is done (default 10)\n"
+    "  hold                              keep this director in its role: no takeover, no handover\n"
+    "  release                           let it act again\n"
     "\n"
     "  --help, --version\n"
     "\n"
@@ -160,6 +164,34 @@ int run_switchover(const Arguments& arguments) {
                   kBad);
 }
 
+// Who is to be told of: the one behind sudo.
+std::string operator_name() {
+  const char* behind_sudo = std::getenv("SUDO_USER");
+  if (behind_sudo != nullptr && *behind_sudo != '\0') {
+    return behind_sudo;
+  }
+  char login[LOGIN_NAME_MAX + 1];
+  return ::getlogin_r(login, sizeof login) == 0 ? login : "root";
+}
+
+int tell_pulse(const char* what) {
+  const auto reply = ask(kPulse, {{"do", what}, {"by", operator_name()}});
+  if (!reply) {
+    return complain(std::string(what) + ": pulse: " + reply.error().what,
+                    means_not_running(reply.error()) ? kNotRunning : kBad);
+  }
+  print(std::string(reply->at("text").as_string()) + "\n");
+  return kGood;
+}
+
+int run_hold(const Arguments&) {
+  return tell_pulse("hold");
+}
+
+int run_release(const Arguments&) {
+  return tell_pulse("release");
+}
+
 // Whole seconds; nothing where it is none.
 std::optional<Duration> seconds_in(const std::string& text) {
   int number = 0;
@@ -190,7 +222,9 @@ constexpr Command kCommands[] = {{"check", true, true, false, true, false, run_c
                                  {"status", false, true, false, false, false, run_status},
                                  {"plan", false, true, false, false, false, run_plan},
                                  {"key", false, false, true, true, false, run_key},
-                                 {"switchover", false, false, false, false, true, run_switchover}};
+                                 {"switchover", false, false, false, false, true, run_switchover},
+                                 {"hold", false, false, false, false, false, run_hold},
+                                 {"release", false, false, false, false, false, run_release}};
 
 }  // namespace
 
@@ -232,8 +266,9 @@ int run(const std::vector<std::string>& words) {
   const auto* command = std::find_if(std::begin(kCommands), std::end(kCommands),
                                      [&](const Command& c) { return c.name == arguments.command; });
   if (command == std::end(kCommands)) {
-    return complain("expected a command: check, status, plan, key or switchover (see --help)",
-                    kUsage);
+    return complain(
+        "expected a command: check, status, plan, key, switchover, hold or release (see --help)",
+        kUsage);
   }
   if (!unknown.empty() || (arguments.strict && !command->takes_strict) ||
       (arguments.json && !command->takes_json) || (arguments.force && !command->takes_force) ||

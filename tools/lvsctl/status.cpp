@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <ctime>
 #include <vector>
 
 namespace lvs::lvsctl {
@@ -126,6 +127,7 @@ class Page {
     if (!flag_at(pulse, "able", true)) {
       worry("this director is not able to serve" + behind(": ", text_at(pulse, "reasons")));
     }
+    show_hold(object_at(pulse, "held"));
     show_peer(pulse);
     const std::string addresses = joined(array_at(pulse, "addresses"), " ");
     fact("addresses", addresses.empty() ? "none"
@@ -153,6 +155,19 @@ class Page {
     }
   }
 
+  void show_hold(const json::object& hold) {
+    const json::value* since = hold.if_contains("since");
+    if (since == nullptr || !since->is_int64()) {
+      return;
+    }
+    const std::time_t time = since->get_int64();
+    std::tm local{};
+    char text[32];
+    std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", ::localtime_r(&time, &local));
+    worry("held by " + text_at(hold, "by") + " since " + text +
+          ": it takes over and hands over nothing until lvsctl release");
+  }
+
   void show_trouble(const json::object& address) {
     const std::string state = text_at(address, "state");
     if (state == "foreign" || state == "failed" || state == "missing") {
@@ -177,6 +192,8 @@ class Page {
             behind(": ", text_at(peer, "advice")));
     } else if (!alive) {
       worry("the peer is not heard: nobody would take over");
+    } else if (text_at(peer, "reasons") == "held") {
+      worry("the peer is held: it would not take over");
     } else if (!flag_at(peer, "able", true)) {
       worry("the peer is not able to serve" + behind(": ", text_at(peer, "reasons")));
     }

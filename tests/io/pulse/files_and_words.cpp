@@ -12,14 +12,15 @@ using testing::ElementsAre;
 
 TEST(Kept, ComesBackAsItWasWritten) {
   const Kept kept{18446744073709551615u,
-                  {{2, 0, 0, 0, 0, 1}, {0xFE, 0xDC, 0xBA, 0x98, 0x76, 0x54}}};
+                  {{2, 0, 0, 0, 0, 1}, {0xFE, 0xDC, 0xBA, 0x98, 0x76, 0x54}},
+                  Hold{"alice \"the\" operator", 1'700'000'000}};
   EXPECT_EQ(read_kept(write_kept(kept)), kept);
   EXPECT_EQ(read_kept(write_kept({})), Kept{});
 }
 
 TEST(Kept, WhatCannotBeReadIsNothingKept) {
   for (const char* text :
-       {"", "{", "[]", "7", R"({"term":-1})", R"({"term":"x","peer_macs":7})",
+       {"", "{", "[]", "7", R"({"term":-1})", R"({"term":"x","peer_macs":7})", R"({"hold":7})",
         R"({"peer_macs":["02:00:00:00:00:0","zz:00:00:00:00:01",7,"02:00:00:00:00:01x"]})"}) {
     EXPECT_EQ(read_kept(text), Kept{}) << text;
   }

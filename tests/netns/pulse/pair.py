@@ -751,6 +751,27 @@ def a_switchover_that_comes_to_nothing_is_told(pair):
     expect(pair.primary.holds(), "the service stays")
 
 
+def a_held_standby_leaves_the_service_alone_until_it_is_released(pair):
+    pair.start(keepalive="200ms", deadtime="3s")
+    text, code = pair.backup.lvsctl("hold")
+    expect((text, code) == ("held: this director stays standby, and does not take over, until lvsctl release\n", 0), f"{text} {code}")
+    eventually("the log says who asked", lambda: any("event=asked what=hold" in line and "uid=0" in line for line in pair.backup.logged))
+    killed = pair.backup.signal_arbiter(signal.SIGKILL)
+    eventually("the keeper starts another", lambda: pair.backup.arbiter() not in (0, killed))
+    pair.backup.reaches("standby")
+    text, code = pair.backup.lvsctl("status")
+    expect(re.search(r"^! held by \S+ since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d: it takes over", text, re.MULTILINE) and code == 1, text)
+    held = json.loads(pair.backup.lvsctl("status", "--json")[0])["pulse"]["held"]
+    expect(held["by"] and abs(held["since"] - time.time()) < PATIENCE_S, f"{held}")
+    eventually("the peer knows", lambda: "! the peer is held: it would not take over" in pair.primary.lvsctl("status")[0])
+    expect(pair.primary.lvsctl("switchover")[1] == 1, "and hands nothing over to it")
+    pair.primary.service("stop")
+    eventually("what it does not do is told", lambda: pair.backup.said("held-back"))
+    expect(not pair.holders(), "nobody serves")
+    expect(pair.backup.lvsctl("release") == ("released\n", 0), "released")
+    pair.backup.reaches("active", patience=5)
+
+
 def commands_are_run_at_start_and_have_time_at_stop(pair):
     """inactive_cmd waits for a file that comes after the stop began: who is killed with the daemon never sees it."""
     pair.primary.write("/run/note", "#!/bin/sh\necho told >>/run/told\nwhile ! test -e /run/go; do sleep 0.05; done\necho ended >>/run/told\n", 0o755)

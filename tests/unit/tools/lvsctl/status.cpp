@@ -49,6 +49,29 @@ TEST(Status, AHealthyDirectorShowsItsPairServicesAndServers) {
       "                             b 10.0.0.12:80  up      1       Masq     2       0\n");
 }
 
+TEST(Status, AHoldIsAWorryOnBothDirectors) {
+  Answer held = kPulse;
+  (*held.status)["held"] = boost::json::object{{"by", "alice"}, {"since", 1'700'000'000}};
+  const StatusPage page = status_page(held, kLvsd);
+  EXPECT_EQ(page.condition, Condition::degraded);
+  EXPECT_THAT(page.text, HasSubstr("! held by alice since 2023-11-1"));
+  Answer other = kPulse;
+  other.status->at("peer").as_object()["able"] = false;
+  other.status->at("peer").as_object()["reasons"] = "held";
+  EXPECT_THAT(status_page(other, kLvsd).text,
+              HasSubstr("! the peer is held: it would not take over\n"));
+}
+
+TEST(Status, ANameThatBothDaemonsMissIsToldOnce) {
+  Answer pulse = kPulse, lvsd = kLvsd;
+  for (Answer* each : {&pulse, &lvsd}) {
+    (*each->status)["names_unresolved"] = boost::json::array{"b does not resolve"};
+  }
+  const std::string text = status_page(pulse, lvsd).text;
+  EXPECT_EQ(text.find("! b does not resolve"), text.rfind("! b does not resolve"));
+  EXPECT_THAT(text, HasSubstr("! b does not resolve"));
+}
+
 TEST(Status, TheEmbeddedCoreShowsHowFullItIs) {
   Answer lvsd = kLvsd;
   (*lvsd.status)["core_status"] =
