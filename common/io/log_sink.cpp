@@ -164,6 +164,11 @@ spdlog::level::level_enum to_spdlog(Level level) {
   return spdlog::level::info;
 }
 
+std::function<void(const LogEvent&)>& the_listener() {
+  static std::function<void(const LogEvent&)> listener;
+  return listener;
+}
+
 }  // namespace
 
 void open_log(const std::string& ident, LogTarget target, Level lowest) {
@@ -180,7 +185,14 @@ void open_log(const std::string& ident, LogTarget target, Level lowest) {
   spdlog::set_default_logger(std::move(logger));
 }
 
+void hear_log(std::function<void(const LogEvent&)> listener) {
+  the_listener() = std::move(listener);
+}
+
 void log(const LogEvent& event) {
+  if (the_listener()) {
+    the_listener()(event);
+  }
   spdlog::default_logger_raw()->log(to_spdlog(event.level), "{}", to_line(event));
 }
 

@@ -10,6 +10,7 @@
 
 #include "common/io/control_socket.h"
 #include "common/io/daemon.h"
+#include "common/io/event_recorder.h"
 #include "common/io/keeper_line.h"
 #include "common/io/log_sink.h"
 #include "common/io/name_watch.h"
@@ -113,7 +114,7 @@ class Lvsd {
       const std::string& error = reconciler_.reload_error();
       return error.empty() ? json::object{} : lvs::io::control_error(error);
     }
-    return lvs::io::control_error("unknown request: expected status, role, plan or reload");
+    return lvs::io::control_error("unknown request: expected status, events, role, plan or reload");
   }
 
  private:
@@ -202,10 +203,16 @@ class Lvsd {
   Shell::Driver driver_;
 };
 
+bool is_about_events(const json::object& request) {
+  const json::value* word = request.if_contains("do");
+  return word != nullptr && *word == "events";
+}
+
 Result<int> serve(const Options& options, ConfigFile& file, Names& names,
                   const LoadedConfig& loaded, lvs::io::Background& background) {
   boost::asio::io_context io;
   Lvsd* running = nullptr;
+  const lvs::io::EventRecorder events(io, lvs::io::events_file("lvsd"));
   // First of all: the name is the lock. A second lvsd in this network namespace must not touch
   // anything.
   const auto dir = lvs::io::run_dir();
@@ -213,8 +220,12 @@ Result<int> serve(const Options& options, ConfigFile& file, Names& names,
     return dir.error();
   }
   auto control = lvs::io::ControlServer::listen(
-      io, *dir + lvs::io::kLvsdSocket, {.reads = {"status", "plan"}, .unlogged = {"role"}},
+      io, *dir + lvs::io::kLvsdSocket,
+      {.reads = {"status", "plan", "events"}, .unlogged = {"role"}},
       [&](const json::object& request) {
+        if (is_about_events(request)) {
+          return events.answer(request);
+        }
         return running != nullptr ? running->answer(request) : lvs::io::control_error("starting");
       });
   if (!control) {

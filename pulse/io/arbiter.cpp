@@ -11,6 +11,7 @@
 
 #include "common/io/control_socket.h"
 #include "common/io/daemon.h"
+#include "common/io/event_recorder.h"
 #include "common/io/keeper_line.h"
 #include "common/io/log_sink.h"
 #include "common/io/name_watch.h"
@@ -59,8 +60,8 @@ Result<std::unique_ptr<io::ControlServer>> take_name(boost::asio::io_context& io
                                                      const std::string& path,
                                                      const io::ControlServer::Handler& handler) {
   for (int tries = 1;; ++tries) {
-    auto server =
-        io::ControlServer::listen(io, path, {.reads = {"status"}, .unlogged = {}}, handler);
+    auto server = io::ControlServer::listen(
+        io, path, {.reads = {"status", "events"}, .unlogged = {}}, handler);
     if (server || server.error().code != EADDRINUSE) {
       return server;
     }
@@ -102,12 +103,14 @@ class Arbiter {
   ArbiterOptions options_;
   std::string run_dir_;
   boost::asio::io_context io_;
+  io::EventRecorder events_{io_, io::events_file("pulse")};
   std::unique_ptr<io::KeeperLine> keeper_;
   std::unique_ptr<io::Signals> signals_;
   std::unique_ptr<io::ControlServer> control_;
   std::unique_ptr<Links> links_;
   Names names_;
   config::Resolver resolve_ = [this](std::string_view name) { return names_.address_of(name); };
+  io::BackgroundFile kept_names_{io_, names_file(), [this] { return to_text(names_); }};
   std::unique_ptr<io::NameWatch> name_watch_;
   std::string names_error_;  // Their new addresses make no sense: the ones before count.
   std::optional<Setup> first_setup_;
@@ -144,13 +147,7 @@ Result<Ok> Arbiter::start() {
   run_dir_ = *run_dir;
   names_ = io::load_names(names_file());
   name_watch_ = std::make_unique<io::NameWatch>(
-      io_, names_,
-      [](const std::string& text) {
-        if (const auto kept = write_in_background(names_file(), text); !kept) {
-          io::log({Level::warning, "names-not-kept", "", {{"error", kept.error().what}}});
-        }
-      },
-      [this] { take_names(); });
+      io_, names_, [this](const std::string&) { kept_names_.changed(); }, [this] { take_names(); });
   give_names_a_moment();
   if (auto read = read_setup(); !read && waiting_for_.empty()) {
     return read;
@@ -446,6 +443,9 @@ json::object Arbiter::answer(const json::object& request) {
             {"names_unresolved", json::array(troubles.begin(), troubles.end())},
             {"pid", ::getpid()}};
   }
+  if (what == "events") {
+    return events_.answer(request);
+  }
   if (!running_) {
     return io::control_error(waiting_for_.empty() ? "starting" : "waiting: " + waiting_for_);
   }
@@ -461,7 +461,7 @@ json::object Arbiter::answer(const json::object& request) {
   if (what == "release") {
     return operate(ReleaseRole{});
   }
-  return io::control_error("unknown request: expected status, switchover, hold or release");
+  return io::control_error("unknown request: expected status, events, switchover, hold or release");
 }
 
 json::object Arbiter::status() {

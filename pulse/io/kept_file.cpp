@@ -81,7 +81,7 @@ Kept load_kept(const std::string& run_dir, const Settings& settings) {
   if (text) {
     return read_kept(*text);
   }
-  const auto older = io::read_file(state_file(settings, kStateFile), kFileMax);
+  const auto older = io::read_file(file_beyond_boot(settings), kFileMax);
   Kept kept = older ? read_kept(*older) : Kept{};
   kept.term = 0;
   return kept;
@@ -91,9 +91,8 @@ Result<Ok> save_kept(const std::string& run_dir, const Kept& kept) {
   return io::write_file_atomically(run_dir + kFile, write_kept(kept), 0600);
 }
 
-Result<Ok> save_beyond_boot(const Settings& settings, const Kept& kept) {
-  return write_in_background(state_file(settings, kStateFile),
-                             write_kept({0, kept.peer_macs, kept.hold}));
+std::string file_beyond_boot(const Settings& settings) {
+  return state_file(settings, kStateFile);
 }
 
 }  // namespace lvs::pulse

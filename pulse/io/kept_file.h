@@ -13,7 +13,7 @@ namespace lvs::pulse {
 
 Kept load_kept(const std::string& run_dir, const Settings& settings);
 Result<Ok> save_kept(const std::string& run_dir, const Kept& kept);
-Result<Ok> save_beyond_boot(const Settings& settings, const Kept& kept);
+std::string file_beyond_boot(const Settings& settings);
 
 std::string write_kept(const Kept& kept);
 Kept read_kept(const std::string& text);

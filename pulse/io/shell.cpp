@@ -27,7 +27,9 @@ Shell::Shell(boost::asio::io_context& io, Setup setup, Links& links, Addresses a
       setup_(std::move(setup)),
       links_(links),
       addresses_(std::move(addresses)),
-      run_dir_(std::move(run_dir)) {
+      run_dir_(std::move(run_dir)),
+      file_beyond_boot_(io, file_beyond_boot(setup_.settings),
+                        [this] { return write_kept(*kept_beyond_boot_); }) {
 }
 
 Result<Ok> Shell::open() {
@@ -281,9 +283,7 @@ void Shell::perform(const Keep& action) {
     return;
   }
   kept_beyond_boot_ = std::move(beyond_boot);
-  if (const auto saved = save_beyond_boot(setup_.settings, action.kept); !saved) {
-    complain("keep-failed", saved.error());
-  }
+  file_beyond_boot_.changed();
 }
 
 void Shell::perform(const Answer& action) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/io/background_file.h"
 #include "common/io/driver.h"
 #include "pulse/director.h"
 #include "pulse/io/addresses.h"
@@ -92,6 +93,7 @@ class Shell {
   Commands commands_{io_};
   std::optional<Answer> answer_;
   std::optional<Kept> kept_beyond_boot_;  // Without its term. Nothing: not by this process.
+  io::BackgroundFile file_beyond_boot_;
   Counters counters_;
 };
 

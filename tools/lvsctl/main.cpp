@@ -8,6 +8,7 @@
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <thread>
@@ -15,10 +16,12 @@
 
 #include "common/io/control_socket.h"
 #include "common/io/daemon.h"
+#include "common/io/event_recorder.h"
 #include "common/io/read_file.h"
 #include "common/io/resolve.h"
 #include "common/io/run_dir.h"
 #include "tools/lvsctl/check.h"
+#include "tools/lvsctl/events.h"
 #include "tools/lvsctl/io/make_key.h"
 #include "tools/lvsctl/plan.h"
 #include "tools/lvsctl/status.h"
@@ -38,6 +41,7 @@ constexpr Duration kPatience = 10s;
 constexpr Duration kSwitchoverDeadline = 10s;
 constexpr int kDeadlineMaxS = 3600;
 constexpr Duration kLookPause = 50ms;
+constexpr Duration kFollowPause = 500ms;
 
 constexpr int kGood = 0;
 constexpr int kBad = 1;
@@ -56,6 +60,9 @@ constexpr const char* kHelp =
     "  switchover [--deadline SECONDS]   hand the services over to the peer, or fetch them from "
     "it,\n"
     "                                    and wait until it is done (default 10)\n"
+    "  events [--follow] [--json]        the last transitions and alarms of both daemons; "
+    "--follow: and "
+    "those to come\n"
     "  hold                              keep this director in its role: no takeover, no handover\n"
     "  release                           let it act again\n"
     "\n"
@@ -69,6 +76,7 @@ struct Arguments {
   bool strict = false;
   bool json = false;
   bool force = false;
+  bool follow = false;
   Duration deadline = kSwitchoverDeadline;
   bool has_deadline = false;
 };
@@ -164,6 +172,37 @@ int run_switchover(const Arguments& arguments) {
                   kBad);
 }
 
+// What they have to say now. One that does not run left a file.
+std::vector<Happened> read_events(EventReader& reader, const char* socket) {
+  if (const auto answer = ask(socket, reader.question())) {
+    return reader.news(*answer);
+  }
+  const auto text = lvs::io::read_file(lvs::io::events_file(reader.daemon()), kEventsTextMax);
+  const auto log = text ? EventLog::read(*text) : text.error();
+  return log ? reader.all_of(*log) : std::vector<Happened>{};
+}
+
+int run_events(const Arguments& arguments) {
+  std::pair<EventReader, const char*> daemons[] = {{EventReader("pulse"), kPulse},
+                                                   {EventReader("lvsd"), kLvsd}};
+  const Format format = arguments.json ? Format::json : Format::text;
+  std::vector<Happened> all;
+  for (auto& [reader, socket] : daemons) {
+    auto events = read_events(reader, socket);
+    std::move(events.begin(), events.end(), std::back_inserter(all));
+  }
+  print(events_text(std::move(all), format));
+  while (arguments.follow && std::fflush(stdout) == 0) {
+    std::this_thread::sleep_for(kFollowPause);
+    for (auto& [reader, socket] : daemons) {
+      if (const auto answer = ask(socket, reader.question())) {
+        print(events_text(reader.news(*answer), format));
+      }
+    }
+  }
+  return kGood;
+}
+
 // Who is to be told of: the one behind sudo.
 std::string operator_name() {
   const char* behind_sudo = std::getenv("SUDO_USER");
@@ -215,16 +254,18 @@ int run_key(const Arguments& arguments) {
 
 struct Command {
   const char* name;
-  bool takes_strict, takes_json, takes_force, takes_files, takes_deadline;
+  bool takes_strict, takes_json, takes_force, takes_files, takes_deadline, takes_follow;
   int (*run)(const Arguments&);
 };
-constexpr Command kCommands[] = {{"check", true, true, false, true, false, run_check},
-                                 {"status", false, true, false, false, false, run_status},
-                                 {"plan", false, true, false, false, false, run_plan},
-                                 {"key", false, false, true, true, false, run_key},
-                                 {"switchover", false, false, false, false, true, run_switchover},
-                                 {"hold", false, false, false, false, false, run_hold},
-                                 {"release", false, false, false, false, false, run_release}};
+constexpr Command kCommands[] = {
+    {"check", true, true, false, true, false, false, run_check},
+    {"status", false, true, false, false, false, false, run_status},
+    {"plan", false, true, false, false, false, false, run_plan},
+    {"key", false, false, true, true, false, false, run_key},
+    {"switchover", false, false, false, false, true, false, run_switchover},
+    {"events", false, true, false, false, false, true, run_events},
+    {"hold", false, false, false, false, false, false, run_hold},
+    {"release", false, false, false, false, false, false, run_release}};
 
 }  // namespace
 
@@ -247,6 +288,8 @@ int run(const std::vector<std::string>& words) {
       arguments.json = true;
     } else if (word == "--force") {
       arguments.force = true;
+    } else if (word == "--follow") {
+      arguments.follow = true;
     } else if (word == "--deadline") {
       const auto deadline = seconds_in(i + 1 < words.size() ? words[++i] : "");
       if (!deadline) {
@@ -267,11 +310,13 @@ int run(const std::vector<std::string>& words) {
                                      [&](const Command& c) { return c.name == arguments.command; });
   if (command == std::end(kCommands)) {
     return complain(
-        "expected a command: check, status, plan, key, switchover, hold or release (see --help)",
+        "expected a command: check, status, plan, key, switchover, events, hold or release (see "
+        "--help)",
         kUsage);
   }
   if (!unknown.empty() || (arguments.strict && !command->takes_strict) ||
       (arguments.json && !command->takes_json) || (arguments.force && !command->takes_force) ||
+      (arguments.follow && !command->takes_follow) ||
       (arguments.has_deadline && !command->takes_deadline)) {
     return complain(arguments.command + ": unknown option" +
                         (unknown.empty() ? "" : " " + unknown) + " (see --help)",

@@ -498,7 +498,8 @@ def the_group_lvs_may_look_and_not_touch(pair):
     expect("only root" in as_member("switchover"), "and changes nothing")
     expect("only root and the group lvs" in as_member("plan", group="65534"), "others see nothing")
     pair.primary.lvsctl("switchover")
-    expect(any("event=asked what=switchover" in line and "uid=0" in line for line in pair.primary.logged), "the log says who asked")
+    eventually("the log says who asked", lambda: any(
+        "event=asked what=switchover" in line and "uid=0" in line for line in pair.primary.logged))
 
 
 def add_device(director, up):
@@ -770,6 +771,45 @@ def a_held_standby_leaves_the_service_alone_until_it_is_released(pair):
     expect(not pair.holders(), "nobody serves")
     expect(pair.backup.lvsctl("release") == ("released\n", 0), "released")
     pair.backup.reaches("active", patience=5)
+
+
+def events_tell_what_happened_and_outlive_the_daemons(pair):
+    pair.start(keepalive="200ms", deadtime="3s")
+
+    def events():
+        return [json.loads(line) for line in pair.primary.lvsctl("events", "--json")[0].splitlines()]
+
+    def told(daemon, event, **fields):
+        return [one for one in events() if (one["daemon"], one["event"]) == (daemon, event)
+                and fields.items() <= one["fields"].items()]
+
+    expect(told("pulse", "takeover", to="active") and told("lvsd", "armed"), f"how it began: {events()}")
+    follower = subprocess.Popen(pair.primary.inside("/usr/sbin/lvsctl", "events", "--follow"), stdout=subprocess.PIPE, text=True)
+    known = next(line for line in follower.stdout if " pulse takeover " in line)
+    expect("to=active" in known, f"it begins with what is known: {known}")
+    pair.primary.lvsctl("switchover")
+    line = next(line for line in follower.stdout if "handed-over" in line)
+    follower.kill()
+    follower.wait()
+    expect(re.search(r"^\S+ \S+\.\d\d\d pulse standdown from=handing-over to=standby reason=handed-over$", line), line)
+    expect(told("pulse", "asked", what="switchover", uid="0"), f"who asked: {events()}")
+    expect(told("lvsd", "disarmed"), f"lvsd too: {events()}")
+
+    before = events()
+    killed = pair.primary.signal_arbiter(signal.SIGKILL)
+    eventually("the keeper starts another", lambda: pair.primary.arbiter() not in (0, killed))
+    pair.primary.reaches("standby")
+    after = events()
+    expect(all(one in after for one in before), f"nothing is lost: {before} {after}")
+    threads = run("ps", "--ppid", str(pair.primary.arbiter()), "-o", "stat=", check=False).stdout.split()
+    expect(not any(state.startswith("Z") for state in threads), f"no writer is left: {threads}")
+
+    pair.primary.service("stop")
+    expect(told("pulse", "stopped") and told("lvsd", "stop"), f"after the end from the files: {events()}")
+    pair.primary.write("/var/lib/lvs/events/pulse", "rubbish\n")
+    pair.primary.service("start")
+    pair.primary.reaches("standby")
+    expect([one["event"] for one in events() if one["daemon"] == "pulse"][0] == "events-unreadable", f"begun anew: {events()}")
 
 
 def commands_are_run_at_start_and_have_time_at_stop(pair):

@@ -201,8 +201,8 @@ TEST(Hold, ADirectorAloneHasNobodyToStandBackFor) {
   director.step(Started{{}, {.hold = kByAlice}}, kStart);
   EXPECT_EQ(director.state(), State::active);
   const Step step = director.step(HoldRole{kByAlice}, kStart + 1s);
-  EXPECT_THAT(step.actions, testing::Contains(testing::VariantWith<Answer>(
-                                testing::Field(&Answer::ok, false))));
+  EXPECT_THAT(step.actions,
+              testing::Contains(testing::VariantWith<Answer>(testing::Field(&Answer::ok, false))));
 }
 
 }  // namespace

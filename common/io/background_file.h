@@ -1,0 +1,46 @@
+// A file that a daemon keeps for its next life and must never wait for: a disk may be slow, or stand
+// still. A child process writes it, whole and atomically; what it should hold is asked for in the
+// child. One child at a time, and a pause between two: what changes meanwhile is written with the
+// next.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "common/result.h"
+#include "common/time.h"
+
+namespace lvs::io {
+
+constexpr Duration kFilePause = std::chrono::milliseconds{200};
+constexpr Duration kLastWritePatience = std::chrono::milliseconds{500};
+
+class BackgroundFile {
+ public:
+  using Text = std::function<std::string()>;
+
+  // Its folder is made when it is missing, for root alone. That it could not be written is logged.
+  BackgroundFile(boost::asio::io_context& io, std::string path, Text text);
+  ~BackgroundFile();  // What is not written yet is.
+  void changed();     // What it should hold.
+
+ private:
+  void write();
+  Result<int> start_child();
+  void watch(int handle);
+  void ended();
+
+  boost::asio::io_context& io_;
+  std::string path_;
+  Text text_;
+  boost::asio::steady_timer pause_;
+  std::optional<boost::asio::posix::stream_descriptor> child_;
+  bool is_pausing_ = false;
+  bool is_due_ = false;
+};
+
+}  // namespace lvs::io

@@ -1,0 +1,114 @@
+// Files that are written beside the loop, and the events that are kept in one.
+#include "common/io/background_file.h"
+
+#include <dirent.h>
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "common/io/event_recorder.h"
+#include "common/io/log_sink.h"
+#include "common/io/read_file.h"
+
+namespace lvs::io {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+constexpr Duration kPatience = 60s;
+
+class Folder {
+ public:
+  Folder() { path_ = ::mkdtemp(template_); }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  char template_[32] = "/tmp/background-XXXXXX";
+  std::string path_;
+};
+
+std::string contents(const std::string& path) {
+  const auto text = read_file(path, 1 << 20);
+  return text ? *text : "";
+}
+
+template <typename Condition>
+bool run_until(boost::asio::io_context& io, Condition condition) {
+  const TimePoint end = Clock::now() + kPatience;
+  while (!condition() && Clock::now() < end) {
+    io.restart();
+    io.run_one_for(10ms);
+  }
+  return condition();
+}
+
+TEST(BackgroundFile, HoldsInTheEndWhatWasSaidLast) {
+  const Folder folder;
+  boost::asio::io_context io;
+  int state = 0;
+  BackgroundFile file(io, folder / "new/state", [&] { return std::to_string(state); });
+  for (state = 1; state < 100; ++state) {
+    file.changed();
+  }
+  EXPECT_TRUE(run_until(io, [&] { return contents(folder / "new/state") == "100"; }));
+  EXPECT_EQ(std::filesystem::status(folder / "new").permissions(), std::filesystem::perms(0700));
+}
+
+TEST(BackgroundFile, IsWrittenWhenItsDaemonEnds) {
+  const Folder folder;
+  boost::asio::io_context io;
+  std::string text = "first";
+  {
+    BackgroundFile file(io, folder / "new/state", [&] { return text; });
+    file.changed();
+    text = "last";
+    file.changed();
+  }
+  EXPECT_EQ(contents(folder / "new/state"), "last");
+}
+
+TEST(BackgroundFile, WhatCannotBeWrittenIsTold) {
+  const Folder folder;
+  std::ofstream(folder / "plain") << "a file";
+  boost::asio::io_context io;
+  std::string told;
+  hear_log([&](const LogEvent& event) { told = to_line(event); });
+  BackgroundFile file(io, folder / "plain/state", [] { return "text"; });
+  file.changed();
+  EXPECT_TRUE(run_until(io, [&] { return !told.empty(); }));
+  EXPECT_THAT(told, HasSubstr("event=file-not-written"));
+  EXPECT_THAT(told, HasSubstr("error=\"Not a directory\""));
+  hear_log(nullptr);
+}
+
+TEST(EventRecorder, GoesOnWhereTheLastProcessEnded) {
+  const Folder folder;
+  boost::asio::io_context io;
+  for (int life = 1; life <= 2; ++life) {
+    const EventRecorder recorder(io, folder / "events/pulse");
+    log({Level::notice, "start", "", {{"life", std::to_string(life)}}});
+    log({Level::debug, "detail", "", {}});
+    EXPECT_EQ(recorder.answer({}).at("events").as_array().size(), static_cast<size_t>(life));
+    EXPECT_EQ(recorder.answer({{"after", life - 1}}).at("events").as_array().size(), 1U);
+  }
+}
+
+TEST(EventRecorder, AFileThatIsNoneIsToldAndBegunAnew) {
+  const Folder folder;
+  std::filesystem::create_directory(folder / "events");
+  std::ofstream(folder / "events/pulse") << "rubbish";
+  boost::asio::io_context io;
+  {
+    const EventRecorder recorder(io, folder / "events/pulse");
+    const auto answer = recorder.answer({});
+    ASSERT_EQ(answer.at("events").as_array().size(), 1U);
+    EXPECT_EQ(answer.at("events").at(0).at("event"), "events-unreadable");
+  }
+  EXPECT_TRUE(EventLog::read(contents(folder / "events/pulse")));
+}
+
+}  // namespace
+}  // namespace lvs::io
