@@ -1,7 +1,7 @@
-// A file that a daemon keeps for its next life and must never wait for: a disk may be slow, or stand
-// still. A child process writes it, whole and atomically; what it should hold is asked for in the
-// child. One child at a time, and a pause between two: what changes meanwhile is written with the
-// next.
+// A file that a daemon keeps for its next life and must never wait for: a disk may be slow, or
+// stand still. A child process writes it, whole and atomically; what it should hold is asked for in
+// the child. One child at a time, and a pause between two: what changes meanwhile is written with
+// the next.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

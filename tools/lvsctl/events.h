@@ -1,5 +1,5 @@
-// `lvsctl events`: what both daemons remember, as lines in the order of time; and what of a daemon's
-// answers is new to a reader that goes on asking.
+// `lvsctl events`: what both daemons remember, as lines in the order of time; and what of a
+// daemon's answers is new to a reader that goes on asking.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -32,7 +32,8 @@ class EventReader {
   std::string daemon_;
   uint64_t last_ = 0;
   int64_t last_at_ms_ = 0;
-  int64_t pid_ = 0;  // Another process may have lost the newest serial numbers, and give them again.
+  int64_t pid_ =
+      0;  // Another process may have lost the newest serial numbers, and give them again.
 };
 
 }  // namespace lvs::lvsctl

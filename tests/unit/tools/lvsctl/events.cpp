@@ -36,14 +36,16 @@ TEST(Events, OfBothDaemonsStandInTheOrderOfTime) {
   const auto takeover = log.entries().front();
   log.add({Level::notice, "armed", "", {}}, 1500);
   const auto armed = log.entries().back();
-  EXPECT_EQ(events_text({{"pulse", takeover}, {"lvsd", armed}}, Format::json),
-            R"({"time":"1970-01-01T00:00:01.500Z","daemon":"lvsd","serial":2,"at_ms":1500,)"
-            R"("level":"notice","event":"armed","fields":{}})"
-            "\n"
-            R"({"time":"1970-01-01T00:00:02.000Z","daemon":"pulse","serial":1,"at_ms":2000,)"
-            R"("level":"notice","event":"takeover","fields":{"to":"active","reason":"peer silent"}})"
-            "\n");
-  EXPECT_THAT(events_text({{"lvsd", armed}}, Format::text), testing::EndsWith(".500 lvsd  armed\n"));
+  EXPECT_EQ(
+      events_text({{"pulse", takeover}, {"lvsd", armed}}, Format::json),
+      R"({"time":"1970-01-01T00:00:01.500Z","daemon":"lvsd","serial":2,"at_ms":1500,)"
+      R"("level":"notice","event":"armed","fields":{}})"
+      "\n"
+      R"({"time":"1970-01-01T00:00:02.000Z","daemon":"pulse","serial":1,"at_ms":2000,)"
+      R"("level":"notice","event":"takeover","fields":{"to":"active","reason":"peer silent"}})"
+      "\n");
+  EXPECT_THAT(events_text({{"lvsd", armed}}, Format::text),
+              testing::EndsWith(".500 lvsd  armed\n"));
   EXPECT_THAT(events_text({{"pulse", takeover}}, Format::text),
               testing::EndsWith(".000 pulse takeover to=active reason=\"peer silent\"\n"));
 }
