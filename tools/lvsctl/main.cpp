@@ -179,7 +179,13 @@ std::vector<Happened> read_events(EventReader& reader, const char* socket) {
   }
   const auto text = lvs::io::read_file(lvs::io::events_file(reader.daemon()), kEventsTextMax);
   const auto log = text ? EventLog::read(*text) : text.error();
-  return log ? reader.all_of(*log) : std::vector<Happened>{};
+  if (!log) {
+    complain("events: " + reader.daemon() +
+                 " does not answer, and what it left cannot be read: " + log.error().what,
+             kBad);
+    return {};
+  }
+  return reader.all_of(*log);
 }
 
 int run_events(const Arguments& arguments) {
