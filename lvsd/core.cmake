@@ -14,7 +14,7 @@ target_link_libraries(lvs_core_reading PUBLIC lvs_core lvs_io
   PRIVATE PkgConfig::LIBBPF PkgConfig::LIBNL_ROUTE)
 
 add_library(lvs_core_io STATIC
-  core/io/chain_keeper.cpp core/io/copy_probe.cpp core/io/core.cpp core/io/encryption.cpp
+  core/io/attachments.cpp core/io/chain_keeper.cpp core/io/copy_probe.cpp core/io/core.cpp core/io/encryption.cpp
   core/io/grace.cpp core/io/nft.cpp core/io/programs.cpp core/io/state.cpp core/io/watch.cpp
   core_mode.cpp)
 target_link_libraries(lvs_core_io PUBLIC lvs_core_reading lvs_ipvs_io

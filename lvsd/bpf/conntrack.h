@@ -262,3 +262,10 @@ static __always_inline int advance_flow(const int family, struct lvs_flow* flow,
   }
   return done != ADVANCE_LOST;
 }
+
+/* Known to lead to a real server that was removed: its packets are lost until the server is back,
+ * or, if so chosen, the connection ends here. */
+static __always_inline int has_lost_its_server(const struct lvs_flow* flow) {
+  const struct lvs_dest* dest = dest_of(flow->dest);
+  return !dest || dest->use != LVS_DEST_AVAILABLE;
+}

@@ -12,6 +12,7 @@
  * sweep is run by lvsd once a second and takes out what has expired. */
 #include "lvsd/bpf/connect.h"
 #include "lvsd/bpf/icmp6.h"
+#include "lvsd/bpf/sweep.h"
 #include "lvsd/bpf/transmit.h"
 
 /* A client's port that begins anew on a connection that is over, or whose real server gets no new
@@ -59,13 +60,6 @@ static __always_inline int forward(const int family, struct __sk_buff* skb,
   }
   count_packet(flow->dest, LVS_TO_SERVER, counted_bytes(family, packet));
   return transmit(family, skb, packet, flow, config, hook, !is_due && hook == AT_NIC);
-}
-
-/* Known to lead to a real server that was removed: its packets are lost until the server is back,
- * or, if so chosen, the connection ends here. */
-static __always_inline int has_lost_its_server(const struct lvs_flow* flow) {
-  const struct lvs_dest* dest = dest_of(flow->dest);
-  return !dest || dest->use != LVS_DEST_AVAILABLE;
 }
 
 #define RARE_FLAGS (LVS_TCP_FLAG_SYN | LVS_TCP_FLAG_FIN | LVS_TCP_FLAG_RST)
@@ -479,142 +473,9 @@ int nic_egress(struct __sk_buff* skb) {
   return verdict == LEFT_TO_ICMP ? translate_error6(skb, 1) : verdict;
 }
 
-struct sweeping {
-  __u64 now;
-  __u32 killed;
-  __u32 seen;
-  struct address6 prefix;
-  struct address6 mask;
-  __u32 kill_family; /* 0: no clients are named. */
-  __u32 ends_lost;   /* Connections whose real server was removed end. */
-  __u32 unassured;
-  struct patience patience;
-};
-
-static __always_inline int is_named(const int family, const struct sweeping* work,
-                                    const __be32* client) {
-  const __be32* prefix = work->prefix.word;
-  const __be32* mask = work->mask.word;
-  return work->kill_family == family && (client[0] & mask[0]) == prefix[0] &&
-         (family == AF_INET ||
-          ((client[1] & mask[1]) == prefix[1] && (client[2] & mask[2]) == prefix[2] &&
-           (client[3] & mask[3]) == prefix[3]));
-}
-
-/* Only because the table is filling up. */
-static __always_inline int is_early_end(const struct sweeping* work, __u8 protocol,
-                                        const struct lvs_flow* flow, __u64 word) {
-  return work->now < flow->expires && !work->kill_family &&
-         is_cheap(&work->patience, protocol, flow, word, work->now);
-}
-
-static __always_inline int is_to_go(const struct sweeping* work, __u8 protocol,
-                                    const struct lvs_flow* flow, __u64 word) {
-  return work->now >= flow->expires || (work->ends_lost && has_lost_its_server(flow)) ||
-         is_cheap(&work->patience, protocol, flow, word, work->now);
-}
-
-static __always_inline long sweep_flow_of(const int family, const void* key, __u8 protocol,
-                                          struct lvs_flow* flow, struct sweeping* work) {
-  union any_key copy;
-  copy_key(family, &copy, key);
-  if (flow->direction == LVS_TO_CLIENT) {
-    union any_key other;
-    copy_key(family, &other, other_of(family, flow));
-    const struct lvs_flow* owner = find_flow(family, &other);
-    const int is_orphan = !owner || generation_of(owner->word) != generation_of(flow->word);
-    if (is_orphan && work->now >= flow->created + LVS_DEAD_NS) {
-      delete_flow(family, &copy);
-    }
-    return 0;
-  }
-  work->seen += 1;
-  const __u64 word = flow->word;
-  if (word & LVS_WORD_DEAD) {
-    if (work->now >= flow->expires + LVS_DEAD_NS) {
-      delete_flow(family, &copy);
-    }
-  } else if (is_to_go(work, protocol, flow, word) ||
-             is_named(family, work, source_of(family, &copy))) {
-    const int is_early = is_early_end(work, protocol, flow, word);
-    const int is_done =
-        kill_flow(family, &copy, flow, generation_of(word), work->now) == CHANGE_DONE;
-    work->killed += is_done;
-    if (is_done && is_early) {
-      count_drop(LVS_EVICTED_HALF_OPEN);
-    }
-  }
-  return 0;
-}
-
-static long sweep_flow(void* map, struct lvs_key* key, struct lvs_flow* flow,
-                       struct sweeping* work) {
-  return sweep_flow_of(AF_INET, key, key->protocol, flow, work);
-}
-
-static long sweep_flow6(void* map, struct lvs_key6* key, struct lvs_flow6* flow,
-                        struct sweeping* work) {
-  return sweep_flow_of(AF_INET6, key, key->protocol, &flow->flow, work);
-}
-
-static __always_inline long sweep_template_of(const int family, const void* key,
-                                              struct lvs_template* template,
-                                              struct sweeping* work) {
-  union any_key copy;
-  copy_key(family, &copy, key);
-  const __u64 word = template->word;
-  if (word & LVS_TEMPLATE_DEAD) {
-    if (work->now >= template->expires + LVS_DEAD_NS) {
-      delete_template(family, &copy);
-    }
-    return 0;
-  }
-  const int is_killed = is_named(family, work, source_of(family, &copy));
-  const int is_cheap =
-      work->unassured && !(word & (LVS_TEMPLATE_ASSURED | LVS_TEMPLATE_CONTROLLED));
-  if (!is_killed && !is_cheap && work->now < template->expires) {
-    return 0;
-  }
-  if (!is_killed && (word & LVS_TEMPLATE_CONTROLLED)) {
-    template->expires = work->now + LVS_CONTROLLER_RETRY_NS;
-    return 0;
-  }
-  const int is_early = !is_killed && work->now < template->expires;
-  if (kill_template(family, &copy, template, generation_of(word), work->now, is_killed) ==
-          CHANGE_DONE &&
-      is_early) {
-    count_drop(LVS_EVICTED_TEMPLATE);
-  }
-  return 0;
-}
-
-static long sweep_template(void* map, struct lvs_key* key, struct lvs_template* template,
-                           struct sweeping* work) {
-  return sweep_template_of(AF_INET, key, template, work);
-}
-
-static long sweep_template6(void* map, struct lvs_key6* key, struct lvs_template* template,
-                            struct sweeping* work) {
-  return sweep_template_of(AF_INET6, key, template, work);
-}
-
 SEC("syscall")
 int sweep(struct lvs_sweep* ask) {
-  const struct lvs_config* config = config_of_core();
-  struct sweeping work = {.now = bpf_ktime_get_ns(),
-                          .kill_family = ask->kill ? ask->family : 0,
-                          .unassured = ask->unassured};
-  copy_address(AF_INET6, work.prefix.word, ask->prefix);
-  copy_address(AF_INET6, work.mask.word, ask->mask);
-  work.patience = patience_of(config, ask->half_open_ns, ask->udp_idle_ns);
-  work.ends_lost = config && setting(config, LVS_EXPIRE_NODEST_CONN);
-  bpf_for_each_map_elem(&lvs_flows, sweep_flow, &work, 0);
-  bpf_for_each_map_elem(&lvs_templates, sweep_template, &work, 0);
-  bpf_for_each_map_elem(&lvs_flows6, sweep_flow6, &work, 0);
-  bpf_for_each_map_elem(&lvs_templates6, sweep_template6, &work, 0);
-  ask->killed = work.killed;
-  ask->seen = work.seen;
-  return 0;
+  return sweep_all(ask);
 }
 
 char _license[] SEC("license") = "GPL";

@@ -10,6 +10,7 @@
 #include "common/time.h"
 #include "lvsd/bpf/tcp_states.h"
 #include "lvsd/core/chain.h"
+#include "lvsd/core/io/attachments.h"
 #include "lvsd/core/io/chain_keeper.h"
 #include "lvsd/core/io/copy_probe.h"
 #include "lvsd/core/io/devices.h"
@@ -82,12 +83,13 @@ class Core::Impl {
         programs_(std::move(programs)),
         is_adopted_(is_adopted),
         state_(programs_, Clock::now()),
+        attachments_(programs_, log_),
         chain_(io, state_.table(), log_, [this] { expect_own_transaction(); }),
         tick_(io),
         settle_(io) {}
 
   Result<Ok> start() {
-    attach_where_found();
+    attachments_.take_over();
     if (auto ok = put_in_place(); !ok) {
       return ok;
     }
@@ -127,17 +129,14 @@ class Core::Impl {
     CoreStatus status;
     status.armed = armed();
     status.adopted = is_adopted_;
-    const auto watched = watched_devices();
-    for (const auto& [name, index] : attached_) {
-      status.interfaces.push_back(name);
-      if (std::find(watched.begin(), watched.end(), name) == watched.end()) {
-        status.overtaken.push_back(name);
-      }
-    }
+    status.interfaces = attachments_.devices();
+    const auto unopposed = attachments_.unopposed();
+    std::set_difference(status.interfaces.begin(), status.interfaces.end(), unopposed.begin(),
+                        unopposed.end(), std::back_inserter(status.overtaken));
     status.connections = state_.bound_connections();
     status.templates = state_.templates();
     status.connections_max = programs_.config().connections_max;
-    status.repairs = repairs_;
+    status.repairs = attachments_.repairs();
     status.chain_error = chain_.error();
     status.takes_fragments = chain_.takes_fragments();
     status.copies_lost = are_copies_lost_;
@@ -284,38 +283,12 @@ class Core::Impl {
 
   Result<Ok> write_chain() {
     return chain_.write({armed(), programs_.config().settings[LVS_CONNTRACK] != 0},
-                        watched_devices());
-  }
-
-  // Devices whose packets our program is the first to see.
-  std::vector<std::string> watched_devices() const {
-    std::vector<std::string> names;
-    for (const auto& [name, index] : attached_) {
-      if (is_first_at(index)) {
-        names.push_back(name);
-      }
-    }
-    return names;
-  }
-
-  // Nobody announces them.
-  void look_for_links() {
-    std::set<int> linked;
-    for (const auto& [name, index] : attached_) {
-      if (has_links_at(index)) {
-        linked.insert(index);
-      }
-    }
-    if (linked != linked_) {
-      linked_ = std::move(linked);
-      chain_.set_devices(watched_devices());
-    }
+                        attachments_.unopposed());
   }
 
   void repair_chain() {
     if (write_chain()) {
-      ++repairs_;
-      log_(event(Level::warning, "core-repaired", {{"what", "nft table ip lvs"}}));
+      attachments_.count_repair("nft table ip lvs");
     }
   }
 
@@ -363,142 +336,22 @@ class Core::Impl {
 
   void renew_flows() { __atomic_add_fetch(&programs_.config().epoch, 1, __ATOMIC_RELEASE); }
 
-  // Whatever way packets of a service or a real server come: the administrator's devices, or all.
-  std::vector<Device> wanted_devices() const {
-    auto all = devices();
-    const auto& named = options_.interfaces;
-    std::erase_if(all, [&](const Device& device) {
-      const bool is_named =
-          named.empty() || std::find(named.begin(), named.end(), device.name) != named.end();
-      return !is_named || !device.is_ethernet || device.name == kIpvs0 || device.name == kIpvs1;
-    });
-    return all;
-  }
-
   // Everything that forwarding stands on; puts back what is missing. The chain belongs to ipvs0:
   // its rules hold the device's index.
   Result<Ok> put_in_place() {
-    const auto pair = ensure_pair();
-    if (!pair) {
-      return pair.error();
+    const auto is_other_pair = attachments_.put_pair_in_place();
+    if (!is_other_pair) {
+      return is_other_pair.error();
     }
-    const bool is_first = pair_index_ == 0;
-    if (pair->index != pair_index_) {
-      pair_index_ = pair->index;
+    if (*is_other_pair) {
       if (auto ok = write_chain(); !ok) {
         return ok;
       }
-      if (!is_first) {
-        count_repair("device ipvs0");
-      }
-    }
-    programs_.config().ipvs0 = static_cast<uint32_t>(pair->index);
-    programs_.config().ipvs1 = static_cast<uint32_t>(pair->peer);
-    const bool is_new = is_first || pair->made;
-    if (auto ok = attach(kIpvs0, pair->index, Hook::ipvs0_egress, is_new); !ok) {
-      return ok;
-    }
-    if (auto ok = attach(kIpvs1, pair->peer, Hook::ipvs1_ingress, is_new); !ok) {
-      return ok;
     }
     state_.set_own_addresses(own_addresses());
-    return attach_interfaces();
-  }
-
-  Result<Ok> attach_interfaces() {
-    note_devices();
-    std::map<std::string, int> now;
-    std::optional<Error> first_error;
-    for (const auto& device : wanted_devices()) {
-      const auto known = attached_.find(device.name);
-      const bool is_new = known == attached_.end() || known->second != device.index;
-      if (auto ok = attach_interface(device, is_new); !ok) {
-        log_(event(Level::error, "core-attach-failed", {{"error", ok.error().what}}));
-        first_error = ok.error();
-        continue;
-      }
-      now[device.name] = device.index;
-    }
-    for (const auto& [name, index] : attached_) {
-      const bool is_kept = std::any_of(
-          now.begin(), now.end(), [index = index](const auto& one) { return one.second == index; });
-      if (!is_kept) {
-        (void)detach(index, Hook::nic_ingress);
-        (void)detach(index, Hook::nic_egress);
-      }
-    }
-    attached_ = std::move(now);
-    chain_.set_devices(watched_devices());
-    return first_error ? Result<Ok>(*first_error) : Result<Ok>(Ok{});
-  }
-
-  // By these the programs give packets back to the local stack: attached or not.
-  void note_devices() {
-    std::set<int> now;
-    for (const auto& device : devices()) {
-      lvs_device entry = programs_.device(device.index);
-      std::copy(device.mac.begin(), device.mac.end(), entry.mac);
-      if (auto ok = programs_.remember_device(device.index, entry); !ok) {
-        log_(event(Level::error, "core-device-unknown", {{"error", ok.error().what}}));
-      }
-      now.insert(device.index);
-    }
-    for (const int index : noted_devices_) {
-      if (!now.contains(index)) {
-        programs_.forget_device(index);
-      }
-    }
-    noted_devices_ = std::move(now);
-  }
-
-  Result<Ok> attach_interface(const Device& device, bool is_new) {
-    bool made_clsact = false;
-    if (auto ok = attach(device.name, device.index, Hook::nic_ingress, is_new, &made_clsact); !ok) {
-      return ok;
-    }
-    if (made_clsact) {
-      lvs_device entry = programs_.device(device.index);
-      entry.own_clsact = 1;
-      if (auto ok = programs_.remember_device(device.index, entry); !ok) {
-        return ok;
-      }
-    }
-    return attach(device.name, device.index, Hook::nic_egress, is_new);
-  }
-
-  // Devices on which an earlier process attached: theirs are replaced, not repaired.
-  void attach_where_found() {
-    for (const auto& device : devices()) {
-      bool made_clsact = false;
-      if (attached_program(device.index, Hook::nic_ingress) &&
-          programs_.attach(device.index, Hook::nic_ingress, made_clsact) &&
-          programs_.attach(device.index, Hook::nic_egress, made_clsact)) {
-        attached_[device.name] = device.index;
-      }
-    }
-  }
-
-  Result<Ok> attach(const std::string& name, int index, Hook hook, bool is_new,
-                    bool* has_made_clsact = nullptr) {
-    bool made_clsact = false;
-    const auto outcome = programs_.attach(index, hook, made_clsact);
-    if (!outcome) {
-      return outcome.error();
-    }
-    if (has_made_clsact != nullptr) {
-      *has_made_clsact = made_clsact;
-    }
-    if (*outcome == AttachOutcome::attached && !is_new) {
-      count_repair("TC filter on " + name);
-    } else if (*outcome == AttachOutcome::attached && hook != Hook::nic_egress) {
-      log_(event(Level::info, "core-attached", {{"device", name}}));
-    }
-    return Ok{};
-  }
-
-  void count_repair(const std::string& what) {
-    ++repairs_;
-    log_(event(Level::warning, "core-repaired", {{"what", what}}));
+    auto ok = attachments_.put_devices_in_place(options_.interfaces);
+    chain_.set_devices(attachments_.unopposed());
+    return ok;
   }
 
   // --- time ---
@@ -535,7 +388,9 @@ class Core::Impl {
     sweep();
     state_.collect(now);
     state_.estimate(now);
-    look_for_links();
+    if (attachments_.have_links_changed()) {
+      chain_.set_devices(attachments_.unopposed());
+    }
     probe_copies();
   }
 
@@ -558,17 +413,13 @@ class Core::Impl {
   bool is_adopted_;
   State state_;
   std::unique_ptr<Watch> watch_;
+  Attachments attachments_;
   ChainKeeper chain_;
   boost::asio::steady_timer tick_;
   boost::asio::steady_timer settle_;
   bool is_settling_ = false;
-  int pair_index_ = 0;
-  std::map<std::string, int> attached_;
-  std::set<int> noted_devices_;
-  std::set<int> linked_;  // Devices with programs of others before ours.
   CopyProbe probe_;
   bool are_copies_lost_ = false;
-  uint64_t repairs_ = 0;
 };
 
 Result<std::unique_ptr<Core>> Core::open(boost::asio::io_context& io, CoreOptions options,
