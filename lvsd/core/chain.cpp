@@ -138,11 +138,14 @@ std::string input_rules(const FamilyTable& table) {
 
 // What a real server sends on its own account, not as a reply, goes the same way: only what can be
 // one is looked at.
-std::string forward_rules(const FamilyTable& table, bool tracks) {
+std::string forward_rules(const FamilyTable& table, ChainMode mode) {
   const std::string from = std::string(table.ip) + " saddr";
   std::vector<std::string> rules{"meta mark " + std::to_string(LVS_MARK_FORWARDED) + " accept",
                                  "iifname \"ipvs0\" accept", "meta l4proto != { tcp, udp } accept"};
-  if (!tracks) {
+  if (mode.has_tracking && !mode.tracks) {
+    rules.insert(rules.end(), {"ct status snat accept", "ct status dnat accept"});
+  }
+  if (!mode.tracks) {
     rules.insert(rules.end(), {"iifname @attached meta l4proto tcp accept",
                                std::string("iifname @attached ") + kHardlyInFragments + " accept"});
   }
@@ -177,7 +180,7 @@ std::string table_script(const FamilyTable& table, const Caught& caught, ChainMo
     script += "add set " + of_table + " { type " + type + "; }\nflush set " + of_table + "\n";
   }
   script += command("add", table, caught);
-  return mode.catches ? script + input_rules(table) + forward_rules(table, mode.tracks) : script;
+  return mode.catches ? script + input_rules(table) + forward_rules(table, mode) : script;
 }
 
 // One script of those of the families that are balanced.

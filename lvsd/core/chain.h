@@ -31,6 +31,9 @@ struct ChainMode {
   bool catches =
       false;            // False on a core that is not armed: the VIP's packets are the stack's own.
   bool tracks = false;  // Replies all come to FORWARD, so that connection tracking sees them.
+  // Connections are tracked here, whoever wants it: what the stack's NAT has translated is no
+  // reply. (To ask makes the kernel track, where it does not yet.)
+  bool has_tracking = false;
 };
 
 // Each is a script for `nft -f`, one transaction.

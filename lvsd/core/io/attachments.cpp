@@ -6,7 +6,8 @@
 namespace lvs::core {
 
 Attachments::Attachments(Programs& programs, std::function<void(const LogEvent&)> log)
-    : programs_(programs), log_(std::move(log)) {}
+    : programs_(programs), log_(std::move(log)) {
+}
 
 void Attachments::take_over() {
   for (const auto& device : core::devices()) {

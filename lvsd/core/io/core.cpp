@@ -5,7 +5,9 @@
 #include <sys/sysinfo.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/steady_timer.hpp>
+#include <fstream>
 
 #include "common/time.h"
 #include "lvsd/bpf/tcp_states.h"
@@ -58,6 +60,13 @@ void initialise(lvs_config& config, uint32_t connections_max) {
 uint64_t memory_bytes() {
   struct sysinfo info {};
   return ::sysinfo(&info) == 0 ? uint64_t{info.totalram} * info.mem_unit : 0;
+}
+
+// Whether the kernel tracks connections of this network namespace.
+bool tracks_connections() {
+  std::ifstream file("/proc/sys/net/netfilter/nf_conntrack_count");
+  unsigned long count = 0;
+  return file >> count && count != 0;
 }
 
 Address all_ones(Family family) {
@@ -248,9 +257,7 @@ class Core::Impl {
         __atomic_exchange_n(&programs_.config().settings[*index], request.value, __ATOMIC_RELEASE);
     if (*index == LVS_CONNTRACK && before != request.value) {
       renew_flows();
-      if (auto ok = write_chain(); !ok) {
-        return ok.error();
-      }
+      (void)write_chain();  // Tried again until it stands.
     }
     return ipvs::Reply(ipvs::Ack{});
   }
@@ -282,7 +289,9 @@ class Core::Impl {
   }
 
   Result<Ok> write_chain() {
-    return chain_.write({armed(), programs_.config().settings[LVS_CONNTRACK] != 0},
+    return chain_.write({.catches = armed(),
+                         .tracks = programs_.config().settings[LVS_CONNTRACK] != 0,
+                         .has_tracking = has_tracking_},
                         attachments_.unopposed());
   }
 
@@ -303,35 +312,47 @@ class Core::Impl {
     log_(event(Level::notice, "core-encrypts", {{"encrypts", encrypts != 0 ? "yes" : "no"}}));
   }
 
-  // A service to which packets would be copied.
-  const Address* some_vip() const {
+  // To whom packets that are copied go. Those of a mark may go to anybody.
+  std::optional<Address> some_vip(Family family) const {
+    std::optional<Address> any;
     for (const auto& [key, entry] : state_.table().services()) {
-      if (const auto* by_address = std::get_if<ipvs::AddressKey>(&key)) {
-        return &by_address->address;
+      if (family_of(key) != family) {
+        continue;
       }
+      if (const auto* by_address = std::get_if<ipvs::AddressKey>(&key)) {
+        return by_address->address;
+      }
+      any = Address::parse(family == Family::v4 ? kCopiesTo4 : kCopiesTo6);
     }
-    return nullptr;
+    return any;
   }
 
   void probe_copies() {
-    const Address* vip = armed() && chain_.error().empty() ? some_vip() : nullptr;
-    if (vip == nullptr) {
+    const bool are_made = armed() && chain_.error().empty();
+    bool are_lost = false;
+    for (const Family family : {Family::v4, Family::v6}) {
+      const size_t index = family == Family::v4 ? 0 : 1;
+      const auto vip = are_made ? some_vip(family) : std::nullopt;
+      if (!vip) {
+        probes_[index] = {};
+        continue;
+      }
+      probes_[index].send(*vip,
+                          __atomic_load_n(&programs_.config().probes[index], __ATOMIC_RELAXED));
+      are_lost |= probes_[index].is_lost();
+    }
+    if (are_lost == are_copies_lost_) {
       return;
     }
-    const size_t family = vip->family() == Family::v4 ? 0 : 1;
-    probe_.send(*vip, __atomic_load_n(&programs_.config().probes[family], __ATOMIC_RELAXED));
-    if (probe_.is_lost() == are_copies_lost_) {
-      return;
-    }
-    are_copies_lost_ = probe_.is_lost();
-    log_(are_copies_lost_
-             ? event(Level::error, "core-copies-lost",
-                     {{"why", "a rule of OUTPUT drops what goes from clients to " +
-                                  to_string(*vip) + " out by ipvs0"},
-                      {"do",
-                       "let pass all that goes out by ipvs0, as iptables -I OUTPUT -o ipvs0 "
-                       "-j ACCEPT does"}})
-             : event(Level::notice, "core-copies-arrive"));
+    are_copies_lost_ = are_lost;
+    log_(are_lost ? event(Level::error, "core-copies-lost",
+                          {{"why",
+                            "a rule of OUTPUT drops what goes from clients to a VIP out by "
+                            "ipvs0"},
+                           {"do",
+                            "let pass all that goes out by ipvs0, as iptables -I OUTPUT -o "
+                            "ipvs0 -j ACCEPT does"}})
+                  : event(Level::notice, "core-copies-arrive"));
   }
 
   void renew_flows() { __atomic_add_fetch(&programs_.config().epoch, 1, __ATOMIC_RELEASE); }
@@ -392,6 +413,10 @@ class Core::Impl {
       chain_.set_devices(attachments_.unopposed());
     }
     probe_copies();
+    if (!has_tracking_ && tracks_connections()) {
+      has_tracking_ = true;
+      (void)write_chain();
+    }
   }
 
   // Also before a listing: what has expired is no longer shown, so it must not be counted either.
@@ -418,8 +443,9 @@ class Core::Impl {
   boost::asio::steady_timer tick_;
   boost::asio::steady_timer settle_;
   bool is_settling_ = false;
-  CopyProbe probe_;
+  std::array<CopyProbe, 2> probes_;  // Of IPv4, of IPv6.
   bool are_copies_lost_ = false;
+  bool has_tracking_ = tracks_connections();
 };
 
 Result<std::unique_ptr<Core>> Core::open(boost::asio::io_context& io, CoreOptions options,

@@ -151,6 +151,20 @@ TEST(Chain, ServicesOfIPv6HaveATableOfTheirOwn) {
   EXPECT_THAT(defragment_script(both, true), HasSubstr("ip6 lvs defragment"));
 }
 
+TEST(Chain, RepliesAllComeToForwardWhereConnectionsAreTracked) {
+  const Caught caught{.sources = {kSource}, .devices = {"eth0"}};
+  const std::string skipped = "iifname @attached meta l4proto tcp accept";
+  EXPECT_THAT(chain_script(caught, {.catches = true}), HasSubstr(skipped));
+  EXPECT_THAT(chain_script(caught, {.catches = true, .tracks = true}), Not(HasSubstr(skipped)));
+}
+
+TEST(Chain, WhatTheCoreSendsThroughTheStackIsNeitherCaughtAgainNorTracked) {
+  const auto script = chain_script({.services = {kWeb}, .sources = {kSource}}, {.catches = true});
+  EXPECT_THAT(script, HasSubstr("ip lvs input iifname \"ipvs0\" accept"));
+  EXPECT_THAT(script, HasSubstr("ip lvs forward iifname \"ipvs0\" accept"));
+  EXPECT_THAT(untrack_script({.services = {kWeb}}), HasSubstr("iifname \"ipvs0\" notrack"));
+}
+
 TEST(Chain, IsNeverTakenAwayToBeWritten) {
   EXPECT_THAT(chain_script({.services = {kWeb}}, {.catches = true}), Not(HasSubstr("delete")));
 }
