@@ -248,8 +248,9 @@ void Director::on(const AddressClaimed& event, TimePoint now) {
     return;  // The successor announces before its heartbeat comes: answering would undo the
              // handover.
   }
-  // While nothing at all is known of the peer, whoever answers may be it.
-  if (!settings_.knows_peer && peer_macs().empty()) {
+  // While the peer has told nothing and cannot be asked itself, whoever answers may be it: by one
+  // hardware address here, by another on another device.
+  if (!settings_.knows_peer && kept_.peer_macs.empty()) {
     split_guard_.learn(event.mac, now);
   }
   const std::vector<Mac> peers = peer_macs();

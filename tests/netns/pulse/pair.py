@@ -1061,6 +1061,31 @@ def names_stand_for_directors_and_never_move_the_service(pair):
             expect(status["able"] and all(path["alive"] for path in status["paths"]), f"{director.name}: {status}")
 
 
+def a_backup_that_cannot_name_its_peer_is_no_second_holder(pair):
+    """The primary has all names in its hosts file; the backup only its own, and a name server that is silent."""
+    hosts = "".join(f"{address} {name}\n" for address, name in NAMES.items())
+    for director, known in ((pair.primary, hosts), (pair.backup, f"192.0.2.2 {NAMES['192.0.2.2']}\n10.0.0.2 {NAMES['10.0.0.2']}\n")):
+        name_everything(director)
+        director.write("/etc/hosts", known)
+        text = pathlib.Path(f"/proc/{director.holder.pid}/root/etc/sysconfig/ha/lvs.cf")
+        named = text.read_text(encoding="utf-8").replace("= 10.0.0.1\n", "= inner-a.example.test\n")
+        text.write_text(re.sub("(?m)^witness.*$", "", named), encoding="utf-8")
+    pair.primary.write("/etc/hosts", hosts + "10.0.0.1 inner-a.example.test\n")
+    with name_server(pair):
+        pair.primary.service("start")
+        pair.primary.reaches("active")
+        pair.backup.service("start")
+        eventually("it asks who holds the address", lambda: any(
+            "event=split-guard reason=peer-holds-address" in line for line in pair.backup.logged))
+        stays_with_one_holder(pair, 1)
+        expect(pair.backup.state() == "listening", "and waits")
+        expect("! director-a.example.test does not resolve" in pair.backup.lvsctl("status")[0], "it says why")
+        pair.backup.write("/etc/hosts", hosts + "10.0.0.1 inner-a.example.test\n")
+        eventually("it hears its peer when the names resolve", lambda: pair.backup.state() == "standby" and all(
+            path["alive"] for path in pair.backup.ask("status")["paths"]))
+        expect(pair.holders() == [pair.primary], "nobody moved")
+
+
 def the_init_script_has_its_verbs(pair):
     primary = pair.primary
     expect(primary.service("status", check=False).returncode == 3, "stopped")

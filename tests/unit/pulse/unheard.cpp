@@ -247,6 +247,22 @@ TEST(Unheard, WhereThePeersNameHasNoAddressWhoeverHoldsTheAddressIsThePeer) {
   }
 }
 
+TEST(Unheard, APeerWithoutAnAddressHasADeviceForEachFloatingAddress) {
+  Settings settings = without_a_peer(Node::backup);
+  settings.addresses.push_back({*Address::parse("10.0.0.10"), "eth1", "eth1:1", {}});
+  Listener listener(settings);
+  listener.answers = [&](const ProbeAddress& probe) {
+    const bool is_inner = probe.address.device == "eth1";
+    const Mac mac = is_inner ? kOtherMac : kPeerMac;
+    if (!probe.only || *probe.only == mac) {
+      listener.feed(AddressClaimed{probe.address.address, mac});
+    }
+  };
+  listener.pass(60s);
+  EXPECT_EQ(listener.director.state(), State::listening);
+  EXPECT_EQ(listener.log.find("stranger"), std::string::npos) << listener.log;
+}
+
 TEST(Unheard, OfTwoWithoutEachOthersAddressThePrimaryServesAndTheBackupLooksOnceMore) {
   Listener primary(without_a_peer(Node::primary));
   primary.pass(4s);
