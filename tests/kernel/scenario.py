@@ -16,6 +16,7 @@ The steps, apart from ipvsadm:
   reset WHICH [by server]                RST
   sysctl NAME=VALUE                      on the director
   wait SECONDS                           time that the story needs, as timeouts do
+  without-df                             both ends send what may be cut into fragments
   tunnel NODE NODE                       point to point, by devices without link layer (tun0) on both
   NODE: ip ... | iptables ...            on client, director, rs1 .. rs4, or `servers`: all of them
 """
@@ -125,6 +126,9 @@ class Stage:
             return self.send_new(verb, rest, expected)
         if verb == "send":
             return [self.traffic.send(rest[2], int(rest[0]), SILENCE_S if expected in (["timeout"], ["reset"]) else PATIENCE_S)]
+        if verb == "without-df":
+            self.traffic.let_be_cut()
+            return []
         if verb == "tunnel":
             self.network.tunnel(*rest)
             return []

@@ -20,6 +20,7 @@ PATIENCE_S = 60.0
 SILENCE_S = 0.8
 
 IP_RECVERR, IPV6_RECVERR = 11, 25
+IP_MTU_DISCOVER, IP_PMTUDISC_DONT = 10, 0
 ORIGIN_LOCAL, ORIGIN_ICMP, ORIGIN_ICMP6 = 1, 2, 3
 ICMP_WORDS = {(ORIGIN_ICMP, 3, 0): "network-unreachable", (ORIGIN_ICMP, 3, 1): "host-unreachable",
               (ORIGIN_ICMP, 3, 3): "port-unreachable", (ORIGIN_ICMP, 11, 0): "ttl-exceeded",
@@ -78,7 +79,7 @@ class Connection:
 
 class Traffic:
     def __init__(self, network):
-        self.network, self.next_port = network, FIRST_PORT
+        self.network, self.next_port, self.is_cut = network, FIRST_PORT, False
         self.listeners, self.receivers, self.connections, self.askers = {}, {}, [], {}
         for name in SERVERS:
             for port in TCP_PORTS:
@@ -92,6 +93,12 @@ class Traffic:
         for connection in self.connections:
             connection.reset(by_server=False)
             connection.reset(by_server=True)
+
+    def let_be_cut(self):
+        """From now on both ends send what may be cut into fragments: no DF, no discovery of path MTUs."""
+        self.is_cut = True
+        for one in (*self.listeners.values(), *self.receivers.values()):
+            one.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
 
     def listen(self, name, port):
         with self.network[name]:
@@ -118,6 +125,8 @@ class Traffic:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET:
             one.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+            if self.is_cut:
+                one.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
         else:
             one.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
         one.bind((address, port))
