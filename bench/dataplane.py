@@ -8,39 +8,13 @@ Each run boots Debian's kernel, emulated, with a clock that counts instructions,
 """
 import argparse
 import json
-import os
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
 
-TREE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+import emulated
+
 RUN_LIMIT_S = 280  # Of a run on average: three end within a quarter of an hour, whatever happens.
 COLUMNS = ("router", "ip_vs", "embedded", "program")
-
-
-def say(words):
-    print(f"bench: {words}", file=sys.stderr, flush=True)
-
-
-def one_run(binaries, which, end):
-    limit_s = max(1, int(end - time.monotonic()))
-    with tempfile.TemporaryDirectory() as scratch:
-        result = f"{scratch}/result"
-        boot = subprocess.Popen(
-            [f"{TREE}/tests/kernel/boot", "--qemu", "build/linux-6.1", "--count", "--memory", "1G", "--timeout",
-             str(limit_s), "--scratch", scratch, f"bench/dataplane_run.py {binaries} {result}"],
-            stdout=subprocess.PIPE, text=True, cwd=TREE)
-        for line in boot.stdout:
-            say(f"{which}: {line.rstrip()}")
-        if boot.wait() == 124:
-            sys.exit(f"bench: {which} did not end within {limit_s} s: it takes about 100 on an idle machine; end what else "
-                     "runs on this one, and try again")
-        if boot.returncode != 0:
-            sys.exit(f"bench: {which} failed (status {boot.returncode}); above is why")
-        with open(result, encoding="utf-8") as file:
-            return json.load(file)
 
 
 def summary(runs):
@@ -71,13 +45,9 @@ def main():
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    runs, end = [], time.monotonic() + RUN_LIMIT_S * options.runs
-    for number in range(1, options.runs + 1):
-        begun = time.monotonic()
-        which = f"run {number} of {options.runs}"
-        say(f"{which}: booting")
-        runs.append(one_run(options.binaries, which, end))
-        say(f"{which}: done in {time.monotonic() - begun:.0f} s")
+    end = time.monotonic() + RUN_LIMIT_S * options.runs
+    runs = [emulated.run(f"run {number} of {options.runs}", "dataplane_run.py", [options.binaries], end)
+            for number in range(1, options.runs + 1)]
     cases = summary(runs)
     if options.json:
         print(json.dumps({"unit": "instructions", "runs": options.runs, "cases": cases}, indent=1))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""One run of the data plane benchmark, inside a kernel whose clock counts instructions: dataplane_run.py BIN-FOLDER RESULT.
+"""One run of the data plane benchmark, inside a kernel whose clock counts instructions: dataplane_run.py RESULT BIN-FOLDER.
 
 Writes to RESULT, as JSON, the instructions that each director spent on each case: {case: {director: instructions}}; as a
 director of its own (`program`) the embedded core's program, without the kernel around it. docs/bench.md tells the cases.
@@ -129,7 +129,7 @@ def cases(road, director):
 
 
 def main():
-    binaries, result = sys.argv[1:]
+    result, binaries = sys.argv[1:]
     found = {}
     for kind in DIRECTORS:
         road = Road()

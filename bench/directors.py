@@ -9,6 +9,24 @@ from inside import IPVSADM, execute
 from road import SERVER, VIP, servers
 
 PATIENCE_S = 60
+CONFIG_FILE = "/tmp/lvs.cf"
+# lvsd wants a service of its own; the table that is measured is loaded beside it.
+CONFIG = """serial_no = 1
+primary = 127.0.0.1
+service = lvs
+network = nat
+connections = {connections}
+virtual another {{
+  active = 1
+  address = {vip} eth0:1
+  port = 82
+  check = none
+  server one {{
+    address = {server}
+    active = 1
+  }}
+}}
+"""
 WEB, DIRECT, DNS = 80, 81, 53
 
 
@@ -31,8 +49,9 @@ class Router:
     """Balances nothing: clients speak to a server directly. The floor."""
     name = "router"
 
-    def __init__(self, road, _):
-        self.road = road
+    def __init__(self, road, _, connections=0):
+        """`connections`: what it must have room for, if that is more than what it has by default."""
+        self.road, self.connections = road, connections
 
     def address(self, family):
         """Whom clients speak to."""
@@ -58,26 +77,35 @@ class Director(Router):
 class IpVs(Director):
     name = "ip_vs"
 
-    def __init__(self, road, binaries):
-        super().__init__(road, binaries)
+    def __init__(self, road, binaries, connections=0):
+        super().__init__(road, binaries, connections)
         self.load([IPVSADM])
 
 
 class Embedded(Director):
     name = "embedded"
 
-    def __init__(self, road, binaries):
-        super().__init__(road, binaries)
+    def __init__(self, road, binaries, connections=0):
+        super().__init__(road, binaries, connections)
         self.log = tempfile.TemporaryFile(mode="w+", encoding="utf-8")
+        options, ready = self.mode()
         with road.director:
-            self.lvsd = subprocess.Popen([f"{binaries}/lvsd", "--core", "-n"], stdin=subprocess.DEVNULL, stdout=self.log,
-                                         stderr=self.log)
+            self.lvsd = subprocess.Popen([f"{binaries}/lvsd", "-n", *options], stdin=subprocess.DEVNULL,
+                                         stdout=self.log, stderr=self.log)
         end = time.monotonic() + PATIENCE_S
-        while "core-ready" not in self.said():
+        while ready not in self.said():
             if self.lvsd.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"lvsd --core does not start:\n{self.said()}")
+                raise RuntimeError(f"lvsd does not start:\n{self.said()}")
             time.sleep(0.05)
         self.load([f"{binaries}/lvsadm", "--core", "embedded"])
+
+    def mode(self):
+        """Options, and what is said when it serves. The size of its table is a key of lvs.cf."""
+        if not self.connections:
+            return ["--core"], "event=core-ready"
+        with open(CONFIG_FILE, "w", encoding="utf-8") as config:
+            config.write(CONFIG.format(vip=VIP[0], server=SERVER[0], connections=self.connections))
+        return ["-c", CONFIG_FILE], "event=armed"
 
     def said(self):
         self.log.seek(0)
