@@ -15,6 +15,7 @@
 #include <optional>
 #include <utility>
 
+#include "common/io/give_to_group.h"
 #include "common/io/local_socket.h"
 #include "common/io/log_sink.h"
 
@@ -227,7 +228,7 @@ Result<Ok> open(const Server& server, Access access, const std::string& path) {
   if (!error) {
     acceptor.bind(Stream::endpoint(path), error);
   }
-  if (!error && (::chown(path.c_str(), 0, group.value_or(0)) != 0 ||
+  if (!error && (!give_to_group(path, group.value_or(0)) ||
                  ::chmod(path.c_str(), group ? 0660 : 0600) != 0)) {
     error.assign(errno, boost::system::system_category());
   }

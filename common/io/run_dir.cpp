@@ -13,6 +13,7 @@
 #include <optional>
 #include <set>
 
+#include "common/io/give_to_group.h"
 #include "common/io/local_socket.h"
 #include "common/io/read_file.h"
 #include "common/io/unique_fd.h"
@@ -98,7 +99,7 @@ Result<Ok> make(const std::string& path, mode_t mode, std::optional<gid_t> group
   if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) {
     return os_error(errno, path);
   }
-  if (::chown(path.c_str(), 0, group.value_or(0)) != 0 || ::chmod(path.c_str(), mode) != 0) {
+  if (!give_to_group(path, group.value_or(0)) || ::chmod(path.c_str(), mode) != 0) {
     return os_error(errno, path);
   }
   return Ok{};
