@@ -23,7 +23,7 @@ constexpr std::array<Set, kSets> kSetTypes{{
     {"any_port", "A . inet_proto"},
     {"sources", "A . inet_proto . inet_service"},
     {"any_sources", "A"},
-    {"attached", "ifname"},
+    {"attached", "iface_index"},
 }};
 
 // What differs between the tables of the two families.
@@ -96,8 +96,8 @@ std::string command(const std::string& verb, const FamilyTable& table, const Cau
       list(element_of(source));
     }
   }
-  for (const auto& device : caught.devices) {
-    list({kDevices, '"' + device + '"'});
+  for (const int device : caught.devices) {
+    list({kDevices, std::to_string(device)});
   }
   std::string script;
   for (size_t i = 0; i < kSets; ++i) {
@@ -140,14 +140,15 @@ std::string input_rules(const FamilyTable& table) {
 // one is looked at.
 std::string forward_rules(const FamilyTable& table, ChainMode mode) {
   const std::string from = std::string(table.ip) + " saddr";
-  std::vector<std::string> rules{"meta mark " + std::to_string(LVS_MARK_FORWARDED) + " accept",
-                                 "iifname \"ipvs0\" accept", "meta l4proto != { tcp, udp } accept"};
+  std::vector<std::string> rules;
+  if (!mode.tracks) {  // First, because most of what passes ends here.
+    rules = {"iif @attached meta l4proto tcp accept",
+             std::string("iif @attached ") + kHardlyInFragments + " accept"};
+  }
+  rules.insert(rules.end(), {"meta mark " + std::to_string(LVS_MARK_FORWARDED) + " accept",
+                             "iifname \"ipvs0\" accept", "meta l4proto != { tcp, udp } accept"});
   if (mode.has_tracking && !mode.tracks) {
     rules.insert(rules.end(), {"ct status snat accept", "ct status dnat accept"});
-  }
-  if (!mode.tracks) {
-    rules.insert(rules.end(), {"iifname @attached meta l4proto tcp accept",
-                               std::string("iifname @attached ") + kHardlyInFragments + " accept"});
   }
   for (const std::string& reply :
        {from + " . meta l4proto . th sport @sources", from + " @any_sources"}) {
@@ -223,7 +224,7 @@ std::string defragment_script(const Caught& caught, bool catches) {
   });
 }
 
-std::string devices_script(const std::vector<std::string>& devices, bool has_ipv6) {
+std::string devices_script(const std::vector<int>& devices, bool has_ipv6) {
   return of_tables(has_ipv6, [&](const FamilyTable& table) {
     return "flush set " + std::string(table.name) + " attached\n" +
            command("add", table, {.devices = devices});

@@ -20,9 +20,9 @@ namespace lvs::core {
 struct Caught {
   std::vector<ipvs::ServiceKey> services;
   std::vector<ReplySource> sources;
-  // Devices whose program catches replies before they come to FORWARD: there, only datagrams that
-  // were put together of fragments are looked at.
-  std::vector<std::string> devices;
+  // By index, devices whose program catches replies before they come to FORWARD: there, only
+  // datagrams that were put together of fragments are looked at.
+  std::vector<int> devices;
 
   bool has_ipv6() const;
 };
@@ -51,7 +51,7 @@ std::string untrack_script(const Caught& caught);
 // What came and went; the rest is not mentioned.
 std::string chain_change(const Caught& added, const Caught& gone);
 // Devices that carry the program now, in the table of IPv4 and, if that stands, of IPv6.
-std::string devices_script(const std::vector<std::string>& devices, bool has_ipv6);
+std::string devices_script(const std::vector<int>& devices, bool has_ipv6);
 // Takes the table of a family away, whether it exists or not.
 std::string chain_removal(Family family);
 

@@ -77,10 +77,20 @@ std::vector<std::string> Attachments::devices() const {
   return names;
 }
 
-std::vector<std::string> Attachments::unopposed() const {
-  std::vector<std::string> names;
+std::vector<int> Attachments::unopposed() const {
+  std::vector<int> indices;
   for (const auto& [name, index] : attached_) {
     if (is_first_at(index)) {
+      indices.push_back(index);
+    }
+  }
+  return indices;
+}
+
+std::vector<std::string> Attachments::overtaken() const {
+  std::vector<std::string> names;
+  for (const auto& [name, index] : attached_) {
+    if (!is_first_at(index)) {
       names.push_back(name);
     }
   }

@@ -30,8 +30,9 @@ class Attachments {
   Result<Ok> put_devices_in_place(const std::vector<std::string>& names);
 
   std::vector<std::string> devices() const;
-  // Those whose packets our program is the first to see.
-  std::vector<std::string> unopposed() const;
+  // By index, those whose packets our program is the first to see; by name, the others.
+  std::vector<int> unopposed() const;
+  std::vector<std::string> overtaken() const;
   // Whether programs of others have come or gone by links, which nobody announces.
   bool have_links_changed();
 

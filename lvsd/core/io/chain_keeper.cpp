@@ -30,7 +30,7 @@ Result<Ok> ChainKeeper::run(const std::string& script) {
   return ok;
 }
 
-Result<Ok> ChainKeeper::write(ChainMode mode, std::vector<std::string> devices) {
+Result<Ok> ChainKeeper::write(ChainMode mode, std::vector<int> devices) {
   mode_ = mode;
   devices_ = std::move(devices);
   caught_ = {};
@@ -86,7 +86,7 @@ void ChainKeeper::note(const Result<Ok>& written) {
   });
 }
 
-void ChainKeeper::set_devices(std::vector<std::string> devices) {
+void ChainKeeper::set_devices(std::vector<int> devices) {
   if (devices == devices_) {
     return;
   }

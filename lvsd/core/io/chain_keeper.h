@@ -27,10 +27,10 @@ class ChainKeeper {
               std::function<void(const LogEvent&)> log, std::function<void()> committed);
 
   // All anew, whatever is there. `devices`: those whose packets our program is the first to see.
-  Result<Ok> write(ChainMode mode, std::vector<std::string> devices);
+  Result<Ok> write(ChainMode mode, std::vector<int> devices);
   // What this change of the table changes here, which mostly is nothing.
   void follow(const Change& change);
-  void set_devices(std::vector<std::string> devices);
+  void set_devices(std::vector<int> devices);
 
   // Why the chain does not stand; empty: it does.
   const std::string& error() const { return error_; }
@@ -53,7 +53,7 @@ class ChainKeeper {
   ChainMode mode_;
   std::set<ipvs::ServiceKey> caught_;  // In the sets of the chain.
   ReplySources sources_;               // Likewise.
-  std::vector<std::string> devices_;   // Likewise.
+  std::vector<int> devices_;           // Likewise.
   bool has_table6_ = false;
   std::set<std::string>
       lacks_;  // What this kernel's nftables cannot do, by the event that told it.

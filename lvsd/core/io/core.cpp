@@ -139,9 +139,7 @@ class Core::Impl {
     status.armed = armed();
     status.adopted = is_adopted_;
     status.interfaces = attachments_.devices();
-    const auto unopposed = attachments_.unopposed();
-    std::set_difference(status.interfaces.begin(), status.interfaces.end(), unopposed.begin(),
-                        unopposed.end(), std::back_inserter(status.overtaken));
+    status.overtaken = attachments_.overtaken();
     status.connections = state_.bound_connections();
     status.templates = state_.templates();
     status.connections_max = programs_.config().connections_max;

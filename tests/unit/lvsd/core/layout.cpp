@@ -134,11 +134,11 @@ TEST(Chain, CatchesServicesMarksAndAnyPortInOneTransaction) {
 }
 
 TEST(Chain, RepliesAreLookedForWhereNoProgramSawThem) {
-  const auto script = chain_script({.sources = {kSource, {kSource.address}}, .devices = {"eth0"}},
-                                   {.catches = true});
+  const auto script =
+      chain_script({.sources = {kSource, {kSource.address}}, .devices = {7}}, {.catches = true});
   EXPECT_THAT(script, HasSubstr("add element ip lvs sources { 10.0.0.2 . udp . 8080 }"));
   EXPECT_THAT(script, HasSubstr("add element ip lvs any_sources { 10.0.0.2 }"));
-  EXPECT_THAT(script, HasSubstr("add element ip lvs attached { \"eth0\" }"));
+  EXPECT_THAT(script, HasSubstr("add element ip lvs attached { 7 }"));
 }
 
 TEST(Chain, ServicesOfIPv6HaveATableOfTheirOwn) {
@@ -152,8 +152,8 @@ TEST(Chain, ServicesOfIPv6HaveATableOfTheirOwn) {
 }
 
 TEST(Chain, RepliesAllComeToForwardWhereConnectionsAreTracked) {
-  const Caught caught{.sources = {kSource}, .devices = {"eth0"}};
-  const std::string skipped = "iifname @attached meta l4proto tcp accept";
+  const Caught caught{.sources = {kSource}, .devices = {7}};
+  const std::string skipped = "iif @attached meta l4proto tcp accept";
   EXPECT_THAT(chain_script(caught, {.catches = true}), HasSubstr(skipped));
   EXPECT_THAT(chain_script(caught, {.catches = true, .tracks = true}), Not(HasSubstr(skipped)));
 }
