@@ -53,9 +53,9 @@ bool is_well_formed(std::span<const uint8_t> in) {
   const uint8_t flags = in[7];
   const auto reasons = get<uint32_t>(in, 56);
   return (node == 1 || node == 2) && role <= static_cast<uint8_t>(Role::handing_over) &&
-         (flags & ~kFlagsAll) == 0 && (reasons & ~kReasonsAll) == 0 &&
-         ((flags & kAble) != 0) == (reasons == 0) && get<uint64_t>(in, 16) != 0 &&
-         get<uint64_t>(in, 32) != 0 && in[73] == 0 && in[74] == 0 && in[75] == 0;
+         (flags & ~kFlagsAll) == 0 && ((flags & kAble) != 0) == (reasons == 0) &&
+         get<uint64_t>(in, 16) != 0 && get<uint64_t>(in, 32) != 0 && in[73] == 0 && in[74] == 0 &&
+         in[75] == 0;
 }
 
 Heartbeat read_fields(std::span<const uint8_t> in) {
@@ -185,6 +185,9 @@ std::string reason_names(uint32_t reasons) {
     if ((reasons & reason) != 0) {
       names += (names.empty() ? "" : ",") + std::string(text);
     }
+  }
+  if ((reasons & ~kReasonsAll) != 0) {
+    names += (names.empty() ? "" : ",") + std::string("unknown");
   }
   return names.empty() ? "able" : names;
 }

@@ -40,11 +40,10 @@ Result<Ok> ChainKeeper::write(ChainMode mode, std::vector<int> devices) {
     (void)sources_.follow(key, &entry);
   }
   const Caught all{{caught_.begin(), caught_.end()}, sources_.all(), devices_};
-  const auto script = chain_script(all, mode_);
-  auto ok = run(script);
-  if (!ok) {
-    const std::string removal6 = all.has_ipv6() ? chain_removal(Family::v6) : "";
-    ok = run(chain_removal(Family::v4) + removal6 + script);
+  auto ok = replace(all);
+  if (!ok && mode_.has_tracking) {  // A kernel may track, and not let nftables ask about it.
+    mode_.has_tracking = false;
+    ok = replace(all);
   }
   if (ok) {
     has_table6_ = all.has_ipv6();
@@ -53,6 +52,15 @@ Result<Ok> ChainKeeper::write(ChainMode mode, std::vector<int> devices) {
   }
   note(ok);
   return ok;
+}
+
+Result<Ok> ChainKeeper::replace(const Caught& all) {
+  const auto script = chain_script(all, mode_);
+  if (run(script)) {
+    return Ok{};
+  }
+  const std::string removal6 = all.has_ipv6() ? chain_removal(Family::v6) : "";
+  return run(chain_removal(Family::v4) + removal6 + script);
 }
 
 void ChainKeeper::try_optional(const char* name, const std::string& script) {

@@ -42,6 +42,7 @@ class ChainKeeper {
   static constexpr const char* kTracking = "core-chooses-no-tracking";
 
   Result<Ok> run(const std::string& script);
+  Result<Ok> replace(const Caught& all);
   void try_optional(const char* name, const std::string& script);
   void note(const Result<Ok>& written);
   void follow_sources(const ipvs::ServiceKey& key, Caught& added, Caught& gone);

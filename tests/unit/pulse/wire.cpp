@@ -114,7 +114,6 @@ TEST(Wire, RefusesAuthenticNonsense) {
       {5, 3},  {6, 4},  // no such role
       {7, 8},           // no such flag
       {7, 1},           // able, with reasons not to be
-      {56, 1},          // no such reason
       {73, 1}, {74, 1}, {75, 1},
   };
   for (const auto& [offset, value] : nonsense) {
@@ -129,6 +128,16 @@ TEST(Wire, RefusesAuthenticNonsense) {
   Heartbeat without_sequence = full_heartbeat();
   without_sequence.sequence = 0;
   EXPECT_EQ(std::get<Refusal>(decode(encode(without_sequence, kKey), kKey)), Refusal::malformed);
+}
+
+// While one of a pair is newer than the other, for an upgrade of both.
+TEST(Wire, AReasonThatOnlyANewerPeerKnowsIsAReason) {
+  Heartbeat newer = full_heartbeat();
+  newer.reasons = kReasonsAll + 1;
+  const auto read = decode(encode(newer, kKey), kKey);
+  ASSERT_TRUE(std::holds_alternative<Heartbeat>(read));
+  EXPECT_EQ(std::get<Heartbeat>(read).reasons, newer.reasons);
+  EXPECT_EQ(reason_names(newer.reasons), "unknown");
 }
 
 TEST(Wire, SendsTheFirstHardwareAddressesOfTooMany) {
