@@ -122,8 +122,8 @@ std::string input_rules(const FamilyTable& table) {
   const std::string to = std::string(table.ip) + " daddr";
   std::vector<std::string> rules{"meta priority " + class_of(LVS_PRIORITY_LOCAL) + " accept",
                                  "meta mark " + std::to_string(LVS_MARK_LOCAL) + " accept",
-                                 "iifname \"ipvs0\" accept",
-                                 "iifname \"ipvs1\" drop",
+                                 "iif \"ipvs0\" accept",
+                                 "iif \"ipvs1\" drop",
                                  "meta l4proto != { tcp, udp } accept",
                                  "th sport 20 accept"};
   if (table.family == Family::v4) {
@@ -146,7 +146,7 @@ std::string forward_rules(const FamilyTable& table, ChainMode mode) {
              std::string("iif @attached ") + kHardlyInFragments + " accept"};
   }
   rules.insert(rules.end(), {"meta mark " + std::to_string(LVS_MARK_FORWARDED) + " accept",
-                             "iifname \"ipvs0\" accept", "meta l4proto != { tcp, udp } accept"});
+                             "iif \"ipvs0\" accept", "meta l4proto != { tcp, udp } accept"});
   if (mode.has_tracking && !mode.tracks) {
     rules.insert(rules.end(), {"ct status snat accept", "ct status dnat accept"});
   }
@@ -203,24 +203,19 @@ std::string chain_script(const Caught& caught, ChainMode mode) {
                    [&](const FamilyTable& table) { return table_script(table, caught, mode); });
 }
 
-std::string untrack_script(const Caught& caught) {
+std::string prerouting_script(const Caught& caught, bool catches, Prerouting does) {
   return of_tables(caught.has_ipv6(), [&](const FamilyTable& table) {
-    return chain_of(table, "untrack", "prerouting priority -300") +
-           rules_of(table, "untrack",
-                    {"iifname \"ipvs0\" meta mark " + std::to_string(LVS_MARK_TRACKED) +
-                         " meta mark set 0 accept",
-                     "iifname \"ipvs0\" notrack"}) +
-           chain_of(table, "untrack_probe", "output priority -300") +
-           rules_of(table, "untrack_probe",
-                    {"meta priority " + class_of(LVS_PRIORITY_PROBE) + " notrack"});
-  });
-}
-
-std::string defragment_script(const Caught& caught, bool catches) {
-  return of_tables(caught.has_ipv6(), [&](const FamilyTable& table) {
-    const std::string chain = chain_of(table, "defragment", "prerouting priority -150");
-    const std::string rule = std::string(table.never) + " tproxy to :1";
-    return catches ? chain + rules_of(table, "defragment", {rule}) : chain;
+    std::vector<std::string> rules;
+    if (does.untracks) {
+      rules = {"iif != \"ipvs0\" accept",
+               "meta mark " + std::to_string(LVS_MARK_TRACKED) + " meta mark set 0 accept",
+               "notrack"};
+    }
+    if (does.defragments && catches) {
+      rules.push_back(std::string(table.never) + " tproxy to :1");
+    }
+    return chain_of(table, "prerouting", "prerouting priority -300") +
+           rules_of(table, "prerouting", rules);
   });
 }
 

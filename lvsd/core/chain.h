@@ -41,13 +41,17 @@ struct ChainMode {
 // Makes rules and sets just these, whatever they were. Fails where somebody made a chain or a set
 // of our names that is of another kind: then chain_removal() must go before it.
 std::string chain_script(const Caught& caught, ChainMode mode);
-// Has the stack put fragments together before anything looks at them, as ip_vs needs it, too. In a
-// chain of its own, because a kernel may lack what it takes (nft_tproxy).
-std::string defragment_script(const Caught& caught, bool catches);
-// Connection tracking, where the kernel has it, leaves alone what comes in by ipvs0, save for what
-// is marked for it: to it a reply of the core is the beginning of a connection, which rules of NAT
-// would change. And a probe (copy_probe.h), as it does the copies.
-std::string untrack_script(const Caught& caught);
+// What is done before anything else sees a packet, in a chain of its own, because a kernel may lack
+// what either takes (nft_tproxy, nft_ct).
+struct Prerouting {
+  // The stack puts fragments together, as ip_vs needs it, too.
+  bool defragments = true;
+  // Connection tracking, where the kernel has it, leaves alone what comes in by ipvs0, save for
+  // what is marked for it: to it a reply of the core is the beginning of a connection, which rules
+  // of NAT would change.
+  bool untracks = true;
+};
+std::string prerouting_script(const Caught& caught, bool catches, Prerouting does);
 // What came and went; the rest is not mentioned.
 std::string chain_change(const Caught& added, const Caught& gone);
 // Devices that carry the program now, in the table of IPv4 and, if that stands, of IPv6.

@@ -1,6 +1,7 @@
 #include "lvsd/core/io/chain_keeper.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace lvs::core {
 
@@ -47,8 +48,7 @@ Result<Ok> ChainKeeper::write(ChainMode mode, std::vector<int> devices) {
   }
   if (ok) {
     has_table6_ = all.has_ipv6();
-    try_optional(kFragments, defragment_script(all, mode_.catches));
-    try_optional(kTracking, untrack_script(all));
+    write_prerouting(all);
   }
   note(ok);
   return ok;
@@ -63,12 +63,23 @@ Result<Ok> ChainKeeper::replace(const Caught& all) {
   return run(chain_removal(Family::v4) + removal6 + script);
 }
 
-void ChainKeeper::try_optional(const char* name, const std::string& script) {
-  const auto ok = run(script);
-  if (ok) {
-    lacks_.erase(name);
-  } else if (lacks_.insert(name).second) {
-    log_({Level::warning, name, "", {{"error", ok.error().what}}});
+void ChainKeeper::write_prerouting(const Caught& all) {
+  constexpr Prerouting kWays[] = {{true, true}, {false, true}, {true, false}, {false, false}};
+  const Prerouting before = std::exchange(prerouting_, {false, false});
+  std::string why;
+  for (const Prerouting& way : kWays) {
+    const auto ok = run(prerouting_script(all, mode_.catches, way));
+    if (ok) {
+      prerouting_ = way;
+      break;
+    }
+    why = why.empty() ? ok.error().what : why;
+  }
+  if (before.defragments && !prerouting_.defragments) {
+    log_({Level::warning, "core-takes-no-fragments", "", {{"error", why}}});
+  }
+  if (before.untracks && !prerouting_.untracks) {
+    log_({Level::warning, "core-chooses-no-tracking", "", {{"error", why}}});
   }
 }
 

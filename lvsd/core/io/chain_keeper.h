@@ -35,15 +35,12 @@ class ChainKeeper {
   // Why the chain does not stand; empty: it does.
   const std::string& error() const { return error_; }
   // This kernel puts fragments together for us.
-  bool takes_fragments() const { return !lacks_.contains(kFragments); }
+  bool takes_fragments() const { return prerouting_.defragments; }
 
  private:
-  static constexpr const char* kFragments = "core-takes-no-fragments";
-  static constexpr const char* kTracking = "core-chooses-no-tracking";
-
   Result<Ok> run(const std::string& script);
   Result<Ok> replace(const Caught& all);
-  void try_optional(const char* name, const std::string& script);
+  void write_prerouting(const Caught& all);
   void note(const Result<Ok>& written);
   void follow_sources(const ipvs::ServiceKey& key, Caught& added, Caught& gone);
 
@@ -56,8 +53,7 @@ class ChainKeeper {
   ReplySources sources_;               // Likewise.
   std::vector<int> devices_;           // Likewise.
   bool has_table6_ = false;
-  std::set<std::string>
-      lacks_;  // What this kernel's nftables cannot do, by the event that told it.
+  Prerouting prerouting_;  // As far as this kernel's nftables can.
   std::string error_;
   Backoff backoff_;
   boost::asio::steady_timer retry_;

@@ -148,7 +148,7 @@ TEST(Chain, ServicesOfIPv6HaveATableOfTheirOwn) {
   EXPECT_THAT(script, HasSubstr("add element ip6 lvs services { 2001:db8::100 . tcp . 80 }"));
   EXPECT_THAT(script, HasSubstr("add element ip6 lvs marks { 7 }"));
   EXPECT_THAT(script, Not(HasSubstr("add element ip lvs marks")));
-  EXPECT_THAT(defragment_script(both, true), HasSubstr("ip6 lvs defragment"));
+  EXPECT_THAT(prerouting_script(both, true, {}), HasSubstr("ip6 lvs prerouting"));
 }
 
 TEST(Chain, RepliesAllComeToForwardWhereConnectionsAreTracked) {
@@ -160,9 +160,9 @@ TEST(Chain, RepliesAllComeToForwardWhereConnectionsAreTracked) {
 
 TEST(Chain, WhatTheCoreSendsThroughTheStackIsNeitherCaughtAgainNorTracked) {
   const auto script = chain_script({.services = {kWeb}, .sources = {kSource}}, {.catches = true});
-  EXPECT_THAT(script, HasSubstr("ip lvs input iifname \"ipvs0\" accept"));
-  EXPECT_THAT(script, HasSubstr("ip lvs forward iifname \"ipvs0\" accept"));
-  EXPECT_THAT(untrack_script({.services = {kWeb}}), HasSubstr("iifname \"ipvs0\" notrack"));
+  EXPECT_THAT(script, HasSubstr("ip lvs input iif \"ipvs0\" accept"));
+  EXPECT_THAT(script, HasSubstr("ip lvs forward iif \"ipvs0\" accept"));
+  EXPECT_THAT(prerouting_script({.services = {kWeb}}, true, {}), HasSubstr("prerouting notrack"));
 }
 
 TEST(Chain, IsNeverTakenAwayToBeWritten) {
@@ -173,7 +173,7 @@ TEST(Chain, OfAnUnarmedCoreLeavesEverythingToTheStack) {
   const auto script = chain_script({.services = {kWeb, kMark}, .sources = {kSource}}, {});
   EXPECT_THAT(script, HasSubstr("type filter hook input"));
   EXPECT_THAT(script, Not(HasSubstr("dup to")));
-  EXPECT_THAT(defragment_script({.services = {kWeb}}, false), Not(HasSubstr("tproxy")));
+  EXPECT_THAT(prerouting_script({.services = {kWeb}}, false, {}), Not(HasSubstr("tproxy")));
 }
 
 TEST(Chain, ChangesByWhatCameAndWent) {
