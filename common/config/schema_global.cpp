@@ -154,6 +154,12 @@ std::vector<Key<B>> behaviour_keys() {
   };
 }
 
+constexpr const char* kConntrackText =
+    "Whether the director's own rules (FORWARD, source translation in POSTROUTING, connection "
+    "tracking) see the packets of translated connections, as ip_vs's switch "
+    "net.ipv4.vs.conntrack has it. Slower; needed where clients are on the servers' own network "
+    "and a rule of MASQUERADE brings the replies back.";
+
 std::vector<Key<B>> new_keys() {
   return {
       key("core", &B::core,
@@ -205,13 +211,7 @@ std::vector<Key<B>> new_keys() {
            "Whether sysctls that the configuration needs (ip_forward, those of ip_vs) are set and "
            "restored.",
            "", kNew}),
-      key("conntrack", &B::conntrack, boolean(),
-          {"0",
-           "Whether the director's own rules (FORWARD, source translation in POSTROUTING, "
-           "connection tracking) see the packets of translated connections, as ip_vs's switch "
-           "net.ipv4.vs.conntrack has it. Slower; needed where clients are on the servers' own "
-           "network and a rule of MASQUERADE brings the replies back.",
-           "", kNew}),
+      key("conntrack", &B::conntrack, boolean(), {"0", kConntrackText, "", kNew}),
       key("standby_monitoring", &B::standby_monitoring, boolean(),
           {"1", "Whether the standby checks the servers too.", "", kNew}),
       key("split_guard", &B::split_guard, boolean(),

@@ -193,11 +193,11 @@ TEST_F(IcmpPath, WhatExactlyFitsIsForwarded) {
   EXPECT_EQ(first(too_big({.sport = 40001}, 0)).packet->to, "10.0.0.2");
 }
 
-TEST_F(IcmpPath, ATooBigRequestThatMayBeCutIsTranslatedAndLeftToTheStack) {
+TEST_F(IcmpPath, ATooBigRequestThatMayBeCutIsTranslatedAndSentByTheStack) {
   Packet big = too_big({.flags = kAck});
   big.fragment = 0;
   const auto passed = on_nic(big);
-  EXPECT_EQ(passed.verdict, kPass);
+  EXPECT_EQ(passed.verdict, TC_ACT_REDIRECT);
   ASSERT_TRUE(passed.packet) << "a checksum is wrong";
   EXPECT_EQ(passed.packet->to, "10.0.0.2");
   EXPECT_EQ(passed.packet->ttl, big.ttl) << "the stack takes one";
