@@ -157,8 +157,8 @@ bool has_links_at(int ifindex) {
   return bpf_prog_query(ifindex, kTcxIngress, 0, nullptr, nullptr, &links) == 0 && links > 0;
 }
 
-bool is_first_at(int ifindex) {
-  return !has_links_at(ifindex) && is_first_filter(ifindex, kPriority);
+bool is_first_filter_at(int ifindex) {
+  return is_first_filter(ifindex, kPriority);
 }
 
 Result<MapFds> find_attached(Access access) {

@@ -53,8 +53,8 @@ std::optional<uint32_t> attached_program(int ifindex, Hook hook);
 
 // Whether others have attached programs by links there, which stand before all filters.
 bool has_links_at(int ifindex);
-// Whether ours sees every packet of this device, before programs of others could take it.
-bool is_first_at(int ifindex);
+// Whether ours is the first of the filters: links aside, it sees every packet of this device.
+bool is_first_filter_at(int ifindex);
 
 enum class AttachOutcome { already, attached };
 

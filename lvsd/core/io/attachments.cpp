@@ -18,6 +18,7 @@ void Attachments::take_over() {
       attached_[device.name] = device.index;
     }
   }
+  (void)look_for_links();
 }
 
 Result<bool> Attachments::put_pair_in_place() {
@@ -66,6 +67,7 @@ Result<Ok> Attachments::put_devices_in_place(const std::vector<std::string>& nam
     }
   }
   attached_ = std::move(now);
+  (void)look_for_links();
   return first_error ? Result<Ok>(*first_error) : Result<Ok>(Ok{});
 }
 
@@ -77,10 +79,14 @@ std::vector<std::string> Attachments::devices() const {
   return names;
 }
 
+bool Attachments::is_unopposed(int ifindex) const {
+  return !linked_.contains(ifindex) && is_first_filter_at(ifindex);
+}
+
 std::vector<int> Attachments::unopposed() const {
   std::vector<int> indices;
   for (const auto& [name, index] : attached_) {
-    if (is_first_at(index)) {
+    if (is_unopposed(index)) {
       indices.push_back(index);
     }
   }
@@ -90,14 +96,14 @@ std::vector<int> Attachments::unopposed() const {
 std::vector<std::string> Attachments::overtaken() const {
   std::vector<std::string> names;
   for (const auto& [name, index] : attached_) {
-    if (!is_first_at(index)) {
+    if (!is_unopposed(index)) {
       names.push_back(name);
     }
   }
   return names;
 }
 
-bool Attachments::have_links_changed() {
+bool Attachments::look_for_links() {
   std::set<int> linked;
   for (const auto& [name, index] : attached_) {
     if (has_links_at(index)) {

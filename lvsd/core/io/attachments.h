@@ -33,14 +33,15 @@ class Attachments {
   // By index, those whose packets our program is the first to see; by name, the others.
   std::vector<int> unopposed() const;
   std::vector<std::string> overtaken() const;
-  // Whether programs of others have come or gone by links, which nobody announces.
-  bool have_links_changed();
+  // Programs of others come and go by links, too, which nobody announces. True: some did.
+  bool look_for_links();
 
   // Counts it, and tells.
   void count_repair(const std::string& what);
   uint64_t repairs() const { return repairs_; }
 
  private:
+  bool is_unopposed(int ifindex) const;
   static std::vector<Device> wanted(const std::vector<std::string>& names);
   void note_devices();
   Result<Ok> attach_both(const Device& device, bool is_new);

@@ -407,7 +407,7 @@ class Core::Impl {
     sweep();
     state_.collect(now);
     state_.estimate(now);
-    if (attachments_.have_links_changed()) {
+    if (attachments_.look_for_links()) {
       chain_.set_devices(attachments_.unopposed());
     }
     probe_copies();

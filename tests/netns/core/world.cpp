@@ -241,6 +241,7 @@ int World::connect(const std::string& to, uint16_t port, const std::string& sour
   char answer = '0';
   in(network("c"), [&] {
     const auto socket = connected(to, port, source, limit);
+    note_client_port(socket.get());
     if (socket && is_readable(socket.get(), limit) && !sent_twice(socket.get())) {
       (void)!::recv(socket.get(), &answer, 1, 0);
     }
@@ -251,7 +252,22 @@ int World::connect(const std::string& to, uint16_t port, const std::string& sour
 io::UniqueFd World::open(const std::string& to, uint16_t port) const {
   io::UniqueFd socket;
   in(network("c"), [&] { socket = connected(to, port, "", kPatience); });
+  note_client_port(socket.get());
   return socket;
+}
+
+void World::note_client_port(int socket) const {
+  sockaddr_in own{};
+  socklen_t length = sizeof(own);
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&own), &length) == 0) {
+    const std::scoped_lock lock(client_ports_lock_);
+    client_ports_.insert(ntohs(own.sin_port));
+  }
+}
+
+size_t World::client_ports() const {
+  const std::scoped_lock lock(client_ports_lock_);
+  return client_ports_.size();
 }
 
 int World::datagram(const std::string& to, uint16_t port) {

@@ -14,7 +14,9 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -54,6 +56,8 @@ class World {
               std::chrono::milliseconds limit = kPatience) const;
   // A connection that stays open.
   io::UniqueFd open(const std::string& to, uint16_t port) const;
+  // How many client ports connections were opened from: the kernel may take one again.
+  size_t client_ports() const;
   // From a client port that no datagram before it had: a flow of its own.
   int datagram(const std::string& to, uint16_t port);
 
@@ -66,6 +70,10 @@ class World {
 
   std::string prefix_;
   pid_t core_ = 0;
+  void note_client_port(int socket) const;
+
+  mutable std::mutex client_ports_lock_;  // Connections are opened by several threads.
+  mutable std::set<uint16_t> client_ports_;
   uint16_t next_client_port_ = 20'000;  // Below those that the kernel gives out.
   std::atomic<bool> is_over_{false};
   std::vector<std::thread> threads_;
