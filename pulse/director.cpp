@@ -354,7 +354,9 @@ void Director::on(const HoldRole& event, TimePoint now) {
     log(Level::notice, "hold", "", {{"by", event.hold.by}, {"state", name(state_)}});
   }
   actions_.push_back(Answer{true, "held: this director stays " + std::string(name(state_)) +
-                                      ", and does not take over, until lvsctl release"});
+                                      (state_ == State::active ? ", and hands nothing over,"
+                                                               : ", and does not take over,") +
+                                      " until lvsctl release"});
 }
 
 void Director::on(const ReleaseRole&, TimePoint now) {

@@ -9,12 +9,21 @@ bool has_errors(const Diagnostics& diagnostics) {
                      [](const Diagnostic& d) { return d.severity == Severity::error; });
 }
 
+std::string reason_to_keep_the_old(const Diagnostics& diagnostics) {
+  const auto found = std::find_if(diagnostics.begin(), diagnostics.end(), [](const Diagnostic& d) {
+    return d.severity == Severity::cut_short;
+  });
+  return found == diagnostics.end() ? "" : to_string(*found);
+}
+
 std::string to_string(Severity severity) {
   switch (severity) {
     case Severity::error:
       return "error";
     case Severity::unsupported:
       return "unsupported";
+    case Severity::cut_short:
+      return "cut short";
     case Severity::warning:
       return "warning";
     case Severity::strict:

@@ -100,7 +100,9 @@ void LineReader::finish() {
     open_pending();
   }
   while (open_.size() > 1) {
-    warning(open_.back().word, "the closing } of " + described(open_.back()) + " is missing");
+    diagnostics_.push_back(
+        {Severity::cut_short, "", line_, open_.back().word,
+         "the closing } of " + described(open_.back()) + " is missing: is the file whole?"});
     close();
   }
 }

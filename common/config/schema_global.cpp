@@ -158,7 +158,8 @@ constexpr const char* kConntrackText =
     "Whether the director's own rules (FORWARD, source translation in POSTROUTING, connection "
     "tracking) see the packets of translated connections, as ip_vs's switch "
     "net.ipv4.vs.conntrack has it. Slower; needed where clients are on the servers' own network "
-    "and a rule of MASQUERADE brings the replies back.";
+    "(one arm) and a rule brings the replies back: iptables -t nat -A POSTROUTING -s NETWORK -d "
+    "NETWORK -j MASQUERADE. FORWARD rules must let pass what goes from clients to the servers.";
 
 std::vector<Key<B>> new_keys() {
   return {

@@ -119,7 +119,7 @@ static __always_inline int reply(const int family, struct __sk_buff* skb,
                                  const struct packet* packet, struct lvs_flow* flow,
                                  const struct lvs_config* config, enum hook hook, __u64 now) {
   const int is_due = now >= flow->touch || flow->route.epoch != config->epoch;
-  if (hook == AT_NIC && !flow->route.ifindex && is_tracked(flow, config)) {
+  if (hook == AT_NIC && is_tracked(flow, config)) {
     return LVS_PASS;
   }
   if (is_due || (packet->tcp_flags & RARE_FLAGS)) {

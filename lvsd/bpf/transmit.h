@@ -78,7 +78,8 @@ static __always_inline int transmit_by_lookup(const int family, struct __sk_buff
     return refuse_too_big(family, skb, packet, flow, config, hook, flow->route.mtu);
   }
   if (flow->forward == LVS_FORWARD_NAT &&
-      (is_stack_wanted(config) || (packet->fragment == LATER_FRAGMENT && is_first_by_stack()))) {
+      (is_stack_wanted(flow, config) ||
+       (packet->fragment == LATER_FRAGMENT && is_first_by_stack()))) {
     flow->route.ifindex = 0;
     return transmit_through_stack(family, skb, packet, flow, config, hook);
   }

@@ -9,17 +9,19 @@
 
 #include "lvsd/bpf/packet.h"
 
-/* Whether all packets of translated connections go so. (One by direct routing cannot: to the stack
- * it is addressed to the director.) */
-static __always_inline int is_stack_wanted(const struct lvs_config* config) {
-  return config->encrypts || setting(config, LVS_CONNTRACK);
-}
-
 /* Whether the stack's connection tracking sees the packets between client and real server: the
  * requests once they are translated, the replies until FORWARD. */
 static __always_inline int is_tracked(const struct lvs_flow* flow,
                                       const struct lvs_config* config) {
   return setting(config, LVS_CONNTRACK) && !(flow->flags & LVS_FLOW_FROM_SELF);
+}
+
+/* Whether this direction of a translated connection goes so, whatever the packet. (By direct
+ * routing none can: to the stack it is addressed to the director. A reply that was tracked has been
+ * through FORWARD.) */
+static __always_inline int is_stack_wanted(const struct lvs_flow* flow,
+                                           const struct lvs_config* config) {
+  return config->encrypts || (flow->direction == LVS_TO_SERVER && setting(config, LVS_CONNTRACK));
 }
 
 /* Of the datagram that parse() has just looked at. */

@@ -87,7 +87,7 @@ class Lvsd {
       driver_.feed(ReloadFailed{loaded.error().what});
       return;
     }
-    const std::string refusal = reload_refusal(reconciler_.config(), loaded->config, file_.path());
+    const std::string refusal = refusal_of(*loaded);
     if (!refusal.empty()) {
       driver_.feed(ReloadFailed{refusal});
       return;
@@ -164,6 +164,12 @@ class Lvsd {
     return {{"ready", reconciler_.is_ready(Clock::now())}, {"armed", reconciler_.armed()}};
   }
 
+  std::string refusal_of(const LoadedConfig& loaded) const {
+    const std::string cut_short = config::reason_to_keep_the_old(loaded.remarks);
+    return cut_short.empty() ? reload_refusal(reconciler_.config(), loaded.config, file_.path())
+                             : cut_short;
+  }
+
   // What a reload of the file, as it is now, would change.
   json::object plan() {
     const auto loaded = file_.load();
@@ -178,7 +184,7 @@ class Lvsd {
     }
     const config::Config& now = reconciler_.config();
     json::object answer{{"unsupported", std::move(unsupported)},
-                        {"refused", reload_refusal(now, loaded->config, file_.path())},
+                        {"refused", refusal_of(*loaded)},
                         {"addresses", json::array()},
                         {"operations", json::array()}};
     if (!answer["refused"].as_string().empty()) {

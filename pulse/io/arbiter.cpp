@@ -398,7 +398,7 @@ void Arbiter::reload() {
     io::log(
         {loaded.setup ? Level::warning : Level::error, "configuration", "", {{"text", complaint}}});
   }
-  if (!loaded.setup) {
+  if (!loaded.setup || loaded.is_cut_short) {
     reload_errors_ = std::move(loaded.complaints);
     io::log({Level::error,
              "reload-refused",

@@ -16,12 +16,12 @@ using config::Config;
 using OwnAddresses = std::multimap<Address, std::string>;
 
 std::optional<Config> parse_text(const std::string& text, const std::string& file,
-                                 const config::Resolver& resolve,
-                                 std::vector<std::string>& complaints) {
+                                 const config::Resolver& resolve, SetupResult& result) {
   auto parsed = config::parse(text, file, resolve, config::Severity::warning);
+  result.is_cut_short = !config::reason_to_keep_the_old(parsed.diagnostics).empty();
   for (const auto* found : {&parsed.diagnostics, &parsed.not_in_effect}) {
     for (const auto& diagnostic : *found) {
-      complaints.push_back(to_string(diagnostic));
+      result.complaints.push_back(to_string(diagnostic));
     }
   }
   return parsed.config;
@@ -197,7 +197,7 @@ namespace {
 
 void complete(SetupResult& result, const std::string& text, const std::string& file, Links& links,
               const config::Resolver& resolver, std::optional<Node> node) {
-  const auto config = parse_text(text, file, resolver, result.complaints);
+  const auto config = parse_text(text, file, resolver, result);
   if (!config) {
     return;
   }
@@ -230,9 +230,11 @@ SetupResult load_setup_from(const std::string& text, const std::string& file, Li
 }
 
 bool check_configuration(const std::string& file, std::vector<std::string>& complaints) {
-  const auto text = read_text(file, complaints);
-  const auto config = text ? parse_text(*text, file, io::resolve, complaints) : std::nullopt;
-  if (!config) {
+  SetupResult result;
+  const auto text = read_text(file, result.complaints);
+  const auto config = text ? parse_text(*text, file, io::resolve, result) : std::nullopt;
+  complaints = std::move(result.complaints);
+  if (!config || result.is_cut_short) {
     return false;
   }
   if (auto fit = check_for_pulse(*config, file); !fit) {

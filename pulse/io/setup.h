@@ -31,6 +31,7 @@ struct Setup {
 
 struct SetupResult {
   std::vector<std::string> complaints;  // Warnings too; one line each.
+  bool is_cut_short = false;            // Good to start with, not to change to.
   std::optional<Setup> setup;
   bool is_address_missing = false;  // The own one: it may come yet.
 };

@@ -50,7 +50,7 @@ CheckReport check(std::string_view text, std::string_view file, Strictness stric
   std::stable_sort(report.diagnostics.begin(), report.diagnostics.end(),
                    [](const Diagnostic& a, const Diagnostic& b) { return a.line < b.line; });
   report.good = parsed.config.has_value() && count(report, Severity::unsupported) == 0 &&
-                count(report, Severity::strict) == 0;
+                count(report, Severity::cut_short) == 0 && count(report, Severity::strict) == 0;
   return report;
 }
 
@@ -69,6 +69,7 @@ std::string to_text(const CheckReport& report, std::string_view file, Format for
   text += errors > 0 ? ", " + plural(errors, "error") : "";
   text +=
       unsupported > 0 ? ", " + plural(unsupported, "thing") + " that its core cannot serve" : "";
+  text += count(report, Severity::cut_short) > 0 ? ", cut short" : "";
   text += refusals > 0 ? ", " + plural(refusals, "thing") + " that Piranha refuses" : "";
   const size_t warnings = count(report, Severity::warning);
   text += warnings > 0 ? ", " + plural(warnings, "warning") : "";

@@ -262,7 +262,8 @@ class Page {
     if (flag_at(core, "copies_lost", false)) {
       worry(
           "a rule of OUTPUT drops new connections on their way into the core: let pass what goes "
-          "out by ipvs0 (iptables -I OUTPUT -o ipvs0 -j ACCEPT)");
+          "out by ipvs0, in the chain that drops (iptables -I OUTPUT -o ipvs0 -j ACCEPT; nft: "
+          "oifname ipvs0 accept)");
     }
     if (!flag_at(core, "takes_fragments", true)) {
       remark("datagrams in fragments are lost: this kernel's nftables has no tproxy");

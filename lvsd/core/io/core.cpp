@@ -343,14 +343,15 @@ class Core::Impl {
       return;
     }
     are_copies_lost_ = are_lost;
-    log_(are_lost ? event(Level::error, "core-copies-lost",
-                          {{"why",
-                            "a rule of OUTPUT drops what goes from clients to a VIP out by "
-                            "ipvs0"},
-                           {"do",
-                            "let pass all that goes out by ipvs0, as iptables -I OUTPUT -o "
-                            "ipvs0 -j ACCEPT does"}})
-                  : event(Level::notice, "core-copies-arrive"));
+    log_(are_lost
+             ? event(Level::error, "core-copies-lost",
+                     {{"why",
+                       "a rule of OUTPUT drops what goes from clients to a VIP out by "
+                       "ipvs0"},
+                      {"do",
+                       "let pass all that goes out by ipvs0, in the chain that drops: iptables -I "
+                       "OUTPUT -o ipvs0 -j ACCEPT; nft: oifname ipvs0 accept"}})
+             : event(Level::notice, "core-copies-arrive"));
   }
 
   void renew_flows() { __atomic_add_fetch(&programs_.config().epoch, 1, __ATOMIC_RELEASE); }

@@ -14,6 +14,8 @@
 #include <netlink/route/link/veth.h>
 #include <netlink/route/route.h>
 #include <netlink/route/tc.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -61,6 +63,14 @@ void each_in(nl_cache* cache, Fn fn) {
 void write_sysctl(const std::string& path, const char* value) {
   std::ofstream file("/proc/sys/net/" + path);
   file << value;
+}
+
+bool is_up(const char* name) {
+  const io::UniqueFd socket{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  ifreq request{};
+  std::strncpy(request.ifr_name, name, sizeof(request.ifr_name) - 1);
+  return socket && ::ioctl(socket.get(), SIOCGIFFLAGS, &request) == 0 &&
+         (request.ifr_flags & IFF_UP) != 0;
 }
 
 int set_up(nl_sock* socket, const char* name) {
@@ -200,6 +210,11 @@ Result<Pair> ensure_pair() {
     return os_error(errno, "open rtnetlink");
   }
   if (const Pair there = pair(false); there.index != 0 && there.peer != 0) {
+    for (const char* name : {kIpvs1, kIpvs0}) {
+      if (const int error = is_up(name) ? 0 : set_up(socket.get(), name); error != 0) {
+        return Error{EIO, std::string("set ") + name + " up: " + nl_geterror(error)};
+      }
+    }
     return prepared(socket.get(), there);
   }
   const NlLink link(rtnl_link_veth_alloc());

@@ -224,6 +224,10 @@ TEST_F(CoreSurvives, DeletedFilterIsBackWithinAHundredMilliseconds) {
                                   [this] { return attached("eth0") && serves(); }));
 }
 
+TEST_F(CoreSurvives, DeviceThatWasSetDownIsUpWithinAHundredMilliseconds) {
+  EXPECT_TRUE(is_repaired_at_once("ip link set ipvs0 down", [this] { return serves(); }));
+}
+
 TEST_F(CoreSurvives, ForwardingOutlivesTermAndRemovalTakesEverythingAway) {
   world.stop_core();
   EXPECT_NE(world.connect(kVip, 80), 0);

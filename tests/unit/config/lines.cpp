@@ -86,8 +86,9 @@ TEST(Lines, BlocksNestAndKnowTheirLines) {
 TEST(Lines, AMissingBraceAtTheEndIsForgivenAndSaid) {
   const Lines lines = read_lines("virtual web {\nport = 80\n");
   EXPECT_THAT(said(lines, Severity::error), IsEmpty());
-  EXPECT_THAT(said(lines, Severity::warning),
-              ElementsAre("2 the closing } of virtual web (line 1) is missing"));
+  EXPECT_THAT(
+      said(lines, Severity::cut_short),
+      ElementsAre("2 the closing } of virtual web (line 1) is missing: is the file whole?"));
   EXPECT_EQ(lines.globals.children.size(), 1U);
 }
 

@@ -27,6 +27,12 @@ TEST(Check, WarningsDoNotMakeItBadButAreCounted) {
       "f: good, 1 warning\n");
 }
 
+TEST(Check, AFileWithoutItsEndIsNotGood) {
+  const auto report = check(kGood.substr(0, kGood.size() - 2), "f", Strictness::liberal);
+  EXPECT_FALSE(report.good);
+  EXPECT_THAT(to_text(report, "f", Format::text), ::testing::EndsWith("f: not good, cut short\n"));
+}
+
 TEST(Check, WhatTheCoreCannotServeMakesItBad) {
   const std::string text = "network = tunnel\n" + kGood;
   const auto report = check(text, "f", Strictness::liberal);
