@@ -53,7 +53,7 @@ lvs_kernel_test(transport "'$<TARGET_FILE:kernel_transport>'")
 set(qemu_transcripts scheduling/wlc scheduling/udp marks/two-ports answers/no-server
   forwarding/direct paths/vip-on-loopback paths/rule-by-source settings/udp-server-removed
   forwarding/ipv6-nat ipv6/forwarding-direct fragments/nat fragments/nat-ipv6 paths/server-behind-a-tunnel
-  paths/own-connections paths/one-arm paths/small-link emulated/vlan emulated/filter-of-others emulated/ipsec emulated/one-arm-ipv6)
+  paths/own-connections paths/one-arm paths/small-link forwarding/tunnel-other-family paths/tunnel-errors emulated/vlan emulated/filter-of-others emulated/ipsec emulated/one-arm-ipv6)
 list(TRANSFORM qemu_transcripts REPLACE "(.+)" "kernel/transcripts/\\1.txt")
 list(JOIN qemu_transcripts " " qemu_transcripts)
 add_test(NAME kernel.qemu

@@ -72,9 +72,9 @@ std::string embedded_item(const std::string& what, const Table& table) {
 }
 
 std::string embedded_items() {
-  return ".Bl -tag -width Ds -compact\n" + embedded_item("families", ipvs::kFamilies) +
+  return ".Bl -tag -width Ds -compact\n.It families\nIPv4, IPv6\n" +
          embedded_item("protocols", ipvs::kProtocols) +
-         embedded_item("forwarding methods", ipvs::kForwards) +
+         ".It forwarding methods\nnat, direct, tunnel\n" +
          embedded_item("schedulers", ipvs::kSchedulers) + ".It services\nat most " +
          std::to_string(ipvs::kEmbeddedServices) + "\n.It servers\nat most " +
          std::to_string(ipvs::kEmbeddedServersOfService) + " of one service, " +

@@ -19,15 +19,9 @@ auto find_if_lacking(const Table& table, Is is) {
 }
 
 // Null: the embedded core has it.
-const ipvs::FamilyInfo* lacking(Family family) {
-  return find_if_lacking(ipvs::kFamilies, [=](const auto& has) { return has.family == family; });
-}
 const ipvs::ProtocolInfo* lacking(ipvs::Protocol protocol) {
   return find_if_lacking(ipvs::kProtocols,
                          [=](const auto& has) { return has.protocol == protocol; });
-}
-const ipvs::ForwardInfo* lacking(ipvs::Forward forward) {
-  return find_if_lacking(ipvs::kForwards, [=](const auto& has) { return has.forward == forward; });
 }
 const ipvs::SchedulerInfo* lacking(const std::string& scheduler) {
   return find_if_lacking(ipvs::kSchedulers, [&](const auto& has) { return has.name == scheduler; });
@@ -41,7 +35,6 @@ class EmbeddedCore {
     for (const auto& entry : config_.virtuals.entries()) {
       if (entry.block->in_use()) {
         judge_key(entry);
-        judge_servers(entry);
         count(entry);
       }
     }
@@ -51,10 +44,6 @@ class EmbeddedCore {
  private:
   void judge_key(const Entry& entry) {
     const VirtualService& service = *entry.block;
-    if (const auto* family =
-            service.address ? lacking(service.address->address.family()) : nullptr) {
-      note(entry, "address", "does not serve " + std::string(family->name));
-    }
     const auto* protocol = service.fwmark == 0 ? lacking(service.protocol) : nullptr;
     if (protocol != nullptr) {
       note(entry, "protocol", "does not serve " + std::string(protocol->name));
@@ -64,39 +53,6 @@ class EmbeddedCore {
            "does not have " + service.scheduler + ", only " +
                ipvs::embedded_names(ipvs::kSchedulers));
     }
-  }
-
-  // What several servers have from their service, or all from `network`, is said once.
-  void judge_servers(const Entry& entry) {
-    const VirtualService& service = *entry.block;
-    bool inherited = service.sorry_server.has_value();
-    for (const auto& server : service.servers) {
-      if (!server.in_use()) {
-        continue;
-      }
-      inherited |= !server.forward;
-      const auto* family = lacking(server.address.family());
-      if (family != nullptr && !service.address) {
-        note(entry.line + server.lines.of("address"), "address",
-             "does not serve " + std::string(family->name));
-      }
-      const auto* forward = server.forward ? lacking(*server.forward) : nullptr;
-      if (forward != nullptr) {
-        note(entry.line + server.lines.of("forward"), "forward", by(*forward));
-      }
-    }
-    const auto* forward = inherited ? lacking(service.forward.value_or(config_.network)) : nullptr;
-    if (forward != nullptr && service.forward) {
-      note(entry, "forward", by(*forward));
-    } else if (forward != nullptr && !said_network_) {
-      said_network_ = true;
-      note(config_.lines.of("network"), "network", by(*forward));
-    }
-  }
-
-  static std::string by(const ipvs::ForwardInfo& forward) {
-    return "does not forward by " + std::string(forward.name) + ", only by " +
-           ipvs::embedded_names(ipvs::kForwards);
   }
 
   // A sum that grows past what there is: said of the service that brings it there.
@@ -150,7 +106,6 @@ class EmbeddedCore {
   Sum services_{ipvs::kEmbeddedServices};
   Sum servers_{ipvs::kEmbeddedServers};
   Sum slots_{ipvs::kEmbeddedSlots};
-  bool said_network_ = false;
 };
 
 }  // namespace

@@ -13,14 +13,6 @@
 namespace lvs::ipvs {
 
 // As lvs.cf calls them.
-struct FamilyInfo {
-  const char* name;
-  bool is_embedded;
-  Family family;
-};
-inline constexpr std::array<FamilyInfo, 2> kFamilies = {
-    {{"IPv4", true, Family::v4}, {"IPv6", true, Family::v6}}};
-
 struct ProtocolInfo {
   const char* name;
   bool is_embedded;
@@ -29,14 +21,13 @@ struct ProtocolInfo {
 inline constexpr std::array<ProtocolInfo, 3> kProtocols = {
     {{"tcp", true, Protocol::tcp}, {"udp", true, Protocol::udp}, {"sctp", false, Protocol::sctp}}};
 
+// Both cores have all of them.
 struct ForwardInfo {
   const char* name;
-  bool is_embedded;
   Forward forward;
 };
-inline constexpr std::array<ForwardInfo, 3> kForwards = {{{"nat", true, Forward::masq},
-                                                          {"direct", true, Forward::direct},
-                                                          {"tunnel", false, Forward::tunnel}}};
+inline constexpr std::array<ForwardInfo, 3> kForwards = {
+    {{"nat", Forward::masq}, {"direct", Forward::direct}, {"tunnel", Forward::tunnel}}};
 
 struct SchedulerInfo {
   const char* name;

@@ -12,6 +12,7 @@
 #include "lvsd/bpf/answer.h"
 #include "lvsd/bpf/conntrack.h"
 #include "lvsd/bpf/xmit_direct.h"
+#include "lvsd/bpf/xmit_tunnel.h"
 
 struct quoting {
   struct icmp_error icmp;
@@ -74,7 +75,8 @@ static __always_inline void rewrite_error(struct iphdr* ip, struct quoting* quot
   replace_in_sum(&ip->check, old_word, *(__u16*)&ip->ttl);
 }
 
-/* The real server answers by the VIP, and so is asked about by it: it gets the error as it is. */
+/* The real server answers by the VIP, and so is asked about by it: it gets the error as it is,
+ * through its tunnel where it has one. */
 static __always_inline int pass_on_error(const int family, struct __sk_buff* skb,
                                          const struct packet* packet, const struct lvs_flow* flow) {
   struct lvs_route route = {};
@@ -82,12 +84,15 @@ static __always_inline int pass_on_error(const int family, struct __sk_buff* skb
     return LVS_PASS;
   }
   count_packet(flow->dest, LVS_TO_SERVER, skb->len - ETH_HLEN);
-  const int way = find_way(family, skb, &route, 0, address_of(family, flow), 0);
-  if (way == WAY_NONE) {
+  const struct lvs_dest* tunnel = flow->forward == LVS_FORWARD_TUNNEL ? dest_of(flow->dest) : 0;
+  const int way = tunnel ? find_way(tunnel->family, skb, &route, 0, tunnel->address, 0)
+                         : find_way(family, skb, &route, 0, address_of(family, flow), 0);
+  if (way == WAY_NONE || (tunnel && !tunnel->tunnel_source[0])) {
     return drop(LVS_DROP_NO_ROUTE);
   }
-  const int is_right =
-      family == AF_INET6 ? rewrite_direct6(skb, packet, 1, 0) : rewrite_direct4(skb, 1, 0);
+  const int is_right = tunnel               ? put_into_tunnel(family, skb, packet, tunnel, 1, 0, 0)
+                       : family == AF_INET6 ? rewrite_direct6(skb, packet, 1, 0)
+                                            : rewrite_direct4(skb, 1, 0);
   return is_right ? send_by_neighbour(skb) : drop(LVS_DROP_MALFORMED);
 }
 
@@ -127,7 +132,8 @@ VERIFIED_ALONE int translate_error(struct __sk_buff* skb, int is_own) {
     return drop(LVS_DROP_TTL);
   }
   if (flow->forward != LVS_FORWARD_NAT) {
-    return pass_on_error(AF_INET, skb, 0, flow);
+    const struct packet packet = {.ttl = ip.ttl, .protocol = IPPROTO_ICMP};
+    return pass_on_error(AF_INET, skb, &packet, flow);
   }
   rewrite_error(&ip, &quoting, &ports, flow, !is_own);
   count_packet(flow->dest, flow->direction, skb->len - ETH_HLEN);

@@ -12,6 +12,7 @@
  * sweep is run by lvsd once a second and takes out what has expired. */
 #include "lvsd/bpf/connect.h"
 #include "lvsd/bpf/icmp6.h"
+#include "lvsd/bpf/icmp_tunnel.h"
 #include "lvsd/bpf/sweep.h"
 #include "lvsd/bpf/transmit.h"
 
@@ -194,8 +195,12 @@ int nic_ingress(struct __sk_buff* skb) {
     return LVS_PASS;
   }
   if (is_ip(skb)) {
-    const int verdict = arrive4(skb);
-    return verdict == LEFT_TO_ICMP ? translate_error(skb, 0) : verdict;
+    int verdict = arrive4(skb);
+    if (verdict == LEFT_TO_ICMP) {
+      verdict = translate_error(skb, 0);
+      return verdict == LVS_PASS ? translate_tunnel_error(skb) : verdict;
+    }
+    return verdict;
   }
   if (!is_ipv6(skb)) {
     return LVS_PASS;

@@ -7,6 +7,7 @@
 #include <linux/bpf.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/udp.h>
 
 #include <bpf/bpf_helpers.h>
 
@@ -191,6 +192,26 @@ struct next_hop {
   __u32 ifindex;
 };
 
+struct gre_header {
+  __be16 flags;
+  __be16 carries; /* Ethernet's number of what is inside. */
+};
+
+struct gue_header {
+  struct udphdr udp;
+  __u8 control;
+  __u8 carries; /* Protocol of what is inside. */
+  __be16 flags;
+};
+
+/* One header of a packet that carries another. */
+union outer {
+  struct iphdr v4;
+  struct ipv6hdr v6;
+  struct gre_header gre;
+  struct gue_header gue;
+};
+
 /* What is under construction: too big for the stack, and no two packets of a CPU are in here at
  * once. */
 struct scratch {
@@ -203,6 +224,7 @@ struct scratch {
   struct icmp_answer answer;
   struct icmp6_answer answer6;
   struct quoting6 quoting6;
+  union outer outer;
   struct best best;
   struct walk walk;
   struct next_hop next_hop;

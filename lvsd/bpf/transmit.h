@@ -13,6 +13,7 @@
 #include "lvsd/bpf/xmit_direct.h"
 #include "lvsd/bpf/xmit_nat.h"
 #include "lvsd/bpf/xmit_stack.h"
+#include "lvsd/bpf/xmit_tunnel.h"
 
 /* The sender knows the VIP only, so that is who answers. */
 static __always_inline const __be32* vip_of(const int family, const struct packet* packet,
@@ -100,6 +101,94 @@ static __always_inline int transmit_by_lookup(const int family, struct __sk_buff
   return bpf_redirect(flow->route.ifindex, 0);
 }
 
+/* What transmit_by_tunnel() leaves to its caller: the stack has no room for answers within it. */
+#define TUNNEL_HAS_NO_WAY 0x100
+#define TUNNEL_IS_TOO_SMALL 0x101
+
+/* What may be cut into fragments the stack cuts, once it is in the tunnel: those of IPv4. */
+static __always_inline int tunnel_by_stack(const int family, struct __sk_buff* skb,
+                                           const struct packet* packet, const struct lvs_dest* to,
+                                           enum hook hook) {
+  count_drop(LVS_PASS_TO_FRAGMENT);
+  return put_into_tunnel(family, skb, packet, to, hook == AT_NIC, 1, 0) ? send_through_stack(skb, 0)
+                                                                        : drop(LVS_DROP_MALFORMED);
+}
+
+/* To a real server behind a tunnel: as transmit_by_lookup(), with the way to the tunnel's end. */
+static __always_inline int transmit_by_tunnel(const int family, struct __sk_buff* skb,
+                                              const struct packet* packet, struct lvs_flow* flow,
+                                              enum hook hook, int may_use_route) {
+  const struct lvs_config* config = config_of_core();
+  const struct lvs_dest* to = dest_of(flow->dest);
+  if (!config || !to || !to->tunnel_source[0]) {
+    return TUNNEL_HAS_NO_WAY;
+  }
+  const int is_train_of_tcp = skb->gso_size && packet->protocol == IPPROTO_TCP;
+  const __u32 bytes = longest_segment(skb, packet) + (is_train_of_tcp ? 0 : tunnel_bytes(to));
+  const int is_remembered = may_use_route && flow->route.ifindex;
+  int way = WAY_KNOWN;
+  if (!is_remembered) {
+    way = find_way(to->family, skb, &flow->route, 0, to->address, bytes);
+  } else if (bytes > flow->route.mtu) {
+    way = WAY_TOO_BIG;
+  }
+  if (way == WAY_NONE) {
+    return TUNNEL_HAS_NO_WAY;
+  }
+  const int may_be_cut = to->family == AF_INET && family == AF_INET && !packet->dont_fragment;
+  if (config->encrypts || (way == WAY_TOO_BIG && may_be_cut)) {
+    flow->route.ifindex = 0;
+    return tunnel_by_stack(family, skb, packet, to, hook);
+  }
+  if (way == WAY_TOO_BIG) {
+    return TUNNEL_IS_TOO_SMALL;
+  }
+  if (hook == AT_IPVS0 && way == WAY_COLD) {
+    return bpf_redirect(config->ipvs1, BPF_F_INGRESS);
+  }
+  const int knows_mac = way == WAY_KNOWN && (hook == AT_IPVS0 || is_remembered);
+  if (!put_into_tunnel(family, skb, packet, to, hook == AT_NIC, 0, knows_mac ? &flow->route : 0)) {
+    return drop(LVS_DROP_MALFORMED);
+  }
+  if (!knows_mac) {
+    return send_by_neighbour(skb);
+  }
+  skb->mark = 0;
+  return bpf_redirect(flow->route.ifindex, 0);
+}
+
+VERIFIED_ALONE int transmit_by_tunnel4(struct __sk_buff* skb, const struct packet* packet,
+                                       struct lvs_flow* flow, enum hook hook, int may_use_route) {
+  return packet && flow ? transmit_by_tunnel(AF_INET, skb, packet, flow, hook, may_use_route)
+                        : TC_ACT_SHOT;
+}
+
+VERIFIED_ALONE int transmit_by_tunnel6(struct __sk_buff* skb, const struct packet* packet,
+                                       struct lvs_flow6* flow, enum hook hook, int may_use_route) {
+  return packet && flow
+             ? transmit_by_tunnel(AF_INET6, skb, packet, &flow->flow, hook, may_use_route)
+             : TC_ACT_SHOT;
+}
+
+static __always_inline int transmit_or_answer(const int family, struct __sk_buff* skb,
+                                              const struct packet* packet, struct lvs_flow* flow,
+                                              enum hook hook, int may_use_route) {
+  const int sent = family == AF_INET6 ? transmit_by_tunnel6(skb, packet, (struct lvs_flow6*)flow,
+                                                            hook, may_use_route)
+                                      : transmit_by_tunnel4(skb, packet, flow, hook, may_use_route);
+  const __be32* vip = target_of(family, &packet->key);
+  if (sent == TUNNEL_HAS_NO_WAY) {
+    count_drop(LVS_DROP_NO_ROUTE);
+    return answer(family, skb, vip, ANSWER_NO_HOST, 0);
+  }
+  if (sent != TUNNEL_IS_TOO_SMALL) {
+    return sent;
+  }
+  count_drop(LVS_DROP_TOO_BIG);
+  const struct lvs_dest* to = dest_of(flow->dest);
+  return answer(family, skb, vip, ANSWER_TOO_BIG, flow->route.mtu - (to ? tunnel_bytes(to) : 0));
+}
+
 static __always_inline int transmit(const int family, struct __sk_buff* skb,
                                     const struct packet* packet, struct lvs_flow* flow,
                                     const struct lvs_config* config, enum hook hook,
@@ -115,6 +204,9 @@ static __always_inline int transmit(const int family, struct __sk_buff* skb,
   if (packet->ttl <= (hook == AT_NIC)) {
     count_drop(LVS_DROP_TTL);
     return answer(family, skb, vip_of(family, packet, flow), ANSWER_TTL, 0);
+  }
+  if (flow->forward == LVS_FORWARD_TUNNEL) {
+    return transmit_or_answer(family, skb, packet, flow, hook, may_use_route);
   }
   const __u32 ifindex = flow->route.ifindex;
   if (!may_use_route || !ifindex) {

@@ -114,6 +114,9 @@ void write_server(lvs_dest& to, const ipvs::ServiceKey& service, uint32_t servic
   to.last_weight = server.last_weight;
   to.upper_threshold = server.dest.upper_threshold;
   to.lower_threshold = server.dest.lower_threshold;
+  to.tunnel_type = static_cast<uint8_t>(server.dest.tunnel_type);
+  to.tunnel_port = htons(server.dest.tunnel_port);
+  to.tunnel_flags = server.dest.tunnel_flags;
   to.service = service_id;
   to.service_key = to_map(service);
 }
@@ -126,6 +129,9 @@ Server server_of(const lvs_dest& from, uint32_t id) {
   server.dest.weight = from.weight;
   server.dest.upper_threshold = from.upper_threshold;
   server.dest.lower_threshold = from.lower_threshold;
+  server.dest.tunnel_type = static_cast<ipvs::TunnelType>(from.tunnel_type);
+  server.dest.tunnel_port = ntohs(from.tunnel_port);
+  server.dest.tunnel_flags = from.tunnel_flags;
   server.last_weight = from.last_weight;
   return server;
 }

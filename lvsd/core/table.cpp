@@ -61,6 +61,13 @@ bool is_unicast(const Address& address) {
   return host != 0 && (host >> 28) != 0xe && host != 0xffffffff;
 }
 
+std::optional<Error> wrong_tunnel(const Dest& dest) {
+  if (dest.tunnel_type != ipvs::TunnelType::ipip && dest.tunnel_flags != 0) {
+    return Error{EOPNOTSUPP, "the embedded core's tunnels have no checksums of their own"};
+  }
+  return std::nullopt;
+}
+
 std::optional<Error> wrong_dest(const ServiceKey& service, const DestKey& key, const Dest& dest) {
   if (dest.weight < 0) {
     return Error{ERANGE, "a weight below 0"};
@@ -74,12 +81,14 @@ std::optional<Error> wrong_dest(const ServiceKey& service, const DestKey& key, c
   if (!is_unicast(key.address)) {
     return Error{EINVAL, to_string(key.address) + " is not a unicast address"};
   }
+  if (dest.forward == ipvs::Forward::bypass) {
+    return Error{EOPNOTSUPP, "the embedded core has no bypass"};
+  }
+  if (dest.forward == ipvs::Forward::tunnel) {
+    return wrong_tunnel(dest);
+  }
   if (key.address.family() != family_of(service)) {
     return Error{EINVAL, to_string(key.address) + " is not of the family of " + to_string(service)};
-  }
-  if (dest.forward != ipvs::Forward::masq && dest.forward != ipvs::Forward::direct &&
-      dest.forward != ipvs::Forward::local) {
-    return Error{EOPNOTSUPP, "the embedded core forwards by NAT, by direct routing and to itself"};
   }
   return std::nullopt;
 }

@@ -14,6 +14,7 @@ import select
 import struct
 import threading
 
+from decapsulation import Decapsulation
 from inside import execute
 
 CLONE_NEWNET = 0x40000000
@@ -95,7 +96,7 @@ class Node:
 class Network:
     def __init__(self):
         self.nodes = {name: Node(name) for name in NODES}
-        self.tunnels = []
+        self.tunnels, self.decapsulations = [], {}
         for node in self.nodes.values():
             for which in ("all", "default"):
                 node.sysctl(f"net.ipv4.conf.{which}.rp_filter", "0")
@@ -120,12 +121,18 @@ class Network:
         self.tunnels += ends
         threading.Thread(target=carry, args=ends, daemon=True).start()
 
+    def decapsulate(self, kind, names):
+        for name in names:
+            self.decapsulations[name] = Decapsulation(self.nodes[name], kind)
+
     def __getitem__(self, name):
         return self.nodes[name]
 
     def close(self):
         for end in self.tunnels:
             os.close(end)
+        for one in self.decapsulations.values():
+            one.close()
         for node in self.nodes.values():
             node.close()
 

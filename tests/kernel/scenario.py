@@ -18,6 +18,8 @@ The steps, apart from ipvsadm:
   wait SECONDS                           time that the story needs, as timeouts do
   without-df                             both ends send what may be cut into fragments
   tunnel NODE NODE                       point to point, by devices without link layer (tun0) on both
+  decapsulate KIND at NODE               it unpacks what comes by ipip, gre or gue:PORT
+  outer NODE                             what a packet that it unpacked since it was asked last was packed in
   NODE: ip ... | iptables ...            on client, director, rs1 .. rs4, or `servers`: all of them
 """
 import argparse
@@ -132,6 +134,11 @@ class Stage:
         if verb == "tunnel":
             self.network.tunnel(*rest)
             return []
+        if verb == "decapsulate":
+            self.network.decapsulate(rest[0], self.names(rest[2]))
+            return []
+        if verb == "outer":
+            return [self.network.decapsulations[rest[0]].outer()]
         if verb in ("finish", "reset"):
             getattr(self.traffic, verb)(rest[0], rest[1:] == ["by", "server"])
             return []
@@ -145,9 +152,12 @@ class Stage:
         self.network["director"].sysctl(name, value)
         return []
 
+    @staticmethod
+    def names(node):
+        return SERVERS if node == "servers" else (node,)
+
     def on_node(self, name, words):
-        nodes = SERVERS if name == "servers" else (name,)
-        return [line for one in nodes for line in admin_output(*self.network[one].run(words[:1], words[1:]))]
+        return [line for one in self.names(name) for line in admin_output(*self.network[one].run(words[:1], words[1:]))]
 
     def send_new(self, verb, words, expected):
         options = dict(zip(words[1::2], words[2::2]))

@@ -235,6 +235,9 @@ int order(const ListedService& a, const ListedService& b) {
 }
 
 int order(const DestStatus& a, const DestStatus& b) {
+  if (a.key.address.family() != b.key.address.family()) {
+    return a.key.address.is_v4() ? 1 : -1;
+  }
   return order(AddressKey{Protocol::tcp, a.key.address, a.key.port},
                AddressKey{Protocol::tcp, b.key.address, b.key.port});
 }

@@ -369,6 +369,7 @@ class Core::Impl {
       }
     }
     state_.set_own_addresses(own_addresses());
+    state_.find_tunnel_sources();
     auto ok = attachments_.put_devices_in_place(options_.interfaces);
     chain_.set_devices(attachments_.unopposed());
     return ok;

@@ -32,6 +32,14 @@ namespace {
 constexpr unsigned kPairMtu = 65535;
 constexpr const char* kOwnOfIpvs0 = "127.86.83.1/32";  // Of the loopback block: nobody sees it.
 
+constexpr uint16_t kDiscardPort = 9;
+
+union SocketAddress {
+  sockaddr any;
+  sockaddr_in v4;
+  sockaddr_in6 v6;
+};
+
 struct NlDeleter {
   void operator()(nl_sock* socket) const { nl_socket_free(socket); }
   void operator()(nl_cache* cache) const { nl_cache_free(cache); }
@@ -195,6 +203,27 @@ std::set<Address> own_addresses() {
     }
   });
   return own;
+}
+
+// A socket that is connected has looked up its route, and sends nothing.
+std::optional<Address> source_towards(const Address& address) {
+  const io::UniqueFd socket(::socket(address.af(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  SocketAddress end{};
+  socklen_t size = address.is_v4() ? sizeof(end.v4) : sizeof(end.v6);
+  if (address.is_v4()) {
+    end.v4 = {.sin_family = AF_INET, .sin_port = htons(kDiscardPort), .sin_addr = {}};
+    std::memcpy(&end.v4.sin_addr, address.bytes(), address.size());
+  } else {
+    end.v6.sin6_family = AF_INET6;
+    end.v6.sin6_port = htons(kDiscardPort);
+    std::memcpy(&end.v6.sin6_addr, address.bytes(), address.size());
+  }
+  if (!socket || ::connect(socket.get(), &end.any, size) != 0 ||
+      ::getsockname(socket.get(), &end.any, &size) != 0) {
+    return std::nullopt;
+  }
+  return address.is_v4() ? Address::v4_bytes(&end.v4.sin_addr)
+                         : Address::v6_bytes(&end.v6.sin6_addr);
 }
 
 Result<Pair> ensure_pair() {

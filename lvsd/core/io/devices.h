@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -35,6 +36,9 @@ std::vector<Device> devices();
 
 // The addresses of this machine.
 std::set<Address> own_addresses();
+
+// What this machine sends from to there; nothing where there is no way.
+std::optional<Address> source_towards(const Address& address);
 
 // Indices of ipvs0 and ipvs1, made when they were missing.
 struct Pair {

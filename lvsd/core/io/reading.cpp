@@ -70,6 +70,17 @@ const lvs_flow& common_part(const lvs_flow6& flow) {
   return flow.flow;
 }
 
+// A tunnel may lead to a real server of the other family.
+template <typename Flow>
+Endpoint destination_of(const Tables& tables, const Flow& flow) {
+  const lvs_flow& common = common_part(flow);
+  if (common.forward != LVS_FORWARD_TUNNEL || common.dest >= tables.dests.size()) {
+    return endpoint(flow.address, common.port);
+  }
+  const auto& dest = tables.dests[common.dest];
+  return {address_in(dest.address, dest.family), ntohs(common.port)};
+}
+
 // The connections of one family, then its templates.
 template <typename Key, typename Flow>
 void append_connections(const Tables& tables, Map flows, Map templates, uint64_t now,
@@ -83,7 +94,7 @@ void append_connections(const Tables& tables, Map flows, Map templates, uint64_t
     all.push_back({.protocol = key.protocol,
                    .client = endpoint(key.saddr, key.sport),
                    .virtual_service = endpoint(key.daddr, key.dport),
-                   .destination = endpoint(flow.address, common.port),
+                   .destination = destination_of(tables, flow),
                    .state = state_name(key.protocol, common.word & LVS_WORD_STATE),
                    .expires_s = seconds_left(common.expires, now)});
   });

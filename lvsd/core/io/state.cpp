@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "lvsd/bpf/tcp_states.h"
+#include "lvsd/core/io/devices.h"
 #include "lvsd/core/io/grace.h"
 #include "lvsd/core/io/reading.h"
 #include "lvsd/core/layout.h"
@@ -35,6 +36,17 @@ Limits limits_of(const Tables& tables) {
   return {.services = std::min<uint32_t>(static_cast<uint32_t>(tables.services.size()),
                                          LVS_SERVICES_MAX - 1),
           .servers = static_cast<uint32_t>(tables.dests.size())};
+}
+
+// Without one nothing is sent into the tunnel.
+void set_tunnel_source(lvs_dest& dest, const std::optional<Address>& source) {
+  __be32 words[4] = {};
+  if (source) {
+    put_address(words, *source);
+  }
+  if (std::memcmp(words, dest.tunnel_source, sizeof(words)) != 0) {
+    std::memcpy(dest.tunnel_source, words, sizeof(words));
+  }
 }
 
 }  // namespace
@@ -97,6 +109,22 @@ void State::set_own_addresses(std::set<Address> own) {
     for (const auto& [place, server] : entry.servers) {
       store(programs_.dests()[server.id].is_local,
             static_cast<__u8>(own_addresses_.contains(server.key.address)));
+    }
+  }
+}
+
+void State::find_tunnel_sources() {
+  std::map<Address, std::optional<Address>> found;
+  for (const auto& [key, entry] : table_.services()) {
+    for (const auto& [place, server] : entry.servers) {
+      if (server.dest.forward != ipvs::Forward::tunnel) {
+        continue;
+      }
+      const auto [one, is_new] = found.try_emplace(server.key.address);
+      if (is_new) {
+        one->second = source_towards(server.key.address);
+      }
+      set_tunnel_source(programs_.dests()[server.id], one->second);
     }
   }
 }
@@ -210,6 +238,9 @@ void State::write_server(const ipvs::ServiceKey& key, uint32_t service, const Se
   auto& dest = programs_.dests()[server.id];
   core::write_server(dest, key, service, server);
   store(dest.is_local, static_cast<__u8>(own_addresses_.contains(server.key.address)));
+  if (server.dest.forward == ipvs::Forward::tunnel) {
+    set_tunnel_source(dest, source_towards(server.key.address));
+  }
   const uint32_t total = load(dest.total);
   const uint32_t upper = dest.upper_threshold;
   const uint32_t low = dest.lower_threshold != 0 ? dest.lower_threshold : upper - upper / 4;

@@ -26,6 +26,8 @@ class State {
   Result<Ok> apply(const Change& change, TimePoint now);
   // A real server that has one of these is the director itself.
   void set_own_addresses(std::set<Address> own);
+  // Real servers behind tunnels: from where it sends to them is the routing table's to say.
+  void find_tunnel_sources();
   void collect(TimePoint now);
 
   ipvs::ServiceStatus status_of(const ipvs::ServiceKey& key, const ServiceEntry& entry) const;

@@ -56,30 +56,16 @@ std::string services(int count, const std::string& body, int servers) {
 }
 
 TEST(Unsupported, IsSaidOfTheLineThatAsksForIt) {
-  EXPECT_THAT(unsupported_in(service(80, "protocol = sctp\nscheduler = lblc\nforward = tunnel\n",
-                                     server(1) + server(2))),
-              ElementsAre("6: protocol: does not serve sctp",
-                          "7: scheduler: does not have lblc, only " +
-                              ipvs::embedded_names(ipvs::kSchedulers),
-                          "8: forward: does not forward by tunnel, only by " +
-                              ipvs::embedded_names(ipvs::kForwards)));
-}
-
-TEST(Unsupported, OfOneServerIsSaidThere) {
-  EXPECT_THAT(unsupported_in(service(80, "", server(1) + server(2, "forward = tunnel\n"))),
-              ElementsAre("13: forward: does not forward by tunnel, only by nat, direct"));
-}
-
-TEST(Unsupported, WhatAllHaveFromNetworkIsSaidOnce) {
-  EXPECT_THAT(unsupported_in("network = tunnel\n" + services(3, "", 2)),
-              ElementsAre("2: network: does not forward by tunnel, only by nat, direct"));
-  EXPECT_THAT(unsupported_in("network = tunnel\n" + services(3, "forward = nat\n", 2)), IsEmpty());
+  EXPECT_THAT(
+      unsupported_in(service(80, "protocol = sctp\nscheduler = lblc\n", server(1) + server(2))),
+      ElementsAre("6: protocol: does not serve sctp", "7: scheduler: does not have lblc, only " +
+                                                          ipvs::embedded_names(ipvs::kSchedulers)));
 }
 
 TEST(Unsupported, IsNotSaidOfWhatIsSwitchedOff) {
   EXPECT_THAT(unsupported_in(service(80, "", server(1)) +
                              "virtual off {\naddress = 192.0.2.11 eth0:2\nprotocol = sctp\n"
-                             "scheduler = lblc\nforward = tunnel\n}\n"),
+                             "scheduler = lblc\n}\n"),
               IsEmpty());
 }
 
@@ -90,19 +76,10 @@ TEST(Unsupported, IsWhatTheTableOfCapabilitiesSays) {
         SizeIs(scheduler.is_embedded ? 0 : 1))
         << scheduler.name;
   }
-  for (const auto& family : ipvs::kFamilies) {
-    const bool v4 = family.family == Family::v4;
-    const std::string vip = v4 ? "192.0.2.10" : "2001:db8::10";
-    const std::string rs = v4 ? "10.0.0.1" : "2001:db8::1";
-    EXPECT_THAT(unsupported_in("virtual v {\nactive = 1\naddress = " + vip +
-                               " eth0:1\nserver s {\naddress = " + rs + "\nactive = 1\n}\n}\n"),
-                SizeIs(family.is_embedded ? 0 : 1))
-        << family.name;
-  }
 }
 
 TEST(Unsupported, NothingIsForTheKernel) {
-  EXPECT_THAT(unsupported_in("core = kernel\nnetwork = tunnel\n" +
+  EXPECT_THAT(unsupported_in("core = kernel\n" +
                              service(80, "protocol = sctp\nscheduler = lblcr\n", server(1))),
               IsEmpty());
 }

@@ -34,7 +34,12 @@ TEST(Layout, KeysComeBackAsTheyWere) {
 TEST(Layout, ServersComeBackAsTheyWere) {
   const Server server{5,
                       {*Address::parse("10.0.0.7"), 8080},
-                      {.weight = 3, .upper_threshold = 100, .lower_threshold = 50}};
+                      {.forward = ipvs::Forward::tunnel,
+                       .weight = 3,
+                       .upper_threshold = 100,
+                       .lower_threshold = 50,
+                       .tunnel_type = ipvs::TunnelType::gue,
+                       .tunnel_port = 6080}};
   lvs_dest entry{};
   entry.total = 42;
   write_server(entry, kWeb, 9, server);

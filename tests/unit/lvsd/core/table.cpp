@@ -116,7 +116,13 @@ TEST_F(TableTest, ValuesOutOfRangeAnswerAsTheKernel) {
   EXPECT_EQ(add({*Address::parse("fd00::1"), 80}), EINVAL);
   EXPECT_EQ(run(ipvs::NewService{kMark, {.scheduler = "nosuch"}}), ENOENT);
   EXPECT_EQ(run(ipvs::NewService{kMark, {.prefix = 33}}), EINVAL);
-  EXPECT_EQ(add(kA, {.forward = ipvs::Forward::tunnel}), EOPNOTSUPP);
+  EXPECT_EQ(add(kA, {.forward = ipvs::Forward::bypass}), EOPNOTSUPP);
+  EXPECT_EQ(add(kA, {.forward = ipvs::Forward::tunnel,
+                     .tunnel_type = ipvs::TunnelType::gue,
+                     .tunnel_port = 6080,
+                     .tunnel_flags = 1}),
+            EOPNOTSUPP)
+      << "checksums of the tunnel's own";
   EXPECT_TRUE(web().servers.empty()) << "a refused server leaves no trace";
 }
 
