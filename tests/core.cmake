@@ -6,6 +6,7 @@ lvs_test(unit/lvsd/core/capabilities lvs_core)
 lvs_test(unit/lvsd/core/layout lvs_core)
 lvs_test(unit/lvsd/core/expired lvs_core)
 lvs_test(unit/lvsd/core/pressure lvs_core)
+lvs_test(unit/lvsd/core/sweeping lvs_core)
 
 add_library(core_world STATIC netns/core/world.cpp)
 target_link_libraries(core_world PUBLIC lvs_core_io lvs_ipvs_io GTest::gtest)

@@ -404,14 +404,24 @@ enum lvs_drop {
   LVS_DROPS,
 };
 
-/* What the sweep program is asked and answers. */
+/* What the sweep program is asked and answers: it looks at the entries whose keys are the first of
+ * the map lvs_sweep_keys. */
+enum lvs_sweep_where {
+  LVS_SWEEP_FLOWS = 0,
+  LVS_SWEEP_TEMPLATES,
+  LVS_SWEEP_FLOWS6,
+  LVS_SWEEP_TEMPLATES6,
+};
+#define LVS_SWEEP_KEYS_MAX 512U
+
 struct lvs_sweep {
   __be32 prefix[4]; /* Kill: clients in prefix/mask; IPv4 has the first word. */
   __be32 mask[4];
   __u32 family; /* Of these. */
   __u32 kill;   /* 0: only what has expired. */
   __u32 killed;
-  __u32 seen;
+  __u32 where;        /* enum lvs_sweep_where */
+  __u32 keys;         /* How many. */
   __u32 unassured;    /* Templates without a connection, never established, go too. */
   __u64 half_open_ns; /* TCP that has been half open so long ends; 0: as it expires. */
   __u64 udp_idle_ns;  /* UDP that has been idle so long; 0: as it expires. */

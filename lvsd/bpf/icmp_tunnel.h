@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ICMP errors from the way to a real server behind a tunnel are about the packet that carried the
  * client's, and come to the director, which sent it. The client hears the same from the VIP, about
- * its own packet: what the tunnel does not take, by how much smaller it has to be. As ip_vs, of IPv4
- * within IPv4. */
+ * its own packet: what the tunnel does not take, by how much smaller it has to be. As ip_vs, of
+ * IPv4 within IPv4. */
 #pragma once
 
 #include "lvsd/bpf/icmp.h"
@@ -25,7 +25,8 @@ static __always_inline int is_by_this_tunnel(const struct lvs_flow* flow,
 }
 
 /* 0: there is nothing to say to a client that lets its packets be cut. */
-static __always_inline __u16 mtu_within(const struct quoting* quoting, const struct lvs_dest* dest) {
+static __always_inline __u16 mtu_within(const struct quoting* quoting,
+                                        const struct lvs_dest* dest) {
   const __u16 mtu = bpf_ntohs(quoting->icmp.mtu);
   const __u16 bytes = tunnel_bytes(dest);
   if (!(quoting->ip.frag_off & bpf_htons(IP_DONT_FRAGMENT))) {
@@ -47,8 +48,8 @@ VERIFIED_ALONE int translate_tunnel_error(struct __sk_buff* skb) {
       bytes_between(quoting.ip.protocol) < 0) {
     return LVS_PASS;
   }
-  const __u32 inner_at = icmp_at + sizeof(struct icmp_error) + quoting.ip.ihl * 4 +
-                         bytes_between(quoting.ip.protocol);
+  const __u32 inner_at =
+      icmp_at + sizeof(struct icmp_error) + quoting.ip.ihl * 4 + bytes_between(quoting.ip.protocol);
   if (bpf_skb_load_bytes(skb, inner_at, &ip, sizeof(ip)) || ip.version != 4 || ip.ihl < 5 ||
       bpf_skb_load_bytes(skb, inner_at + ip.ihl * 4, &ports, sizeof(ports))) {
     return LVS_PASS;
@@ -64,8 +65,8 @@ VERIFIED_ALONE int translate_tunnel_error(struct __sk_buff* skb) {
       !is_alive(AF_INET, flow, bpf_ktime_get_coarse_ns())) {
     return LVS_PASS;
   }
-  const int is_too_big = quoting.icmp.type == ICMP_UNREACHABLE &&
-                         quoting.icmp.code == ICMP_FRAGMENTATION_NEEDED;
+  const int is_too_big =
+      quoting.icmp.type == ICMP_UNREACHABLE && quoting.icmp.code == ICMP_FRAGMENTATION_NEEDED;
   const __u16 mtu = is_too_big ? mtu_within(&quoting, dest) : 0;
   if (is_too_big && !mtu) {
     return LVS_PASS;

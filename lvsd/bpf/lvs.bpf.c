@@ -9,7 +9,7 @@
  * ipvs0_egress does what ip_vs does at LOCAL_IN: connection, service, template, scheduler. Each
  * program takes both families; what they do is written once, and compiled for each.
  *
- * sweep is run by lvsd once a second and takes out what has expired. */
+ * sweep is run by lvsd, and takes out what has expired. */
 #include "lvsd/bpf/connect.h"
 #include "lvsd/bpf/icmp6.h"
 #include "lvsd/bpf/icmp_tunnel.h"
@@ -480,7 +480,7 @@ int nic_egress(struct __sk_buff* skb) {
 
 SEC("syscall")
 int sweep(struct lvs_sweep* ask) {
-  return sweep_all(ask);
+  return sweep_these(ask);
 }
 
 char _license[] SEC("license") = "GPL";

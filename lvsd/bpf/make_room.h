@@ -4,7 +4,8 @@
  * ip_vs drops first under pressure (drop_entry): connections that are half open, templates whose
  * client never had a connection established. What is established stays.
  *
- * One CPU at a time, and not more often than it pays. */
+ * One CPU at a time, not more often than it pays, and never the whole of a large table: entries lie
+ * in it by chance, so what there is plenty of is found in any part. */
 #pragma once
 
 #include <linux/in.h>
@@ -13,6 +14,7 @@
 #include "lvsd/bpf/drops.h"
 
 #define FREED_AT_ONCE 4096U
+#define LOOKED_AT_ONCE 65536U /* About 20 ms of a CPU that has other packets to see to. */
 #define PAUSE_NS 50000000ULL
 #define FLOOD_HALF_OPEN_NS 500000000ULL
 #define FLOOD_UDP_IDLE_NS 5000000000ULL
@@ -27,7 +29,9 @@ struct patience {
 
 struct making_room {
   __u64 now;
-  __u32* freed; /* In a map: a count on the stack the verifier would follow step by step. */
+  /* In a map: a count on the stack the verifier would follow step by step. */
+  __u32* freed;
+  __u32* looked_at;
   __u32 evicts; /* Also what has not expired. */
   struct patience patience;
 };
@@ -62,10 +66,15 @@ static __always_inline void note_freed(struct making_room* work, enum change kil
   }
 }
 
+static __always_inline int is_enough(const struct making_room* work) {
+  *work->looked_at += 1;
+  return *work->freed >= FREED_AT_ONCE || *work->looked_at >= LOOKED_AT_ONCE;
+}
+
 static __always_inline long consider_flow(const int family, const void* key, __u8 protocol,
                                           struct lvs_flow* flow, struct making_room* work) {
   if (flow->direction != LVS_TO_SERVER) {
-    return 0;
+    return is_enough(work);
   }
   const __u64 word = flow->word;
   const int is_over = work->now >= flow->expires;
@@ -75,7 +84,7 @@ static __always_inline long consider_flow(const int family, const void* key, __u
     const enum change killed = kill_flow(family, &copy, flow, generation_of(word), work->now);
     note_freed(work, killed, is_over, LVS_EVICTED_HALF_OPEN);
   }
-  return *work->freed >= FREED_AT_ONCE;
+  return is_enough(work);
 }
 
 static long look_at_flow(void* map, struct lvs_key* key, struct lvs_flow* flow,
@@ -100,7 +109,7 @@ static __always_inline long consider_template(const int family, const void* key,
         kill_template(family, &copy, template, generation_of(word), work->now, 0);
     note_freed(work, killed, is_over, LVS_EVICTED_TEMPLATE);
   }
-  return *work->freed >= FREED_AT_ONCE;
+  return is_enough(work);
 }
 
 static long look_at_template(void* map, struct lvs_key* key, struct lvs_template* template,
@@ -121,6 +130,7 @@ static __always_inline int is_search_due(__u64* not_before, __u64 now) {
 
 static __always_inline int search(const int family, struct making_room* work, int even_living) {
   *work->freed = 0;
+  *work->looked_at = 0;
   work->evicts = even_living;
   if (family == AF_INET6) {
     bpf_for_each_map_elem(&lvs_flows6, look_at_flow6, work, 0);
@@ -133,6 +143,7 @@ static __always_inline int search(const int family, struct making_room* work, in
 static __always_inline int search_templates(const int family, struct making_room* work,
                                             int even_living) {
   *work->freed = 0;
+  *work->looked_at = 0;
   work->evicts = even_living;
   if (family == AF_INET6) {
     bpf_for_each_map_elem(&lvs_templates6, look_at_template6, work, 0);
@@ -147,6 +158,7 @@ static __always_inline struct making_room work_for(const struct lvs_config* conf
   return (struct making_room){
       .now = now,
       .freed = &scratch->freed,
+      .looked_at = &scratch->looked_at,
       .patience = patience_of(config, FLOOD_HALF_OPEN_NS, FLOOD_UDP_IDLE_NS)};
 }
 

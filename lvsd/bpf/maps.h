@@ -123,6 +123,14 @@ struct {
   __type(value, struct lvs_ports);
 } lvs_datagrams SEC(".maps");
 
+/* Of the entries that the sweeper is to look at. IPv4: a struct lvs_key, and room. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, LVS_SWEEP_KEYS_MAX);
+  __type(key, __u32);
+  __type(value, struct lvs_key6);
+} lvs_sweep_keys SEC(".maps");
+
 /* <linux/icmp.h> would bring sockets along. */
 struct icmp_error {
   __u8 type;
@@ -230,6 +238,7 @@ struct scratch {
   struct next_hop next_hop;
   struct lvs_route route; /* Of a packet without a flow. */
   __u32 freed;            /* Entries, by a search for room. */
+  __u32 looked_at;        /* By it. */
 };
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

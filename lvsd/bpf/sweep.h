@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The sweeper: takes out what has expired, what lvsd names (clients to be killed), and, when the
  * table is filling up, what is cheap to lose. It and the packet path are equals: either ends a
- * connection by the same compare-and-swap. */
+ * connection by the same compare-and-swap.
+ *
+ * lvsd walks the maps, some entries at a time, and says which may have to go
+ * (lvsd/core/sweeping.h); here they are looked at once more, as they are now. */
 #pragma once
 
 #include "lvsd/bpf/connect.h"
@@ -9,7 +12,7 @@
 struct sweeping {
   __u64 now;
   __u32 killed;
-  __u32 seen;
+  __u32 where;
   struct address6 prefix;
   struct address6 mask;
   __u32 kill_family; /* 0: no clients are named. */
@@ -55,7 +58,6 @@ static __always_inline long sweep_flow_of(const int family, const void* key, __u
     }
     return 0;
   }
-  work->seen += 1;
   const __u64 word = flow->word;
   if (word & LVS_WORD_DEAD) {
     if (work->now >= flow->expires + LVS_DEAD_NS) {
@@ -72,16 +74,6 @@ static __always_inline long sweep_flow_of(const int family, const void* key, __u
     }
   }
   return 0;
-}
-
-static long sweep_flow(void* map, struct lvs_key* key, struct lvs_flow* flow,
-                       struct sweeping* work) {
-  return sweep_flow_of(AF_INET, key, key->protocol, flow, work);
-}
-
-static long sweep_flow6(void* map, struct lvs_key6* key, struct lvs_flow6* flow,
-                        struct sweeping* work) {
-  return sweep_flow_of(AF_INET6, key, key->protocol, &flow->flow, work);
 }
 
 static __always_inline long sweep_template_of(const int family, const void* key,
@@ -115,30 +107,48 @@ static __always_inline long sweep_template_of(const int family, const void* key,
   return 0;
 }
 
-static long sweep_template(void* map, struct lvs_key* key, struct lvs_template* template,
-                           struct sweeping* work) {
-  return sweep_template_of(AF_INET, key, template, work);
+static __always_inline void sweep_one(const int family, const void* key, int is_template,
+                                      struct sweeping* work) {
+  if (is_template) {
+    struct lvs_template* template = find_template(family, key);
+    if (template) {
+      sweep_template_of(family, key, template, work);
+    }
+    return;
+  }
+  struct lvs_flow* flow = find_flow(family, key);
+  if (flow) {
+    const __u8 protocol = family == AF_INET6 ? ((const struct lvs_key6*)key)->protocol
+                                             : ((const struct lvs_key*)key)->protocol;
+    sweep_flow_of(family, key, protocol, flow, work);
+  }
 }
 
-static long sweep_template6(void* map, struct lvs_key6* key, struct lvs_template* template,
-                            struct sweeping* work) {
-  return sweep_template_of(AF_INET6, key, template, work);
+static long sweep_named(__u32 index, struct sweeping* work) {
+  const struct lvs_key6* key = bpf_map_lookup_elem(&lvs_sweep_keys, &index);
+  if (!key) {
+    return 1;
+  }
+  const int is_template = work->where == LVS_SWEEP_TEMPLATES || work->where == LVS_SWEEP_TEMPLATES6;
+  if (work->where == LVS_SWEEP_FLOWS6 || work->where == LVS_SWEEP_TEMPLATES6) {
+    sweep_one(AF_INET6, key, is_template, work);
+  } else {
+    sweep_one(AF_INET, key, is_template, work);
+  }
+  return 0;
 }
 
-static __always_inline int sweep_all(struct lvs_sweep* ask) {
+static __always_inline int sweep_these(struct lvs_sweep* ask) {
   const struct lvs_config* config = config_of_core();
   struct sweeping work = {.now = bpf_ktime_get_ns(),
+                          .where = ask->where,
                           .kill_family = ask->kill ? ask->family : 0,
                           .unassured = ask->unassured};
   copy_address(AF_INET6, work.prefix.word, ask->prefix);
   copy_address(AF_INET6, work.mask.word, ask->mask);
   work.patience = patience_of(config, ask->half_open_ns, ask->udp_idle_ns);
   work.ends_lost = config && setting(config, LVS_EXPIRE_NODEST_CONN);
-  bpf_for_each_map_elem(&lvs_flows, sweep_flow, &work, 0);
-  bpf_for_each_map_elem(&lvs_templates, sweep_template, &work, 0);
-  bpf_for_each_map_elem(&lvs_flows6, sweep_flow6, &work, 0);
-  bpf_for_each_map_elem(&lvs_templates6, sweep_template6, &work, 0);
+  bpf_loop(ask->keys, sweep_named, &work, 0);
   ask->killed = work.killed;
-  ask->seen = work.seen;
   return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Forwarding by tunnel: the packet as it is, in a packet from the director to the real server, which
- * takes it out, owns the VIP, too, and answers the client itself. Either of them may be of either
- * family. In between stands nothing (IPIP), GRE's header, or those of UDP and GUE.
+/* Forwarding by tunnel: the packet as it is, in a packet from the director to the real server,
+ * which takes it out, owns the VIP, too, and answers the client itself. Either of them may be of
+ * either family. In between stands nothing (IPIP), GRE's header, or those of UDP and GUE.
  *
  * The outer header takes over TTL, DSCP and ECN, and whether it may be fragmented. Its source is
  * what lvsd found in the routing table (lvs_dest.tunnel_source). */
@@ -49,7 +49,8 @@ static __always_inline long put_between(const int family, struct __sk_buff* skb,
                                         const struct lvs_dest* to, union outer* outer, __u32 at,
                                         __u32 bytes) {
   if (to->tunnel_type == TUNNEL_GRE) {
-    outer->gre = (struct gre_header){.carries = bpf_htons(family == AF_INET6 ? ETH_P_IPV6 : ETH_P_IP)};
+    outer->gre =
+        (struct gre_header){.carries = bpf_htons(family == AF_INET6 ? ETH_P_IPV6 : ETH_P_IP)};
     return bpf_skb_store_bytes(skb, at, &outer->gre, sizeof(outer->gre), BPF_F_RECOMPUTE_CSUM);
   }
   if (to->tunnel_type != TUNNEL_GUE) {
@@ -85,15 +86,15 @@ static __always_inline long put_outer4(const int family, struct __sk_buff* skb,
                                        const struct lvs_dest* to, struct inherited from,
                                        struct iphdr* ip) {
   *ip = (struct iphdr){.version = 4,
-                     .ihl = sizeof(*ip) / 4,
-                     .tos = from.traffic_class,
-                     .tot_len = bpf_htons(skb->len - ETH_HLEN),
-                     .id = bpf_get_prandom_u32(),
-                     .frag_off = from.fragments,
-                     .ttl = from.ttl,
-                     .protocol = carried_by(family, to),
-                     .saddr = to->tunnel_source[0],
-                     .daddr = to->address[0]};
+                       .ihl = sizeof(*ip) / 4,
+                       .tos = from.traffic_class,
+                       .tot_len = bpf_htons(skb->len - ETH_HLEN),
+                       .id = bpf_get_prandom_u32(),
+                       .frag_off = from.fragments,
+                       .ttl = from.ttl,
+                       .protocol = carried_by(family, to),
+                       .saddr = to->tunnel_source[0],
+                       .daddr = to->address[0]};
   ip->check = ~fold(bpf_csum_diff(0, 0, (__be32*)ip, sizeof(*ip), 0));
   return bpf_skb_store_bytes(skb, ETH_HLEN, ip, sizeof(*ip), BPF_F_RECOMPUTE_CSUM);
 }
@@ -102,11 +103,11 @@ static __always_inline long put_outer6(const int family, struct __sk_buff* skb,
                                        const struct lvs_dest* to, struct inherited from,
                                        struct ipv6hdr* ip) {
   *ip = (struct ipv6hdr){.version = 6,
-                       .priority = from.traffic_class >> 4,
-                       .flow_lbl = {from.traffic_class << 4},
-                       .payload_len = bpf_htons(skb->len - ETH_HLEN - sizeof(*ip)),
-                       .nexthdr = carried_by(family, to),
-                       .hop_limit = from.ttl};
+                         .priority = from.traffic_class >> 4,
+                         .flow_lbl = {from.traffic_class << 4},
+                         .payload_len = bpf_htons(skb->len - ETH_HLEN - sizeof(*ip)),
+                         .nexthdr = carried_by(family, to),
+                         .hop_limit = from.ttl};
   __builtin_memcpy(&ip->saddr, to->tunnel_source, sizeof(ip->saddr));
   __builtin_memcpy(&ip->daddr, to->address, sizeof(ip->daddr));
   return bpf_skb_store_bytes(skb, ETH_HLEN, ip, sizeof(*ip), BPF_F_RECOMPUTE_CSUM);
@@ -123,13 +124,12 @@ static __always_inline __u8 traffic_class_of(const int family, struct __sk_buff*
 static __always_inline int put_into_tunnel(const int family, struct __sk_buff* skb,
                                            const struct packet* packet, const struct lvs_dest* to,
                                            int hops, int more, const struct lvs_route* mac) {
-  const int is_direct = family == AF_INET6 ? rewrite_direct6(skb, packet, hops, 0)
-                                           : rewrite_direct4(skb, hops, 0);
+  const int is_direct =
+      family == AF_INET6 ? rewrite_direct6(skb, packet, hops, 0) : rewrite_direct4(skb, hops, 0);
   const struct inherited from = {
       .traffic_class = traffic_class_of(family, skb),
       .ttl = packet->ttl - hops + more,
-      .fragments =
-          family == AF_INET && packet->dont_fragment ? bpf_htons(IP_DONT_FRAGMENT) : 0};
+      .fragments = family == AF_INET && packet->dont_fragment ? bpf_htons(IP_DONT_FRAGMENT) : 0};
   struct scratch* scratch = scratch_of_cpu();
   if (!scratch || !is_direct || make_tunnel_room(skb, packet, to)) {
     return 0;
@@ -139,8 +139,10 @@ static __always_inline int put_into_tunnel(const int family, struct __sk_buff* s
   const __u32 header = is_to_ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
   if (bpf_skb_store_bytes(skb, __builtin_offsetof(struct ethhdr, h_proto), &protocol,
                           sizeof(protocol), 0) ||
-      put_between(family, skb, to, &scratch->outer, ETH_HLEN + header, skb->len - ETH_HLEN - header) ||
-      (is_to_ipv6 ? put_outer6(family, skb, to, from, &scratch->outer.v6) : put_outer4(family, skb, to, from, &scratch->outer.v4))) {
+      put_between(family, skb, to, &scratch->outer, ETH_HLEN + header,
+                  skb->len - ETH_HLEN - header) ||
+      (is_to_ipv6 ? put_outer6(family, skb, to, from, &scratch->outer.v6)
+                  : put_outer4(family, skb, to, from, &scratch->outer.v4))) {
     return 0;
   }
   struct ethhdr* ethernet = data_of(skb);

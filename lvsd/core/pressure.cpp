@@ -7,6 +7,7 @@ namespace lvs::core {
 namespace {
 
 constexpr uint64_t kMemoryPerConnection = 96 * 1024;
+constexpr uint64_t kSweptAtOnce = 16'384;
 constexpr uint64_t kSecond = 1'000'000'000;
 
 bool is_above(uint32_t used, uint32_t max, uint64_t tenths) {
@@ -32,6 +33,10 @@ lvs_sweep sweep_under(const Fill& fill) {
   }
   sweep.unassured = sweep.half_open_ns != 0;
   return sweep;
+}
+
+bool is_large(const Fill& fill) {
+  return uint64_t{fill.connections} + fill.templates > kSweptAtOnce;
 }
 
 }  // namespace lvs::core

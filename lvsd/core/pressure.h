@@ -26,4 +26,7 @@ struct Fill {
 };
 lvs_sweep sweep_under(const Fill& fill);
 
+// One that is not swept in one go: that would hold up others for more than some 10 ms.
+bool is_large(const Fill& fill);
+
 }  // namespace lvs::core

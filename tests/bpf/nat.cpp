@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <poll.h>
 
+#include "common/time.h"
 #include "tests/bpf/packet_path.h"
 
 namespace lvs::test {
@@ -371,6 +372,30 @@ TEST_F(PacketPath, FullTableDropsNewFlowsAndThePacketPathMakesRoomItself) {
   }
   EXPECT_TRUE(gets_in(flow(5000))) << "expired flows were not reclaimed";
   EXPECT_EQ(core->status().connections, connections().size());
+}
+
+// More than is swept in one go: a bit at a time, and whoever asks in the meantime is not kept
+// waiting.
+TEST_F(PacketPath, ALargeTableIsSweptInStridesAndLosesOnlyWhatHasExpired) {
+  constexpr int kFlows = 20'000;
+  open({.interfaces = {}, .connections_max = 65'536});
+  balance(kNames, {.scheduler = "rr"}, 1, 53);
+  balance(kWeb, {.scheduler = "rr"});
+  first({.sport = 500});
+  on_nic({.sport = 500, .flags = kAck});
+  ask(ipvs::SetConfig{{.udp = 1}});
+  for (int i = 0; i < kFlows; ++i) {
+    first({.sport = static_cast<uint16_t>(10'000 + i), .dport = 53, .protocol = 17, .flags = 0});
+  }
+  const auto bound = [this] { return servers(kNames).at(0).inactive; };
+  EXPECT_EQ(bound(), static_cast<uint32_t>(kFlows));
+  const auto end = Clock::now() + std::chrono::seconds(60);
+  while (bound() != 0 && Clock::now() < end) {
+    io.run_one();
+  }
+  EXPECT_EQ(bound(), 0U);
+  EXPECT_EQ(servers(kWeb).at(0).active, 1U);
+  EXPECT_EQ(connections().size(), 1U);
 }
 
 // A flood of SYNs from forged clients; nobody sweeps (the event loop does not run).

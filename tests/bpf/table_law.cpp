@@ -15,6 +15,7 @@
 #include "lvsd/core/io/programs.h"
 #include "lvsd/core/io/reading.h"
 #include "lvsd/core/io/state.h"
+#include "lvsd/core/io/sweeper.h"
 #include "lvsd/core/layout.h"
 #include "tests/bpf/packet.h"
 
@@ -181,7 +182,7 @@ class Law {
     lvs_sweep all{};
     all.kill = 1;
     all.family = AF_INET;
-    EXPECT_TRUE(programs_.sweep(all));
+    EXPECT_TRUE(Sweeper(programs_).pass(all));
     const auto port = std::get<ipvs::AddressKey>(key).port;
     for (size_t i = 0; i < times; ++i) {
       send({.sport = static_cast<uint16_t>(1000 + i), .dport = port});

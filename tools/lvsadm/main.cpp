@@ -40,6 +40,18 @@ Result<ChosenCore> core_without_lvsd(const char* note) {
                     note};
 }
 
+// Connections may be a million: who may read them from the maps does not keep lvsd from its work.
+ipvs::Handler reading_connections_from_maps(ipvs::Handler lvsd) {
+  return [lvsd = std::move(lvsd)](const ipvs::Request& request) -> Result<ipvs::Reply> {
+    if (std::holds_alternative<ipvs::GetConnections>(request)) {
+      if (auto maps = core::Frozen::open()) {
+        return maps->handle(request);
+      }
+    }
+    return lvsd(request);
+  };
+}
+
 // Its socket is there, and nobody answers.
 bool is_stopped() {
   auto core = ipvs::io::embedded_core(kReadersPatience);
@@ -57,8 +69,11 @@ Result<ChosenCore> core_of(const Command& command) {
     return core_without_lvsd(kStoppedNote);
   }
   auto embedded = ipvs::io::embedded_core();
-  if (embedded || embedded.error().code != ECONNREFUSED) {
-    return chosen(std::move(embedded));
+  if (embedded) {
+    return ChosenCore{reading_connections_from_maps(std::move(*embedded))};
+  }
+  if (embedded.error().code != ECONNREFUSED) {
+    return embedded.error();
   }
   if (auto left = core_without_lvsd(kDeadNote); left || left.error().code != ENOENT) {
     return left;

@@ -21,6 +21,7 @@
 #include "lvsd/core/io/programs.h"
 #include "lvsd/core/io/reading.h"
 #include "lvsd/core/io/state.h"
+#include "lvsd/core/io/sweeper.h"
 #include "lvsd/core/io/watch.h"
 #include "lvsd/core/layout.h"
 #include "lvsd/core/pressure.h"
@@ -32,7 +33,11 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto kTick = 1s;      // Sweep, trash, rates.
+constexpr auto kTick = 1s;  // Sweep, trash, rates.
+// Of a large table: some 8,000 entries take 3 ms.
+constexpr int kStridesAtOnce = 8;
+constexpr auto kStride = 50ms;
+constexpr auto kStrideUnderPressure = 10ms;
 constexpr auto kSettle = 10ms;  // A burst of link and filter events is looked at once.
 constexpr uint64_t kSecondNs = 1'000'000'000;
 
@@ -92,9 +97,11 @@ class Core::Impl {
         programs_(std::move(programs)),
         is_adopted_(is_adopted),
         state_(programs_, Clock::now()),
+        sweeper_(programs_),
         attachments_(programs_, log_),
         chain_(io, state_.table(), log_, [this] { expect_own_transaction(); }),
         tick_(io),
+        stride_(io),
         settle_(io) {}
 
   Result<Ok> start() {
@@ -271,11 +278,11 @@ class Core::Impl {
     ask.family = static_cast<uint32_t>(request.prefix.af());
     put_address(ask.prefix, request.prefix.masked(request.length));
     put_address(ask.mask, all_ones(request.prefix.family()).masked(request.length));
-    const auto swept = programs_.sweep(ask);
-    if (!swept) {
-      return swept.error();
+    const auto killed = sweeper_.pass(ask);
+    if (!killed) {
+      return killed.error();
     }
-    return ipvs::Reply(ipvs::Killed{swept->killed});
+    return ipvs::Reply(ipvs::Killed{*killed});
   }
 
   // --- what stands in the namespace ---
@@ -419,16 +426,55 @@ class Core::Impl {
     }
   }
 
+  Fill fill() {
+    return {state_.bound_connections(), state_.templates(), programs_.config().connections_max};
+  }
+
+  void note_sweep_failed(const Error& error) {
+    log_(event(Level::error, "core-sweep-failed", {{"error", error.what}}));
+  }
+
   // Also before a listing: what has expired is no longer shown, so it must not be counted either.
+  // Of a large table a listing shows what the last pass left.
   void sweep() {
-    const Fill fill{state_.bound_connections(), state_.templates(),
-                    programs_.config().connections_max};
-    if (fill.connections == 0 && fill.templates == 0) {
+    const Fill now = fill();
+    if (is_large(now)) {
+      sweep_on();
+    } else if (now.connections != 0 || now.templates != 0) {
+      if (auto swept = sweeper_.pass(sweep_under(now)); !swept) {
+        note_sweep_failed(swept.error());
+      }
+    }
+  }
+
+  // A pass through a large table, with pauses for everybody else.
+  void sweep_on() {
+    if (is_sweeping_) {
       return;
     }
-    if (auto swept = programs_.sweep(sweep_under(fill)); !swept) {
-      log_(event(Level::error, "core-sweep-failed", {{"error", swept.error().what}}));
+    is_sweeping_ = true;
+    const auto how = sweep_under(fill());
+    stride_.expires_after(how.half_open_ns != 0 ? kStrideUnderPressure : kStride);
+    stride_.async_wait([this, how](const boost::system::error_code& error) {
+      is_sweeping_ = false;
+      if (!error && strides(how)) {
+        sweep_on();
+      }
+    });
+  }
+
+  // False: the pass is over.
+  bool strides(const lvs_sweep& how) {
+    for (int i = 0; i < kStridesAtOnce; ++i) {
+      const auto more = sweeper_.stride(how);
+      if (!more) {
+        note_sweep_failed(more.error());
+      }
+      if (!more || !*more) {
+        return false;
+      }
     }
+    return true;
   }
 
   boost::asio::io_context& io_;
@@ -437,10 +483,13 @@ class Core::Impl {
   Programs programs_;
   bool is_adopted_;
   State state_;
+  Sweeper sweeper_;
   std::unique_ptr<Watch> watch_;
   Attachments attachments_;
   ChainKeeper chain_;
   boost::asio::steady_timer tick_;
+  boost::asio::steady_timer stride_;
+  bool is_sweeping_ = false;
   boost::asio::steady_timer settle_;
   bool is_settling_ = false;
   std::array<CopyProbe, 2> probes_;  // Of IPv4, of IPv6.

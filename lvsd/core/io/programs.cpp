@@ -3,6 +3,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <array>
+#include <numeric>
+
 #include "skeleton/lvs_bpf.skel.h"
 
 namespace lvs::core {
@@ -74,7 +77,14 @@ Result<AttachOutcome> Programs::attach(int ifindex, Hook hook, bool& made_clsact
   return core::attach(ifindex, hook, program_fd(hook), made_clsact);
 }
 
-Result<lvs_sweep> Programs::sweep(lvs_sweep ask) {
+Result<lvs_sweep> Programs::sweep(lvs_sweep ask, std::span<const lvs_key6> keys) {
+  std::array<uint32_t, LVS_SWEEP_KEYS_MAX> places;
+  std::iota(places.begin(), places.end(), 0U);
+  ask.keys = static_cast<uint32_t>(keys.size());
+  if (bpf_map_update_batch(bpf_map__fd(skeleton_->maps.lvs_sweep_keys), places.data(), keys.data(),
+                           &ask.keys, nullptr) != 0) {
+    return os_error(errno, "hand the sweeper its keys");
+  }
   bpf_test_run_opts options{};
   options.sz = sizeof(options);
   options.ctx_in = &ask;  // And the answer.

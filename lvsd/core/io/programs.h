@@ -25,7 +25,8 @@ class Programs {
 
   // Makes sure that this process's program is on the device; replaces an older one in one step.
   Result<AttachOutcome> attach(int ifindex, Hook hook, bool& made_clsact);
-  Result<lvs_sweep> sweep(lvs_sweep ask);
+  // Of the entries with these keys, at most LVS_SWEEP_KEYS_MAX; of IPv4 the first part is one.
+  Result<lvs_sweep> sweep(lvs_sweep ask, std::span<const lvs_key6> keys);
 
   // What the programs know of a device; zeros of one that they do not know.
   lvs_device device(int ifindex) const;

@@ -10,6 +10,7 @@
 
 #include "lvsd/bpf/tcp_states.h"
 #include "lvsd/core/drops.h"
+#include "lvsd/core/io/batch_reader.h"
 #include "lvsd/core/layout.h"
 #include "lvsd/core/settings.h"
 
@@ -18,7 +19,6 @@ namespace lvs::core {
 namespace {
 
 constexpr uint64_t kSecond = 1'000'000'000;
-constexpr uint32_t kBatch = 4096;
 
 template <typename T>
 T load(const T& from) {
@@ -29,26 +29,10 @@ size_t possible_cpus() {
   return static_cast<size_t>(std::max(1, libbpf_num_possible_cpus()));
 }
 
-// Every entry of a hash map, many to a system call.
 template <typename Key, typename Value, typename Fn>
 void each_entry(int fd, Fn fn) {
-  if (fd < 0) {
-    return;  // Programs of before know no IPv6.
-  }
-  std::vector<Key> keys(kBatch);
-  std::vector<Value> values(kBatch);
-  uint32_t position = 0;
-  bool is_first = true;
-  for (int error = 0; error == 0; is_first = false) {
-    uint32_t count = kBatch;
-    error = bpf_map_lookup_batch(fd, is_first ? nullptr : &position, &position, keys.data(),
-                                 values.data(), &count, nullptr);
-    if (error != 0 && errno != ENOENT) {
-      return;
-    }
-    for (uint32_t i = 0; i < count; ++i) {
-      fn(keys[i], values[i]);
-    }
+  BatchReader<Key, Value> reader;
+  while (reader.read_some(fd, fn)) {
   }
 }
 

@@ -1,0 +1,39 @@
+// Walks the connections and templates, a thousand entries at a time, and has the program end
+// what is past its time. However large the table is, no stride holds a CPU for long.
+#pragma once
+
+#include <vector>
+
+#include "lvsd/core/io/batch_reader.h"
+#include "lvsd/core/io/programs.h"
+#include "lvsd/core/sweeping.h"
+
+namespace lvs::core {
+
+class Sweeper {
+ public:
+  explicit Sweeper(Programs& programs) : programs_(programs) {}
+
+  // One stride more. False: that was the last of a pass.
+  Result<bool> stride(const lvs_sweep& how);
+  // From the beginning to the end: how many connections were taken out.
+  Result<uint32_t> pass(const lvs_sweep& how);
+
+ private:
+  Result<bool> go_on(const lvs_sweep& how);
+  template <typename Key, typename Value>
+  bool look(BatchReader<Key, Value>& reader, Map map);
+  Result<uint32_t> end_candidates();
+
+  Programs& programs_;
+  BatchReader<lvs_key, lvs_flow> flows_;
+  BatchReader<lvs_key, lvs_template> templates_;
+  BatchReader<lvs_key6, lvs_flow6> flows6_;
+  BatchReader<lvs_key6, lvs_template> templates6_;
+  Sweeping sweeping_;
+  uint32_t where_ = LVS_SWEEP_FLOWS;
+  std::vector<lvs_key6> candidates_;
+  uint32_t killed_ = 0;  // In this pass.
+};
+
+}  // namespace lvs::core

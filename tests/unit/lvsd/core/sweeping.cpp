@@ -1,0 +1,100 @@
+// What a sweep looks at: every entry that the program would end, and few others.
+#include "lvsd/core/sweeping.h"
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+
+#include "lvsd/bpf/tcp_states.h"
+
+namespace lvs::core {
+namespace {
+
+constexpr uint64_t kNow = 1'000'000;
+
+lvs_flow established() {
+  lvs_flow flow{};
+  flow.word = LVS_TCP_ESTABLISHED | LVS_WORD_ACTIVE;
+  flow.expires = kNow + 1;
+  return flow;
+}
+
+TEST(Sweeping, WhatLivesIsLeftAlone) {
+  const Sweeping sweeping{.now = kNow};
+  EXPECT_FALSE(sweeping.may_go(established(), IPPROTO_TCP));
+  lvs_template client{};
+  client.expires = kNow + 1;
+  EXPECT_FALSE(sweeping.may_go(client));
+}
+
+TEST(Sweeping, WhatIsPastItsTimeOrDeadMayGo) {
+  const Sweeping sweeping{.now = kNow};
+  auto flow = established();
+  flow.expires = kNow;
+  EXPECT_TRUE(sweeping.may_go(flow, IPPROTO_TCP));
+  flow = established();
+  flow.word |= LVS_WORD_DEAD;
+  EXPECT_TRUE(sweeping.may_go(flow, IPPROTO_TCP));
+  lvs_template client{};
+  client.expires = kNow;
+  EXPECT_TRUE(sweeping.may_go(client));
+  client.expires = kNow + 1;
+  client.word = LVS_TEMPLATE_DEAD;
+  EXPECT_TRUE(sweeping.may_go(client));
+}
+
+TEST(Sweeping, WhoeverIsNamedMayGo) {
+  Sweeping sweeping{.now = kNow};
+  sweeping.how.kill = 1;
+  EXPECT_TRUE(sweeping.may_go(established(), IPPROTO_TCP));
+  lvs_template client{};
+  client.expires = kNow + 1;
+  EXPECT_TRUE(sweeping.may_go(client));
+}
+
+TEST(Sweeping, UnderPressureWhatIsNotEstablishedMayGo) {
+  Sweeping sweeping{.now = kNow};
+  sweeping.how.half_open_ns = 1;
+  sweeping.how.unassured = 1;
+  auto half_open = established();
+  half_open.word = LVS_TCP_SYN_RECV | LVS_WORD_ACTIVE;
+  EXPECT_TRUE(sweeping.may_go(half_open, IPPROTO_TCP));
+  EXPECT_FALSE(sweeping.may_go(established(), IPPROTO_TCP));
+  auto datagrams = established();
+  datagrams.word = 0;
+  EXPECT_FALSE(sweeping.may_go(datagrams, IPPROTO_UDP)) << "only when idle ones are asked for";
+  sweeping.how.udp_idle_ns = 1;
+  EXPECT_TRUE(sweeping.may_go(datagrams, IPPROTO_UDP));
+  lvs_template client{};
+  client.expires = kNow + 1;
+  EXPECT_TRUE(sweeping.may_go(client));
+  client.word = LVS_TEMPLATE_ASSURED;
+  EXPECT_FALSE(sweeping.may_go(client));
+  client.word = 1;
+  EXPECT_FALSE(sweeping.may_go(client)) << "a connection is under it";
+}
+
+TEST(Sweeping, ConnectionsOfARemovedServerMayGoWhereTheyEndWithIt) {
+  std::array<lvs_dest, 1> dests{};
+  dests[0].use = LVS_DEST_AVAILABLE;
+  Sweeping sweeping{.now = kNow, .ends_lost = true, .dests = dests};
+  EXPECT_FALSE(sweeping.may_go(established(), IPPROTO_TCP));
+  dests[0].use = LVS_DEST_REMOVED;
+  EXPECT_TRUE(sweeping.may_go(established(), IPPROTO_TCP));
+  sweeping.ends_lost = false;
+  EXPECT_FALSE(sweeping.may_go(established(), IPPROTO_TCP));
+}
+
+TEST(Sweeping, EntriesOfRepliesAreShownInTurns) {
+  Sweeping sweeping{.now = kNow, .shares = 4};
+  auto reply = established();
+  reply.direction = LVS_TO_CLIENT;
+  reply.word = uint64_t{6} << LVS_WORD_GENERATION_SHIFT;
+  int shown = 0;
+  for (; sweeping.turn < 8; ++sweeping.turn) {
+    shown += sweeping.may_go(reply, IPPROTO_TCP) ? 1 : 0;
+  }
+  EXPECT_EQ(shown, 2);
+}
+
+}  // namespace
+}  // namespace lvs::core
