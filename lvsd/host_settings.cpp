@@ -57,6 +57,10 @@ std::vector<Sysctl> host_settings(const config::Config& config, std::optional<bo
   if (config.conntrack) {
     settings.push_back({"net/ipv4/vs/conntrack", "1"});
   }
+  if (config.core == config::CoreKind::embedded &&
+      config.first_packet == config::FirstPacket::express) {
+    settings.push_back({"net/ipv4/vs/express", "1"});
+  }
   if (config.core == config::CoreKind::kernel && config.syncdaemon && role &&
       !served_by_directors(config, own).empty()) {
     settings.push_back({"net/ipv4/vs/backup_only", *role ? "0" : "1"});

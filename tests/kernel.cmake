@@ -43,6 +43,17 @@ foreach(topic scheduling persistence marks connections answers admin forwarding 
   list(APPEND kernel_tests kernel.scenarios.${topic}.embedded)
 endforeach()
 
+# The embedded core once more, where new connections do not take the stack.
+set(express_transcripts scheduling/wlc scheduling/wrr answers/no-server answers/rejected-by-firewall answers/server-down
+  marks/before-address marks/two-ports persistence/any-port persistence/netmask connections/port-reused
+  connections/half-open forwarding/mixed forwarding/local-server paths/small-link paths/tracked paths/own-connections
+  fragments/nat ipv6/forwarding-direct ipv6/marks-before-address)
+list(TRANSFORM express_transcripts REPLACE "(.+)" "kernel/transcripts/\\1.txt")
+add_test(NAME kernel.scenarios.express
+  COMMAND kernel/scenario.py --as express --binaries $<TARGET_FILE_DIR:lvsadm> ${express_transcripts}
+  WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+list(APPEND kernel_tests kernel.scenarios.express)
+
 add_executable(kernel_transport kernel/transport.cpp)
 target_link_libraries(kernel_transport PRIVATE lvs_options lvs_ipvs_io GTest::gtest)
 set_target_properties(kernel_transport PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)

@@ -170,10 +170,11 @@ std::vector<Key<B>> new_keys() {
           choice<FirstPacket>({{"stack", FirstPacket::stack}, {"express", FirstPacket::express}}),
           {"stack",
            "How a new connection reaches the embedded core: behind the firewall's INPUT rules "
-           "(stack), or straight "
-           "from the device (express).",
-           "", kNew},
-          later_if(&B::first_packet, FirstPacket::express, "new connections take the stack")),
+           "(stack), or straight from the device (express), which is faster, and lets INPUT rules "
+           "and rp_filter have no say about the ports of services. A service by mark, and what "
+           "comes in fragments, takes the stack in any case; where a service by mark and one by "
+           "address have a port in common, express knows the latter only.",
+           "", kNew}),
       key("interfaces", &B::interfaces, word_list("device names separated by blanks"),
           {"",
            "The devices that the embedded core attaches to; by default all. Requests by another "

@@ -9,6 +9,9 @@
  * ipvs0_egress does what ip_vs does at LOCAL_IN: connection, service, template, scheduler. Each
  * program takes both families; what they do is written once, and compiled for each.
  *
+ * With `first_packet = express` the stack is left out: nic_express does at the device what
+ * ipvs0_egress does.
+ *
  * sweep is run by lvsd, and takes out what has expired. */
 #include "lvsd/bpf/connect.h"
 #include "lvsd/bpf/icmp6.h"
@@ -140,9 +143,25 @@ static __always_inline int is_of_other_director(const struct lvs_flow* flow,
   return !config->armed && flow->forward != LVS_FORWARD_NAT;
 }
 
+static __always_inline int may_schedule(const struct packet* packet,
+                                        const struct lvs_config* config) {
+  return packet->protocol == IPPROTO_UDP ||
+         (!(packet->tcp_flags & LVS_TCP_FLAG_RST) &&
+          ((packet->tcp_flags & LVS_TCP_FLAG_SYN) || setting(config, LVS_SLOPPY_TCP)));
+}
+
+/* Whether a packet of no connection may begin one here: `first_packet = express`. What the director
+ * sends to itself always goes by the stack. */
+static __always_inline int is_for_express(const struct __sk_buff* skb, const struct packet* packet,
+                                          const struct lvs_config* config) {
+  return setting(config, LVS_EXPRESS) && config->armed && skb->ifindex != LOOPBACK_IFINDEX &&
+         may_schedule(packet, config);
+}
+
 /* What the functions of a family answer for ICMP, which has functions of its own: the stack has no
  * room for one within the other. For the same reason a program has none of both families inside. */
 #define LEFT_TO_ICMP 0x100
+#define LEFT_TO_EXPRESS 0x101
 
 static __always_inline int arrive(const int family, struct __sk_buff* skb) {
   struct packet packet;
@@ -158,8 +177,11 @@ static __always_inline int arrive(const int family, struct __sk_buff* skb) {
   }
   struct lvs_flow* flow = find_flow(family, &packet.key);
   const struct lvs_config* config = config_of_core();
-  if (!flow || !config) {
+  if (!config) {
     return LVS_PASS;
+  }
+  if (!flow) {
+    return is_for_express(skb, &packet, config) ? LEFT_TO_EXPRESS : LVS_PASS;
   }
   const __u64 now = bpf_ktime_get_coarse_ns();
   if (flow->direction == LVS_TO_CLIENT) {
@@ -189,31 +211,66 @@ VERIFIED_ALONE int arrive6(struct __sk_buff* skb) {
   return arrive(AF_INET6, skb);
 }
 
+/* A new connection begins at the device, without the stack and its INPUT rules. Whatever does not
+ * come to one here (no service, a full table, fragments) the stack hands on as ever. */
+static __always_inline int begin_here(const int family, struct __sk_buff* skb) {
+  struct packet packet;
+  const struct lvs_config* config = config_of_core();
+  if (!config || parse(family, skb, &packet, WHOLE_PACKETS) != PARSED_OURS) {
+    return LVS_PASS;
+  }
+  const __u64 now = bpf_ktime_get_coarse_ns();
+  __u32 reason = 0;
+  packet.is_own = 0;
+  struct lvs_flow* flow = connect(family, &packet, 0, config, &reason, now);
+  return flow ? forward(family, skb, &packet, flow, flow->word, config, AT_NIC, now) : LVS_PASS;
+}
+
+VERIFIED_ALONE int begin_here4(struct __sk_buff* skb) {
+  return begin_here(AF_INET, skb);
+}
+
+VERIFIED_ALONE int begin_here6(struct __sk_buff* skb) {
+  return begin_here(AF_INET6, skb);
+}
+
+SEC("tc")
+int nic_express(struct __sk_buff* skb) {
+  return is_ipv6(skb) ? begin_here6(skb) : begin_here4(skb);
+}
+
+/* A program of its own, for the verifier's sake and the stack's. It is gone with lvsd; then new
+ * connections go by the stack. */
+struct {
+  __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __array(values, int(struct __sk_buff*));
+} lvs_express SEC(".maps") = {.values = {(void*)&nic_express}};
+
+static __always_inline int translate_error4(struct __sk_buff* skb) {
+  const int verdict = translate_error(skb, 0);
+  return verdict == LVS_PASS ? translate_tunnel_error(skb) : verdict;
+}
+
 SEC("tc")
 int nic_ingress(struct __sk_buff* skb) {
   if (is_given_back(skb) || skb->pkt_type != PACKET_HOST) {
     return LVS_PASS;
   }
-  if (is_ip(skb)) {
-    int verdict = arrive4(skb);
-    if (verdict == LEFT_TO_ICMP) {
-      verdict = translate_error(skb, 0);
-      return verdict == LVS_PASS ? translate_tunnel_error(skb) : verdict;
-    }
-    return verdict;
-  }
-  if (!is_ipv6(skb)) {
+  const int is_of_ipv6 = is_ipv6(skb);
+  if (!is_of_ipv6 && !is_ip(skb)) {
     return LVS_PASS;
   }
-  const int verdict = arrive6(skb);
-  return verdict == LEFT_TO_ICMP ? translate_error6(skb, 0) : verdict;
-}
-
-static __always_inline int may_schedule(const struct packet* packet,
-                                        const struct lvs_config* config) {
-  return packet->protocol == IPPROTO_UDP ||
-         (!(packet->tcp_flags & LVS_TCP_FLAG_RST) &&
-          ((packet->tcp_flags & LVS_TCP_FLAG_SYN) || setting(config, LVS_SLOPPY_TCP)));
+  const int verdict = is_of_ipv6 ? arrive6(skb) : arrive4(skb);
+  if (verdict == LEFT_TO_ICMP) {
+    return is_of_ipv6 ? translate_error6(skb, 0) : translate_error4(skb);
+  }
+  if (verdict == LEFT_TO_EXPRESS) {
+    bpf_tail_call(skb, &lvs_express, 0);
+    return LVS_PASS;
+  }
+  return verdict;
 }
 
 /* nft dup forbids its copy to be fragmented; the chain told what the sender had said. */

@@ -21,6 +21,8 @@ constexpr std::array kSettings = {
             "connections of a real server that was removed end at once"},
     Setting{"expire_quiescent_template", LVS_EXPIRE_QUIESCENT_TEMPLATE, 0, 1,
             "a persistent client leaves a server of weight 0 with its next connection"},
+    Setting{"express", LVS_EXPRESS, 0, 1,
+            "new connections begin at the device, without INPUT rules; the embedded core's own"},
     Setting{"sloppy_tcp", LVS_SLOPPY_TCP, 0, 1,
             "any TCP segment but a reset may begin a connection"},
     Setting{"am_droprate", kMissing, 10, 0, ""},

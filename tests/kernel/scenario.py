@@ -3,8 +3,8 @@
 
 usage: scenario.py --as WAY [--as WAY ...] [--binaries FOLDER] [--rewrite FOLDER] TRANSCRIPT...
 
-A WAY is `ipvsadm`, `lvsadm` (both on the kernel's ip_vs, so inside a kernel that has it) or `embedded` (lvsadm and
-`lvsd --core`, on any kernel). With --rewrite, transcripts are written anew to FOLDER with what comes out.
+A WAY is `ipvsadm`, `lvsadm` (both on the kernel's ip_vs, so inside a kernel that has it), `embedded` (lvsadm and
+`lvsd --core`, on any kernel) or `express` (the same, where new connections do not take the stack). With --rewrite, transcripts are written anew to FOLDER with what comes out.
 
 The steps, apart from ipvsadm:
   connect ADDRESS:PORT [times N] [from ADDRESS[:PORT]] [at NODE] [silent S]  a TCP connection, or N; they stay open
@@ -38,7 +38,8 @@ from network import SERVERS, Network
 from traffic import PATIENCE_S, SILENCE_S, Traffic
 from transcript import Transcript, rounded, same, timeless
 
-WAYS = ("ipvsadm", "lvsadm", "embedded")
+WAYS = ("ipvsadm", "lvsadm", "embedded", "express")
+ON_EMBEDDED_CORE = ("embedded", "express")
 # Counters lag up to two seconds behind (the kernel's estimator), closing connections less.
 SETTLES_S, LAGS_S, SETTLED_S = 60.0, 4.5, 0.5
 START_S = 180.0
@@ -90,9 +91,11 @@ class Stage:
     def __init__(self, way, binaries):
         self.network = Network()
         self.traffic = Traffic(self.network)
-        self.core = EmbeddedCore(binaries, self.network["director"]) if way == "embedded" else None
-        self.program = {"ipvsadm": [IPVSADM], "lvsadm": [f"{binaries}/lvsadm", "--core", "kernel"],
-                        "embedded": [f"{binaries}/lvsadm", "--core", "embedded"]}[way]
+        self.core = EmbeddedCore(binaries, self.network["director"]) if way in ON_EMBEDDED_CORE else None
+        self.program = {"ipvsadm": [IPVSADM],
+                        "lvsadm": [f"{binaries}/lvsadm", "--core", "kernel"]}.get(way, [f"{binaries}/lvsadm", "--core", "embedded"])
+        if way == "express":
+            self.choose(f"{VS_PREFIX}express", "1")
 
     def close(self):
         self.traffic.close()
@@ -209,7 +212,7 @@ def main():
     for path in options.transcripts:
         transcript = Transcript(path)
         for way in options.ways:
-            if way == "embedded" and transcript.only_ip_vs:
+            if way in ON_EMBEDDED_CORE and transcript.only_ip_vs:
                 continue
             complaint = play(transcript, way, options.binaries, options.rewrite)
             if complaint:

@@ -19,7 +19,7 @@ import re
 
 EARLY_S, LATE_S = 9, 1
 TIME = re.compile(r"(?<![\d.:])(\d\d):(\d\d)(?=\s|$)")
-OTHER = re.compile(r"--- (lvsadm|embedded): (.+)")
+OTHER = re.compile(r"--- (lvsadm|embedded|express): (.+)")
 
 
 class Step:
@@ -28,8 +28,9 @@ class Step:
         self.given, self.expected, self.others, self.before = [], [], {}, []
 
     def expected_of(self, way):
-        """`embedded` is lvsadm, too."""
-        for name in {"embedded": ("embedded", "lvsadm"), "lvsadm": ("lvsadm",)}.get(way, ()):
+        """`embedded` is lvsadm, too, and `express` is embedded."""
+        for name in {"express": ("express", "embedded", "lvsadm"), "embedded": ("embedded", "lvsadm"),
+                     "lvsadm": ("lvsadm",)}.get(way, ()):
             if name in self.others:
                 return self.others[name][1]
         return self.expected

@@ -331,10 +331,8 @@ std::vector<std::string> not_in_effect_in(const std::string& text) {
 }
 
 TEST(NotInEffect, IsSaidForWhatWasAskedForAndNothingElse) {
-  EXPECT_THAT(not_in_effect_in("first_packet = express\n" + service("load_monitor = uptime\n") +
-                               "failover f {\n}\n"),
-              ElementsAre("first_packet: new connections take the stack",
-                          "load_monitor: weights do not follow the load",
+  EXPECT_THAT(not_in_effect_in(service("load_monitor = uptime\n") + "failover f {\n}\n"),
+              ElementsAre("load_monitor: weights do not follow the load",
                           "failover: failover services are not run"));
   EXPECT_THAT(not_in_effect_in(service("")), IsEmpty());
 }

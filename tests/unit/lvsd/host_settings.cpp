@@ -90,6 +90,17 @@ TEST(HostSettings, AStandbyThatIsAServerItselfOnlyTakesConnectionsIn) {
   }
 }
 
+TEST(HostSettings, ExpressIsForTheEmbeddedCoreAlone) {
+  auto config = on_the_kernel({web()});
+  const Sysctl express{"net/ipv4/vs/express", "1"};
+  config.first_packet = config::FirstPacket::express;
+  EXPECT_THAT(host_settings(config, kActive, {}), Not(Contains(express)));
+  config.core = config::CoreKind::embedded;
+  EXPECT_THAT(host_settings(config, kActive, {}), Contains(express));
+  config.first_packet = config::FirstPacket::stack;
+  EXPECT_THAT(host_settings(config, kActive, {}), Not(Contains(express)));
+}
+
 TEST(HostSettings, WithoutServicesNothingIsNeeded) {
   EXPECT_THAT(host_settings(on_the_kernel({}), kActive, {}), IsEmpty());
 }
