@@ -44,11 +44,12 @@ struct Ping {
 };
 using MonitorOrder = std::variant<SetMonitor, RemoveMonitor, Ping>;
 
-enum class Health : uint8_t { unknown, up, down };
+// cut: up when it was checked last, and now this machine has no way to it.
+enum class Health : uint8_t { unknown, up, down, cut };
 
 struct Verdict {
   MonitorId id;
-  Health health = Health::unknown;  // up or down on the wire; unknown only inside lvsd.
+  Health health = Health::unknown;  // Unknown only inside lvsd.
   std::string reason;   // "connect: Connection refused", "status 503", ...: at most 200 bytes.
   Duration latency{0};  // Of the check that decided.
   bool operator==(const Verdict&) const = default;

@@ -323,13 +323,35 @@ Result<json::value> parse_packet(std::string_view packet) {
 
 constexpr uint64_t kNumberMax = std::numeric_limits<uint64_t>::max();
 
+std::string health_word(Health health) {
+  switch (health) {
+    case Health::up:
+      return "up";
+    case Health::cut:
+      return "cut";
+    case Health::down:
+    case Health::unknown:
+      break;
+  }
+  return "down";
+}
+
+std::optional<Health> health_of(const std::string& word) {
+  for (const auto health : {Health::up, Health::down, Health::cut}) {
+    if (word == health_word(health)) {
+      return health;
+    }
+  }
+  return std::nullopt;
+}
+
 Verdict read_verdict(Fields& fields) {
   Verdict verdict;
-  const std::string word = fields.text("verdict");
-  if (word != "up" && word != "down") {
-    fields.fail(EINVAL, "packet.verdict: expected up or down");
+  const std::optional<Health> health = health_of(fields.text("verdict"));
+  if (!health) {
+    fields.fail(EINVAL, "packet.verdict: expected up, down or cut");
   }
-  verdict.health = word == "up" ? Health::up : Health::down;
+  verdict.health = health.value_or(Health::down);
   verdict.id = fields.number<MonitorId>("id", 0, kNumberMax);
   verdict.reason = fields.text("reason", kVerdictReasonMax);
   verdict.latency = fields.duration("latency_ns", Duration{0}, Duration::max());
@@ -364,7 +386,7 @@ std::string encode(const MonitorAnswer& answer) {
   }
   const auto& verdict = std::get<Verdict>(answer);
   const std::string_view reason = std::string_view(verdict.reason).substr(0, kVerdictReasonMax);
-  return json::serialize(json::object{{"verdict", verdict.health == Health::up ? "up" : "down"},
+  return json::serialize(json::object{{"verdict", health_word(verdict.health)},
                                       {"id", verdict.id},
                                       {"reason", text_to_json(reason)},
                                       {"latency_ns", verdict.latency.count()}});

@@ -66,6 +66,7 @@ class EntryBuilder {
         out_.standings[key] = Standing::up;
         return;
       case Health::down:
+      case Health::cut:  // health_in() has chosen already.
         add_down(key, server);
         return;
       case Health::unknown:
@@ -173,6 +174,23 @@ class EntryBuilder {
   int unknown_ = 0;
 };
 
+using Servers = std::map<ipvs::DestKey, const config::RealServer*>;
+
+// The health of a service's servers, in their order, as the service is to act on it.
+std::vector<Health> health_in(const ipvs::ServiceKey& key, const config::VirtualService& service,
+                              const Servers& servers, const HealthOf& health_of) {
+  const bool is_checked = config::is_checked(service);
+  std::vector<Health> health;
+  health.reserve(servers.size());
+  bool others_serve = service.sorry_server.has_value();
+  for (const auto& [server_key, server] : servers) {
+    health.push_back(is_checked ? health_of({key, server_key}) : Health::up);
+    others_serve = others_serve || (health.back() == Health::up && server->weight > 0);
+  }
+  std::replace(health.begin(), health.end(), Health::cut, others_serve ? Health::down : Health::up);
+  return health;
+}
+
 }  // namespace
 
 Family family_of(const config::VirtualService& service) {
@@ -266,9 +284,11 @@ WantedService want_service(const config::Config& config, const config::VirtualSe
   const ipvs::ServiceKey key = service_key(service);
   const auto held = actual.find(key);
   EntryBuilder builder(config, service, held == actual.end() ? nullptr : &held->second);
-  const bool is_checked = config::is_checked(service);
-  for (const auto& [server_key, server] : active_servers(service)) {
-    builder.add_server(server_key, *server, is_checked ? health_of({key, server_key}) : Health::up);
+  const auto servers = active_servers(service);
+  const auto health = health_in(key, service, servers, health_of);
+  size_t at = 0;
+  for (const auto& [server_key, server] : servers) {
+    builder.add_server(server_key, *server, health[at++]);
   }
   for (auto drained = draining.lower_bound(ServerId{key, {}});
        drained != draining.end() && drained->first.service == key; ++drained) {

@@ -9,6 +9,20 @@ std::string milliseconds(Duration d) {
   return std::to_string(to_ms(d).count());
 }
 
+// In Piranha's words, which know no server that cannot be checked.
+std::string transition_marker(Health to, const std::string& server) {
+  switch (to) {
+    case Health::up:
+      return "[ active ] making " + server + " available";
+    case Health::down:
+      return "[inactive] shutting down " + server + " due to connection failure";
+    case Health::cut:
+    case Health::unknown:
+      break;
+  }
+  return "";
+}
+
 std::string client_monitor_of(const config::Config& config) {
   for (const auto& service : config.virtuals) {
     if (service.in_use() && !service.client_monitor.empty()) {
@@ -28,6 +42,8 @@ std::string to_word(Health health) {
       return "up";
     case Health::down:
       return "down";
+    case Health::cut:
+      return "cut";
   }
   return "unknown";
 }
@@ -166,17 +182,14 @@ std::vector<ServerId> HealthWatch::on(const VerdictHeard& event, TimePoint now, 
   const auto& [monitor, servers] = watched->second;
   for (const auto& id : servers) {
     const std::string server = to_string(Endpoint{id.server.address, monitor.target.port});
-    actions.push_back(
-        Log{{Level::notice,
-             "health",
-             verdict.health == Health::up
-                 ? "[ active ] making " + server + " available"
-                 : "[inactive] shutting down " + server + " due to connection failure",
-             {{"service", ipvs::to_string(id.service)},
-              {"from", to_word(before)},
-              {"to", to_word(verdict.health)},
-              {"reason", verdict.reason},
-              {"latency_ms", milliseconds(verdict.latency)}}}});
+    actions.push_back(Log{{Level::notice,
+                           "health",
+                           transition_marker(verdict.health, server),
+                           {{"service", ipvs::to_string(id.service)},
+                            {"from", to_word(before)},
+                            {"to", to_word(verdict.health)},
+                            {"reason", verdict.reason},
+                            {"latency_ms", milliseconds(verdict.latency)}}}});
   }
   return servers;
 }

@@ -34,7 +34,7 @@ struct HeardVerdict {
   TimePoint since;  // Of the present health.
 };
 
-std::string to_word(Health health);  // up, down, unknown
+std::string to_word(Health health);  // up, down, cut, unknown
 
 class HealthWatch {
  public:

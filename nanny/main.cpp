@@ -94,7 +94,7 @@ class ByHand {
           options.monitor.interval);
     }
     nanny_.shell.on_verdict([this](const Verdict& verdict) {
-      if (keeper_) {
+      if (keeper_ && verdict.health != Health::cut) {
         keeper_->server_is(verdict.health);
       }
     });
@@ -137,7 +137,7 @@ class ByHand {
   }
 
   void watch_failover(const ProbeResult& result) {
-    if (result.outcome == Outcome::undecided) {
+    if (!is_decided(result.outcome)) {
       return;
     }
     const auto end = failover_.count(result.outcome == Outcome::works);

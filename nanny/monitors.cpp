@@ -23,7 +23,7 @@ LogEvent transition_event(const Endpoint& target, const Verdict& verdict, Announ
 }
 
 LogEvent trouble_event(const Endpoint& target, const ProbeResult& result) {
-  const bool undecided = result.outcome == Outcome::undecided;
+  const bool undecided = !is_decided(result.outcome);
   return {undecided ? Level::warning : Level::info,
           undecided ? "check-undecided" : "check-failed",
           result.marker,
@@ -125,14 +125,30 @@ void Monitors::count(MonitorId id, Watched& watched, const ProbeResult& result, 
   if (is_new) {
     step.actions.push_back(trouble_event(target, result));
   }
-  if (result.outcome == Outcome::undecided) {
+  if (!is_decided(result.outcome)) {
+    if (is_new) {
+      let_stand(id, watched, result, latency, step);
+    }
     return;
   }
+  const bool stood = std::exchange(watched.stands, false);
   if (const auto health = watched.health.count(result.outcome == Outcome::works)) {
     tell(target, {id, *health, result.reason, latency}, step);
-  } else if (is_new && watched.health.health() == Health::down) {
-    step.actions.push_back(Report{{id, Health::down, result.reason, latency}});
+  } else if (stood || (is_new && watched.health.health() == Health::down)) {
+    step.actions.push_back(Report{{id, watched.health.health(), result.reason, latency}});
   }
+}
+
+void Monitors::let_stand(MonitorId id, Watched& watched, const ProbeResult& result,
+                         Duration latency, Step& step) const {
+  const Health before = watched.health.health();
+  if (before == Health::unknown) {
+    return;
+  }
+  const bool is_cut = before == Health::up && result.outcome == Outcome::cut;
+  watched.stands = true;
+  step.actions.push_back(
+      Report{{id, is_cut ? Health::cut : before, "not checked: " + result.reason, latency}});
 }
 
 void Monitors::tell(const Endpoint& target, Verdict verdict, Step& step) const {

@@ -10,6 +10,10 @@
 //   held     told at once              -                             none: -> waiting (now)   ->
 //   absent
 //
+// A check that could not be decided leaves the verdict as it was: an answering server is told as
+// cut where this machine has no way to it, and every verdict is told again with the reason why it
+// stands, and once more when a check decides again.
+//
 // A monitor has at most one check at a time, and all of them at most `probes_max`: the rest wait,
 // the one that is due for longest first. A server that is down for another reason than before is
 // reported again. A check that was cancelled cannot speak any more: its
@@ -85,6 +89,7 @@ class Monitors {
     std::optional<TimePoint> due;    // waiting
     std::optional<Running> running;  // probing
     std::string trouble;             // The kind logged last; empty while the server works.
+    bool stands = false;             // Told last: not checked, the verdict before stands.
   };
 
   void on(const SetMonitor& order, TimePoint now, Step& step);
@@ -95,6 +100,8 @@ class Monitors {
 
   void count(MonitorId id, Watched& watched, const ProbeResult& result, Duration latency,
              Step& step);
+  void let_stand(MonitorId id, Watched& watched, const ProbeResult& result, Duration latency,
+                 Step& step) const;
   void tell(const Endpoint& target, Verdict verdict, Step& step) const;
   void hold_now(MonitorId id, Watched& watched, Step& step);
   void halt(MonitorId id, Watched& watched, Step& step);

@@ -16,6 +16,8 @@ bool is_local(int code) {
     case ENOBUFS:
     case EAGAIN:
     case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:
+    case EPERM:
       return true;
     default:
       return false;
@@ -30,6 +32,10 @@ ProbeResult works(std::string reason) {
 
 ProbeResult fails(std::string reason, std::string marker) {
   return {Outcome::fails, std::move(reason), std::move(marker)};
+}
+
+ProbeResult cut(std::string reason) {
+  return {Outcome::cut, std::move(reason), ""};
 }
 
 ProbeResult connect_timed_out(const Endpoint& target) {

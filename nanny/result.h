@@ -1,7 +1,8 @@
 // How one check ended, in the operator's words. `reason` goes to lvsd and its status; `marker` is
 // the line that administrators of Piranha grep for, when it has one. A check that could not be made
-// for a cause on this machine (no descriptor, no port, no memory) is undecided: it says nothing
-// about the server and is not counted.
+// for a cause on this machine (no descriptor, no port, no memory, its own firewall) is undecided,
+// and one that failed while this machine had no way to the server (ways.h) is cut: neither says
+// anything about the server, and neither is counted.
 #pragma once
 
 #include <string>
@@ -11,7 +12,11 @@
 
 namespace lvs::nanny {
 
-enum class Outcome { works, fails, undecided };
+enum class Outcome { works, fails, undecided, cut };
+
+inline bool is_decided(Outcome outcome) {
+  return outcome == Outcome::works || outcome == Outcome::fails;
+}
 
 struct ProbeResult {
   Outcome outcome = Outcome::undecided;
@@ -22,6 +27,7 @@ struct ProbeResult {
 
 ProbeResult works(std::string reason);
 ProbeResult fails(std::string reason, std::string marker = "");
+ProbeResult cut(std::string reason);
 
 ProbeResult connect_timed_out(const Endpoint& target);
 ProbeResult handshake_timed_out(const Endpoint& target);

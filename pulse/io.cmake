@@ -13,14 +13,13 @@ add_library(lvs_pulse_io STATIC
   io/links.cpp
   io/lvsd_link.cpp
   io/realtime.cpp
-  io/rtnetlink.cpp
   io/setup.cpp
   io/shell.cpp
   io/state_dir.cpp
   io/status_json.cpp
   io/witness.cpp
 )
-target_link_libraries(lvs_pulse_io PUBLIC lvs_pulse lvs_config lvs_io PkgConfig::LIBNL)
+target_link_libraries(lvs_pulse_io PUBLIC lvs_pulse lvs_config lvs_rtnetlink)
 
 add_executable(pulse main.cpp)
 target_link_libraries(pulse PRIVATE lvs_program lvs_pulse_io)

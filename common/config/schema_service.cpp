@@ -127,7 +127,9 @@ std::vector<Key<V>> server_choice_keys() {
            kAlways}),
       key("reentry", &V::reentry, duration_between(0s, kDay),
           {"180",
-           "How long a failed server must pass its checks before it is used again.",
+           "How long a failed server must pass its checks before it is used again. One to which "
+           "this "
+           "director itself had no way (route, carrier) is used again at once.",
            "15",
            {},
            kAlways}),

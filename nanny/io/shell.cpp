@@ -122,9 +122,11 @@ size_t raise_descriptor_limit() {
 
 void Shell::perform(const StartProbe& start) {
   const ProbeId probe = start.probe;
-  Tell tell = [this, probe](ProbeResult result) {
+  Tell tell = [this, probe, server = start.monitor->target.address,
+               since = Clock::now()](ProbeResult result) {
+    ProbeResult seen = ways_.judge(server, since, std::move(result));
     probes_.erase(probe);
-    on_done_({probe, std::move(result)});
+    on_done_({probe, std::move(seen)});
   };
   probes_[probe] =
       std::visit(Starter{io_, http_, scripts_, pinger_, start.id, *start.monitor, std::move(tell)},

@@ -10,6 +10,7 @@
 #include "nanny/io/probe.h"
 #include "nanny/io/probe_http.h"
 #include "nanny/io/script_runner.h"
+#include "nanny/io/way_watch.h"
 #include "nanny/monitors.h"
 
 namespace lvs::nanny::io {
@@ -28,7 +29,11 @@ class Shell {
   using OnVerdict = std::function<void(const Verdict&)>;
 
   Shell(boost::asio::io_context& io, HttpClient& http, ScriptRunner::Connect runner)
-      : io_(io), http_(http), scripts_(io, std::move(runner)), pinger_(io, sockets_of_lvsd()) {}
+      : io_(io),
+        http_(http),
+        scripts_(io, std::move(runner)),
+        pinger_(io, sockets_of_lvsd()),
+        ways_(io) {}
   void on_done(OnDone on_done) { on_done_ = std::move(on_done); }
   void on_verdict(OnVerdict on_verdict) { on_verdict_ = std::move(on_verdict); }
 
@@ -42,6 +47,7 @@ class Shell {
   HttpClient& http_;
   ScriptRunner scripts_;
   Pinger pinger_;
+  WayWatch ways_;
   OnDone on_done_;
   OnVerdict on_verdict_;
   std::map<ProbeId, std::unique_ptr<Probe>> probes_;

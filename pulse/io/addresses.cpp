@@ -47,7 +47,7 @@ struct ListedAddress {
 
 std::optional<ListedAddress> read_address(const nlmsghdr* message) {
   const auto* header = static_cast<const ifaddrmsg*>(nlmsg_data(message));
-  const NetlinkAttributes attributes(message, sizeof *header);
+  const io::NetlinkAttributes attributes(message, sizeof *header);
   const nlattr* bytes =
       attributes[IFA_LOCAL] != nullptr ? attributes[IFA_LOCAL] : attributes[IFA_ADDRESS];
   const bool is_v4 = header->ifa_family == AF_INET;
@@ -70,11 +70,11 @@ std::optional<ListedAddress> read_address(const nlmsghdr* message) {
   return listed;
 }
 
-Result<std::vector<ListedAddress>> list_addresses(Rtnetlink& netlink) {
+Result<std::vector<ListedAddress>> list_addresses(io::Rtnetlink& netlink) {
   std::vector<ListedAddress> all;
   const ifaddrmsg every_family{};
   auto done =
-      netlink.dump(NetlinkMessage(RTM_GETADDR, 0, every_family), [&](const nlmsghdr* message) {
+      netlink.dump(io::NetlinkMessage(RTM_GETADDR, 0, every_family), [&](const nlmsghdr* message) {
         if (auto listed = read_address(message)) {
           all.push_back(*std::move(listed));
         }
@@ -92,7 +92,7 @@ std::string described(const config::FloatingAddress& address) {
 }  // namespace
 
 Result<Addresses> Addresses::open() {
-  auto netlink = Rtnetlink::open();
+  auto netlink = io::Rtnetlink::open();
   if (!netlink) {
     return netlink.error();
   }
@@ -143,7 +143,7 @@ Result<Ok> Addresses::remove(const config::FloatingAddress& address) {
   if (!device || !held_.contains({*device, address.address})) {
     return Ok{};
   }
-  NetlinkMessage message(RTM_DELADDR, 0, address_header(address.address, *device));
+  io::NetlinkMessage message(RTM_DELADDR, 0, address_header(address.address, *device));
   message.put(IFA_LOCAL, address.address.bytes(), address.address.size());
   const auto removed = netlink_.request(message);
   if (!removed && removed.error().code != EADDRNOTAVAIL) {
@@ -193,7 +193,7 @@ Result<std::vector<OurAddress>> Addresses::ours() {
 Result<Ok> Addresses::put(const config::FloatingAddress& address, unsigned device,
                           std::optional<Duration> lease, int flags) {
   const bool is_v4 = address.address.is_v4();
-  NetlinkMessage message(RTM_NEWADDR, flags, address_header(address.address, device));
+  io::NetlinkMessage message(RTM_NEWADDR, flags, address_header(address.address, device));
   message.put(IFA_LOCAL, address.address.bytes(), address.address.size());
   message.put(IFA_ADDRESS, address.address.bytes(), address.address.size());
   message.put_u32(IFA_FLAGS, IFA_F_NOPREFIXROUTE | (is_v4 ? 0 : IFA_F_NODAD));
@@ -241,7 +241,7 @@ void Addresses::put_route(const config::FloatingAddress& address, unsigned devic
   header.rtm_protocol = kAddressProtocol;
   header.rtm_scope = address.address.is_v4() ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
   header.rtm_type = RTN_UNICAST;
-  NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, header);
+  io::NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, header);
   message.put(RTA_DST, network.base.bytes(), network.base.size());
   message.put_u32(RTA_OIF, device);
   message.put_u32(RTA_PRIORITY, kRouteMetric);
@@ -272,7 +272,7 @@ void Addresses::remove_route(const config::FloatingAddress& address, unsigned de
   header.rtm_table = RT_TABLE_MAIN;
   header.rtm_protocol = kAddressProtocol;
   header.rtm_scope = RT_SCOPE_NOWHERE;
-  NetlinkMessage message(RTM_DELROUTE, 0, header);
+  io::NetlinkMessage message(RTM_DELROUTE, 0, header);
   message.put(RTA_DST, network.base.bytes(), network.base.size());
   message.put_u32(RTA_OIF, device);
   message.put_u32(RTA_PRIORITY, kRouteMetric);

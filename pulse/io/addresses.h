@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "common/config/model.h"
+#include "common/io/rtnetlink.h"
 #include "common/time.h"
-#include "pulse/io/rtnetlink.h"
 
 namespace lvs::pulse {
 
@@ -54,7 +54,7 @@ class Addresses {
   };
   using Held = std::map<std::pair<unsigned, Address>, config::FloatingAddress>;
 
-  explicit Addresses(Rtnetlink netlink) : netlink_(std::move(netlink)) {}
+  explicit Addresses(io::Rtnetlink netlink) : netlink_(std::move(netlink)) {}
   Result<Ok> put(const config::FloatingAddress& address, unsigned device,
                  std::optional<Duration> lease, int flags);
   Result<bool> is_ours(const Address& address, unsigned device);
@@ -63,7 +63,7 @@ class Addresses {
   void remove_route(const config::FloatingAddress& address, unsigned device);
   bool needs_route(const Network& network);
 
-  Rtnetlink netlink_;
+  io::Rtnetlink netlink_;
   Held held_;
   std::map<Network, bool> route_is_ours_;  // Looked up when the first address of a network comes.
 };

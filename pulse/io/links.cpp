@@ -26,7 +26,7 @@ constexpr int kDatagramsATurn = 256;
 
 std::optional<Link> read_link(const nlmsghdr* message) {
   const auto* header = static_cast<const ifinfomsg*>(nlmsg_data(message));
-  const NetlinkAttributes attributes(message, sizeof *header);
+  const io::NetlinkAttributes attributes(message, sizeof *header);
   const nlattr* name = attributes[IFLA_IFNAME];
   if (header->ifi_family != AF_UNSPEC || name == nullptr) {
     return std::nullopt;
@@ -46,7 +46,7 @@ std::optional<Link> read_link(const nlmsghdr* message) {
 
 std::optional<Address> read_own_address(const nlmsghdr* message) {
   const auto* header = static_cast<const ifaddrmsg*>(nlmsg_data(message));
-  const NetlinkAttributes attributes(message, sizeof *header);
+  const io::NetlinkAttributes attributes(message, sizeof *header);
   const nlattr* bytes =
       attributes[IFA_LOCAL] != nullptr ? attributes[IFA_LOCAL] : attributes[IFA_ADDRESS];
   if (bytes != nullptr && header->ifa_family == AF_INET && nla_len(bytes) == 4) {
@@ -60,21 +60,21 @@ std::optional<Address> read_own_address(const nlmsghdr* message) {
 
 }  // namespace
 
-Links::Links(boost::asio::io_context& io, io::UniqueFd fd, Rtnetlink netlink, Notices notices)
+Links::Links(boost::asio::io_context& io, io::UniqueFd fd, io::Rtnetlink netlink, Notices notices)
     : socket_(io, fd.release()),
       netlink_(std::move(netlink)),
       notices_(std::move(notices)),
-      buffer_(kNetlinkBuffer) {
+      buffer_(io::kNetlinkBuffer) {
 }
 
 Result<std::unique_ptr<Links>> Links::open(boost::asio::io_context& io, Notices notices) {
   auto fd =
-      open_netlink_socket(SOCK_NONBLOCK, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
+      io::open_netlink_socket(SOCK_NONBLOCK, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
   if (!fd) {
     return fd.error();
   }
   ::setsockopt(fd->get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer);
-  auto netlink = Rtnetlink::open();
+  auto netlink = io::Rtnetlink::open();
   if (!netlink) {
     return netlink.error();
   }
@@ -105,7 +105,7 @@ Result<std::multimap<Address, std::string>> Links::addresses() {
   std::multimap<Address, std::string> all;
   const ifaddrmsg every_family{};
   auto done =
-      netlink_.dump(NetlinkMessage(RTM_GETADDR, 0, every_family), [&](const nlmsghdr* message) {
+      netlink_.dump(io::NetlinkMessage(RTM_GETADDR, 0, every_family), [&](const nlmsghdr* message) {
         const auto address = read_own_address(message);
         const Link* link = find(static_cast<const ifaddrmsg*>(nlmsg_data(message))->ifa_index);
         if (address && link != nullptr) {
@@ -183,7 +183,7 @@ void Links::take_address(const nlmsghdr* message) {
     return;
   }
   const auto* header = static_cast<const ifaddrmsg*>(nlmsg_data(message));
-  const nlattr* protocol = NetlinkAttributes(message, sizeof *header)[IFA_PROTO];
+  const nlattr* protocol = io::NetlinkAttributes(message, sizeof *header)[IFA_PROTO];
   const bool ours = protocol != nullptr && nla_get_u8(protocol) == kAddressProtocol;
   if (message->nlmsg_type == RTM_NEWADDR) {
     notices_.address_came(*address, ours);
@@ -196,7 +196,7 @@ Result<Ok> Links::read_all() {
   std::set<unsigned> seen;
   const ifinfomsg every_device{};
   auto done =
-      netlink_.dump(NetlinkMessage(RTM_GETLINK, 0, every_device), [&](const nlmsghdr* message) {
+      netlink_.dump(io::NetlinkMessage(RTM_GETLINK, 0, every_device), [&](const nlmsghdr* message) {
         seen.insert(
             static_cast<unsigned>(static_cast<const ifinfomsg*>(nlmsg_data(message))->ifi_index));
         take_link(message);

@@ -12,8 +12,8 @@
 #include <string>
 
 #include "common/address.h"
+#include "common/io/rtnetlink.h"
 #include "common/result.h"
-#include "pulse/io/rtnetlink.h"
 #include "pulse/wire.h"
 
 namespace lvs::pulse {
@@ -45,7 +45,7 @@ class Links {
   Result<std::multimap<Address, std::string>> addresses();
 
  private:
-  Links(boost::asio::io_context& io, io::UniqueFd fd, Rtnetlink netlink, Notices notices);
+  Links(boost::asio::io_context& io, io::UniqueFd fd, io::Rtnetlink netlink, Notices notices);
   void wait();
   void receive();
   void take(const nlmsghdr* message);
@@ -54,7 +54,7 @@ class Links {
   Result<Ok> read_all();
 
   boost::asio::posix::stream_descriptor socket_;
-  Rtnetlink netlink_;
+  io::Rtnetlink netlink_;
   Notices notices_;
   std::map<unsigned, Link> links_;
   std::vector<char> buffer_;

@@ -280,6 +280,48 @@ def dead_server_is_removed_and_comes_back(lab):
            "the log, which nanny writes to as well, says so once")
 
 
+def own_link_down_is_no_fault_of_the_servers(lab):
+    """Of two servers one is dead, and the director loses its own way to both: by route, by carrier, in whole."""
+    def director(*words):
+        run("ip", "-n", lab.net.names["director"], *words)
+
+    def bridge_back():
+        director("link", "set", "br0", "up")
+        director("route", "replace", "10.0.0.0/24", "dev", "br0", "src", "10.0.0.254")
+
+    def ports(state):
+        director("link", "set", "eth1", state)
+        director("link", "set", "eth2", state)
+
+    ways = [
+        ("the route leads to eth0 and no more to br0", lambda: director("route", "del", "10.0.0.0/24"), bridge_back),
+        ("br0 of this director is down or has no carrier", lambda: ports("down"), lambda: ports("up")),
+        ("br0 of this director is down or has no carrier", lambda: director("link", "set", "br0", "down"), bridge_back),
+    ]
+    # The re-entry time is longer than the story waits for a server.
+    lab.configure(text=CONFIG.format(serial=98, vip=VIP, weight=1, extra="     reentry = 60s", more="")
+                  .replace("     rise = 1\n", "").replace("timeout = 20s", "timeout = 300ms"))
+    lab.hang_up()
+    eventually("the re-entry time is taken", lambda: lab.in_table() == ["one", "two"])
+    director("route", "add", "default", "via", "192.0.2.100")  # As most directors have one.
+    lab.kill_server("two")
+    eventually("two is dead", lambda: lab.servers()["two"]["health"] == "down")
+    for reason, lose, restore in ways:
+        lose()
+        told = eventually(f"one is cut: {reason}", lambda: (one := lab.servers()["one"])["health"] == "cut" and one)
+        expect(reason in told["reason"], f"the status says why: {told}")
+        expect(lab.in_table() == ["one"], "one keeps its place, and two does not come back")
+        restore()
+        eventually("one is well", lambda: lab.servers()["one"]["health"] == "up", patience=10)
+        expect(lab.get(patience=SILENCE_S) == "one", "and serves at once")
+        expect(lab.in_table() == ["one"], "two is dead as before")
+    director("route", "del", "default")
+    lab.start_server("two")
+    lab.configure()
+    lab.hang_up()
+    eventually("both again", lambda: lab.in_table() == ["one", "two"])
+
+
 def connections_of(lab):
     return {name: server["connections"] for name, server in lab.servers().items()}
 
@@ -854,6 +896,7 @@ STORIES = [
     table_appears_and_serves,
     nanny_has_no_privileges,
     dead_server_is_removed_and_comes_back,
+    own_link_down_is_no_fault_of_the_servers,
     reload_changes_only_what_changed,
     broken_reload_keeps_what_runs,
     killed_lvsd_adopts,

@@ -313,6 +313,7 @@ class Page {
       services_.push_back({name, "none"});
     }
     size_t down = 0;
+    size_t cut = 0;
     size_t real = 0;  // The sorry server is none of those that may be down.
     for (const auto& each : servers) {
       if (!each.is_object()) {
@@ -322,6 +323,7 @@ class Page {
       const std::string health = text_at(server, "health");
       real += text_at(server, "standing") == "sorry" ? 0 : 1;
       down += health == "down" ? 1 : 0;
+      cut += health == "cut" ? 1 : 0;
       services_.push_back({name, text_at(server, "name") + " " + text_at(server, "address"), health,
                            text_at(server, "weight"), text_at(server, "forward"),
                            text_at(server, "active"), text_at(server, "inactive"),
@@ -331,6 +333,10 @@ class Page {
     if (down > 0) {
       worry(std::to_string(down) + " of " + std::to_string(real) + " servers of " +
             text_at(service, "name") + (down == 1 ? " is down" : " are down"));
+    }
+    if (cut > 0) {
+      worry("this director has no way to " + std::to_string(cut) + " of " + std::to_string(real) +
+            " servers of " + text_at(service, "name"));
     }
   }
 

@@ -68,8 +68,10 @@ TEST(MonitorCodec, AnIpv6UdpTargetComesBackAsItWas) {
 TEST(MonitorCodec, ARemovalAndAVerdictComeBackAsTheyWere) {
   EXPECT_EQ(*decode_monitor_order(encode(MonitorOrder{RemoveMonitor{9}})),
             MonitorOrder{RemoveMonitor{9}});
-  const Verdict verdict{9, Health::down, "status 503 \xe9", 1834211ns};
-  EXPECT_EQ(*decode_monitor_answer(encode(verdict)), MonitorAnswer{verdict});
+  for (const Health health : {Health::up, Health::down, Health::cut}) {
+    const Verdict verdict{9, health, "status 503 \xe9", 1834211ns};
+    EXPECT_EQ(*decode_monitor_answer(encode(verdict)), MonitorAnswer{verdict});
+  }
 }
 
 TEST(MonitorCodec, APingAndAPongComeBackAsTheyWere) {

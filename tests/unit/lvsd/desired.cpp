@@ -48,6 +48,30 @@ TEST(Desired, ServerThatIsDownIsRemoved) {
   EXPECT_THAT(web_servers(desired(config, verdicts, {})), ElementsAre(Pair(server_at(1), masq(1))));
 }
 
+TEST(Desired, ServersToWhichThereIsNoWayKeepTheirPlacesWhereNobodyElseServes) {
+  const auto config = with({web(2)});
+  EXPECT_EQ(desired(config, all(config, Health::cut), {}).table,
+            desired(config, all(config, Health::up), {}).table);
+}
+
+TEST(Desired, ServerToWhichThereIsNoWayLeavesItsConnectionsToOneThatWorks) {
+  const auto config = with({web(2)});
+  const Verdicts verdicts{{web_server(1), Health::up}, {web_server(2), Health::cut}};
+  EXPECT_THAT(web_servers(desired(config, verdicts, {})), ElementsAre(Pair(server_at(1), masq(1))));
+}
+
+TEST(Desired, ServerThatFailedIsNotPutBackWhenTheWayToTheOthersIsLost) {
+  const auto config = with({web(2)});
+  const Verdicts verdicts{{web_server(1), Health::down}, {web_server(2), Health::cut}};
+  EXPECT_THAT(web_servers(desired(config, verdicts, {})), ElementsAre(Pair(server_at(2), masq(1))));
+}
+
+TEST(Desired, SorryServerServesWhenThereIsNoWayToTheServers) {
+  const auto config = web_with_sorry();
+  EXPECT_THAT(web_servers(desired(config, all(config, Health::cut), {})),
+              ElementsAre(Pair(server_at(99), masq(1))));
+}
+
 TEST(Desired, QuiescedServerStaysWithWeightZero) {
   auto service = web(1);
   service.quiesce_server = true;

@@ -29,6 +29,21 @@ TEST(HealthWatch, KeepsVerdictsWhileNannyIsAway) {
   EXPECT_THAT(world.web_servers(), SizeIs(2));
 }
 
+TEST(HealthWatch, ServersThatCannotBeCheckedStayAndSayWhy) {
+  World world;
+  world.start(with({web(2)}));
+  world.all_up();
+  world.say(1, Health::down);
+  const ipvs::Table before = world.core;
+  world.ops.clear();
+  world.say(2, Health::cut);
+  EXPECT_EQ(world.core, before);
+  EXPECT_THAT(world.ops, IsEmpty());
+  EXPECT_EQ(world.lvsd.health().health_of({web_key(), server_at(2)}), Health::cut);
+  world.say(2, Health::up);
+  EXPECT_THAT(world.ops, IsEmpty());
+}
+
 TEST(HealthWatch, AFrozenNannyIsReplacedAndItsVerdictsKept) {
   World world;
   world.start(with({web(2)}));

@@ -262,9 +262,65 @@ TEST(Monitors, ACheckThatCouldNotBeMadeCountsNeitherWay) {
   world.check(kWorks);
   world.check(kFails);
   world.check({Outcome::undecided, "socket: Too many open files", ""});
-  EXPECT_THAT(world.told, SizeIs(1));
+  ASSERT_THAT(world.told, SizeIs(2));
+  EXPECT_EQ(world.told[1].health, Health::up);
+  EXPECT_EQ(world.told[1].reason, "not checked: socket: Too many open files");
   world.check(kFails);
-  EXPECT_THAT(world.told, SizeIs(2));
+  ASSERT_THAT(world.told, SizeIs(3));
+  EXPECT_EQ(world.told[2].health, Health::down);
+}
+
+// It needs no re-entry time, of which 30 checks would be the default.
+TEST(Monitors, AServerToWhichThereWasNoWayIsBackWithItsFirstAnswer) {
+  World world;
+  world.set(80, 30, 1);
+  world.check(kWorks);
+  for (int i = 0; i < 5; ++i) {
+    world.check(cut("no route"));
+  }
+  ASSERT_THAT(world.told, SizeIs(2));
+  EXPECT_EQ(world.told[1].health, Health::cut);
+  EXPECT_EQ(world.told[1].reason, "not checked: no route");
+  world.check(kWorks);
+  ASSERT_THAT(world.told, SizeIs(3));
+  EXPECT_EQ(world.told[2].health, Health::up);
+}
+
+TEST(Monitors, AServerThatHadFailedBeforeTheWayWasLostStaysDown) {
+  World world;
+  world.set(80, 3, 1);
+  world.check(kWorks);
+  world.check(kFails);
+  world.check(cut("no route"));
+  ASSERT_THAT(world.told, SizeIs(3));
+  EXPECT_EQ(world.told[2].health, Health::down);
+  EXPECT_EQ(world.told[2].reason, "not checked: no route");
+  world.check(kWorks);
+  world.check(kWorks);
+  EXPECT_EQ(world.told.back().health, Health::down);
+  world.check(kWorks);
+  EXPECT_EQ(world.told.back().health, Health::up);
+}
+
+TEST(Monitors, AServerThatDiedWhileThereWasNoWayToItIsDownWithItsFirstFailures) {
+  World world;
+  world.set(80, 1, 2);
+  world.check(kWorks);
+  world.check(cut("no route"));
+  world.check(kFails);
+  EXPECT_EQ(world.told.back().health, Health::up);
+  EXPECT_EQ(world.told.back().reason, kFails.reason);
+  world.check(kFails);
+  EXPECT_EQ(world.told.back().health, Health::down);
+}
+
+TEST(Monitors, OfAServerThatWasNeverCheckedNothingIsTold) {
+  World world;
+  world.set(80);
+  world.check(cut("no route"));
+  EXPECT_THAT(world.told, IsEmpty());
+  world.check(kWorks);
+  EXPECT_THAT(world.told, SizeIs(1));
 }
 
 TEST(Monitors, ForcedDownHoldsWithoutChecksUntilReleased) {

@@ -177,6 +177,18 @@ TEST(Status, ANannyWithoutAUserOfItsOwnIsRemarkedUpon) {
   EXPECT_THAT(status_page(kPulse, lvsd).text, Not(HasSubstr("! nanny")));
 }
 
+TEST(Status, ServersToWhichThereIsNoWayAreToldAsTheDirectorsTrouble) {
+  Answer lvsd = kLvsd;
+  (*lvsd.status)["services"] = boost::json::parse(
+      R"([{"name":"web","service":"TCP x","servers":[
+          {"name":"a","address":"x","health":"cut","standing":"up",
+           "reason":"not checked: no route: Network is unreachable"}]}])");
+  const StatusPage page = status_page(kPulse, lvsd);
+  EXPECT_EQ(page.condition, Condition::degraded);
+  EXPECT_THAT(page.text, HasSubstr("not checked: no route"));
+  EXPECT_THAT(page.text, HasSubstr("! this director has no way to 1 of 1 servers of web\n"));
+}
+
 TEST(Status, TheSorryServerIsNotCountedAmongTheServers) {
   Answer lvsd = kLvsd;
   (*lvsd.status)["services"] = boost::json::parse(

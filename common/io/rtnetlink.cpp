@@ -1,4 +1,4 @@
-#include "pulse/io/rtnetlink.h"
+#include "common/io/rtnetlink.h"
 
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
@@ -6,7 +6,7 @@
 
 #include <new>
 
-namespace lvs::pulse {
+namespace lvs::io {
 
 NetlinkMessage::NetlinkMessage(int type, int flags, const void* header, size_t size)
     : message_(nlmsg_alloc_simple(type, NLM_F_REQUEST | flags)) {
@@ -44,8 +44,8 @@ const nlattr* NetlinkAttributes::operator[](int attribute) const {
   return number < by_number_.size() ? by_number_[number] : nullptr;
 }
 
-Result<io::UniqueFd> open_netlink_socket(int extra_flags, uint32_t groups) {
-  io::UniqueFd fd{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | extra_flags, NETLINK_ROUTE)};
+Result<UniqueFd> open_netlink_socket(int extra_flags, uint32_t groups) {
+  UniqueFd fd{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | extra_flags, NETLINK_ROUTE)};
   if (!fd) {
     return os_error(errno, "rtnetlink socket");
   }
@@ -66,9 +66,10 @@ Result<Rtnetlink> Rtnetlink::open() {
   return Rtnetlink(std::move(fd).value());
 }
 
-Result<Ok> Rtnetlink::request(const NetlinkMessage& message) {
+Result<Ok> Rtnetlink::ask(const NetlinkMessage& message,
+                          const std::function<void(const nlmsghdr*)>& answer) {
   message.header()->nlmsg_flags |= NLM_F_ACK;
-  return converse(message.header(), nullptr);
+  return converse(message.header(), answer);
 }
 
 Result<Ok> Rtnetlink::dump(const NetlinkMessage& message,
@@ -111,4 +112,4 @@ Result<Ok> Rtnetlink::converse(nlmsghdr* header, const std::function<void(const 
   }
 }
 
-}  // namespace lvs::pulse
+}  // namespace lvs::io

@@ -1,7 +1,7 @@
 // One conversation with the kernel's rtnetlink: a request and its acknowledgement, or a dump. The
 // kernel answers before send() returns, so nothing here waits. Messages are built in memory with
 // libnl-3 (nlmsg_*, nla_*); the socket is our own, because libnl folds the kernel's errno into a
-// coarser code. The only home of struct nl_msg in pulse.
+// coarser code. The only home of struct nl_msg in pulse and nanny.
 #pragma once
 
 #include <netlink/msg.h>
@@ -13,7 +13,7 @@
 #include "common/io/unique_fd.h"
 #include "common/result.h"
 
-namespace lvs::pulse {
+namespace lvs::io {
 
 constexpr size_t kNetlinkBuffer = 64 << 10;
 
@@ -57,19 +57,21 @@ class Rtnetlink {
  public:
   static Result<Rtnetlink> open();
 
-  // NLM_F_ACK is added; the error carries the kernel's errno and nothing else.
-  Result<Ok> request(const NetlinkMessage& message);
+  // NLM_F_ACK is added; the error carries the kernel's errno and nothing else. A question has one
+  // answer before its acknowledgement.
+  Result<Ok> request(const NetlinkMessage& message) { return ask(message, nullptr); }
+  Result<Ok> ask(const NetlinkMessage& message, const std::function<void(const nlmsghdr*)>& answer);
   Result<Ok> dump(const NetlinkMessage& message, const std::function<void(const nlmsghdr*)>& each);
 
  private:
-  explicit Rtnetlink(io::UniqueFd fd) : fd_(std::move(fd)), buffer_(kNetlinkBuffer) {}
+  explicit Rtnetlink(UniqueFd fd) : fd_(std::move(fd)), buffer_(kNetlinkBuffer) {}
   Result<Ok> converse(nlmsghdr* header, const std::function<void(const nlmsghdr*)>& each);
 
-  io::UniqueFd fd_;
+  UniqueFd fd_;
   uint32_t sequence_ = 0;
   std::vector<char> buffer_;
 };
 
-Result<io::UniqueFd> open_netlink_socket(int extra_flags, uint32_t groups);
+Result<UniqueFd> open_netlink_socket(int extra_flags, uint32_t groups);
 
-}  // namespace lvs::pulse
+}  // namespace lvs::io

@@ -1,0 +1,54 @@
+// Whether a failed check can be the server's fault at all: was there a way to the server for as
+// long as the check lasted? There was none if this machine has no route to it, or if the device
+// that leads there had no carrier. Then nothing can be said about the server, and nothing that is
+// forwarded reaches it either.
+//
+// When a device goes down its route goes with it, and the default route leads elsewhere and to
+// nobody. So the device that led to a server when a check last worked is kept in mind: a failure
+// while it does not work, or while the route names another, is no failure of the server.
+//
+// A device with carrier is enough: a switch that is dead behind it, or a server that does not
+// answer ARP, is a failure.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "common/address.h"
+#include "common/result.h"
+#include "common/time.h"
+
+namespace lvs::nanny {
+
+class Ways {
+ public:
+  void device_is(const std::string& name, bool works, TimePoint now);
+  // It is kept in mind only while it is the one that led to a server.
+  void device_gone(const std::string& name, TimePoint now);
+
+  // Whether the device that led to this server should be asked for: not since a device changed.
+  bool should_learn(const Address& server) const { return !fresh_.contains(server); }
+  void led(const Address& server, const std::string& device);
+  // The device that led there last; none: no check has worked yet.
+  std::optional<std::string> led_last(const Address& server) const;
+
+  // What was missing between `since` and now; nothing: the server could be reached. `route`: the
+  // device that leads there now, or why there is none.
+  std::optional<std::string> missing(const Address& server, const Result<std::string>& route,
+                                     TimePoint since) const;
+
+ private:
+  struct Device {
+    bool works = false;
+    std::optional<TimePoint> back_at;  // It did not work before.
+  };
+  std::optional<std::string> trouble_of(const std::string& device, TimePoint since) const;
+
+  std::map<std::string, Device> devices_;
+  std::map<Address, std::string> led_;
+  std::set<Address> fresh_;  // Servers whose way was learned after the last change of a device.
+};
+
+}  // namespace lvs::nanny

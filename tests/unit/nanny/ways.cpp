@@ -1,0 +1,103 @@
+#include "nanny/ways.h"
+
+#include <gtest/gtest.h>
+
+namespace lvs::nanny {
+namespace {
+
+using namespace std::chrono_literals;
+
+const Address kServer = *Address::parse("10.0.0.1");
+const Result<std::string> kInside{std::string("eth1")};
+const Result<std::string> kOutside{std::string("eth0")};
+const Result<std::string> kNone{Error{101, "Network is unreachable"}};
+
+TimePoint at(int second) {
+  return TimePoint{} + std::chrono::seconds(second);
+}
+
+// A director with a public device, and one to its servers, through which a check has worked.
+Ways director() {
+  Ways ways;
+  ways.device_is("eth0", true, at(0));
+  ways.device_is("eth1", true, at(0));
+  ways.led(kServer, "eth1");
+  return ways;
+}
+
+TEST(Ways, WithCarrierAndARouteAFailureIsTheServers) {
+  EXPECT_EQ(director().missing(kServer, kInside, at(1)), std::nullopt);
+}
+
+TEST(Ways, WithoutARouteNothingIsKnownOfTheServer) {
+  EXPECT_EQ(director().missing(kServer, kNone, at(1)), "no route: Network is unreachable");
+}
+
+TEST(Ways, WithoutCarrierNothingIsKnownOfTheServer) {
+  Ways ways = director();
+  ways.device_is("eth1", false, at(5));
+  EXPECT_EQ(ways.missing(kServer, kInside, at(6)),
+            "eth1 of this director is down or has no carrier");
+}
+
+TEST(Ways, TheDefaultRouteIsNoWayWhenTheDeviceThatLedThereIsDown) {
+  Ways ways = director();
+  ways.device_is("eth1", false, at(5));
+  EXPECT_NE(ways.missing(kServer, kOutside, at(6)), std::nullopt);
+}
+
+TEST(Ways, TheDefaultRouteIsNoWayWhenTheRouteThatLedThereIsGone) {
+  EXPECT_EQ(director().missing(kServer, kOutside, at(6)),
+            "the route leads to eth0 and no more to eth1");
+}
+
+TEST(Ways, ADeviceThatIsGoneIsRemembered) {
+  Ways ways = director();
+  ways.device_gone("eth1", at(5));
+  EXPECT_NE(ways.missing(kServer, kOutside, at(6)), std::nullopt);
+}
+
+TEST(Ways, CarrierThatWasLostInTheMiddleOfACheckSpoilsThatCheckOnly) {
+  Ways ways = director();
+  ways.device_is("eth1", false, at(5));
+  ways.device_is("eth1", true, at(8));
+  EXPECT_EQ(ways.missing(kServer, kInside, at(4)),
+            "eth1 of this director had no carrier for a while");
+  EXPECT_EQ(ways.missing(kServer, kInside, at(9)), std::nullopt);
+}
+
+TEST(Ways, AnotherDeviceWithoutCarrierIsNoExcuse) {
+  Ways ways = director();
+  ways.device_is("eth0", false, at(5));
+  EXPECT_EQ(ways.missing(kServer, kInside, at(6)), std::nullopt);
+}
+
+TEST(Ways, BeforeACheckWorkedTheRouteAloneTells) {
+  Ways ways;
+  ways.device_is("eth1", false, at(0));
+  EXPECT_NE(ways.missing(kServer, kInside, at(1)), std::nullopt);
+  EXPECT_EQ(ways.missing(kServer, kOutside, at(1)), std::nullopt);
+}
+
+TEST(Ways, AreLearnedOnceAndAgainAfterADeviceChanged) {
+  Ways ways;
+  ways.device_is("eth1", true, at(0));
+  EXPECT_TRUE(ways.should_learn(kServer));
+  ways.led(kServer, "eth1");
+  EXPECT_FALSE(ways.should_learn(kServer));
+  ways.device_is("eth1", true, at(1));
+  EXPECT_FALSE(ways.should_learn(kServer));
+  ways.device_is("eth1", false, at(2));
+  EXPECT_TRUE(ways.should_learn(kServer));
+}
+
+TEST(Ways, AServerThatMovedToAnotherDeviceIsJudgedByThat) {
+  Ways ways = director();
+  ways.device_is("eth2", true, at(5));
+  ways.led(kServer, "eth2");
+  ways.device_is("eth1", false, at(6));
+  EXPECT_EQ(ways.missing(kServer, Result<std::string>(std::string("eth2")), at(7)), std::nullopt);
+}
+
+}  // namespace
+}  // namespace lvs::nanny
