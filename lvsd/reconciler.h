@@ -60,6 +60,7 @@ class Reconciler {
   std::vector<ipvs::Request> pending() const;  // What all services lack now.
   std::vector<ipvs::Request> plan_for(
       const config::Config& config) const;  // What a reload would do.
+  const std::set<Address>& own_addresses() const { return own_addresses_; }
   bool is_ready(TimePoint now) const;
   bool armed() const { return armed_; }
   std::optional<bool> role() const { return role_; }

@@ -1,5 +1,6 @@
 #include "lvsd/reload_effects.h"
 
+#include <algorithm>
 #include <map>
 
 namespace lvs::lvsd {
@@ -27,6 +28,18 @@ std::string named(const std::string& verb, const config::FloatingAddress& floati
          (routes ? " (nat_router)" : "");
 }
 
+std::string dotted(const Sysctl& sysctl) {
+  std::string name = sysctl.name;
+  std::replace(name.begin(), name.end(), '/', '.');
+  return name;
+}
+
+const Sysctl* find(const std::vector<Sysctl>& among, const std::string& name) {
+  const auto found = std::find_if(among.begin(), among.end(),
+                                  [&](const Sysctl& sysctl) { return sysctl.name == name; });
+  return found == among.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
 std::vector<std::string> address_changes(const config::Config& now, const config::Config& then) {
@@ -45,6 +58,29 @@ std::vector<std::string> address_changes(const config::Config& now, const config
   for (const auto& [address, each] : wanted) {
     if (!held.contains(address)) {
       changes.push_back(named("add", each, then));
+    }
+  }
+  return changes;
+}
+
+std::vector<std::string> setting_changes(const config::Config& now, const config::Config& then,
+                                         std::optional<bool> role, const std::set<Address>& own,
+                                         const std::function<bool(const Sysctl&)>& has_value) {
+  if (!then.manage_sysctls) {
+    return {};  // What was set stays as it is.
+  }
+  const auto held = now.manage_sysctls ? host_settings(now, role, own) : std::vector<Sysctl>{};
+  const auto wanted = host_settings(then, role, own);
+  std::vector<std::string> changes;
+  for (const Sysctl& each : held) {
+    if (find(wanted, each.name) == nullptr) {
+      changes.push_back("set " + dotted(each) + " back to what it was before");
+    }
+  }
+  for (const Sysctl& each : wanted) {
+    const Sysctl* before = find(held, each.name);
+    if ((before == nullptr || before->value != each.value) && !has_value(each)) {
+      changes.push_back("set " + dotted(each) + " to " + each.value);
     }
   }
   return changes;

@@ -41,7 +41,15 @@ struct Sentence {
   }
   std::string operator()(const DelDaemon& r) const { return "stop sync daemon " + role_of(r.role); }
   std::string operator()(const GetDaemons&) const { return "list sync daemons"; }
-  std::string operator()(const SetConfig&) const { return "set timeouts"; }
+  std::string operator()(const SetConfig& r) const {
+    std::string text = "set time-outs:";
+    for (const auto& [name, seconds] : {std::pair{" tcp ", r.timeouts.tcp},
+                                        {" tcpfin ", r.timeouts.tcp_fin},
+                                        {" udp ", r.timeouts.udp}}) {
+      text += seconds == 0 ? "" : name + std::to_string(seconds) + " s";
+    }
+    return text;
+  }
   std::string operator()(const GetConfig&) const { return "get timeouts"; }
   std::string operator()(const GetInfo&) const { return "get version"; }
   std::string operator()(const Zero& r) const {

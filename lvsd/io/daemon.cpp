@@ -186,6 +186,7 @@ class Lvsd {
     json::object answer{{"unsupported", std::move(unsupported)},
                         {"refused", refusal_of(*loaded)},
                         {"addresses", json::array()},
+                        {"settings", json::array()},
                         {"operations", json::array()}};
     if (!answer["refused"].as_string().empty()) {
       return answer;
@@ -193,10 +194,22 @@ class Lvsd {
     for (const auto& change : address_changes(now, loaded->config)) {
       answer["addresses"].as_array().push_back(json::string(change));
     }
+    for (const auto& change :
+         setting_changes(now, loaded->config, reconciler_.role(), reconciler_.own_addresses(),
+                         [this](const Sysctl& sysctl) { return has_value(sysctl); })) {
+      answer["settings"].as_array().push_back(json::string(change));
+    }
     for (const auto& op : reconciler_.plan_for(loaded->config)) {
       answer["operations"].as_array().push_back(json::string(ipvs::to_string(op)));
     }
     return answer;
+  }
+
+  // The embedded core's are not asked for: it has those that it was given.
+  bool has_value(const Sysctl& sysctl) const {
+    const bool is_elsewhere =
+        reconciler_.config().core == config::CoreKind::embedded && is_of_core(sysctl);
+    return !is_elsewhere && sysctls_otherwise({sysctl}).empty();
   }
 
   Plane& plane_;

@@ -831,6 +831,9 @@ def plan_tells_what_a_reload_would_do(lab):
     planned = run(*lab.enter_director(f"{lab.binaries}/lvsd", "--plan")).stdout
     expect("10.0.0.1:80" in planned and len(planned.splitlines()) == 1, f"lvsd --plan says the same: {planned}")
     expect(lab.servers()["one"]["weight"] == 1, "and nothing was changed")
+    lab.configure(more="conntrack = 1\ntcp_timeout = 61\n")
+    settings = run(*lab.enter_director(lvsctl, "plan")).stdout
+    expect(settings == "set net.ipv4.vs.conntrack to 1\nset time-outs: tcp 61 s\n", f"settings too: {settings}")
     lab.configure(text="virtual web {\n")
     expect("lvs.cf" in lab.ask(do="reload")["error"], "reload by request tells the error")
     lab.configure()

@@ -29,7 +29,8 @@ PlanPage plan_page(const json::object& answer) {
   const json::value* refused = answer.if_contains("refused");
   const std::string refusal = refused == nullptr ? "" : text_of(*refused);
   const std::string unsupported = lines_of(answer, "unsupported");
-  const std::string changes = lines_of(answer, "addresses") + lines_of(answer, "operations");
+  const std::string changes =
+      lines_of(answer, "addresses") + lines_of(answer, "settings") + lines_of(answer, "operations");
   const bool good = refusal.empty() && unsupported.empty();
   if (!refusal.empty()) {
     return {unsupported + "a reload would be refused: " + refusal + "\n", good};

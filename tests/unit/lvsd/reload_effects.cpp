@@ -43,6 +43,37 @@ TEST(ReloadEffects, TheNatRouterIsOneOfThemWhileThereIsNat) {
               ElementsAre("delete address 10.0.0.1 on eth1:1 (nat_router)"));
 }
 
+std::vector<std::string> changes_of_settings(const config::Config& before,
+                                             const config::Config& after,
+                                             const std::set<std::string>& there = {}) {
+  return setting_changes(before, after, true, {},
+                         [&](const Sysctl& sysctl) { return there.contains(sysctl.name); });
+}
+
+TEST(ReloadEffects, SettingsOfTheCoreThatComeAndGo) {
+  const auto before = with({web(1)});
+  auto after = before;
+  after.conntrack = true;
+  EXPECT_THAT(changes_of_settings(before, after), ElementsAre("set net.ipv4.vs.conntrack to 1"));
+  EXPECT_THAT(changes_of_settings(after, before),
+              ElementsAre("set net.ipv4.vs.conntrack back to what it was before"));
+  EXPECT_THAT(changes_of_settings(after, after), IsEmpty());
+}
+
+TEST(ReloadEffects, SysctlsAreWrittenWhereTheyAreManagedAndOtherwise) {
+  auto before = with({web(1)});
+  before.manage_sysctls = false;
+  auto after = before;
+  after.manage_sysctls = true;
+  EXPECT_THAT(changes_of_settings(before, after),
+              ElementsAre("set net.ipv4.ip_forward to 1", "set net.ipv4.vs.expire_nodest_conn to 1",
+                          "set net.ipv4.vs.conn_reuse_mode to 1"));
+  EXPECT_THAT(
+      changes_of_settings(before, after, {"net/ipv4/ip_forward", "net/ipv4/vs/conn_reuse_mode"}),
+      ElementsAre("set net.ipv4.vs.expire_nodest_conn to 1"));
+  EXPECT_THAT(changes_of_settings(after, before), IsEmpty());
+}
+
 TEST(ReloadEffects, AnotherCoreIsRefused) {
   const auto before = with({web(1)});
   auto after = before;

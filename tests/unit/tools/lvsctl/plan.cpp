@@ -11,12 +11,15 @@ PlanPage page_of(const std::string& answer) {
   return plan_page(boost::json::parse(answer).as_object());
 }
 
-TEST(Plan, AddressesComeBeforeTheTable) {
+TEST(Plan, AddressesAndSettingsComeBeforeTheTable) {
   const auto page = page_of(R"({"unsupported": [], "refused": "",
       "addresses": ["add address 192.0.2.20 on eth0:2"],
+      "settings": ["set net.ipv4.vs.conntrack to 1"],
       "operations": ["add service TCP 192.0.2.20:80"]})");
   EXPECT_TRUE(page.good);
-  EXPECT_EQ(page.text, "add address 192.0.2.20 on eth0:2\nadd service TCP 192.0.2.20:80\n");
+  EXPECT_EQ(page.text,
+            "add address 192.0.2.20 on eth0:2\nset net.ipv4.vs.conntrack to 1\n"
+            "add service TCP 192.0.2.20:80\n");
 }
 
 TEST(Plan, NothingIsSaidToBeNothing) {
