@@ -1,4 +1,5 @@
 lvs_test(unit/common/address lvs_common)
+lvs_test(unit/common/nearest lvs_common)
 lvs_test(unit/common/names lvs_common)
 lvs_test(unit/common/event_log lvs_event_log)
 lvs_test(io/common/background_file lvs_io)

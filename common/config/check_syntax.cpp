@@ -5,6 +5,7 @@
 #include <map>
 
 #include "common/config/text.h"
+#include "common/nearest.h"
 #include "common/regex.h"
 
 namespace lvs::config {
@@ -233,8 +234,27 @@ std::optional<Options> read_options(const List& words, const CheckKind& kind, co
   return options;
 }
 
+std::vector<std::string> kind_names() {
+  std::vector<std::string> names;
+  for (const auto& kind : kKinds) {
+    names.push_back(kind.name);
+  }
+  return names;
+}
+
+std::string check_type() {
+  std::string kinds;
+  for (const auto& name : kind_names()) {
+    kinds += (kinds.empty() ? "" : ", ") + name;
+  }
+  return "one of " + kinds + " and its options";
+}
+
 std::optional<Check> read_check(const List& words, const Notes& notes) {
   const CheckKind* kind = words.empty() ? nullptr : find_kind(words[0].raw);
+  if (kind == nullptr && !words.empty()) {
+    notes.error("expected " + check_type() + did_you_mean(kind_names(), words[0].raw));
+  }
   const auto options = kind ? read_options(words, *kind, notes) : std::nullopt;
   if (!options) {
     return std::nullopt;
@@ -338,11 +358,7 @@ std::string mark_word_text(const MarkPorts& marked) {
 }  // namespace
 
 Form<Check> check_form() {
-  std::string kinds;
-  for (const auto& kind : kKinds) {
-    kinds += (kinds.empty() ? "" : ", ") + kind.name;
-  }
-  return {"one of " + kinds + " and its options", "", read_check,
+  return {check_type(), "", read_check,
           [](const Check& check) { return std::visit(CheckText{}, check); }};
 }
 

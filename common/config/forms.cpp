@@ -7,6 +7,7 @@
 
 #include "common/config/text.h"
 #include "common/ipvs/capabilities.h"
+#include "common/nearest.h"
 
 namespace lvs::config {
 
@@ -348,10 +349,11 @@ Form<std::string> one_of(std::vector<Choice<std::string>> choices) {
   for (const auto& c : choices) {
     names.push_back(c.word);
   }
+  const std::string type = "one of " + joined(names, ", ");
   return one_word<std::string>(
-      "one of " + joined(names, ", "), "",
-      [choices = std::move(choices)](const Word& word,
-                                     const Notes& notes) -> std::optional<std::string> {
+      type, "",
+      [choices = std::move(choices), names, type](
+          const Word& word, const Notes& notes) -> std::optional<std::string> {
         for (const auto& c : choices) {
           if (c.word != word.text) {
             continue;
@@ -361,6 +363,7 @@ Form<std::string> one_of(std::vector<Choice<std::string>> choices) {
           }
           return c.value;
         }
+        notes.error("expected " + type + did_you_mean(names, word.text));
         return std::nullopt;
       },
       [](const std::string& value) { return value; });

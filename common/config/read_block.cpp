@@ -5,30 +5,14 @@
 #include <type_traits>
 
 #include "common/config/schema.h"
+#include "common/nearest.h"
 
 namespace lvs::config {
 
 namespace {
 
-constexpr size_t kFarthestGuess = 2;  // Edits between an unknown key and the one that was meant.
+constexpr size_t kQuotedMax = 60;  // Of a value that is repeated.
 constexpr uint16_t kPortUntilGiven = 80;
-
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) {
-    row[j] = j;
-  }
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row.back();
-}
 
 template <typename B>
 const Key<B>* find_key(const std::vector<Key<B>>& keys, std::string_view name) {
@@ -38,17 +22,19 @@ const Key<B>* find_key(const std::vector<Key<B>>& keys, std::string_view name) {
 }
 
 template <typename B>
-std::string nearest(const std::vector<Key<B>>& keys, std::string_view name) {
-  std::string best;
-  size_t least = kFarthestGuess + 1;
+std::string nearest_key(const std::vector<Key<B>>& keys, std::string_view name) {
+  std::vector<std::string> names;
   for (const auto& key : keys) {
-    const size_t distance = edit_distance(name, key.name);
-    if (distance < least && distance < name.size()) {
-      least = distance;
-      best = key.name;
-    }
+    names.push_back(key.name);
   }
-  return best;
+  return nearest(names, name);
+}
+
+// Of an address the value is repeated: it is what differs from one that would do.
+template <typename B>
+std::string refusal(const Key<B>& key, const std::string& value) {
+  const bool repeats = key.type.find("address") != std::string::npos && !value.empty();
+  return expectation(key) + (repeats ? ", not " + value.substr(0, kQuotedMax) : "");
 }
 
 // Where else a key is known, for one that was written in the wrong block.
@@ -148,7 +134,7 @@ class BlockParser {
       const int line = line_of(assignment);
       const Key<B>* key = find_key(keys, assignment.key);
       if (key == nullptr) {
-        refuse_unknown(block, assignment, nearest(keys, assignment.key));
+        refuse_unknown(block, assignment, nearest_key(keys, assignment.key));
         continue;
       }
       auto& given = target.lines.given;
@@ -201,7 +187,7 @@ class BlockParser {
       note(severity, line_of(assignment), key.name, std::move(text));
     }
     if (!good && !explained) {
-      note(Severity::error, line_of(assignment), key.name, expectation(key));
+      note(Severity::error, line_of(assignment), key.name, refusal(key, assignment.value));
     }
   }
 

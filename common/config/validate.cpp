@@ -47,16 +47,20 @@ class ConfigRules {
       return;
     }
     if (config_.backup == config_.primary) {
-      error(lines, "backup", "expected an address other than that of primary");
+      error(lines, "backup",
+            "expected an address other than that of primary, " + to_string(*config_.primary));
     }
     if (config_.primary_private && config_.primary_private == config_.backup_private) {
-      error(lines, "backup_private", "expected an address other than primary_private");
+      error(
+          lines, "backup_private",
+          "expected an address other than primary_private, " + to_string(*config_.primary_private));
     }
     if (config_.primary_private && !config_.backup_private) {
       warning(lines, "primary_private", "no second path for heartbeats without backup_private");
     }
     if (config_.backup && config_.backup->family() != config_.primary->family()) {
-      error(lines, "backup", "expected an address of the same family as primary");
+      error(lines, "backup",
+            "expected an address of the same family as primary, not " + to_string(*config_.backup));
     }
   }
 
@@ -83,10 +87,10 @@ class ConfigRules {
         {"backup_private", config_.backup_private}};
     for (const auto& [key, address] : all) {
       if (address && address->is_link_local()) {
-        error(
-            config_.lines, key,
-            "expected an address that is not link-local (fe80::): give the device one of a unique "
-            "local network, such as fd00::1/64, and write that");
+        error(config_.lines, key,
+              "expected an address that is not link-local, as " + to_string(*address) +
+                  " is: give the device one of a unique "
+                  "local network, such as fd00::1/64, and write that");
       }
     }
   }
@@ -153,17 +157,20 @@ class ConfigRules {
                 "device and netmask of " + described(*first->second) + " count for this address");
       }
       if (is_a_directors(vip.address)) {
-        error(entry, "address", "expected a floating address: this one is a director's own");
+        error(entry, "address", directors_own(vip.address));
       }
     }
     if (config_.nat_router && is_a_directors(config_.nat_router->address)) {
-      error(config_.lines, "nat_router",
-            "expected a floating address: this one is a director's own");
+      error(config_.lines, "nat_router", directors_own(config_.nat_router->address));
     }
     if (config_.nat_router && config_.nat_router->address.is_unspecified() &&
         !config_.lines.waits_for("nat_router") && config_.network == ipvs::Forward::masq) {
       warning(config_.lines, "nat_router", "0.0.0.0 counts as not given");
     }
+  }
+
+  static std::string directors_own(const Address& address) {
+    return "expected a floating address: " + to_string(address) + " is a director's own";
   }
 
   bool is_a_directors(const Address& address) const {

@@ -100,7 +100,9 @@ class ServiceRules {
       return;
     }
     if (service_.address && service_.sorry_server->family() != service_.address->address.family()) {
-      error(service_.lines, "sorry_server", "expected an address of the same family as address");
+      error(service_.lines, "sorry_server",
+            "expected an address of the same family as address, not " +
+                to_string(*service_.sorry_server));
     }
     const bool is_server = std::any_of(
         service_.servers.begin(), service_.servers.end(), [&](const RealServer& server) {
@@ -125,8 +127,8 @@ class ServiceRules {
       if (!added) {
         error(server.lines, "address",
               "expected a server of its own: " + first->second->name + " (line " +
-                  std::to_string(first_line_ + first->second->lines.block) +
-                  ") has this address and port");
+                  std::to_string(first_line_ + first->second->lines.block) + ") has " +
+                  to_string(Endpoint{server.address, server.port}));
       }
     }
     if (active == 0 && !service_.sorry_server) {
@@ -144,10 +146,14 @@ class ServiceRules {
       error(server.lines, "address", "expected the server's address");
     } else if (service_.address && !tunnel &&
                server.address.family() != service_.address->address.family()) {
-      error(server.lines, "address", "expected an address of the same family as the service's");
+      error(server.lines, "address",
+            "expected an address of the same family as the service's, not " +
+                to_string(server.address));
     }
     if (service_.address && server.address == service_.address->address) {
-      error(server.lines, "address", "expected the server's own address: this is the service's");
+      error(
+          server.lines, "address",
+          "expected the server's own address: " + to_string(server.address) + " is the service's");
     }
     if (!nat && service_.fwmark == 0 && server.port != service_.port) {
       warning(server.lines, "port",

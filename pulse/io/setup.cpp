@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "common/heartbeat_key.h"
 #include "common/io/read_file.h"
 #include "common/io/resolve.h"
 #include "common/io/unique_fd.h"
@@ -108,31 +109,24 @@ Machine describe_machine(const Config& config, Node node, const std::vector<Hear
   return machine;
 }
 
-constexpr const char* kHowToMakeKey =
-    "; make it with `lvsctl key` on one director and copy it to the other, or write "
-    "`heartbeat_key = none` in lvs.cf to run without";
-
-Result<Key> read_key(const std::string& file) {
-  const std::string what = "heartbeat key " + file;
-  const io::UniqueFd fd{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (!fd) {
-    return Error{errno, what + ": " + std::strerror(errno) + kHowToMakeKey};
-  }
+Result<Key> read_key(const std::string& path) {
+  KeyFile file{path};
+  const io::UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   struct stat status {};
-  if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
-    return Error{EINVAL, what + ": not a plain file" + kHowToMakeKey};
+  if (!fd || ::fstat(fd.get(), &status) != 0) {
+    file.error = errno;
+    return Error{file.error, trouble_of(file)};
   }
-  if (status.st_uid != 0 || (status.st_mode & 077) != 0) {
-    return Error{EPERM,
-                 what + ": must belong to root alone: chown root " + file + "; chmod 600 " + file};
-  }
+  file.is_plain = S_ISREG(status.st_mode);
+  file.owner = status.st_uid;
+  file.mode = status.st_mode;
   Key key(kKeySizeMax + 1);
   const ssize_t size = ::read(fd.get(), key.data(), key.size());
-  if (size < static_cast<ssize_t>(kKeySizeMin) || size > static_cast<ssize_t>(kKeySizeMax)) {
-    return Error{EINVAL, what + ": expected " + std::to_string(kKeySizeMin) + " to " +
-                             std::to_string(kKeySizeMax) + " bytes" + kHowToMakeKey};
+  file.size = size < 0 ? 0 : static_cast<uint64_t>(size);
+  if (const std::string trouble = trouble_of(file); !trouble.empty()) {
+    return Error{EINVAL, trouble};
   }
-  key.resize(static_cast<size_t>(size));
+  key.resize(file.size);
   return key;
 }
 

@@ -18,9 +18,6 @@
 
 namespace lvs::pulse {
 
-constexpr size_t kKeySizeMin = 16;
-constexpr size_t kKeySizeMax = 4096;
-
 struct Setup {
   config::Config config;
   std::string text;  // Of the file.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cerrno>
 
 namespace lvs::lvsctl {
 
@@ -30,6 +31,19 @@ std::string as_json(const CheckReport& report, std::string_view file) {
          "\n";
 }
 
+// Who may not look at it learns nothing of it.
+void note_key(const config::Config& config, std::string_view file, const LookAtKey& look_at_key,
+              config::Diagnostics& diagnostics) {
+  if (!config.backup_active || !config.heartbeat_key) {
+    return;
+  }
+  const KeyFile key = look_at_key(*config.heartbeat_key);
+  if (const std::string trouble = trouble_of(key); !trouble.empty() && key.error != EACCES) {
+    diagnostics.push_back({Severity::warning, std::string(file), config.lines.of("heartbeat_key"),
+                           "heartbeat_key", trouble});
+  }
+}
+
 std::string plural(size_t number, const std::string& noun) {
   return std::to_string(number) + " " + noun + (number == 1 ? "" : "s");
 }
@@ -37,12 +51,15 @@ std::string plural(size_t number, const std::string& noun) {
 }  // namespace
 
 CheckReport check(std::string_view text, std::string_view file, Strictness strictness,
-                  const config::Resolver& resolve) {
+                  const config::Resolver& resolve, const LookAtKey& look_at_key) {
   config::Parsed parsed = config::parse(text, file, resolve);
   CheckReport report;
   report.diagnostics = std::move(parsed.diagnostics);
   std::move(parsed.not_in_effect.begin(), parsed.not_in_effect.end(),
             std::back_inserter(report.diagnostics));
+  if (parsed.config && look_at_key) {
+    note_key(*parsed.config, file, look_at_key, report.diagnostics);
+  }
   if (strictness == Strictness::liberal) {
     std::erase_if(report.diagnostics,
                   [](const Diagnostic& d) { return d.severity == Severity::strict; });

@@ -3,10 +3,12 @@
 // not have loaded it.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
 #include "common/config/parse.h"
+#include "common/heartbeat_key.h"
 
 namespace lvs::lvsctl {
 
@@ -18,8 +20,11 @@ struct CheckReport {
   bool good = false;
 };
 
+using LookAtKey = std::function<KeyFile(const std::string& path)>;
+
+// `look_at_key`: of two directors that sign their heartbeats; empty: not looked at.
 CheckReport check(std::string_view text, std::string_view file, Strictness strictness,
-                  const config::Resolver& resolve = {});
+                  const config::Resolver& resolve = {}, const LookAtKey& look_at_key = {});
 std::string to_text(const CheckReport& report, std::string_view file, Format format);
 
 }  // namespace lvs::lvsctl

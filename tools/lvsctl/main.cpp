@@ -1,14 +1,13 @@
-// lvsctl: the operator's command. Reads its options, asks the files and daemons, prints; what it
-// prints is decided in check, status and key.
+// lvsctl: the operator's command. Asks the files and daemons, and prints; what it prints is decided
+// in files of their own.
 #include <unistd.h>
 
-#include <algorithm>
 #include <boost/json.hpp>
-#include <charconv>
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <string>
 #include <thread>
@@ -20,8 +19,11 @@
 #include "common/io/read_file.h"
 #include "common/io/resolve.h"
 #include "common/io/run_dir.h"
+#include "tools/lvsctl/arguments.h"
 #include "tools/lvsctl/check.h"
 #include "tools/lvsctl/events.h"
+#include "tools/lvsctl/io/core_here.h"
+#include "tools/lvsctl/io/look_at_key.h"
 #include "tools/lvsctl/io/make_key.h"
 #include "tools/lvsctl/plan.h"
 #include "tools/lvsctl/status.h"
@@ -38,8 +40,6 @@ constexpr const char* kPulse = lvs::io::kPulseSocket;
 constexpr const char* kLvsd = lvs::io::kLvsdSocket;
 constexpr const char* kConfigFile = "/etc/sysconfig/ha/lvs.cf";
 constexpr Duration kPatience = 10s;
-constexpr Duration kSwitchoverDeadline = 10s;
-constexpr int kDeadlineMaxS = 3600;
 constexpr Duration kLookPause = 50ms;
 constexpr Duration kFollowPause = 500ms;
 
@@ -69,17 +69,6 @@ constexpr const char* kHelp =
     "  --help, --version\n"
     "\n"
     "exit status: 0 good; 1 errors, degraded or refused; 2 wrong usage; 3 not running\n";
-
-struct Arguments {
-  std::string command;
-  std::vector<std::string> files;
-  bool strict = false;
-  bool json = false;
-  bool force = false;
-  bool follow = false;
-  Duration deadline = kSwitchoverDeadline;
-  bool has_deadline = false;
-};
 
 int complain(const std::string& what, int status) {
   std::fprintf(stderr, "lvsctl: %s\n", what.c_str());
@@ -118,22 +107,24 @@ Answer ask_status(const char* daemon) {
 }
 
 int run_check(const Arguments& arguments) {
-  const std::string file = arguments.files.empty() ? kConfigFile : arguments.files.front();
+  const std::string file = arguments.file.value_or(kConfigFile);
   const auto text = lvs::io::read_file(file, config::kMaxFileBytes);
   if (!text) {
     return complain(text.error().what, kBad);
   }
-  const auto report = check(
-      *text, file, arguments.strict ? Strictness::strict : Strictness::liberal, lvs::io::resolve);
-  print(to_text(report, file, arguments.json ? Format::json : Format::text));
+  const auto report =
+      check(*text, file, arguments.has("--strict") ? Strictness::strict : Strictness::liberal,
+            lvs::io::resolve, look_at_key);
+  print(to_text(report, file, arguments.has("--json") ? Format::json : Format::text));
   return report.good ? kGood : kBad;
 }
 
 int run_status(const Arguments& arguments) {
   const Answer pulse = ask_status(kPulse);
   const Answer lvsd = ask_status(kLvsd);
-  const StatusPage page = status_page(pulse, lvsd);
-  print(arguments.json ? status_json(pulse, lvsd, page.condition) : page.text);
+  const StatusPage page =
+      status_page(pulse, lvsd, lvsd.status || is_core_here() ? CoreHere::yes : CoreHere::no);
+  print(arguments.has("--json") ? status_json(pulse, lvsd, page.condition) : page.text);
   return static_cast<int>(page.condition);
 }
 
@@ -144,7 +135,7 @@ int run_plan(const Arguments& arguments) {
                     means_not_running(reply.error()) ? kNotRunning : kBad);
   }
   const PlanPage page = plan_page(*reply);
-  print(arguments.json ? json::serialize(*reply) + "\n" : page.text);
+  print(arguments.has("--json") ? json::serialize(*reply) + "\n" : page.text);
   return page.good ? kGood : kBad;
 }
 
@@ -191,14 +182,14 @@ std::vector<Happened> read_events(EventReader& reader, const char* socket) {
 int run_events(const Arguments& arguments) {
   std::pair<EventReader, const char*> daemons[] = {{EventReader("pulse"), kPulse},
                                                    {EventReader("lvsd"), kLvsd}};
-  const Format format = arguments.json ? Format::json : Format::text;
+  const Format format = arguments.has("--json") ? Format::json : Format::text;
   std::vector<Happened> all;
   for (auto& [reader, socket] : daemons) {
     auto events = read_events(reader, socket);
     std::move(events.begin(), events.end(), std::back_inserter(all));
   }
   print(events_text(std::move(all), format));
-  while (arguments.follow && std::fflush(stdout) == 0) {
+  while (arguments.has("--follow") && std::fflush(stdout) == 0) {
     std::this_thread::sleep_for(kFollowPause);
     for (auto& [reader, socket] : daemons) {
       if (const auto answer = ask(socket, reader.question())) {
@@ -237,20 +228,10 @@ int run_release(const Arguments&) {
   return tell_pulse("release");
 }
 
-// Whole seconds; nothing where it is none.
-std::optional<Duration> seconds_in(const std::string& text) {
-  int number = 0;
-  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool is_whole = error == std::errc{} && rest == text.data() + text.size();
-  return is_whole && number > 0 && number <= kDeadlineMaxS
-             ? std::optional<Duration>(std::chrono::seconds{number})
-             : std::nullopt;
-}
-
 int run_key(const Arguments& arguments) {
-  const auto made =
-      make_key(arguments.files.empty() ? std::nullopt : std::optional(arguments.files.front()),
-               arguments.force ? lvs::io::Existing::replace : lvs::io::Existing::keep, kConfigFile);
+  const auto made = make_key(
+      arguments.file,
+      arguments.has("--force") ? lvs::io::Existing::replace : lvs::io::Existing::keep, kConfigFile);
   if (!made) {
     return complain(made.error().what, kBad);
   }
@@ -258,80 +239,28 @@ int run_key(const Arguments& arguments) {
   return kGood;
 }
 
-struct Command {
-  const char* name;
-  bool takes_strict, takes_json, takes_force, takes_files, takes_deadline, takes_follow;
-  int (*run)(const Arguments&);
-};
-constexpr Command kCommands[] = {
-    {"check", true, true, false, true, false, false, run_check},
-    {"status", false, true, false, false, false, false, run_status},
-    {"plan", false, true, false, false, false, false, run_plan},
-    {"key", false, false, true, true, false, false, run_key},
-    {"switchover", false, false, false, false, true, false, run_switchover},
-    {"events", false, true, false, false, false, true, run_events},
-    {"hold", false, false, false, false, false, false, run_hold},
-    {"release", false, false, false, false, false, false, run_release}};
+using Run = int (*)(const Arguments&);
+const std::map<std::string, Run> kRuns = {
+    {"check", run_check}, {"status", run_status},         {"plan", run_plan},
+    {"key", run_key},     {"switchover", run_switchover}, {"events", run_events},
+    {"hold", run_hold},   {"release", run_release}};
 
 }  // namespace
 
 int run(const std::vector<std::string>& words) {
-  Arguments arguments;
-  std::string unknown;
-  for (size_t i = 0; i < words.size(); ++i) {
-    const std::string& word = words[i];
-    if (word == "--help" || word == "-h") {
-      print(kHelp);
-      return kGood;
-    }
-    if (word == "--version") {
-      print(lvs::io::version_line("lvsctl") + "\n");
-      return kGood;
-    }
-    if (word == "--strict") {
-      arguments.strict = true;
-    } else if (word == "--json") {
-      arguments.json = true;
-    } else if (word == "--force") {
-      arguments.force = true;
-    } else if (word == "--follow") {
-      arguments.follow = true;
-    } else if (word == "--deadline") {
-      const auto deadline = seconds_in(i + 1 < words.size() ? words[++i] : "");
-      if (!deadline) {
-        return complain("--deadline: expected seconds, 1 to " + std::to_string(kDeadlineMaxS),
-                        kUsage);
-      }
-      arguments.deadline = *deadline;
-      arguments.has_deadline = true;
-    } else if (word.starts_with('-') && word.size() > 1) {
-      unknown = word;
-    } else if (arguments.command.empty()) {
-      arguments.command = word;
-    } else {
-      arguments.files.push_back(word);
-    }
+  const auto arguments = parse_arguments(words);
+  if (!arguments) {
+    return complain(arguments.error().what, kUsage);
   }
-  const auto* command = std::find_if(std::begin(kCommands), std::end(kCommands),
-                                     [&](const Command& c) { return c.name == arguments.command; });
-  if (command == std::end(kCommands)) {
-    return complain(
-        "expected a command: check, status, plan, key, switchover, events, hold or release (see "
-        "--help)",
-        kUsage);
+  if (arguments->command == "--help") {
+    print(kHelp);
+    return kGood;
   }
-  if (!unknown.empty() || (arguments.strict && !command->takes_strict) ||
-      (arguments.json && !command->takes_json) || (arguments.force && !command->takes_force) ||
-      (arguments.follow && !command->takes_follow) ||
-      (arguments.has_deadline && !command->takes_deadline)) {
-    return complain(arguments.command + ": unknown option" +
-                        (unknown.empty() ? "" : " " + unknown) + " (see --help)",
-                    kUsage);
+  if (arguments->command == "--version") {
+    print(lvs::io::version_line("lvsctl") + "\n");
+    return kGood;
   }
-  if (arguments.files.size() > (command->takes_files ? 1U : 0U)) {
-    return complain(arguments.command + ": unexpected " + arguments.files.back(), kUsage);
-  }
-  return command->run(arguments);
+  return kRuns.at(arguments->command)(*arguments);
 }
 
 }  // namespace lvs::lvsctl

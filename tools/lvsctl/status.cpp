@@ -94,7 +94,7 @@ std::string table_text(const std::vector<Row>& rows) {
 
 class Page {
  public:
-  StatusPage make(const Answer& pulse, const Answer& lvsd) {
+  StatusPage make(const Answer& pulse, const Answer& lvsd, CoreHere core) {
     if (pulse.status) {
       show_pulse(*pulse.status);
     } else {
@@ -105,7 +105,9 @@ class Page {
       show_lvsd(*lvsd.status);
     } else {
       fact("lvsd", "not running: " + lvsd.error);
-      worry("lvsd does not answer: the table is not kept; connections are forwarded as before");
+      worry(core == CoreHere::yes
+                ? "lvsd does not answer: the table is not kept; connections are forwarded as before"
+                : "lvsd does not answer, and there is no core here: nothing is served");
     }
     std::string text = table_text(facts_);
     text += services_.size() > 1 ? "\n" + table_text(services_) : "";
@@ -373,8 +375,8 @@ json::value answer_json(const Answer& answer) {
 
 }  // namespace
 
-StatusPage status_page(const Answer& pulse, const Answer& lvsd) {
-  return Page().make(pulse, lvsd);
+StatusPage status_page(const Answer& pulse, const Answer& lvsd, CoreHere core) {
+  return Page().make(pulse, lvsd, core);
 }
 
 std::string status_json(const Answer& pulse, const Answer& lvsd, Condition condition) {

@@ -15,6 +15,9 @@ struct Answer {
   std::string error;
 };
 
+// Whether a core serves in this network namespace, with or without lvsd.
+enum class CoreHere { yes, no };
+
 enum class Condition {
   healthy = 0,
   degraded = 1,
@@ -26,7 +29,7 @@ struct StatusPage {
   std::string text;
 };
 
-StatusPage status_page(const Answer& pulse, const Answer& lvsd);
+StatusPage status_page(const Answer& pulse, const Answer& lvsd, CoreHere core = CoreHere::yes);
 std::string status_json(const Answer& pulse, const Answer& lvsd, Condition condition);
 
 }  // namespace lvs::lvsctl

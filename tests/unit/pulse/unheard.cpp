@@ -98,6 +98,17 @@ TEST(Unheard, TheFirstQuestionGoesToEverybodyTheLaterOnesToThePeerAlone) {
   }
 }
 
+TEST(Unheard, NothingIsSaidOfTheConfigurationOfAPeerThatWasNeverHeard) {
+  Settings settings = Listener::settings(Node::backup);
+  settings.config_digest = 7;
+  Listener listener(settings);
+  listener.pass(1s);
+  EXPECT_TRUE(listener.director.status(listener.now).peer.same_config);
+  listener.refused = Refusal::bad_hmac;
+  listener.pass(1s);
+  EXPECT_TRUE(listener.director.status(listener.now).peer.same_config);
+}
+
 // A switch that answers for the dead does so for broadcasts only.
 TEST(Unheard, WhatMayComeFromAThirdPartyDoesNotKeepADirectorPassive) {
   Listener listener(Node::backup, {kPeerMac});

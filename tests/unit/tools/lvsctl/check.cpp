@@ -1,8 +1,10 @@
 #include "tools/lvsctl/check.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
+#include <cerrno>
 
 namespace lvs::lvsctl {
 namespace {
@@ -25,6 +27,35 @@ TEST(Check, WarningsDoNotMakeItBadButAreCounted) {
       "f:1: keepalive: warning: a late heartbeat would be a takeover: expected less than half of "
       "deadtime; heartbeats are sent every 1666 ms, a third of it\n"
       "f: good, 1 warning\n");
+}
+
+TEST(Check, TheKeyOfTwoDirectorsIsLookedAt) {
+  const std::string two = "backup_active = 1\nbackup = 192.0.2.3\n" + kGood;
+  const auto said = [&](const std::string& text, const KeyFile& key) {
+    const auto report = check(text, "f", Strictness::liberal, {}, [&](const std::string& path) {
+      KeyFile looked = key;
+      looked.path = path;
+      return looked;
+    });
+    EXPECT_TRUE(report.good);
+    return to_text(report, "f", Format::text);
+  };
+  const std::string start =
+      "f: heartbeat_key: warning: heartbeat key /etc/sysconfig/ha/heartbeat.key: ";
+  EXPECT_THAT(said(two, {"", ENOENT}),
+              testing::StartsWith(start + "No such file or directory; make it with `lvsctl key`"));
+  EXPECT_THAT(said(two, {"", 0, true, 0, 0644, 65}),
+              testing::StartsWith(start + "must belong to root alone: "));
+  EXPECT_THAT(said(two, {"", 0, true, 1000, 0600, 65}),
+              testing::StartsWith(start + "must belong to root alone: "));
+  EXPECT_THAT(said(two, {"", 0, true, 0, 0600, 5}),
+              testing::StartsWith(start + "expected 16 to 4096 bytes, not 5"));
+  EXPECT_THAT(said(two, {"", 0, false, 0, 0600, 65}),
+              testing::StartsWith(start + "not a plain file"));
+  EXPECT_EQ(said(two, {"", 0, true, 0, 0600, 65}), "f: good\n");
+  EXPECT_EQ(said(two, {"", EACCES}), "f: good\n") << "who may not look at it learns nothing";
+  EXPECT_EQ(said(kGood, {"", ENOENT}), "f: good\n") << "one director needs none";
+  EXPECT_EQ(said("heartbeat_key = none\n" + two, {"", ENOENT}), "f: good\n");
 }
 
 TEST(Check, AFileWithoutItsEndIsNotGood) {

@@ -177,6 +177,16 @@ TEST(Status, ANannyWithoutAUserOfItsOwnIsRemarkedUpon) {
   EXPECT_THAT(status_page(kPulse, lvsd).text, Not(HasSubstr("! nanny")));
 }
 
+TEST(Status, WithoutACoreNothingIsSaidToBeForwarded) {
+  const Answer away{std::nullopt, "Connection refused"};
+  EXPECT_THAT(status_page(kPulse, away, CoreHere::yes).text,
+              HasSubstr("connections are forwarded as before"));
+  const std::string none = status_page(kPulse, away, CoreHere::no).text;
+  EXPECT_THAT(none,
+              HasSubstr("! lvsd does not answer, and there is no core here: nothing is served"));
+  EXPECT_THAT(none, Not(HasSubstr("as before")));
+}
+
 TEST(Status, ServersToWhichThereIsNoWayAreToldAsTheDirectorsTrouble) {
   Answer lvsd = kLvsd;
   (*lvsd.status)["services"] = boost::json::parse(

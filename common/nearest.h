@@ -1,0 +1,17 @@
+// A guess at what was meant by a mistyped word: the known one that is one edit away, or two where
+// both are longer than four letters.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lvs {
+
+// Empty: nothing is near.
+std::string nearest(const std::vector<std::string>& known, std::string_view word);
+
+// "; did you mean wlc?", or nothing.
+std::string did_you_mean(const std::vector<std::string>& known, std::string_view word);
+
+}  // namespace lvs

@@ -1,0 +1,135 @@
+#include "tools/lvsctl/arguments.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <iterator>
+
+#include "common/nearest.h"
+
+namespace lvs::lvsctl {
+namespace {
+
+constexpr int kDeadlineMaxS = 3600;
+
+struct Command {
+  std::string name;
+  std::vector<std::string> options;
+  bool takes_file = false;
+};
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> kCommands = {
+      {"check", {"--strict", "--json"}, true},
+      {"status", {"--json"}},
+      {"plan", {"--json"}},
+      {"key", {"--force"}, true},
+      {"switchover", {"--deadline"}},
+      {"events", {"--follow", "--json"}},
+      {"hold", {}},
+      {"release", {}},
+  };
+  return kCommands;
+}
+
+std::vector<std::string> command_names() {
+  std::vector<std::string> names;
+  for (const auto& command : commands()) {
+    names.push_back(command.name);
+  }
+  return names;
+}
+
+std::string listed(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& word : words) {
+    text += (text.empty() ? "" : word == words.back() ? " or " : ", ") + word;
+  }
+  return text;
+}
+
+Error wrong(const std::string& what) {
+  return {EINVAL, what + " (see --help)"};
+}
+
+bool is_option(const std::string& word) {
+  return word.starts_with('-') && word.size() > 1;
+}
+
+bool takes_value(const std::string& option) {
+  return option == "--deadline";
+}
+
+// Whole seconds; nothing where it is none.
+std::optional<Duration> seconds_in(const std::string& text) {
+  int number = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool is_whole = error == std::errc{} && rest == text.data() + text.size();
+  return is_whole && number > 0 && number <= kDeadlineMaxS
+             ? std::optional<Duration>(std::chrono::seconds{number})
+             : std::nullopt;
+}
+
+Result<const Command*> find_command(const std::string& name) {
+  const auto& all = commands();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Command& each) { return each.name == name; });
+  if (found == all.end()) {
+    return wrong("expected a command: " + listed(command_names()) +
+                 did_you_mean(command_names(), name));
+  }
+  return &*found;
+}
+
+Result<Arguments> checked(Arguments arguments) {
+  if (!arguments.has("--deadline")) {
+    return arguments;
+  }
+  const auto deadline = seconds_in(arguments.options.at("--deadline"));
+  if (!deadline) {
+    return Error{EINVAL, "--deadline: expected seconds, 1 to " + std::to_string(kDeadlineMaxS)};
+  }
+  arguments.deadline = *deadline;
+  return arguments;
+}
+
+}  // namespace
+
+Result<Arguments> parse_arguments(const std::vector<std::string>& words) {
+  Arguments arguments;
+  for (const std::string early : {"--help", "-h", "--version"}) {
+    if (std::find(words.begin(), words.end(), early) != words.end()) {
+      arguments.command = early == "-h" ? "--help" : early;
+      return arguments;
+    }
+  }
+  const auto first = std::find_if_not(words.begin(), words.end(), is_option);
+  const auto command = find_command(first == words.end() ? "" : *first);
+  if (!command) {
+    return command.error();
+  }
+  arguments.command = (*command)->name;
+  const auto& known = (*command)->options;
+  for (auto word = words.begin(); word != words.end(); ++word) {
+    if (word == first) {
+      continue;
+    }
+    if (!is_option(*word)) {
+      if (!(*command)->takes_file || arguments.file) {
+        return wrong(arguments.command + ": unexpected " + *word);
+      }
+      arguments.file = *word;
+    } else if (std::find(known.begin(), known.end(), *word) == known.end()) {
+      return wrong(arguments.command + ": unknown option " + *word + did_you_mean(known, *word));
+    } else if (takes_value(*word)) {
+      const auto value = std::next(word);
+      arguments.options[*word] = value == words.end() ? "" : *value;
+      word = value == words.end() ? word : value;
+    } else {
+      arguments.options[*word] = "";
+    }
+  }
+  return checked(std::move(arguments));
+}
+
+}  // namespace lvs::lvsctl

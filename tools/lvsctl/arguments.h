@@ -1,0 +1,28 @@
+// The command line of lvsctl: a command, the options that it takes, and at most one file.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/result.h"
+#include "common/time.h"
+
+namespace lvs::lvsctl {
+
+constexpr Duration kSwitchoverDeadline = std::chrono::seconds{10};
+
+struct Arguments {
+  std::string command;  // Or --help, --version.
+  std::optional<std::string> file;
+  std::map<std::string, std::string> options;  // "--json", "--deadline" with its value.
+  Duration deadline = kSwitchoverDeadline;
+
+  bool has(const std::string& option) const { return options.contains(option); }
+};
+
+// What is wrong, and what was meant.
+Result<Arguments> parse_arguments(const std::vector<std::string>& words);
+
+}  // namespace lvs::lvsctl
