@@ -47,6 +47,7 @@ Status Director::status(TimePoint now) const {
   status.in_state = now - state_since_;
   status.reason = state_reason_;
   status.term = kept_.term;
+  status.config_digest = settings_.config_digest;
   status.reasons = reasons_;
   for (const FloatingAddress& address : settings_.addresses) {
     status.addresses.push_back(address_status(address));
@@ -67,7 +68,8 @@ Status Director::status(TimePoint now) const {
                  disbelieved_,       disbelieved_ ? Disbelief::advice(*disbelieved_) : ""};
   for (size_t i = 0; i < settings_.paths.size(); ++i) {
     const Peer::Path& path = peer_.paths()[i];
-    status.paths.push_back({settings_.paths[i], path.alive, since(path.heard_at)});
+    status.paths.push_back(
+        {settings_.paths[i], path.alive, since(path.heard_at), path.heard, path.lost});
   }
   status.counters = counters_;
   if (is_on_hold()) {

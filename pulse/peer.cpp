@@ -49,8 +49,11 @@ Peer::Judgement Peer::judge(size_t path, const Heartbeat& heartbeat, uint64_t ow
     adopt_incarnation(heartbeat.my_incarnation, own_sequence);
     judgement.is_new_process = true;
   }
-  paths_[path].sequence = heartbeat.sequence;
-  paths_[path].heard_at = now;
+  Path& by = paths_[path];
+  by.heard += 1;
+  by.lost += by.sequence == 0 ? 0 : heartbeat.sequence - by.sequence - 1;
+  by.sequence = heartbeat.sequence;
+  by.heard_at = now;
   // The copy that came by the other path, or a late one, shows that the path works and no more.
   if (heartbeat.sequence <= newest_ || (heard_at_ && last_.goodbye)) {
     return judgement;

@@ -34,6 +34,8 @@ class Peer {
     uint64_t sequence = 0;
     std::optional<TimePoint> heard_at;
     bool alive = false;  // As last told by refresh_paths().
+    uint64_t heard = 0;
+    uint64_t lost = 0;  // Numbers that were passed over.
   };
   struct Judgement {
     std::optional<Refusal> refusal;

@@ -28,6 +28,8 @@ struct PathStatus {
   std::string name;
   bool alive = false;
   std::optional<Duration> silent;  // Since the last accepted heartbeat; nothing: none yet.
+  uint64_t heard = 0;
+  uint64_t lost = 0;  // Of those that the peer numbered between two that were heard.
 };
 
 // What became of each floating address of the configuration.
@@ -80,6 +82,7 @@ struct Status {
   Duration in_state{0};
   std::string reason;  // Why it is in this state: "peer-silent".
   uint64_t term = 0;
+  uint64_t config_digest = 0;
   uint32_t reasons = 0;  // Bits of Reason; 0: able.
   bool holding = false;  // At least one.
   std::vector<AddressStatus> addresses;

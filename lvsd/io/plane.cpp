@@ -53,10 +53,22 @@ class EmbeddedPlane : public Plane {
             {"copies_lost", status.copies_lost},
             {"takes_fragments", status.takes_fragments},
             {"encrypts", status.encrypts},
+            {"drops", drops()},
             {"overtaken", json::array(status.overtaken.begin(), status.overtaken.end())}};
   }
 
  private:
+  json::object drops() const {
+    json::object packets;
+    const auto reply = core_->handle(ipvs::GetDrops{});
+    if (reply) {
+      for (const auto& drop : std::get<std::vector<ipvs::DropCounter>>(*reply)) {
+        packets[drop.reason] = drop.packets;
+      }
+    }
+    return packets;
+  }
+
   std::unique_ptr<core::Core> core_;
   std::unique_ptr<ipvs::io::Server> server_;  // Goes before the core that it asks.
 };

@@ -16,6 +16,26 @@ std::string role_word(const std::optional<bool>& role) {
   return *role ? "active" : "standby";
 }
 
+using Totals = std::map<ipvs::ServiceKey, ipvs::Stats>;
+
+Totals read_totals(Plane& plane) {
+  Totals totals;
+  if (const auto reply = plane.call(ipvs::GetServices{})) {
+    for (const auto& service : std::get<std::vector<ipvs::ServiceStatus>>(*reply)) {
+      totals[service.key] = service.stats;
+    }
+  }
+  return totals;
+}
+
+void put_stats(const ipvs::Stats& stats, json::object& object) {
+  object["connections"] = stats.connections;
+  object["in_packets"] = stats.in_packets;
+  object["out_packets"] = stats.out_packets;
+  object["in_bytes"] = stats.in_bytes;
+  object["out_bytes"] = stats.out_bytes;
+}
+
 Servers read_servers(Plane& plane, const ipvs::Table& wanted) {
   Servers servers;
   for (const auto& [key, entry] : wanted) {
@@ -54,7 +74,7 @@ json::object server_json(const Reconciler& reconciler, const ServerId& id, const
     server["active"] = held->second.active;
     server["inactive"] = held->second.inactive;
     server["persistent"] = held->second.persistent;
-    server["connections"] = held->second.stats.connections;
+    put_stats(held->second.stats, server);
   }
   return server;
 }
@@ -72,6 +92,7 @@ json::object waiting_json(const config::RealServer& server) {
 json::array services_json(const Reconciler& reconciler, const Desired& wanted, Plane& plane,
                           TimePoint now) {
   const Servers servers = read_servers(plane, wanted.table);
+  const Totals totals = read_totals(plane);
   json::array services;
   for (const auto& [key, configured] : active_services(reconciler.config())) {
     const ipvs::Service settings = service_settings(*configured);
@@ -92,11 +113,15 @@ json::array services_json(const Reconciler& reconciler, const Desired& wanted, P
         lines.push_back(waiting_json(server));
       }
     }
-    services.push_back(json::object{{"service", ipvs::to_string(key)},
-                                    {"name", configured->name},
-                                    {"scheduler", settings.scheduler},
-                                    {"persistent_s", settings.timeout},
-                                    {"servers", std::move(lines)}});
+    json::object service{{"service", ipvs::to_string(key)},
+                         {"name", configured->name},
+                         {"scheduler", settings.scheduler},
+                         {"persistent_s", settings.timeout},
+                         {"servers", std::move(lines)}};
+    if (const auto total = totals.find(key); total != totals.end()) {
+      put_stats(total->second, service);
+    }
+    services.push_back(std::move(service));
   }
   return services;
 }

@@ -1,6 +1,7 @@
 #include "pulse/io/status_json.h"
 
 #include <boost/json/array.hpp>
+#include <cstdio>
 
 namespace lvs::pulse {
 namespace {
@@ -13,6 +14,13 @@ int64_t ms(Duration duration) {
 
 json::value ms(const std::optional<Duration>& duration) {
   return duration ? json::value(ms(*duration)) : json::value(nullptr);
+}
+
+// As text: JSON's numbers are not whole beyond 2^53 everywhere.
+std::string hex(uint64_t number) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(number));
+  return text;
 }
 
 json::object peer_json(const PeerStatus& peer) {
@@ -70,8 +78,11 @@ json::object to_json(const Status& status) {
   }
   json::array paths;
   for (const PathStatus& path : status.paths) {
-    paths.push_back(
-        json::object{{"name", path.name}, {"alive", path.alive}, {"silent_ms", ms(path.silent)}});
+    paths.push_back(json::object{{"name", path.name},
+                                 {"alive", path.alive},
+                                 {"silent_ms", ms(path.silent)},
+                                 {"heard", path.heard},
+                                 {"lost", path.lost}});
   }
   return {{"node", name(status.node)},
           {"alone", status.alone},
@@ -79,6 +90,7 @@ json::object to_json(const Status& status) {
           {"in_state_ms", ms(status.in_state)},
           {"reason", status.reason},
           {"term", status.term},
+          {"config_digest", hex(status.config_digest)},
           {"able", status.reasons == 0},
           {"reasons", reason_names(status.reasons)},
           {"holding", status.holding},

@@ -49,6 +49,18 @@ TEST(Peer, OnlyWhatEchoesUsActs) {
   EXPECT_TRUE(peer.is_alive(kNow, 5s));
 }
 
+TEST(Peer, WhatEachPathLostIsCountedByTheNumbersThatItPassedOver) {
+  Peer peer = listening_peer();
+  for (const uint64_t sequence : {10, 11, 14, 15}) {
+    peer.judge(0, heartbeat(sequence), kOwnSequence, kNow);
+  }
+  peer.judge(1, heartbeat(15), kOwnSequence, kNow);
+  peer.judge(1, heartbeat(3, kPeers + 1), kOwnSequence, kNow);
+  EXPECT_EQ(peer.paths()[0].heard, 4U);
+  EXPECT_EQ(peer.paths()[0].lost, 2U);
+  EXPECT_EQ(peer.paths()[1].lost, 0U) << "another process begins anew";
+}
+
 TEST(Peer, AnswersAreRateLimited) {
   Peer peer = listening_peer();
   EXPECT_TRUE(peer.judge(0, heartbeat(1, 7, 0), kOwnSequence, kNow).wants_answer);
