@@ -26,6 +26,7 @@ const std::vector<Command>& commands() {
       {"key", {"--force"}, true},
       {"switchover", {"--deadline"}},
       {"events", {"--follow", "--json"}},
+      {"metrics", {"--listen"}},
       {"hold", {}},
       {"release", {}},
   };
@@ -57,7 +58,7 @@ bool is_option(const std::string& word) {
 }
 
 bool takes_value(const std::string& option) {
-  return option == "--deadline";
+  return option == "--deadline" || option == "--listen";
 }
 
 // Whole seconds; nothing where it is none.
@@ -81,15 +82,47 @@ Result<const Command*> find_command(const std::string& name) {
   return &*found;
 }
 
+std::optional<uint16_t> port_in(std::string_view text) {
+  uint16_t number = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool is_whole = error == std::errc{} && rest == text.data() + text.size();
+  return is_whole ? std::optional(number) : std::nullopt;
+}
+
+// "127.0.0.1", "127.0.0.1:9539", "::1", "[::1]:9539"; without an address the loopback's.
+std::optional<Endpoint> endpoint_in(const std::string& text) {
+  if (const auto alone = Address::parse(text)) {
+    return Endpoint{*alone, kMetricsPort};
+  }
+  const size_t colon = text.rfind(':');
+  const auto port =
+      colon == std::string::npos ? std::nullopt : port_in(std::string_view(text).substr(colon + 1));
+  std::string host = text.substr(0, std::min(colon, text.size()));
+  if (host.starts_with('[') && host.ends_with(']')) {
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find(':') != std::string::npos) {
+    return std::nullopt;
+  }
+  const auto address = Address::parse(host.empty() ? "127.0.0.1" : host);
+  return address && port ? std::optional(Endpoint{*address, *port}) : std::nullopt;
+}
+
 Result<Arguments> checked(Arguments arguments) {
-  if (!arguments.has("--deadline")) {
-    return arguments;
+  if (arguments.has("--deadline")) {
+    const auto deadline = seconds_in(arguments.options.at("--deadline"));
+    if (!deadline) {
+      return Error{EINVAL, "--deadline: expected seconds, 1 to " + std::to_string(kDeadlineMaxS)};
+    }
+    arguments.deadline = *deadline;
   }
-  const auto deadline = seconds_in(arguments.options.at("--deadline"));
-  if (!deadline) {
-    return Error{EINVAL, "--deadline: expected seconds, 1 to " + std::to_string(kDeadlineMaxS)};
+  if (arguments.has("--listen")) {
+    arguments.listen = endpoint_in(arguments.options.at("--listen"));
+    if (!arguments.listen) {
+      return Error{EINVAL, "--listen: expected an address and a port (127.0.0.1:" +
+                               std::to_string(kMetricsPort) + "), not " +
+                               arguments.options.at("--listen")};
+    }
   }
-  arguments.deadline = *deadline;
   return arguments;
 }
 

@@ -6,18 +6,21 @@
 #include <string>
 #include <vector>
 
+#include "common/address.h"
 #include "common/result.h"
 #include "common/time.h"
 
 namespace lvs::lvsctl {
 
 constexpr Duration kSwitchoverDeadline = std::chrono::seconds{10};
+constexpr uint16_t kMetricsPort = 9539;
 
 struct Arguments {
   std::string command;  // Or --help, --version.
   std::optional<std::string> file;
   std::map<std::string, std::string> options;  // "--json", "--deadline" with its value.
   Duration deadline = kSwitchoverDeadline;
+  std::optional<Endpoint> listen;
 
   bool has(const std::string& option) const { return options.contains(option); }
 };

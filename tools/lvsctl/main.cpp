@@ -25,6 +25,8 @@
 #include "tools/lvsctl/io/core_here.h"
 #include "tools/lvsctl/io/look_at_key.h"
 #include "tools/lvsctl/io/make_key.h"
+#include "tools/lvsctl/metrics/io/server.h"
+#include "tools/lvsctl/metrics/page.h"
 #include "tools/lvsctl/plan.h"
 #include "tools/lvsctl/status.h"
 #include "tools/lvsctl/switchover.h"
@@ -40,6 +42,7 @@ constexpr const char* kPulse = lvs::io::kPulseSocket;
 constexpr const char* kLvsd = lvs::io::kLvsdSocket;
 constexpr const char* kConfigFile = "/etc/sysconfig/ha/lvs.cf";
 constexpr Duration kPatience = 10s;
+constexpr Duration kScrapePatience = 3s;  // Others wait as well.
 constexpr Duration kLookPause = 50ms;
 constexpr Duration kFollowPause = 500ms;
 
@@ -63,6 +66,9 @@ constexpr const char* kHelp =
     "  events [--follow] [--json]        the last transitions and alarms of both daemons; "
     "--follow: and "
     "those to come\n"
+    "  metrics [--listen ADDRESS:PORT]   what both daemons know, as OpenMetrics text; or serve it "
+    "over\n"
+    "                                    HTTP, at /metrics (default port 9539)\n"
     "  hold                              keep this director in its role: no takeover, no handover\n"
     "  release                           let it act again\n"
     "\n"
@@ -84,22 +90,23 @@ bool means_not_running(const Error& error) {
 }
 
 // Those who are not root have a socket of their own, for what changes nothing.
-Result<json::object> ask(const char* daemon, const json::object& request) {
+Result<json::object> ask(const char* daemon, const json::object& request,
+                         Duration patience = kPatience) {
   const auto folder = lvs::io::run_dir_path();
   if (!folder) {
     return folder.error();
   }
   const std::string path = *folder + daemon;
   auto reply = lvs::io::control_call(::geteuid() == 0 ? path : lvs::io::status_socket_of(path),
-                                     request, kPatience);
+                                     request, patience);
   if (!reply && reply.error().code == EACCES) {
     return Error{EACCES, "only root and the group lvs may ask (" + reply.error().what + ")"};
   }
   return reply;
 }
 
-Answer ask_status(const char* daemon) {
-  auto reply = ask(daemon, {{"do", "status"}});
+Answer ask_status(const char* daemon, Duration patience = kPatience) {
+  auto reply = ask(daemon, {{"do", "status"}}, patience);
   if (!reply) {
     return {std::nullopt, reply.error().what};
   }
@@ -126,6 +133,35 @@ int run_status(const Arguments& arguments) {
       status_page(pulse, lvsd, lvsd.status || is_core_here() ? CoreHere::yes : CoreHere::no);
   print(arguments.has("--json") ? status_json(pulse, lvsd, page.condition) : page.text);
   return static_cast<int>(page.condition);
+}
+
+struct Answers {
+  Answer pulse;
+  Answer lvsd;
+
+  static Answers ask() {
+    return {ask_status(kPulse, kScrapePatience), ask_status(kLvsd, kScrapePatience)};
+  }
+  std::string page() const { return metrics_page(pulse, lvsd); }
+};
+
+int run_metrics(const Arguments& arguments) {
+  const Answers first = Answers::ask();
+  for (const auto* answer : {&first.pulse, &first.lvsd}) {
+    if (!answer->status) {
+      complain("metrics: " + answer->error, kBad);  // To the scraper it is a metric.
+    }
+  }
+  if (!arguments.listen) {
+    print(first.page());
+    return first.pulse.status || first.lvsd.status ? kGood : kNotRunning;
+  }
+  const auto served = serve_metrics(
+      *arguments.listen, {}, [] { return Answers::ask().page(); },
+      [](const Endpoint& at) {
+        std::fprintf(stderr, "lvsctl: http://%s/metrics\n", to_string(at).c_str());
+      });
+  return served ? kGood : complain("metrics: " + served.error().what, kBad);
 }
 
 int run_plan(const Arguments& arguments) {
@@ -240,10 +276,15 @@ int run_key(const Arguments& arguments) {
 }
 
 using Run = int (*)(const Arguments&);
-const std::map<std::string, Run> kRuns = {
-    {"check", run_check}, {"status", run_status},         {"plan", run_plan},
-    {"key", run_key},     {"switchover", run_switchover}, {"events", run_events},
-    {"hold", run_hold},   {"release", run_release}};
+const std::map<std::string, Run> kRuns = {{"check", run_check},
+                                          {"status", run_status},
+                                          {"plan", run_plan},
+                                          {"key", run_key},
+                                          {"switchover", run_switchover},
+                                          {"events", run_events},
+                                          {"metrics", run_metrics},
+                                          {"hold", run_hold},
+                                          {"release", run_release}};
 
 }  // namespace
 

@@ -466,6 +466,13 @@ def expect_status(director, role, peer, armed):
     expect([service["name"] for service in services] == ["web"], text)
     expect([(server["name"], server["health"], server["in_table"]) for server in services[0]["servers"]]
            == [("one", "up", True)], text)
+    text, code = director.lvsctl("metrics")
+    # Debian's Python: it has Debian's parser.
+    run("/usr/bin/python3", f"{ROOT}/tests/check/metrics", f"{ROOT}/etc/prometheus/caribe.rules.yml", input=text)
+    for line in (f'lvs_director_state{{state="{role}"}} 1', f"lvs_director_holding {int(armed)}", "lvs_peer_heard 1",
+                 'lvs_daemon_up{daemon="lvsd"} 1', "lvs_peer_same_configuration 1", "lvs_core_copies_lost 0",
+                 'lvs_service_servers_up{service="web",key="TCP 192.0.2.10:80"} 1'):
+        expect(f"\n{line}\n" in text, f"{line} in {text}")
 
 
 def lvsctl_tells_each_directors_state(pair):

@@ -24,10 +24,10 @@ TEST(Arguments, ACommandItsOptionsAndAFileInAnyOrder) {
 }
 
 TEST(Arguments, AMistypedCommandIsGuessed) {
-  EXPECT_EQ(
-      refusal_of({"staus"}),
-      "expected a command: check, status, plan, key, switchover, events, hold or release; did "
-      "you mean status? (see --help)");
+  EXPECT_EQ(refusal_of({"staus"}),
+            "expected a command: check, status, plan, key, switchover, events, metrics, hold or "
+            "release; did "
+            "you mean status? (see --help)");
   EXPECT_THAT(refusal_of({"reload"}), testing::EndsWith("hold or release (see --help)"));
   EXPECT_THAT(refusal_of({}), HasSubstr("expected a command"));
 }
@@ -36,6 +36,23 @@ TEST(Arguments, AMistypedOptionIsGuessedAmongThoseOfTheCommand) {
   EXPECT_EQ(refusal_of({"events", "--folow"}),
             "events: unknown option --folow; did you mean --follow? (see --help)");
   EXPECT_EQ(refusal_of({"hold", "--json"}), "hold: unknown option --json (see --help)");
+}
+
+TEST(Arguments, WhereMetricsAreServed) {
+  const auto place = [](const std::string& text) {
+    const auto arguments = parse_arguments({"metrics", "--listen", text});
+    return arguments ? to_string(*arguments->listen) : arguments.error().what;
+  };
+  EXPECT_EQ(place("127.0.0.1"), "127.0.0.1:9539");
+  EXPECT_EQ(place("10.0.0.1:80"), "10.0.0.1:80");
+  EXPECT_EQ(place("::1"), "[::1]:9539");
+  EXPECT_EQ(place("[fd00::1]:81"), "[fd00::1]:81");
+  EXPECT_EQ(place("[::1]"), "[::1]:9539");
+  EXPECT_EQ(place(":9000"), "127.0.0.1:9000");
+  for (const std::string bad : {"", "localhost", "10.0.0.1:x", "10.0.0.1:65536", "fd00::x:1"}) {
+    EXPECT_EQ(place(bad), "--listen: expected an address and a port (127.0.0.1:9539), not " + bad);
+  }
+  EXPECT_FALSE(parse_arguments({"metrics"})->listen);
 }
 
 TEST(Arguments, WhatIsTooMuchOrMissingIsSaid) {
