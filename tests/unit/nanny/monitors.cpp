@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 namespace lvs::nanny {
 namespace {
@@ -254,6 +256,17 @@ TEST(Monitors, AChangedOrderCancelsAndStartsAnewAndIsToldAgain) {
   world.check(kWorks);
   ASSERT_THAT(world.told, SizeIs(2));
   EXPECT_EQ(world.told[1].health, Health::up);
+}
+
+TEST(Monitors, ErrorsOfThisMachineAloneSayNothingAboutAServer) {
+  for (const int code :
+       {EMFILE, ENFILE, ENOMEM, ENOBUFS, EAGAIN, EADDRNOTAVAIL, EAFNOSUPPORT, EPERM}) {
+    EXPECT_EQ(system_error("connect", code).outcome, Outcome::undecided) << std::strerror(code);
+  }
+  // A router or the server itself may be meant: whether there is a way to it is looked at apart.
+  for (const int code : {ECONNREFUSED, ECONNRESET, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT}) {
+    EXPECT_EQ(system_error("connect", code).outcome, Outcome::fails) << std::strerror(code);
+  }
 }
 
 TEST(Monitors, ACheckThatCouldNotBeMadeCountsNeitherWay) {
