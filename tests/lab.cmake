@@ -1,9 +1,10 @@
 # The judge on recorded logs; then the drill itself with the programs of this very build and generous bounds, and the
 # proof that it can fail: each sabotage must be noticed by the expectation meant for it (exit status 1, see drill.py).
 add_test(NAME unit.lab.judging COMMAND lab/unit/judging.py WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+add_test(NAME unit.chaos.judging COMMAND chaos/unit/judging.py WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
 add_test(NAME io.lab.prober COMMAND lab/unit/probing.py $<TARGET_FILE:prober>
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
-set_tests_properties(unit.lab.judging PROPERTIES LABELS unit TIMEOUT 300)
+set_tests_properties(unit.lab.judging unit.chaos.judging PROPERTIES LABELS unit TIMEOUT 300)
 set_tests_properties(io.lab.prober PROPERTIES LABELS io TIMEOUT 300)
 
 if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT CARIBE_SANITIZE)
@@ -15,6 +16,11 @@ if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT CARIBE_SANITIZE)
   add_test(NAME lab.drill.directors COMMAND ${drill} --directors-are-servers
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
   list(APPEND tests lab.drill.direct lab.drill.directors)
+  # Chaos with a fixed seed.
+  add_test(NAME lab.chaos
+    COMMAND chaos/chaos --no-build --preset ${preset} --lab chaostest --seed 7 --rounds 5
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+  list(APPEND tests lab.chaos)
   list(JOIN drill " " command)
   add_test(NAME lab.sabotage.no-vip
     COMMAND sh -c "${command} --forward direct --sabotage no-vip; test $? -eq 1"

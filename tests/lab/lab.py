@@ -81,7 +81,7 @@ class Lab:
         self._claim = None
         self._site = None
         self._children = []  # Popen objects that we reap
-        self._traffic_cpu, self._director_cpus = split_processors(os.sched_getaffinity(0))
+        self._traffic_cpu, self.director_cpus = split_processors(os.sched_getaffinity(0))
 
     # ---- naming and entering
 
@@ -103,9 +103,9 @@ class Lab:
         return [*self._on_processors(node), "nsenter", f"--net=/run/netns/{self.namespace(node)}", "--"]
 
     def _on_processors(self, name):
-        if self._traffic_cpu == self._director_cpus:
+        if self._traffic_cpu == self.director_cpus:
             return []
-        return ["taskset", "--cpu-list", self._director_cpus if name.startswith("director") else self._traffic_cpu]
+        return ["taskset", "--cpu-list", self.director_cpus if name.startswith("director") else self._traffic_cpu]
 
     def _for_traffic(self):
         return ["taskset", "--cpu-list", self._traffic_cpu]
@@ -229,22 +229,24 @@ class Lab:
     def service(self, director, verb):
         return self.on(director, "service", "pulse", verb)
 
-    def pids(self, director, program):
-        """Live processes called `program` on the director, as the machine under the lab numbers them. All of its
-        processes descend from its first one; walking down from there is quick enough to do a hundred times a second.
+    def processes(self, director):
+        """{pid: name} of the director's live processes, as the machine under the lab numbers them. All of its processes
+        descend from its first one; walking down from there is quick enough to do a hundred times a second.
         """
-        found, unseen = [], [self.init_pid(director)]
+        found, unseen = {}, [self.init_pid(director)]
         while unseen:
             pid = unseen.pop()
             try:
                 for thread in os.listdir(f"/proc/{pid}/task"):
                     children = pathlib.Path(f"/proc/{pid}/task/{thread}/children").read_text()
                     unseen.extend(int(child) for child in children.split())
-                if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == program:
-                    found.append(pid)
+                found[pid] = pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
             except (FileNotFoundError, ProcessLookupError):
                 pass
         return found
+
+    def pids(self, director, program):
+        return [pid for pid, name in self.processes(director).items() if name == program]
 
     def kill(self, director, program, number=signal.SIGKILL):
         count = 0

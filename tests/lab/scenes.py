@@ -119,15 +119,18 @@ class Story:
         self.say(f"{director.name}: service pulse start")
 
     def start_traffic(self):
-        self._log.touch()
-        self._prober = self.lab.spawn("client", "chrt", "--rr", "2", self._prober_program, "--target",
-                                      f"{config.VIP_PLAIN}:80", "--source", config.CLIENT, "--log", self._log,
-                                      "--interval", self.tempo.probe_interval_ms, "--limit", self.tempo.probe_limit_ms)
+        self.start_prober()
         self._load = self.lab.spawn("client", "wrk", "-t1", f"-c{self.tempo.load_connections}", "-d600s",
                                     "-s", labs.HERE / "pace.lua", f"http://{config.VIP_PLAIN}/", "--",
                                     self.tempo.load_pause_ms, stdout=subprocess.PIPE, text=True)
         self.say(f"load (wrk, {self.tempo.load_connections} connections) and prober (a new connection every "
                  f"{self.tempo.probe_interval_ms} ms) run")
+
+    def start_prober(self):
+        self._log.touch()
+        self._prober = self.lab.spawn("client", "chrt", "--rr", "2", self._prober_program, "--target",
+                                      f"{config.VIP_PLAIN}:80", "--source", config.CLIENT, "--log", self._log,
+                                      "--interval", self.tempo.probe_interval_ms, "--limit", self.tempo.probe_limit_ms)
 
     def stop_traffic(self):
         if self._prober is None:
