@@ -7,6 +7,8 @@ import dataclasses
 
 # The prober waits this long for an answer; a second is lost with the first SYN.
 BLINK_S = 1.0
+# Nobody can serve for so long where both directors are struck.
+BLACKOUT_S = 5.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +26,8 @@ PROMISES = {
                         True, True, True),
     "takeover": Promise("silence until deadtime, a quarter more for the split guard, then service",
                         lambda d: 1.25 * d + 3 * BLINK_S, True, True, True),
+    "blackout": Promise("no service while it lasts, up to 5 s; then as after a takeover",
+                        lambda d: BLACKOUT_S + 1.25 * d + 4 * BLINK_S, True, True, False),
     "repair": Promise("a blink until it is made good", lambda d: 2 * BLINK_S, True, False, True),
     "drift": Promise("until the next drift check, 5 s", lambda d: 5 + 3 * BLINK_S, True, False, False),
     "server": Promise("what goes to the dead server fails until its check has failed", lambda d: 3 * BLINK_S,

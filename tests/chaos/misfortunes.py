@@ -11,6 +11,7 @@ import threading
 import time
 
 import config
+from bounds import BLACKOUT_S
 
 LVS_CF = "/etc/sysconfig/ha/lvs.cf"
 KILL_RHYTHM_S = 0.05
@@ -30,6 +31,7 @@ class Misfortune:
     holds: bool = False              # the service must not need to move
     keeps_lvsd_away: bool = False    # for longer than a restart takes
     needs_lvsd: bool = False         # who makes good what was done
+    alone: bool = False              # nothing is promised when anything else strikes
     exclusive: str = ""              # no two of the same kind on one director at once
 
     def promise_for(self, role):
@@ -63,21 +65,28 @@ for _role in ("arbiter", "lvsd", "nanny", "runner"):
     misfortune(f"kill-{_role}", f"{_role} is killed", "nothing", lasts=(0, 0.5))(_killer(_role))
 
 
-@misfortune("kill-lvsd-again", "lvsd is killed, and every lvsd that follows", "nothing", lasts=(1, 5),
-            keeps_lvsd_away=True)
-def kill_lvsd_again(pair, victim, _):
-    over = threading.Event()
+def _persistent_killer(role):
+    def strike(pair, victim, _):
+        over = threading.Event()
 
-    def kill():
-        while not over.wait(KILL_RHYTHM_S):
-            pair.signal(victim, "lvsd", signal.SIGKILL)
-    killer = threading.Thread(target=kill, daemon=True)
-    killer.start()
+        def kill():
+            while not over.wait(KILL_RHYTHM_S):
+                pair.signal(victim, role, signal.SIGKILL)
+        killer = threading.Thread(target=kill, daemon=True)
+        killer.start()
 
-    def heal():
-        over.set()
-        killer.join()
-    return heal
+        def heal():
+            over.set()
+            killer.join()
+        return heal
+    return strike
+
+
+for _role, _promise, _properties in (
+        ("lvsd", "nothing", {"keeps_lvsd_away": True}), ("nanny", "nothing", {}),
+        ("arbiter", "takeover", {"disables": True})):
+    misfortune(f"kill-{_role}-again", f"{_role} is killed, and every {_role} that follows", _promise, lasts=(1, 5),
+               **_properties)(_persistent_killer(_role))
 
 
 @misfortune("kill-keeper", "the keeper is killed; somebody starts pulse again", "takeover", lasts=(0.2, 8),
@@ -108,6 +117,39 @@ for _role, _promise, _properties in (
                lasts=(0.3, 16 if _role == "nanny" else 9), **_properties)(_freezer(_role))
 misfortune("freeze-all", "no process of the suite runs for a while", "takeover", lasts=(0.3, 9), disables=True,
            keeps_lvsd_away=True)(_freezer(None))
+
+
+# ---- both directors at once
+
+@misfortune("freeze-both", "no process of the suite runs for a while, on neither director", "blackout",
+            on_standby="blackout", lasts=(0.3, BLACKOUT_S), alone=True)
+def freeze_both(pair, _, __):
+    frozen = [pid for director in config.DIRECTORS for pid in pair.signal(director, None, signal.SIGSTOP)]
+    return lambda: pair.thaw(frozen)
+
+
+@misfortune("kill-both", "every process of the suite is killed on both directors; somebody starts both again",
+            "blackout", on_standby="blackout", lasts=(0.2, BLACKOUT_S), alone=True)
+def kill_both(pair, _, draw):
+    for director in config.DIRECTORS:
+        pair.signal(director, None, signal.SIGKILL)
+
+    def heal():
+        for director in draw.sample(config.DIRECTORS, 2):
+            pair.service(director, "start")
+    return heal
+
+
+@misfortune("power-both", "both directors lose power, later they boot", "blackout", on_standby="blackout",
+            lasts=(0.5, BLACKOUT_S), alone=True)
+def power_both(pair, _, draw):
+    for director in config.DIRECTORS:
+        pair.lab.power_off(director)
+
+    def heal():
+        for director in draw.sample(config.DIRECTORS, 2):
+            pair.boot(director)
+    return heal
 
 
 # ---- the operator

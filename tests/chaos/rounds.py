@@ -8,7 +8,7 @@ import lab as labs
 import observe
 
 POLL_S = 0.2
-SETTLED_S = 8
+SETTLED_S = 3
 # A daemon that lives through a round opens and closes; more than this is a leak.
 DESCRIPTORS_MORE_MAX = 12
 
@@ -151,7 +151,7 @@ class Referee:
     def _judge_leftovers(self, result):
         if result.quiet_after_s > bounds.QUIET_S:
             return
-        # Mark rules and files follow at the next drift check.
+        # Mark rules follow a moment later, by iptables-restore.
         deadline = time.monotonic() + SETTLED_S
         while (left := self._pair.leftovers() + self._view.unmarked()) and time.monotonic() < deadline:
             time.sleep(POLL_S)

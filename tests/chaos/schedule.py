@@ -35,6 +35,8 @@ class Blow:
 def promised(first, second):
     """Whether the design promises service under both at once."""
     a, b = first.misfortune, second.misfortune
+    if a.alone or b.alone:
+        return False
     if a.exclusive and a.exclusive == b.exclusive and (first.role == second.role or a.exclusive == "server"):
         return False
     # A director without power can suffer nothing else, and nobody can heal it.
@@ -61,7 +63,7 @@ def round_of(seed, number, only=None):
     draw = random.Random(f"{seed}/{number}")
     kinds = [misfortunes.ALL[name] for name in only or misfortunes.ALL]
     first = _blow(draw, kinds, 0.0, f"{seed}/{number}/1")
-    if only or draw.random() >= TWO_AT_ONCE:
+    if only or first.misfortune.alone or draw.random() >= TWO_AT_ONCE:
         return [first]
     while True:
         second = _blow(draw, kinds, draw.uniform(0, max(first.lasts, 0.3)), f"{seed}/{number}/2")
