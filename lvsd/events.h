@@ -55,6 +55,7 @@ struct OpsDone {
 struct MarksDone {
   Result<std::vector<std::string>> warnings;  // What is odd about the marks that are set.
 };
+struct MarksTouched {};  // Somebody took something out of the table where the mark rules are.
 struct SysctlsDone {
   Result<Ok> done;
 };
@@ -85,8 +86,8 @@ struct PongHeard {
 };
 struct Timer {};
 using Event = std::variant<Started, Configured, ReloadFailed, TableRead, OpsDone, MarksDone,
-                           SysctlsDone, SysctlsFound, OtherCoreLeft, RoleSaid, ArmDone, NannyUp,
-                           NannyGone, VerdictHeard, PongHeard, Timer>;
+                           MarksTouched, SysctlsDone, SysctlsFound, OtherCoreLeft, RoleSaid,
+                           ArmDone, NannyUp, NannyGone, VerdictHeard, PongHeard, Timer>;
 
 // Actions.
 struct ReadTable {

@@ -31,13 +31,24 @@ void HostKeeper::keep_marks(TimePoint now, Actions& actions) {
   }
 }
 
+void HostKeeper::on(const MarksTouched&, TimePoint now) {
+  if (marks_at_) {
+    const TimePoint soon = marks_seen_at_ ? std::max(now, *marks_seen_at_ + kMarksPause) : now;
+    marks_at_ = std::min(*marks_at_, soon);
+  } else {
+    are_marks_touched_ = true;
+  }
+}
+
 void HostKeeper::on(const MarksDone& event, TimePoint now, Actions& actions) {
+  marks_seen_at_ = now;
+  const bool is_touched = std::exchange(are_marks_touched_, false);
   if (event.warnings) {
     take_warnings(*event.warnings, actions);
     marks_error_.clear();
     marks_backoff_.reset();
     if (has_marks(*config_)) {
-      marks_at_ = now + kDriftCheck;
+      marks_at_ = now + (is_touched ? kMarksPause : kDriftCheck);
     }
     return;
   }

@@ -2,7 +2,8 @@
 // that no other core goes on. When to see to each, when to try again, what to say about it.
 //
 // Mark rules are set when those that the configuration wants are not what they were, and looked
-// after every kDriftCheck while there are any: `nft flush ruleset` takes them along. Sysctls are
+// while there are any: at once when somebody took something out of their table, as `nft flush
+// ruleset` does, and after every kDriftCheck, since iptables-legacy tells nobody. Sysctls are
 // set when what is wanted of them changes; those that could not be set are tried again. Those that
 // forwarding rests on are looked after all the time: a `sysctl -p` or a container engine that puts
 // one back costs all traffic. It is set again, or with `manage_sysctls = 0` told. The core
@@ -21,6 +22,9 @@
 namespace lvs::lvsd {
 
 constexpr Duration kDriftCheck = std::chrono::seconds{5};
+// Between two looks, whoever goes on taking the mark rules away; our own writing is told to us,
+// too.
+constexpr Duration kMarksPause = std::chrono::seconds{1};
 constexpr Duration kSysctlCheck = std::chrono::milliseconds{500};
 constexpr Duration kSysctlDriftToldAgain = std::chrono::minutes{1};
 
@@ -39,6 +43,7 @@ class HostKeeper {
   void watch_sysctls(TimePoint now, Actions& actions);
 
   void on(const MarksDone& event, TimePoint now, Actions& actions);
+  void on(const MarksTouched& event, TimePoint now);
   // Whether it went otherwise than the time before.
   bool on(const SysctlsDone& event, Actions& actions);
 
@@ -59,7 +64,10 @@ class HostKeeper {
 
   std::optional<SharedConfig> config_;
 
-  std::optional<TimePoint> marks_at_;  // The next look at the rules.
+  std::optional<TimePoint>
+      marks_at_;  // The next look at the rules; nothing while one is under way.
+  std::optional<TimePoint> marks_seen_at_;  // The end of the last one.
+  bool are_marks_touched_ = false;          // While one was under way.
   Backoff marks_backoff_{kRetryFirst, kRetryMax};
   std::string marks_error_;
   std::vector<std::string> mark_warnings_;

@@ -2,5 +2,5 @@
 add_library(lvs_marks STATIC marks.cpp)
 target_link_libraries(lvs_marks PUBLIC lvs_common lvs_config)
 
-add_library(lvs_marks_io STATIC io/command.cpp io/mark_rules.cpp)
+add_library(lvs_marks_io STATIC io/command.cpp io/mark_rules.cpp io/mark_watch.cpp)
 target_link_libraries(lvs_marks_io PUBLIC lvs_marks lvs_io)

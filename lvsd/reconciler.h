@@ -80,6 +80,7 @@ class Reconciler {
   void on(TableRead event);
   void on(const OpsDone& event);
   void on(const MarksDone& event);
+  void on(const MarksTouched& event) { host_.on(event, now_); }
   void on(const SysctlsDone& event);
   void on(const SysctlsFound& event);
   void on(const OtherCoreLeft& event);

@@ -17,6 +17,11 @@ void report(const std::string& event, const Result<Ok>& result) {
 
 }  // namespace
 
+void Shell::drive_with(Driver& driver) {
+  driver_ = &driver;
+  mark_watch_.emplace(io_, [this] { driver_->feed(MarksTouched{}); });
+}
+
 ipvs::Handler Shell::core() {
   return [this](const ipvs::Request& request) { return plane_.call(request); };
 }

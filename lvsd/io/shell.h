@@ -3,12 +3,14 @@
 
 #include <boost/asio/io_context.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/io/driver.h"
 #include "common/io/log_sink.h"
 #include "lvsd/io/core_settings.h"
 #include "lvsd/io/mark_rules.h"
+#include "lvsd/io/mark_watch.h"
 #include "lvsd/io/nanny_child.h"
 #include "lvsd/io/plane.h"
 #include "lvsd/reconciler.h"
@@ -31,7 +33,7 @@ class Shell {
         plane_(plane),
         settings_(std::move(settings)),
         marks_(io, distribution_mark_files(), lvs::io::log) {}
-  void drive_with(Driver& driver) { driver_ = &driver; }
+  void drive_with(Driver& driver);
 
   void perform(const ReadTable& action);
   void perform(ApplyOps action);
@@ -54,6 +56,7 @@ class Shell {
   Plane& plane_;
   Settings settings_;
   MarkRules marks_;
+  std::optional<MarkWatch> mark_watch_;
   CoreSettings core_settings_;
   Driver* driver_ = nullptr;
   std::unique_ptr<NannyChild> nanny_;

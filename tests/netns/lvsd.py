@@ -745,6 +745,9 @@ virtual marked {
         run("ip", "-n", lab.net.names["client"], "addr", "add", f"{source}/24", "dev", "eth0", check=False)
         first = lab.get(80, source)
         expect(first in ("one", "two") and lab.get(443, source) == first, f"{source}: one server for both ports")
+    run(*lab.enter_director("nft", "flush", "ruleset"))
+    eventually("flushed rules are back, and nobody had to wait for the drift check", lambda: "-A PREROUTING -j LVS" in run(
+        *lab.enter_director("iptables-save", "-t", "mangle")).stdout, patience=3)
     lab.configure()
     lab.hang_up()
     eventually("mark service gone", lambda: not lab.servers("FWM 80"))

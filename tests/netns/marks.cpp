@@ -12,6 +12,7 @@
 #include "common/io/read_file.h"
 #include "lvsd/io/command.h"
 #include "lvsd/io/mark_rules.h"
+#include "lvsd/io/mark_watch.h"
 #include "lvsd/marks.h"
 
 namespace lvs::lvsd::io {
@@ -175,6 +176,30 @@ TEST_F(MarkRulesInNamespace, ConfigurationsThatComeDuringAnotherAllGetAnAnswer) 
   }
   io_.run();
   EXPECT_EQ(answers, 3);
+}
+
+TEST_F(MarkRulesInNamespace, WhoTakesSomethingFromTheirTableIsNoticed) {
+  ASSERT_TRUE(apply(web_and_ftp()));
+  int told = 0;
+  MarkWatch watch(io_, [&] { ++told; });
+  const auto done_by_others = [&](std::vector<std::string> words) {
+    const int before = told;
+    bool is_done = false;
+    run_command(io_, std::move(words), "", 60s, [&](const auto& result) {
+      EXPECT_TRUE(result) << result.error().what;
+      is_done = true;
+    });
+    while (!is_done) {
+      io_.run_one();
+    }
+    io_.poll();
+    return told > before;
+  };
+  EXPECT_FALSE(done_by_others({"iptables", "-t", "mangle", "-A", "PREROUTING", "-j", "ACCEPT"}));
+  EXPECT_FALSE(done_by_others({"nft", "add", "table", "ip", "mangled"}));
+  EXPECT_FALSE(done_by_others({"nft", "delete", "table", "ip", "mangled"}));
+  EXPECT_TRUE(done_by_others({"iptables", "-t", "mangle", "-F"}));
+  EXPECT_TRUE(done_by_others({"nft", "flush", "ruleset"}));
 }
 
 class Command : public MarkRulesInNamespace {};

@@ -58,6 +58,37 @@ TEST(HostKeeper, LooksAfterMarkRulesAsAfterTheTable) {
   EXPECT_EQ(without.marks, 1);
 }
 
+// A firewall that is loaded anew is no reason for five seconds without a service.
+TEST(HostKeeper, LooksAtOnceWhenSomebodyTookMarkRulesAway) {
+  auto marked = web(1);
+  marked.fwmark = 80;
+  marked.mark_ports = {{"tcp", {{80, 80}}}};
+  World world;
+  world.start(with({marked}));
+  world.pass(kMarksPause);
+  const int before = world.marks;
+  world.feed(MarksTouched{});
+  EXPECT_EQ(world.marks, before + 1);
+  for (int i = 0; i < 100; ++i) {
+    world.pass(10ms);
+    world.feed(MarksTouched{});
+  }
+  EXPECT_LE(world.marks, before + 3) << "whoever goes on taking them away keeps nobody busy";
+  world.pass(kMarksPause);
+  const int after = world.marks;
+  world.pass(kDriftCheck / 2);
+  EXPECT_EQ(world.marks, after) << "and it comes to rest";
+}
+
+TEST(HostKeeper, WithoutMarkRulesNobodyCaresWhoTakesSomeAway) {
+  World world;
+  world.start(with({web(1)}));
+  world.pass(kMarksPause);
+  world.feed(MarksTouched{});
+  world.pass(1min);
+  EXPECT_EQ(world.marks, 1);
+}
+
 TEST(HostKeeper, AReloadSetsMarkRulesWhenTheyAreOthers) {
   auto marked = web(2);
   marked.fwmark = 80;
