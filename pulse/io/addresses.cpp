@@ -5,6 +5,8 @@
 #include <net/if.h>
 #include <netlink/attr.h>
 
+#include <utility>
+
 namespace lvs::pulse {
 namespace {
 
@@ -229,8 +231,8 @@ Result<bool> Addresses::is_ours(const Address& address, unsigned device) {
 // the address; an IPv6 route gets an expiry of its own.
 void Addresses::put_route(const config::FloatingAddress& address, unsigned device,
                           std::optional<Duration> lease) {
-  const unsigned prefix = address.prefix.value_or(full_prefix(address.address));
-  const Network network{device, address.address.masked(prefix), prefix};
+  const Network network = network_of(address, device);
+  const unsigned prefix = network.prefix;
   if (prefix == full_prefix(address.address) || !needs_route(network)) {
     return;
   }
@@ -254,30 +256,53 @@ void Addresses::put_route(const config::FloatingAddress& address, unsigned devic
 }
 
 void Addresses::remove_route(const config::FloatingAddress& address, unsigned device) {
-  const unsigned prefix = address.prefix.value_or(full_prefix(address.address));
-  const Network network{device, address.address.masked(prefix), prefix};
+  const Network network = network_of(address, device);
   const auto known = route_is_ours_.find(network);
   if (known == route_is_ours_.end() || !known->second) {
     return;
   }
   for (const auto& [key, other] : held_) {
     if (key.first == device && other.prefix == address.prefix &&
-        key.second.masked(prefix) == network.base) {
+        key.second.masked(network.prefix) == network.base) {
       return put_route(other, device, std::nullopt);
     }
   }
+  delete_route(network);
+  route_is_ours_.erase(known);
+}
+
+void Addresses::delete_route(const Network& network) {
   rtmsg header{};
-  header.rtm_family = static_cast<uint8_t>(address.address.af());
-  header.rtm_dst_len = static_cast<uint8_t>(prefix);
+  header.rtm_family = static_cast<uint8_t>(network.base.af());
+  header.rtm_dst_len = static_cast<uint8_t>(network.prefix);
   header.rtm_table = RT_TABLE_MAIN;
   header.rtm_protocol = kAddressProtocol;
   header.rtm_scope = RT_SCOPE_NOWHERE;
   io::NetlinkMessage message(RTM_DELROUTE, 0, header);
   message.put(RTA_DST, network.base.bytes(), network.base.size());
-  message.put_u32(RTA_OIF, device);
+  message.put_u32(RTA_OIF, network.device);
   message.put_u32(RTA_PRIORITY, kRouteMetric);
   [[maybe_unused]] const auto gone_with_the_address = netlink_.request(message);
-  route_is_ours_.erase(known);
+}
+
+void Addresses::look_at_routes() {
+  const auto before = std::exchange(route_is_ours_, {});
+  for (const auto& [key, address] : held_) {
+    if (!route_is_ours_.contains(network_of(address, key.first))) {
+      put_route(address, key.first, std::nullopt);
+    }
+  }
+  for (const auto& [network, was_ours] : before) {
+    const auto now = route_is_ours_.find(network);
+    if (was_ours && now != route_is_ours_.end() && !now->second) {
+      delete_route(network);
+    }
+  }
+}
+
+Addresses::Network Addresses::network_of(const config::FloatingAddress& address, unsigned device) {
+  const unsigned prefix = address.prefix.value_or(full_prefix(address.address));
+  return {device, address.address.masked(prefix), prefix};
 }
 
 bool Addresses::needs_route(const Network& network) {

@@ -40,6 +40,8 @@ class Addresses {
   Result<Ok> add(const config::FloatingAddress& address, std::optional<Duration> lease);
   Result<Ok> renew(const config::FloatingAddress& address, std::optional<Duration> lease);
   Result<Ok> remove(const config::FloatingAddress& address);  // Ok as well when it is gone already.
+  // Somebody else's address came or went: which networks need our route may be others than before.
+  void look_at_routes();
   // Every address of this network namespace that does not bear our mark,
   Result<std::vector<Address>> foreign();
   // and every one that does.
@@ -61,6 +63,8 @@ class Addresses {
   void put_route(const config::FloatingAddress& address, unsigned device,
                  std::optional<Duration> lease);
   void remove_route(const config::FloatingAddress& address, unsigned device);
+  void delete_route(const Network& network);
+  static Network network_of(const config::FloatingAddress& address, unsigned device);
   bool needs_route(const Network& network);
 
   io::Rtnetlink netlink_;

@@ -132,6 +132,9 @@ void Shell::link_changed(const Link& link) {
 }
 
 void Shell::address_came(const Address& address, bool ours) {
+  if (!ours) {
+    addresses_.look_at_routes();
+  }
   if (!ours && find_address(setup_.settings.addresses, address) != nullptr) {
     driver_->feed(ForeignAddress{address, true});
   }
@@ -151,6 +154,7 @@ void Shell::look_for_foreign() {
 void Shell::address_gone(const Address& address, unsigned device, bool ours) {
   const auto* floating = find_address(setup_.settings.addresses, address);
   if (!ours) {
+    addresses_.look_at_routes();
     if (floating != nullptr) {
       driver_->feed(ForeignAddress{address, false});
     }
@@ -167,6 +171,7 @@ void Shell::look_again() {
   if (!ours) {
     return complain("address-list-failed", ours.error());
   }
+  addresses_.look_at_routes();
   look_for_foreign();
   for (const FloatingAddress& address : setup_.settings.addresses) {
     if (std::ranges::find(*ours, address.address, &OurAddress::address) == ours->end()) {

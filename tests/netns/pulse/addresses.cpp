@@ -175,6 +175,25 @@ TEST_F(AddressesTest, AnOwnAddressOfTheNetworkMakesItsRoute) {
   EXPECT_THAT(output_of("ip route"), Not(HasSubstr("proto 202")));
 }
 
+TEST_F(AddressesTest, TheImpliedNetworkStaysReachableWhenTheOwnAddressOfItGoes) {
+  must("ip address add 192.0.2.1/24 dev eth0");
+  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 60s));
+  ASSERT_TRUE(addresses().add(floating("192.0.2.11", 24), 60s));
+  must("ip address del 192.0.2.1/24 dev eth0");
+  addresses().look_at_routes();
+  EXPECT_THAT(output_of("ip route"),
+              HasSubstr("192.0.2.0/24 dev eth0 proto 202 scope link src 192.0.2.10"));
+  must("ip address add 192.0.2.1/24 dev eth0");
+  addresses().look_at_routes();
+  EXPECT_THAT(output_of("ip route"), Not(HasSubstr("proto 202")));
+  must("ip address del 192.0.2.1/24 dev eth0");
+  addresses().look_at_routes();
+  ASSERT_TRUE(addresses().remove(floating("192.0.2.10", 24)));
+  EXPECT_THAT(output_of("ip route"), HasSubstr("proto 202 scope link src 192.0.2.11"));
+  ASSERT_TRUE(addresses().remove(floating("192.0.2.11", 24)));
+  EXPECT_THAT(output_of("ip route"), Not(HasSubstr("proto 202")));
+}
+
 TEST_F(AddressesTest, AMissingDeviceIsNamed) {
   config::FloatingAddress address = floating("192.0.2.10");
   address.device = "eth7";

@@ -361,6 +361,9 @@ def an_address_that_somebody_removes_is_back_within_100_ms(pair):
     expect(sum(one < 0.1 for one in took) == 5, f"back after {took} s")
     eventually("it is counted", lambda: pair.primary.ask("status")["counters"]["addresses_restored"] == len(took))
     expect(pair.backup.state() == "standby", "the peer stays standby")
+    run("ip", "-n", pair.primary.namespace, "address", "del", "192.0.2.1/24", "dev", "eth0")
+    eventually("without its own address the director still reaches the network", lambda: "src 192.0.2.10" in run(
+        "ip", "-n", pair.primary.namespace, "route", "get", "192.0.2.77", check=False).stdout, patience=5)
 
 
 def a_frozen_director_loses_its_addresses_and_never_takes_them_back(pair):
