@@ -111,12 +111,12 @@ def _freezer(role):
 
 
 for _role, _promise, _properties in (
-        ("keeper", "nothing", {}), ("runner", "nothing", {}), ("nanny", "nothing", {}),
+        ("keeper", "nothing", {"exclusive": "service"}), ("runner", "nothing", {}), ("nanny", "nothing", {}),
         ("lvsd", "handover", {"wants_to_tell": True, "keeps_lvsd_away": True}), ("arbiter", "takeover", {"disables": True})):
     misfortune(f"freeze-{_role}", f"{_role} does not run for a while, at times longer than its watchdog waits", _promise,
                lasts=(0.3, 16 if _role == "nanny" else 9), **_properties)(_freezer(_role))
 misfortune("freeze-all", "no process of the suite runs for a while", "takeover", lasts=(0.3, 9), disables=True,
-           keeps_lvsd_away=True)(_freezer(None))
+           keeps_lvsd_away=True, exclusive="service")(_freezer(None))
 
 
 # ---- both directors at once
@@ -178,6 +178,21 @@ def hold(pair, victim, _):
     return lambda: pair.on(victim, "lvsctl", "release")
 
 
+ONE_MORE_SERVICE = f"""\
+virtual more {{
+     active = 1
+     address = 198.51.100.82 eth0:3
+     vip_nmask = 255.255.255.0
+     port = 80
+     protocol = tcp
+     server one {{
+         address = {config.REAL_SERVERS[0].address}
+         active = 1
+     }}
+}}
+"""
+
+
 def _reload(pair, victim, text):
     pair.on(victim, "tee", LVS_CF, text=text)
     pair.service(victim, "reload")
@@ -185,11 +200,11 @@ def _reload(pair, victim, text):
 
 @misfortune("reload-changed", "lvs.cf is changed and read again, later the old one", "nothing", exclusive="service")
 def reload_changed(pair, victim, draw):
-    server = draw.choice(config.REAL_SERVERS)
-    text = pair.lvs_cf.replace("serial_no = 1", "serial_no = 2").replace(
-        f"server {server.name} {{", f"server {server.name} {{\n         # heavier\n         weight = 3").replace(
-        "scheduler = wlc", "scheduler = wrr")
-    _reload(pair, victim, text)
+    good = pair.lvs_cf.replace("serial_no = 1", "serial_no = 2")
+    _reload(pair, victim, draw.choice((
+        good.replace("weight = 1", "weight = 3"), good.replace("scheduler = wlc", "scheduler = wrr"),
+        good.replace("persistent = 10\n", "persistent = 20\n"), good + ONE_MORE_SERVICE,
+        good.replace("active = 1\n         weight = 1", "active = 0\n         weight = 1", 1))))
     return lambda: _reload(pair, victim, pair.lvs_cf)
 
 
@@ -252,6 +267,22 @@ def loss(pair, victim, draw):
     return _filter(pair, victim, "misfortune-loss", f"numgen random mod 100 < {draw.randrange(2, 16)}", ("prerouting",))
 
 
+@misfortune("card-replaced", "a network card is pulled out, and another put in with its name and addresses", "takeover",
+            lasts=(0.1, 3), disables=True, wants_to_tell=True, exclusive="link")
+def card_replaced(pair, victim, draw):
+    segment = draw.choice(("public", "inside", "private"))
+    pair.pull_card(victim, segment)
+    return lambda: pair.put_card(victim, segment)
+
+
+@misfortune("own-address-removed", "a director's own address of one segment is deleted, later it returns", "repair",
+            lasts=(0.1, 5), blinds=True, exclusive="link")
+def own_address_removed(pair, victim, draw):
+    card, address = draw.choice((("eth0", victim.public), ("eth1", victim.inside), ("eth2", victim.private)))
+    pair.on(victim, "ip", "addr", "del", f"{address}/24", "dev", card)
+    return lambda: pair.on(victim, "ip", "addr", "add", f"{address}/24", "dev", card)
+
+
 # ---- what a director stands on
 
 def _damage(name, what, promise, *commands, **properties):
@@ -308,3 +339,13 @@ def real_server(pair, _, draw):
     server = draw.choice(config.REAL_SERVERS)
     pair.lab.take_down(server)
     return lambda: pair.lab.bring_up(server)
+
+
+@misfortune("server-new-card", "a real server gets another hardware address and announces it", "server", on_standby="server",
+            lasts=(0, 1), exclusive="server")
+def server_new_card(pair, _, draw):
+    server = draw.choice(config.REAL_SERVERS)
+    mac = "02:00:5e:10:" + ":".join(f"{draw.randrange(256):02x}" for _ in range(2))
+    pair.on(server.name, "sysctl", "-w", "net.ipv4.conf.eth0.arp_notify=1")
+    pair.on(server.name, "ip", "link", "set", "eth0", "address", mac)
+    return nothing

@@ -26,6 +26,13 @@ def _lvs_cf(tempo, plane, site):
     return text.replace(f"address = {NAMED.address}\n", f"address = {NAME}\n", 1)
 
 
+def _sorted_sets(ruleset):
+    """nft lists what is in a set as it pleases."""
+    def in_order(found):
+        return f"elements {sorted(found[1].replace(',', ' ').split())}"
+    return re.sub(r"elements = \{(.*?)\}", in_order, ruleset, flags=re.S)
+
+
 class Pair:
     def __init__(self, lab, site, plane, tempo, diary, prober):
         self.lab, self._site, self._plane, self._tempo, self._diary = lab, site, plane, tempo, diary
@@ -106,6 +113,12 @@ class Pair:
     def plug_in(self, director, segments):
         self._set_links(director, segments, "up")
 
+    def pull_card(self, director, segment):
+        self.on(director, "ip", "link", "del", f"eth{labs.PORTS.index(segment)}")
+
+    def put_card(self, director, segment):
+        self.lab.put_card(director, labs.PORTS.index(segment))
+
     def _set_links(self, director, segments, to):
         """Of all links in one step of the kernel, as the lab cuts a node."""
         if len(segments) == len(labs.PORTS):
@@ -179,8 +192,9 @@ class Pair:
                           for direction in ("ingress", "egress")
                           for program in re.findall(r"handle \S+ ([a-z0-9_]+)",
                                                     ask("tc", "filter", "show", "dev", card, direction)))
+        tables = re.findall(r"(?ms)^table .*?^}", _sorted_sets(ask("nft", "-s", "list", "ruleset")))
         return {"links": "\n".join(sorted(re.findall(r"^\d+: (\S+?)[:@]", ask("ip", "-o", "link"), re.M))),
-                "nftables": "\n".join(sorted(re.findall(r"(?ms)^table .*?^}", ask("nft", "-s", "list", "ruleset")))),
+                "nftables": "\n".join(sorted(tables)),
                 "rules": ask("ip", "rule"), "filters": filters}
 
     def leftovers(self):

@@ -6,6 +6,7 @@ import bounds
 import config
 import lab as labs
 import observe
+import schedule
 
 POLL_S = 0.2
 SETTLED_S = 3
@@ -56,7 +57,7 @@ class Referee:
         result = Result(number, blows)
         active = self._pair.who_is_active()
         victims = {"active": active, "standby": next(d for d in config.DIRECTORS if d is not active)}
-        result.bound = bounds.together([b.misfortune.promise_for(b.role) for b in blows], self._tempo.deadtime_ms / 1000)
+        result.bound = bounds.together(schedule.promises(blows), self._tempo.deadtime_ms / 1000)
         self._view.begin()
         begin = observe.boottime_ns()
         self._strike_and_heal(blows, victims, result)

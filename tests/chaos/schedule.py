@@ -5,6 +5,7 @@ what came before.
 import dataclasses
 import random
 
+import bounds
 import misfortunes
 
 ROLES = ("active", "standby")
@@ -30,6 +31,15 @@ class Blow:
     def __str__(self):
         return f"{self.misfortune.name} on {self.role} for {self.lasts:.1f} s" + (
             f" from {self.begins:.1f} s" if self.begins else "")
+
+
+def promises(blows):
+    """The rows of bounds.PROMISES that hold together. Where another one moves the service, it may well move to the
+    standby that is struck."""
+    def moves(blow):
+        return bounds.PROMISES[blow.misfortune.promise_for(blow.role)].moves
+    return [b.misfortune.promise if any(moves(other) for other in blows if other is not b)
+            else b.misfortune.promise_for(b.role) for b in blows]
 
 
 def promised(first, second):

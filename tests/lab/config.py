@@ -32,6 +32,11 @@ class Director:
     inside: str
     private: str
 
+    @property
+    def own_addresses(self):
+        """Of its cards, in their order."""
+        return self.public, self.inside, self.private
+
     def mac(self, card):
         """A network card keeps its address through a power loss."""
         return f"02:00:5e:00:{ord(self.letter):02x}:{card:02x}"

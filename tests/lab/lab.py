@@ -175,11 +175,8 @@ class Lab:
     def power_on(self, director):
         """Plugs the director in and boots it; its disk is as the last power loss left it."""
         self._add_namespace(director.name)
-        cards = [("eth0", "public", director.public), ("eth1", "inside", director.inside),
-                 ("eth2", "private", director.private)]
-        for number, (card, segment, address) in enumerate(cards):
-            self._plug(director.name, card, f"{director.letter}-{segment}", segment, director.mac(number))
-            self._ip(director.name, f"addr add {address}/24 dev {card}\nlink set {card} up\n")
+        for number in range(len(PORTS)):
+            self.put_card(director, number)
         if self._site.servers_are_directors:
             self._own_virtual_addresses(director.name)
         complaints = open(self.folder / f"{director.name}.boot", "w")
@@ -196,6 +193,12 @@ class Lab:
         (self.folder / f"{director.name}.pid").write_text(pid)
         if self._site.servers_are_directors:
             self._start_web_server(self._server_on(director))
+
+    def put_card(self, director, number):
+        """Its network card of that number, with its addresses."""
+        card, segment, address = f"eth{number}", PORTS[number], director.own_addresses[number]
+        self._plug(director.name, card, f"{director.letter}-{segment}", segment, director.mac(number))
+        self._ip(director.name, f"addr add {address}/24 dev {card}\nlink set {card} up\n")
 
     def power_off(self, director):
         """All processes at once, and the cards with them; the switch notices in the same moment."""

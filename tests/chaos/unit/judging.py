@@ -64,6 +64,12 @@ class Rounds(unittest.TestCase):
 
 
 class Promises(unittest.TestCase):
+    def test_a_standby_that_becomes_active_is_judged_as_one(self):
+        self.assertEqual(schedule.promises([blow("switchover", "active"), blow("kill-arbiter-again", "standby")]),
+                         ["handover", "takeover"])
+        self.assertEqual(schedule.promises([blow("kill-nanny", "active"), blow("kill-arbiter-again", "standby")]),
+                         ["nothing", "nothing"])
+
     def test_every_misfortune_has_one(self):
         for each in misfortunes.ALL.values():
             self.assertIn(each.promise, bounds.PROMISES)
