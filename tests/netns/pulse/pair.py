@@ -1096,6 +1096,20 @@ def a_backup_that_cannot_name_its_peer_is_no_second_holder(pair):
         expect(pair.holders() == [pair.primary], "nobody moved")
 
 
+def a_director_that_is_frozen_is_stopped_all_the_same(pair):
+    primary = pair.primary
+    primary.run("sed", "-i", "s/^STOP_PATIENCE=300/STOP_PATIENCE=10/", "/etc/init.d/pulse")
+    pair.start()
+    for pid in (primary.keeper(), *primary.children().values()):
+        os.kill(pid, signal.SIGSTOP)
+    stopped = primary.service("stop", check=False)
+    expect("FAILED (killed)" in stopped.stdout, f"what had to be killed is told: {stopped.stdout}{stopped.stderr}")
+    expect("lvsd runs" not in stopped.stderr, f"no lvsd is left over: {stopped.stderr}")
+    expect("ipvs0" not in primary.run("ip", "-o", "link").stdout, "and no core")
+    primary.service("start")
+    eventually("it starts again", lambda: primary.state() in ("standby", "active"))
+
+
 def the_init_script_has_its_verbs(pair):
     primary = pair.primary
     expect(primary.service("status", check=False).returncode == 3, "stopped")
