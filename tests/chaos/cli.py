@@ -84,6 +84,8 @@ def parse(argv):
     described.add_argument("--show", action="store_true", help="print the rounds of the seed and play none")
     described.add_argument("--keep-going", action="store_true",
                            help="after a broken round go on with a fresh pair; otherwise it is the last")
+    described.add_argument("--forward", choices=("nat", "direct"), default="nat",
+                           help="how packets reach the real servers: by address translation, or by direct routing")
     described.add_argument("--deadtime", type=int, default=3000, metavar="MS", help="of the pair (3000)")
     described.add_argument("--verbose", action="store_true", help="print what happens as it happens")
     described.add_argument("--json", metavar="FILE", help="write the summary there (- = standard output, alone)")
@@ -162,7 +164,8 @@ class Chaos:
             print(text, flush=True)
 
     def _raise_pair(self):
-        self._pair = pairs.Pair(self._lab, sites.Nat, planes.Embedded, self._tempo, self._diary,
+        site = sites.of(self._options.forward, directors_are_servers=False)
+        self._pair = pairs.Pair(self._lab, site, planes.Embedded, self._tempo, self._diary,
                                 drill.ROOT / "build" / self._options.preset / "tests" / "prober")
         self._pair.build(drill.installer(self._options))
         labs.wait_until("the pair is up and nothing needs attention", lambda: not self._pair.missing(), READY_S, 0.2)
@@ -179,8 +182,9 @@ class Chaos:
 
     def _replay(self, number):
         only = f" --only {','.join(self._options.only)}" if self._options.only else ""
-        return (f"./run chaos --seed {self._options.seed} --from {number} --rounds 1{only} "
-                f"--deadtime {self._options.deadtime} --preset {self._options.preset} --verbose")
+        options = self._options
+        return (f"./run chaos --seed {options.seed} --from {number} --rounds 1{only} --forward {options.forward} "
+                f"--deadtime {options.deadtime} --preset {options.preset} --verbose")
 
     def _keep_logs(self, folder, result):
         shutil.rmtree(folder, ignore_errors=True)
