@@ -132,6 +132,7 @@ class Chaos:
         self.results = []
 
     def play(self):
+        self._print(f"seed {self._options.seed}, deadtime {self._options.deadtime} ms, lab {self._lab.name}")
         for number in range(self._options.first, self._options.first + self._options.rounds):
             if self._pair is None:
                 self._raise_pair()
