@@ -161,6 +161,13 @@ constexpr const char* kConntrackText =
     "(one arm) and a rule brings the replies back: iptables -t nat -A POSTROUTING -s NETWORK -d "
     "NETWORK -j MASQUERADE. FORWARD rules must let pass what goes from clients to the servers.";
 
+constexpr const char* kFirstPacketText =
+    "How a new connection reaches the embedded core: behind the firewall's INPUT rules (stack), or "
+    "straight from the device (express), which is faster, and lets INPUT rules and rp_filter have "
+    "no say about the ports of services. A service by mark, and what comes in fragments, takes the "
+    "stack in any case; where a service by mark and one by address have a port in common, express "
+    "knows the latter only.";
+
 std::vector<Key<B>> new_keys() {
   return {
       key("core", &B::core,
@@ -168,13 +175,7 @@ std::vector<Key<B>> new_keys() {
           {"embedded", "The data plane: the embedded eBPF core, or the kernel's ip_vs.", "", kNew}),
       key("first_packet", &B::first_packet,
           choice<FirstPacket>({{"stack", FirstPacket::stack}, {"express", FirstPacket::express}}),
-          {"stack",
-           "How a new connection reaches the embedded core: behind the firewall's INPUT rules "
-           "(stack), or straight from the device (express), which is faster, and lets INPUT rules "
-           "and rp_filter have no say about the ports of services. A service by mark, and what "
-           "comes in fragments, takes the stack in any case; where a service by mark and one by "
-           "address have a port in common, express knows the latter only.",
-           "", kNew}),
+          {"stack", kFirstPacketText, "", kNew}),
       key("interfaces", &B::interfaces, word_list("device names separated by blanks"),
           {"",
            "The devices that the embedded core attaches to; by default all. Requests by another "
