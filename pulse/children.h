@@ -5,9 +5,10 @@
 // removes the addresses), then TERM to lvsd, KILL for the one that ignores it.
 //
 // A child that does not answer its pings is frozen: it is killed, and then is one that died.
-//   arbiter  2.4 s and at most one pause more. It never waits for anything. With deadtime = 6 s and
-//            more it is back while its addresses live (they have at least two thirds of the lease,
-//            deadtime - 1 s), adopts them, and the service does not move.
+//   arbiter  1.8 s and at most one pause more. It never waits for anything. With deadtime = 6 s and
+//            more it is back while its addresses live: they have at least three quarters of the
+//            lease (deadtime - 1 s), less the second that the kernel rounds away. It adopts them,
+//            and the service does not move.
 //   lvsd     6 s. Forwarding needs no lvsd, health checks do. It is back before the director counts
 //            as not able (lvsd_grace, 10 s after 3 s without an answer), so the service does not
 //            move.
@@ -42,7 +43,7 @@ constexpr Duration kStableAfter =
 constexpr Duration kStopPatience = std::chrono::seconds{10};  // For each child, then KILL.
 
 constexpr Duration kStartPatience = std::chrono::seconds{60};  // Until the first answer.
-constexpr Duration kArbiterPingPause = std::chrono::milliseconds{400};
+constexpr Duration kArbiterPingPause = std::chrono::milliseconds{300};
 constexpr Duration kLvsdPingPause = std::chrono::seconds{1};
 constexpr int kPingsUnanswered = 6;
 constexpr Duration kHelplessAfter = std::chrono::seconds{15};

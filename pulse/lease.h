@@ -1,6 +1,6 @@
 // Floating addresses carry a lifetime in the kernel, so that they vanish by themselves when their
 // arbiter is dead or frozen, a second before the peer's deadtime is over. The arbiter renews them
-// at a third of it. A renewal that comes too late would silently add the address again, on a
+// at a quarter of it. A renewal that comes too late would silently add the address again, on a
 // director whose peer serves by now: so time is compared before each renewal, and a lease that is
 // over is lost for good.
 #pragma once
@@ -26,7 +26,7 @@ class Lease {
 
   void start(TimePoint now, std::chrono::seconds length) {
     end_ = now + length;
-    renew_at_ = now + Duration{length} / 3;
+    renew_at_ = now + Duration{length} / 4;
   }
   // One that a former process of ours began: renewed as soon as possible.
   void adopt(TimePoint valid_until, TimePoint now) {

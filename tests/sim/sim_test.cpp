@@ -215,11 +215,14 @@ TEST(Pair, ArbiterFrozenForLessThanItsLeaseGoesOn) {
 TEST(Pair, ArbiterThatItsKeeperReplacesBeforeTheLeaseEndsKeepsTheService) {
   Pair pair({.keepalive = 1s, .deadtime = 6s});
   World& world = pair.world;
-  world.freeze_arbiter(Node::primary);
-  world.run_for(pulse::keeper::kArbiterPingPause * (pulse::keeper::kPingsUnanswered + 1));
-  world.kill_arbiter(Node::primary);
-  world.start_arbiter(Node::primary);
-  world.run_for(60s);
+  for (int i = 0; i < 50; ++i) {  // Wherever in its lease it is.
+    world.freeze_arbiter(Node::primary);
+    world.run_for(pulse::keeper::kArbiterPingPause * (pulse::keeper::kPingsUnanswered + 1));
+    world.kill_arbiter(Node::primary);
+    world.run_for(300ms);
+    world.start_arbiter(Node::primary);
+    world.run_for(10s + i * 30ms);
+  }
   EXPECT_THAT(world.holders(), ElementsAre(Node::primary));
   EXPECT_EQ(world.longest_silence(), 0ms);
   EXPECT_EQ(world.status(Node::backup).counters.takeovers, 0U);

@@ -283,12 +283,12 @@ TEST(Director, SuccessorWhoseCoreDoesNotArmStepsBack) {
   EXPECT_GE(bench.count<DisarmCore>(), 1);
 }
 
-TEST(Director, LeaseIsRenewedAtAThirdAndLostOnce) {
+TEST(Director, LeaseIsRenewedAtAQuarterAndLostOnce) {
   Bench bench = active_primary();
   const TimePoint held = bench.now;
-  bench.pass(Duration{4s} / 3, true);
+  bench.pass(Duration{4s} / 4, true);
   EXPECT_EQ(*bench.director.status(bench.now).lease_left, 4s);
-  bench.now = held + Duration{4s} / 3 + 4s;  // Frozen.
+  bench.now = held + Duration{4s} / 4 + 4s;  // Frozen.
   bench.hear(Role::active);
   EXPECT_EQ(bench.state(), State::standby);
   EXPECT_THAT(bench.log(), HasSubstr("reason=lease-lost"));
@@ -432,7 +432,7 @@ TEST(Director, AFailingAddressIsTriedEverMoreRarelyAndTheOthersAreLeftAlone) {
   }
   EXPECT_GE(tries, 10);
   EXPECT_LE(tries, 20);
-  EXPECT_LE(renewals, 50) << "the other one, at a third of its lease";
+  EXPECT_LE(renewals, 65) << "the other one, at a quarter of its lease";
   const Status status = bench.director.status(bench.now);
   EXPECT_EQ(status.reasons, kAddressFailed);
   EXPECT_EQ(status.addresses[0].holding, Holding::failed);
