@@ -309,6 +309,9 @@ class Pair:
             if configuration:
                 director.configure(1, **configuration)
             director.service("start")
+        eventually("one of them serves", lambda: "active" in (self.primary.state(), self.backup.state()))
+        if self.backup.state() == "active":  # Its lvsd was ready first: the machine is busy.
+            self.backup.lvsctl("switchover")
         self.primary.reaches("active")
         self.backup.reaches("standby")
         eventually("all paths are alive", lambda: all(
