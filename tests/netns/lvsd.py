@@ -826,9 +826,9 @@ def plan_tells_what_a_reload_would_do(lab):
     lab.configure(more="core = kernel")
     refused = run(*lab.enter_director(lvsctl, "plan"), check=False)
     expect(refused.returncode == 1 and "another core needs a restart" in refused.stdout, f"refused: {refused}")
-    lab.configure(more="network = tunnel")
-    tunnel = run(*lab.enter_director(lvsctl, "plan"), check=False)
-    expect(tunnel.returncode == 1 and "network: unsupported: " in tunnel.stdout, f"cannot be served: {tunnel}")
+    lab.configure(extra="protocol = sctp")
+    sctp = run(*lab.enter_director(lvsctl, "plan"), check=False)
+    expect(sctp.returncode == 1 and "protocol: unsupported: " in sctp.stdout, f"cannot be served: {sctp}")
     lab.configure(weight=3)
     expect(len(lab.ask(do="plan")["operations"]) == 1, "one weight differs")
     planned = run(*lab.enter_director(f"{lab.binaries}/lvsd", "--plan")).stdout
