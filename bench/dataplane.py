@@ -14,7 +14,7 @@ import time
 import emulated
 
 RUN_LIMIT_S = 280  # Of a run on average: three end within a quarter of an hour, whatever happens.
-COLUMNS = ("router", "ip_vs", "embedded", "program")
+COLUMNS = ("router", "ip_vs", "embedded", "express", "program")
 
 
 def summary(runs):
@@ -25,6 +25,9 @@ def summary(runs):
         cases[name] = {who: round(statistics.median(run[name][who] for run in runs)) for who in runs[0][name]}
         cases[name]["ratio"] = round(statistics.median(ratios), 3)
         cases[name]["ratios"] = [round(ratio, 3) for ratio in ratios]
+        if "express" in runs[0][name]:
+            cases[name]["express-ratio"] = round(statistics.median(run[name]["express"] / run[name]["ip_vs"]
+                                                                   for run in runs), 3)
     return cases
 
 
@@ -37,6 +40,8 @@ def show(cases):
     print()
     for name, case in cases.items():
         print(f"ratio {name} = {case['ratio']:.2f}")
+        if "express-ratio" in case:
+            print(f"ratio {name}-express = {case['express-ratio']:.2f}")
 
 
 def main():

@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "kernel"))
 
-from directors import DIRECT, DIRECTORS, DNS, WEB  # noqa: E402
+from directors import DIRECT, DIRECTORS, DNS, WEB, Express  # noqa: E402
 from frames import ACK, FIN, SYN, TCP, UDP, addresses_of, frame  # noqa: E402
 from road import BURST, CLIENT, SERVER, Burst, Road  # noqa: E402
 
@@ -112,7 +112,17 @@ def connections(road, director, service):
 
 def cases(road, director):
     """Each case's name and instructions."""
+    if director.name != Express.name:
+        yield from in_flows(road, director)
     for family, server in zip((4, 6), SERVER):
+        vip = director.address(family)
+        yield f"passing-ipv{family}", in_flow(road, director, Flows(road, (server, OTHER_PORT)), "client")
+        yield f"first-udp-ipv{family}", first_datagrams(road, director, (vip, DNS))
+        yield f"connection-ipv{family}", connections(road, director, (vip, WEB))
+
+
+def in_flows(road, director):
+    for family in (4, 6):
         vip = director.address(family)
         tcp, udp, direct = Flows(road, (vip, WEB)), Flows(road, (vip, DNS), UDP), Flows(road, (vip, DIRECT))
         for flows in (tcp, udp, direct):
@@ -123,15 +133,12 @@ def cases(road, director):
         yield f"nat-tcp-still-reply-ipv{family}", in_flow(road, director, tcp, "servers", TOUCH_S)
         yield f"nat-udp-ipv{family}", in_flow(road, director, udp, "client")
         yield f"direct-tcp-ipv{family}", in_flow(road, director, direct, "client")
-        yield f"passing-ipv{family}", in_flow(road, director, Flows(road, (server, OTHER_PORT)), "client")
-        yield f"first-udp-ipv{family}", first_datagrams(road, director, (vip, DNS))
-        yield f"connection-ipv{family}", connections(road, director, (vip, WEB))
 
 
 def main():
     result, binaries = sys.argv[1:]
     found = {}
-    for kind in DIRECTORS:
+    for kind in (*DIRECTORS, Express):
         road = Road()
         director = kind(road, binaries)
         for name, instructions in cases(road, director):

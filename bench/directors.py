@@ -132,4 +132,15 @@ class Embedded(Director):
         self.lvsd.wait(timeout=PATIENCE_S)
 
 
+class Express(Embedded):
+    """The same, where new connections do not take the stack. What is in flow it sends as that does."""
+    name = "express"
+
+    def __init__(self, road, binaries, connections=0):
+        super().__init__(road, binaries, connections)
+        status, _, error = road.director.run([f"{binaries}/lvsadm"], ["--core", "embedded", "--setting", "express=1"], "")
+        if status != 0:
+            raise RuntimeError(f"express: {error}")
+
+
 DIRECTORS = (Router, IpVs, Embedded)
