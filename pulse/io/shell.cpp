@@ -75,7 +75,10 @@ void Shell::drive_with(DirectorDriver& driver) {
   driver_ = &driver;
   lvsd_ = std::make_unique<LvsdLink>(io_, run_dir_ + io::kLvsdSocket,
                                      LvsdLink::Notices{[this](bool ready) { report_lvsd(ready); },
-                                                       [this] { driver_->feed(CoreArmed{}); }});
+                                                       [this] {
+                                                         gate_.open();
+                                                         driver_->feed(CoreArmed{});
+                                                       }});
 }
 
 // The time is taken before the kernel is asked: what it tells may be older than it looks, never
@@ -202,6 +205,9 @@ void Shell::perform(const SendHeartbeat& action) {
 }
 
 void Shell::perform(const ArmCore&) {
+  if (lvsd_->ready() && !lvsd_->armed()) {
+    gate_.close(ArmingGate::patience(setup_.settings.deadtime));
+  }
   lvsd_->set_role(true);
 }
 
@@ -210,11 +216,11 @@ void Shell::perform(const DisarmCore&) {
 }
 
 void Shell::perform(const AddAddress& action) {
-  hold(action, &Addresses::add);
+  gate_.pass([this, action] { hold(action, &Addresses::add); });
 }
 
 void Shell::perform(const RenewAddress& action) {
-  hold(action, &Addresses::renew);
+  gate_.pass([this, action] { hold(action, &Addresses::renew); });
 }
 
 // The process may be stopped between any two instructions. Before: too late is not done. After:
@@ -240,19 +246,27 @@ void Shell::hold(const Action& action,
     return;
   }
   if (is_too_late()) {
-    perform(RemoveAddress{action.address});
+    remove(action.address);
     give_up();
   }
 }
 
-void Shell::perform(const RemoveAddress& action) {
-  if (const auto removed = addresses_.remove(action.address); !removed) {
+void Shell::remove(const FloatingAddress& address) {
+  if (const auto removed = addresses_.remove(address); !removed) {
     ++counters_.address_failures;
     complain("address-remove-failed", removed.error());
   }
 }
 
+void Shell::perform(const RemoveAddress& action) {
+  gate_.pass([this, action] { remove(action.address); });
+}
+
 void Shell::perform(const Announce& action) {
+  gate_.pass([this, action] { announce(action); });
+}
+
+void Shell::announce(const Announce& action) {
   const Link* link = links_.find(action.address.device);
   if (link == nullptr || !link->up) {
     ++counters_.announce_failures;
@@ -298,6 +312,7 @@ void Shell::perform(const Answer& action) {
 // What was handed to a socket before goes out first. The init system kills what is left when we
 // have ended: inactive_cmd too.
 void Shell::perform(const Exit&) {
+  gate_.open();
   boost::asio::post(io_, [this] { commands_.finish([this] { io_.stop(); }); });
 }
 

@@ -13,6 +13,7 @@
 #include "pulse/director.h"
 #include "pulse/io/addresses.h"
 #include "pulse/io/announce.h"
+#include "pulse/io/arming_gate.h"
 #include "pulse/io/command.h"
 #include "pulse/io/heartbeat_socket.h"
 #include "pulse/io/links.h"
@@ -76,6 +77,8 @@ class Shell {
   template <typename Action>
   void hold(const Action& action,
             Result<Ok> (Addresses::*how)(const FloatingAddress&, std::optional<Duration>));
+  void remove(const FloatingAddress& address);
+  void announce(const Announce& action);
   void report_lvsd(bool ready);
   bool hear(PathId path, const Decoded& decoded);
 
@@ -89,6 +92,7 @@ class Shell {
   std::unique_ptr<Witnesses> witnesses_;
   std::vector<std::unique_ptr<HeartbeatSocket>> sockets_;
   std::unique_ptr<LvsdLink> lvsd_;
+  ArmingGate gate_{io_};
   int lvsd_failures_ = 0;
   Commands commands_{io_};
   std::optional<Answer> answer_;

@@ -1,0 +1,59 @@
+// What is done to floating addresses waits until our core is armed, but not long: a client that
+// comes by an address whose core is not there yet is refused by the local stack. Everything waits in
+// its order, so that nothing is added after it was removed.
+#pragma once
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "common/time.h"
+
+namespace lvs::pulse {
+
+class ArmingGate {
+ public:
+  explicit ArmingGate(boost::asio::io_context& io) : timer_(io) {}
+
+  // A core is armed within some milliseconds; of a short deadtime no more than a quarter is spent.
+  static Duration patience(Duration deadtime) {
+    return std::min<Duration>(std::chrono::milliseconds{200}, deadtime / 4);
+  }
+
+  void close(Duration at_most) {
+    is_closed_ = true;
+    timer_.expires_after(at_most);
+    timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) {
+        open();
+      }
+    });
+  }
+
+  void open() {
+    is_closed_ = false;
+    timer_.cancel();
+    for (const auto& action : std::exchange(waiting_, {})) {
+      action();
+    }
+  }
+
+  // Now, or when it opens.
+  void pass(std::function<void()> action) {
+    if (is_closed_) {
+      waiting_.push_back(std::move(action));
+    } else {
+      action();
+    }
+  }
+
+ private:
+  boost::asio::steady_timer timer_;
+  bool is_closed_ = false;
+  std::vector<std::function<void()>> waiting_;
+};
+
+}  // namespace lvs::pulse
