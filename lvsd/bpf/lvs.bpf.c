@@ -211,8 +211,9 @@ VERIFIED_ALONE int arrive6(struct __sk_buff* skb) {
   return arrive(AF_INET6, skb);
 }
 
-/* A new connection begins at the device, without the stack and its INPUT rules. Whatever does not
- * come to one here (no service, a full table, fragments) the stack hands on as ever. */
+/* A new connection begins at the device, without the stack and its INPUT rules; to an address that
+ * the director holds, as INPUT would have it: one that lost the address serves nobody. Whatever
+ * does not come to one here (no service, a full table, fragments) the stack hands on as ever. */
 static __always_inline int begin_here(const int family, struct __sk_buff* skb) {
   struct packet packet;
   const struct lvs_config* config = config_of_core();
@@ -222,6 +223,9 @@ static __always_inline int begin_here(const int family, struct __sk_buff* skb) {
   const __u64 now = bpf_ktime_get_coarse_ns();
   __u32 reason = 0;
   packet.is_own = 0;
+  if (!is_own_address(family, skb, target_of(family, &packet.key))) {
+    return LVS_PASS;
+  }
   struct lvs_flow* flow = connect(family, &packet, 0, config, &reason, now);
   return flow ? forward(family, skb, &packet, flow, flow->word, config, AT_NIC, now) : LVS_PASS;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Room in a full table, made by the packet that needs it: nobody else may be there to do it, and a
  * flood fills a table faster than any sweeper empties it. First goes what has expired, then what
- * ip_vs drops first under pressure (drop_entry): connections that are half open, templates whose
- * client never had a connection established. What is established stays.
+ * ip_vs drops first under pressure (drop_entry): connections that are half open, and with them
+ * those that are over and only linger; templates whose client never had a connection established.
+ * What is established stays.
  *
  * One CPU at a time, not more often than it pays, and never the whole of a large table: entries lie
  * in it by chance, so what there is plenty of is found in any part. */
@@ -43,12 +44,18 @@ static __always_inline struct patience patience_of(const struct lvs_config* conf
                            .udp_timeout = config ? config->timeouts[LVS_TIMEOUT_UDP] : 0};
 }
 
-/* TCP that its client never completed, UDP that nobody has used for long. */
+static __always_inline int is_closed(__u8 protocol, __u64 word) {
+  const __u8 state = word & LVS_WORD_STATE;
+  return protocol == IPPROTO_TCP && (state == LVS_TCP_CLOSE || state == LVS_TCP_TIME_WAIT);
+}
+
+/* TCP that its client never completed or that is over, UDP that nobody has used for long. */
 static __always_inline int is_cheap(const struct patience* patience, __u8 protocol,
                                     const struct lvs_flow* flow, __u64 word, __u64 now) {
   const __u8 state = word & LVS_WORD_STATE;
   if (protocol == IPPROTO_TCP) {
-    return patience->half_open_ns && (state == LVS_TCP_SYN_RECV || state == LVS_TCP_SYNACK) &&
+    const int is_half_open = state == LVS_TCP_SYN_RECV || state == LVS_TCP_SYNACK;
+    return patience->half_open_ns && (is_half_open || is_closed(protocol, word)) &&
            now >= flow->created + patience->half_open_ns;
   }
   return patience->udp_idle_ns &&
@@ -82,7 +89,7 @@ static __always_inline long consider_flow(const int family, const void* key, __u
     union any_key copy;
     copy_key(family, &copy, key);
     const enum change killed = kill_flow(family, &copy, flow, generation_of(word), work->now);
-    note_freed(work, killed, is_over, LVS_EVICTED_HALF_OPEN);
+    note_freed(work, killed, is_over || is_closed(protocol, word), LVS_EVICTED_HALF_OPEN);
   }
   return is_enough(work);
 }

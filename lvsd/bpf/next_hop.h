@@ -86,6 +86,28 @@ static __always_inline int find_way(const int family, struct __sk_buff* skb,
   return find_way4(skb, route, from ? *from : 0, *to, bytes);
 }
 
+/* Whether the stack would take in what is addressed so. */
+static __always_inline int is_local(const int family, struct __sk_buff* skb,
+                                    const __be32* address) {
+  struct bpf_fib_lookup fib = {.family = family, .ifindex = LOOPBACK_IFINDEX};
+  copy_address(family, fib.ipv6_dst, address);
+  return bpf_fib_lookup(skb, &fib, sizeof(fib), 0) == BPF_FIB_LKUP_RET_NOT_FWDED;
+}
+
+VERIFIED_ALONE int is_own_address4(struct __sk_buff* skb, __be32 address) {
+  return is_local(AF_INET, skb, &address);
+}
+
+VERIFIED_ALONE int is_own_address6(struct __sk_buff* skb, const struct address6* address) {
+  return address && is_local(AF_INET6, skb, address->word);
+}
+
+static __always_inline int is_own_address(const int family, struct __sk_buff* skb,
+                                          const __be32* address) {
+  return family == AF_INET6 ? is_own_address6(skb, (const struct address6*)address)
+                            : is_own_address4(skb, *address);
+}
+
 /* Whether the stack itself would send this packet, as it is now, the way that find_way() found. */
 static __always_inline int would_stack_send(const int family, struct __sk_buff* skb,
                                             const __be32* from, const __be32* to) {

@@ -34,7 +34,7 @@ static __always_inline int is_named(const int family, const struct sweeping* wor
 /* Only because the table is filling up. */
 static __always_inline int is_early_end(const struct sweeping* work, __u8 protocol,
                                         const struct lvs_flow* flow, __u64 word) {
-  return work->now < flow->expires && !work->kill_family &&
+  return work->now < flow->expires && !work->kill_family && !is_closed(protocol, word) &&
          is_cheap(&work->patience, protocol, flow, word, work->now);
 }
 

@@ -1,6 +1,6 @@
 // What is done to floating addresses waits until our core is armed, but not long: a client that
-// comes by an address whose core is not there yet is refused by the local stack. Everything waits in
-// its order, so that nothing is added after it was removed.
+// comes by an address whose core is not there yet is refused by the local stack. Everything waits
+// in its order, so that nothing is added after it was removed.
 #pragma once
 
 #include <algorithm>

@@ -413,6 +413,26 @@ TEST_F(PacketPath, AFloodOfHalfOpenConnectionsKeepsNobodyOutAndCutsNobodyOff) {
   EXPECT_EQ(core->status().connections, connections().size());
 }
 
+// What is over lingers for two minutes; not where others need the room.
+TEST_F(PacketPath, ConnectionsThatAreOverMakeRoom) {
+  open({.interfaces = {}, .connections_max = 1024});
+  balance(kWeb, {.scheduler = "rr"});
+  for (int i = 0; i < 3000; ++i) {
+    const auto port = static_cast<uint16_t>(10'000 + i);
+    first({.sport = port});
+    on_nic({.sport = port, .flags = kAck});
+    on_nic({.sport = port, .flags = kFin | kAck});
+    Packet farewell = kReply;
+    farewell.dport = port;
+    farewell.flags = kFin | kAck;
+    on_nic(farewell);
+  }
+  EXPECT_GE(drops()["connection-table-full"], 1U);
+  EXPECT_TRUE(gets_in({.sport = 501}));
+  EXPECT_EQ(drops()["evicted-half-open"], 0U) << "nobody was cut off";
+  EXPECT_EQ(core->status().connections, connections().size());
+}
+
 TEST_F(PacketPath, TemplatesOfAFloodMakeRoomAndThoseOfClientsThatWereThereStay) {
   open({.interfaces = {}, .connections_max = 1024});
   balance(kWeb, {.scheduler = "rr", .flags = ipvs::kPersistent, .timeout = 300}, 2);
