@@ -46,7 +46,7 @@ endforeach()
 # The embedded core once more, where new connections do not take the stack.
 set(express_transcripts scheduling/wlc scheduling/wrr answers/no-server answers/rejected-by-firewall answers/server-down
   marks/before-address marks/two-ports persistence/any-port persistence/netmask connections/port-reused
-  connections/half-open forwarding/mixed forwarding/local-server paths/small-link paths/tracked paths/own-connections
+  connections/half-open forwarding/mixed forwarding/local-server paths/address-taken-away paths/small-link paths/tracked paths/own-connections
   fragments/nat ipv6/forwarding-direct ipv6/marks-before-address)
 list(TRANSFORM express_transcripts REPLACE "(.+)" "kernel/transcripts/\\1.txt")
 add_test(NAME kernel.scenarios.express

@@ -74,7 +74,8 @@ constexpr const char* kHelp =
     "\n"
     "  --help, --version\n"
     "\n"
-    "exit status: 0 good; 1 errors, degraded or refused; 2 wrong usage; 3 not running\n";
+    "exit status: 0 good; 1 errors, degraded or refused; 2 wrong usage; 3 not running; 4 may not "
+    "ask\n";
 
 int complain(const std::string& what, int status) {
   std::fprintf(stderr, "lvsctl: %s\n", what.c_str());
@@ -108,7 +109,7 @@ Result<json::object> ask(const char* daemon, const json::object& request,
 Answer ask_status(const char* daemon, Duration patience = kPatience) {
   auto reply = ask(daemon, {{"do", "status"}}, patience);
   if (!reply) {
-    return {std::nullopt, reply.error().what};
+    return {std::nullopt, reply.error().what, reply.error().code == EACCES};
   }
   return {std::move(reply).value(), ""};
 }

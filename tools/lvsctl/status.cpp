@@ -95,6 +95,9 @@ std::string table_text(const std::vector<Row>& rows) {
 class Page {
  public:
   StatusPage make(const Answer& pulse, const Answer& lvsd, CoreHere core) {
+    if (pulse.is_refused || lvsd.is_refused) {
+      return {Condition::unknown, "nothing is known: " + pulse.error + "\n"};
+    }
     if (pulse.status) {
       show_pulse(*pulse.status);
     } else {
@@ -382,6 +385,7 @@ StatusPage status_page(const Answer& pulse, const Answer& lvsd, CoreHere core) {
 std::string status_json(const Answer& pulse, const Answer& lvsd, Condition condition) {
   const char* word = condition == Condition::healthy    ? "healthy"
                      : condition == Condition::degraded ? "degraded"
+                     : condition == Condition::unknown  ? "unknown"
                                                         : "not running";
   return json::serialize(json::object{
              {"condition", word}, {"pulse", answer_json(pulse)}, {"lvsd", answer_json(lvsd)}}) +

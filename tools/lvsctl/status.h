@@ -13,6 +13,7 @@ namespace lvs::lvsctl {
 struct Answer {
   std::optional<boost::json::object> status;
   std::string error;
+  bool is_refused = false;  // It may well run: we may not ask.
 };
 
 // Whether a core serves in this network namespace, with or without lvsd.
@@ -21,7 +22,8 @@ enum class CoreHere { yes, no };
 enum class Condition {
   healthy = 0,
   degraded = 1,
-  not_running = 3
+  not_running = 3,
+  unknown = 4
 };  // The exit status of lvsctl status.
 
 struct StatusPage {

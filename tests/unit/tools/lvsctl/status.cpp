@@ -49,6 +49,14 @@ TEST(Status, AHealthyDirectorShowsItsPairServicesAndServers) {
       "                             b 10.0.0.12:80  up      1       Masq     2       0\n");
 }
 
+TEST(Status, WhoMayNotAskIsToldNothingUntrue) {
+  const Answer refused{std::nullopt, "only root and the group lvs may ask", true};
+  const StatusPage page = status_page(refused, refused);
+  EXPECT_EQ(page.condition, Condition::unknown);
+  EXPECT_EQ(page.text, "nothing is known: only root and the group lvs may ask\n");
+  EXPECT_THAT(status_json(refused, refused, page.condition), HasSubstr(R"("unknown")"));
+}
+
 TEST(Status, AHoldIsAWorryOnBothDirectors) {
   Answer held = kPulse;
   (*held.status)["held"] = boost::json::object{{"by", "alice"}, {"since", 1'700'000'000}};
