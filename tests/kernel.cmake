@@ -68,10 +68,11 @@ set(qemu_transcripts scheduling/wlc scheduling/udp marks/two-ports answers/no-se
 list(TRANSFORM qemu_transcripts REPLACE "(.+)" "kernel/transcripts/\\1.txt")
 list(JOIN qemu_transcripts " " qemu_transcripts)
 add_test(NAME kernel.qemu
-  COMMAND kernel/boot --qemu ${PROJECT_SOURCE_DIR}/build/linux-6.1 --timeout 590 --memory 1G
+  COMMAND kernel/boot --qemu ${PROJECT_SOURCE_DIR}/build/linux-6.1 --timeout 890 --memory 1G
     "kernel/scenario.py --as ipvsadm --as lvsadm --as embedded --binaries '$<TARGET_FILE_DIR:lvsadm>' ${qemu_transcripts} &&
      python3 netns/lvsd.py '$<TARGET_FILE_DIR:lvsd>' core_that_is_left_serves_until_the_other_is_there"
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
 list(APPEND kernel_tests kernel.qemu)
 
 set_tests_properties(${kernel_tests} PROPERTIES LABELS kernel TIMEOUT 600 PROCESSORS 1 SKIP_RETURN_CODE 77)
+set_tests_properties(kernel.qemu PROPERTIES TIMEOUT 900)
