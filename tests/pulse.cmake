@@ -6,6 +6,7 @@ lvs_test(unit/pulse/hold lvs_pulse)
 lvs_test(unit/pulse/unheard lvs_pulse)
 lvs_test(unit/pulse/options lvs_pulse)
 lvs_test(io/pulse/files_and_words lvs_pulse_io)
+lvs_test(io/pulse/arming_gate lvs_pulse_io)
 lvs_test(netns/pulse/addresses lvs_pulse_io)
 lvs_test(netns/pulse/announce lvs_pulse_io)
 

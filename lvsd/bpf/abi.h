@@ -278,7 +278,7 @@ enum lvs_setting {
   LVS_CONN_REUSE_MODE,
   LVS_SLOPPY_TCP,
   LVS_CONNTRACK,
-  LVS_EXPRESS, /* The embedded core's own: express.h. */
+  LVS_EXPRESS, /* The embedded core's own: nic_express. */
   LVS_SETTINGS,
 };
 #define LVS_SETTINGS_ROOM 32U

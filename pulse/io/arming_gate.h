@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <deque>
 #include <functional>
 #include <utility>
-#include <vector>
 
 #include "common/time.h"
 
@@ -33,12 +33,15 @@ class ArmingGate {
     });
   }
 
+  // What an action brings about waits behind those that wait already.
   void open() {
-    is_closed_ = false;
     timer_.cancel();
-    for (const auto& action : std::exchange(waiting_, {})) {
+    while (!waiting_.empty()) {
+      const auto action = std::move(waiting_.front());
+      waiting_.pop_front();
       action();
     }
+    is_closed_ = false;
   }
 
   // Now, or when it opens.
@@ -53,7 +56,7 @@ class ArmingGate {
  private:
   boost::asio::steady_timer timer_;
   bool is_closed_ = false;
-  std::vector<std::function<void()>> waiting_;
+  std::deque<std::function<void()>> waiting_;
 };
 
 }  // namespace lvs::pulse
