@@ -330,14 +330,15 @@ std::string health_word(Health health) {
     case Health::cut:
       return "cut";
     case Health::down:
+      return "down";
     case Health::unknown:
       break;
   }
-  return "down";
+  return "unknown";
 }
 
 std::optional<Health> health_of(const std::string& word) {
-  for (const auto health : {Health::up, Health::down, Health::cut}) {
+  for (const auto health : {Health::unknown, Health::up, Health::down, Health::cut}) {
     if (word == health_word(health)) {
       return health;
     }
@@ -349,12 +350,13 @@ Verdict read_verdict(Fields& fields) {
   Verdict verdict;
   const std::optional<Health> health = health_of(fields.text("verdict"));
   if (!health) {
-    fields.fail(EINVAL, "packet.verdict: expected up, down or cut");
+    fields.fail(EINVAL, "packet.verdict: expected unknown, up, down or cut");
   }
   verdict.health = health.value_or(Health::down);
   verdict.id = fields.number<MonitorId>("id", 0, kNumberMax);
   verdict.reason = fields.text("reason", kVerdictReasonMax);
   verdict.latency = fields.duration("latency_ns", Duration{0}, Duration::max());
+  verdict.has_way = fields.boolean("has_way");
   return verdict;
 }
 
@@ -389,7 +391,8 @@ std::string encode(const MonitorAnswer& answer) {
   return json::serialize(json::object{{"verdict", health_word(verdict.health)},
                                       {"id", verdict.id},
                                       {"reason", text_to_json(reason)},
-                                      {"latency_ns", verdict.latency.count()}});
+                                      {"latency_ns", verdict.latency.count()},
+                                      {"has_way", verdict.has_way}});
 }
 
 Result<MonitorOrder> decode_monitor_order(std::string_view packet) {

@@ -54,6 +54,7 @@ void HealthWatch::take(const ActiveServices& services, const std::set<ipvs::Serv
   for (const auto& order : update.orders) {
     if (const auto* removed = std::get_if<RemoveMonitor>(&order)) {
       verdicts_.erase(removed->id);
+      without_way_.erase(removed->id);
     }
   }
   if (!pid_) {
@@ -76,6 +77,7 @@ void HealthWatch::keep(bool is_wanted, const config::Config& config, TimePoint n
     }
     // What is heard no more is not known: who serves next hears it anew.
     verdicts_.clear();
+    without_way_.clear();
     first_up_.reset();
     return;
   }
@@ -169,25 +171,36 @@ void HealthWatch::announce(const std::vector<ServerId>& servers, const ActiveSer
 std::vector<ServerId> HealthWatch::on(const VerdictHeard& event, TimePoint now, Actions& actions) {
   const Verdict& verdict = event.verdict;
   const auto watched = monitors_.watched().find(verdict.id);
-  if (watched == monitors_.watched().end() || verdict.health == Health::unknown) {
+  if (watched == monitors_.watched().end()) {
     return {};
+  }
+  if (verdict.has_way) {
+    without_way_.erase(verdict.id);
+  } else {
+    without_way_.insert(verdict.id);
   }
   const auto [heard, is_new] = verdicts_.try_emplace(verdict.id);
   const Health before = is_new ? Health::unknown : heard->second.verdict.health;
   heard->second.verdict = verdict;
-  if (verdict.health == before) {
+  Health& health = heard->second.verdict.health;
+  if (verdict.health == Health::unknown) {
+    health = before == Health::up ? Health::cut : before;  // Known from before a change of timings.
+  }
+  if (is_new || health != before) {
+    heard->second.since = now;
+  }
+  if (health == before) {
     return {};
   }
-  heard->second.since = now;
   const auto& [monitor, servers] = watched->second;
   for (const auto& id : servers) {
     const std::string server = to_string(Endpoint{id.server.address, monitor.target.port});
     actions.push_back(Log{{Level::notice,
                            "health",
-                           transition_marker(verdict.health, server),
+                           transition_marker(health, server),
                            {{"service", ipvs::to_string(id.service)},
                             {"from", to_word(before)},
-                            {"to", to_word(verdict.health)},
+                            {"to", to_word(health)},
                             {"reason", verdict.reason},
                             {"latency_ms", milliseconds(verdict.latency)}}}});
   }
@@ -216,6 +229,11 @@ HealthOf HealthWatch::health_under(const ActiveServices& services,
     const auto* heard = heard_from(monitors.monitor_of(id));
     return heard == nullptr ? Health::unknown : heard->verdict.health;
   };
+}
+
+std::optional<bool> HealthWatch::has_way() const {
+  return verdicts_.empty() ? std::nullopt
+                           : std::optional(!monitors_.covers_a_service(without_way_));
 }
 
 bool HealthWatch::has_heard_enough(TimePoint now) const {

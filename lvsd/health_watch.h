@@ -8,6 +8,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,9 @@ class HealthWatch {
   // The health that another configuration would begin with.
   HealthOf health_under(const ActiveServices& services,
                         const std::set<ipvs::ServiceKey>& changed) const;
+  // Whether this machine has a way to a server of each service that is checked; nothing: no check
+  // has ended yet.
+  std::optional<bool> has_way() const;
   // Whether nanny has answered for every monitor, or has run for kFirstVerdicts.
   bool has_heard_enough(TimePoint now) const;
   std::optional<int> nanny_pid() const { return pid_; }
@@ -74,6 +78,7 @@ class HealthWatch {
 
   MonitorSet monitors_;
   std::map<MonitorId, HeardVerdict> verdicts_;
+  std::set<MonitorId> without_way_;  // Of these.
 
   bool starting_ = false;
   std::optional<int> pid_;

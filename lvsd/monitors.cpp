@@ -164,6 +164,14 @@ MonitorSet::Update MonitorSet::update(const ActiveServices& services,
   return update;
 }
 
+bool MonitorSet::covers_a_service(const std::set<MonitorId>& monitors) const {
+  return !monitors.empty() && std::ranges::any_of(members_, [&](const auto& service) {
+    return !service.second.empty() && std::ranges::all_of(service.second, [&](const auto& member) {
+      return monitors.contains(member.second);
+    });
+  });
+}
+
 std::vector<ServerId> MonitorSet::servers() const {
   std::vector<ServerId> servers;
   for (const auto& [service, members] : members_) {

@@ -36,6 +36,8 @@ class MonitorSet {
 
   const std::map<MonitorId, Watched>& watched() const { return watched_; }
   std::optional<MonitorId> monitor_of(const ServerId& id) const;
+  // Whether all monitors of a service are among these.
+  bool covers_a_service(const std::set<MonitorId>& monitors) const;
   std::vector<ServerId> servers() const;  // Those that have a monitor, in order.
   // What a nanny must be told that knows nothing.
   std::vector<MonitorOrder> orders() const;

@@ -41,6 +41,7 @@ struct Nanny {
         shell(loop, http, std::move(runner)),
         driver(loop, monitors, shell) {
     shell.on_done([this](const ProbeDone& done) { driver.feed(done); });
+    shell.on_way([this](const WayChanged& change) { driver.feed(change); });
   }
 
   Monitors monitors;
@@ -94,7 +95,7 @@ class ByHand {
           options.monitor.interval);
     }
     nanny_.shell.on_verdict([this](const Verdict& verdict) {
-      if (keeper_ && verdict.health != Health::cut) {
+      if (keeper_ && verdict.has_way) {
         keeper_->server_is(verdict.health);
       }
     });

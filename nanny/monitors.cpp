@@ -117,6 +117,22 @@ void Monitors::on(const Hold& hold, TimePoint now, Step& step) {
   }
 }
 
+void Monitors::on(const WayChanged& change, TimePoint now, Step& step) {
+  const std::set<Address> servers(change.servers.begin(), change.servers.end());
+  for (auto& [id, watched] : watched_) {
+    const bool is_held = !watched.due && !watched.running;
+    if (is_held || !servers.contains(watched.monitor->target.address)) {
+      continue;
+    }
+    halt(id, watched, step);
+    if (!change.has_way) {
+      count(id, watched, cut(change.reason), Duration{0}, step);
+    }
+    wait_until(id, watched,
+               change.has_way ? now : now + pause(watched.monitor->interval, watched.checks, rng_));
+  }
+}
+
 void Monitors::count(MonitorId id, Watched& watched, const ProbeResult& result, Duration latency,
                      Step& step) {
   const Endpoint& target = watched.monitor->target;
@@ -142,13 +158,13 @@ void Monitors::count(MonitorId id, Watched& watched, const ProbeResult& result, 
 void Monitors::let_stand(MonitorId id, Watched& watched, const ProbeResult& result,
                          Duration latency, Step& step) const {
   const Health before = watched.health.health();
-  if (before == Health::unknown) {
+  const bool has_way = result.outcome != Outcome::cut;
+  if (before == Health::unknown && has_way) {
     return;
   }
-  const bool is_cut = before == Health::up && result.outcome == Outcome::cut;
+  const Health health = before == Health::up && !has_way ? Health::cut : before;
   watched.stands = true;
-  step.actions.push_back(
-      Report{{id, is_cut ? Health::cut : before, "not checked: " + result.reason, latency}});
+  step.actions.push_back(Report{{id, health, "not checked: " + result.reason, latency, has_way}});
 }
 
 void Monitors::tell(const Endpoint& target, Verdict verdict, Step& step) const {

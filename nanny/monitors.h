@@ -10,9 +10,12 @@
 //   held     told at once              -                             none: -> waiting (now)   ->
 //   absent
 //
+// WayChanged: what waits or is probing and lost its way is as if the check had failed so; what has
+// it again is checked now.
+//
 // A check that could not be decided leaves the verdict as it was: an answering server is told as
-// cut where this machine has no way to it, and every verdict is told again with the reason why it
-// stands, and once more when a check decides again.
+// cut where this machine has no way to it, one that was not heard of yet as unknown, and every
+// verdict is told again with the reason why it stands, and once more when a check decides again.
 //
 // A monitor has at most one check at a time, and all of them at most `probes_max`: the rest wait,
 // the one that is due for longest first. A server that is down for another reason than before is
@@ -45,8 +48,14 @@ struct ProbeDone {
   ProbeResult result;
 };
 enum class Hold { none, up, down };  // The operator's word for all servers; none: checks decide.
+// This machine lost its way to these servers, or has it again.
+struct WayChanged {
+  std::vector<Address> servers;
+  bool has_way;
+  std::string reason;  // Why there is none.
+};
 struct Timer {};
-using Event = std::variant<SetMonitor, RemoveMonitor, ProbeDone, Hold, Timer>;
+using Event = std::variant<SetMonitor, RemoveMonitor, ProbeDone, Hold, WayChanged, Timer>;
 
 // What is to be done.
 struct StartProbe {
@@ -96,6 +105,7 @@ class Monitors {
   void on(const RemoveMonitor& order, TimePoint now, Step& step);
   void on(const ProbeDone& done, TimePoint now, Step& step);
   void on(const Hold& hold, TimePoint now, Step& step);
+  void on(const WayChanged& change, TimePoint now, Step& step);
   void on(const Timer&, TimePoint, Step&) {}
 
   void count(MonitorId id, Watched& watched, const ProbeResult& result, Duration latency,

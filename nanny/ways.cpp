@@ -4,23 +4,59 @@
 
 namespace lvs::nanny {
 
+std::string device_does_not_work(const std::string& device) {
+  return device + " of this director is down or has no carrier";
+}
+
 void Ways::device_is(const std::string& name, bool works, TimePoint now) {
-  const auto [found, is_new] = devices_.try_emplace(name, Device{works, std::nullopt});
+  const auto [found, is_new] =
+      devices_.try_emplace(name, Device{works, std::nullopt, std::nullopt});
   Device& device = found->second;
   if (is_new || device.works == works) {
     return;
   }
   device.works = works;
   device.back_at = works ? std::optional(now) : std::nullopt;
+  device.tell_at = works ? now : now + kWaySettles;
   fresh_.clear();
 }
 
 void Ways::device_gone(const std::string& name, TimePoint now) {
   device_is(name, false, now);
-  const auto leads = [&](const auto& way) { return way.second == name; };
-  if (std::none_of(led_.begin(), led_.end(), leads)) {
+  if (led_by(name).empty()) {
     devices_.erase(name);
   }
+}
+
+std::vector<Address> Ways::led_by(const std::string& device) const {
+  std::vector<Address> servers;
+  for (const auto& [server, way] : led_) {
+    if (way == device) {
+      servers.push_back(server);
+    }
+  }
+  return servers;
+}
+
+std::vector<Ways::Change> Ways::changes(TimePoint now) {
+  std::vector<Change> changes;
+  for (auto& [name, device] : devices_) {
+    if (device.tell_at && *device.tell_at <= now) {
+      device.tell_at.reset();
+      changes.push_back({name, device.works, led_by(name)});
+    }
+  }
+  return changes;
+}
+
+std::optional<TimePoint> Ways::next_change() const {
+  std::optional<TimePoint> next;
+  for (const auto& [name, device] : devices_) {
+    if (device.tell_at && (!next || *device.tell_at < *next)) {
+      next = device.tell_at;
+    }
+  }
+  return next;
 }
 
 void Ways::led(const Address& server, const std::string& device) {
@@ -56,9 +92,9 @@ std::optional<std::string> Ways::trouble_of(const std::string& device, TimePoint
     return std::nullopt;
   }
   if (!found->second.works) {
-    return device + " of this director is down or has no carrier";
+    return device_does_not_work(device);
   }
-  if (found->second.back_at && *found->second.back_at >= since) {
+  if (found->second.back_at && since <= *found->second.back_at + kWayReturns) {
     return device + " of this director had no carrier for a while";
   }
   return std::nullopt;

@@ -7,6 +7,9 @@
 // nobody. So the device that led to a server when a check last worked is kept in mind: a failure
 // while it does not work, or while the route names another, is no failure of the server.
 //
+// A device that lost its carrier is not waited for until checks fail: once it has been away for
+// kWaySettles, all servers that it led to are told at once, and again when it is back.
+//
 // A device with carrier is enough: a switch that is dead behind it, or a server that does not
 // answer ARP, is a failure.
 #pragma once
@@ -15,6 +18,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "common/address.h"
 #include "common/result.h"
@@ -22,8 +26,24 @@
 
 namespace lvs::nanny {
 
+// Shorter than this, what was in flight is sent again and nobody has noticed.
+inline constexpr Duration kWaySettles = std::chrono::milliseconds{500};
+// A device that is back does not reach anybody yet: ports behind it begin to forward, and a
+// question for a neighbour that was lost is asked again after a second. Checks that begin meanwhile
+// prove nothing by failing.
+inline constexpr Duration kWayReturns = std::chrono::seconds{2};
+
+std::string device_does_not_work(const std::string& device);  // Why there is no way.
+
 class Ways {
  public:
+  // The servers behind one device that does not work any more, or works again.
+  struct Change {
+    std::string device;
+    bool works;
+    std::vector<Address> servers;
+  };
+
   void device_is(const std::string& name, bool works, TimePoint now);
   // It is kept in mind only while it is the one that led to a server.
   void device_gone(const std::string& name, TimePoint now);
@@ -34,6 +54,10 @@ class Ways {
   // The device that led there last; none: no check has worked yet.
   std::optional<std::string> led_last(const Address& server) const;
 
+  // What is to be told by now; each once.
+  std::vector<Change> changes(TimePoint now);
+  std::optional<TimePoint> next_change() const;
+
   // What was missing between `since` and now; nothing: the server could be reached. `route`: the
   // device that leads there now, or why there is none.
   std::optional<std::string> missing(const Address& server, const Result<std::string>& route,
@@ -43,7 +67,9 @@ class Ways {
   struct Device {
     bool works = false;
     std::optional<TimePoint> back_at;  // It did not work before.
+    std::optional<TimePoint> tell_at;  // That it does not work as it did.
   };
+  std::vector<Address> led_by(const std::string& device) const;
   std::optional<std::string> trouble_of(const std::string& device, TimePoint since) const;
 
   std::map<std::string, Device> devices_;

@@ -4,6 +4,30 @@
 
 namespace lvs::pulse {
 
+bool Ability::set_link(const std::string& device, bool up, bool exists, TimePoint now) {
+  LinkState& link = links_[device];
+  const bool was_up = !link.down_since;
+  link.exists = exists;
+  if (!up || !exists) {
+    link.down_since = was_up ? now : link.down_since;
+    return false;
+  }
+  link.down_since.reset();
+  if (!was_up && !is_way_known_) {
+    no_way_since_.reset();
+  }
+  return !was_up;
+}
+
+void Ability::set_way(std::optional<bool> has_way, TimePoint now) {
+  is_way_known_ = has_way.has_value();
+  if (has_way.value_or(false)) {
+    no_way_since_.reset();
+  } else if (has_way && !no_way_since_) {
+    no_way_since_ = now;
+  }
+}
+
 void Ability::set_lvsd(bool ready, int failed_restarts, TimePoint now) {
   failed_restarts_ = ready ? 0 : failed_restarts;
   if (ready) {
@@ -24,7 +48,11 @@ void Ability::adopt(TimePoint now) {
 
 bool Ability::is_up(const std::string& device) const {
   const auto found = links_.find(device);
-  return found == links_.end() || found->second.up;
+  return found == links_.end() || !found->second.down_since;
+}
+
+bool Ability::works(const std::string& device, TimePoint now) const {
+  return is_up(device) || now < *links_.at(device).down_since + patience_;
 }
 
 bool Ability::exists(const std::string& device) const {
@@ -32,24 +60,24 @@ bool Ability::exists(const std::string& device) const {
   return found == links_.end() || found->second.exists;
 }
 
-bool Ability::has_service_link(const Settings& settings) const {
+bool Ability::has_service_link(const Settings& settings, TimePoint now) const {
   return settings.addresses.empty() ||
          std::any_of(settings.addresses.begin(), settings.addresses.end(),
-                     [this](const FloatingAddress& a) { return is_up(a.device); });
+                     [&](const FloatingAddress& a) { return works(a.device, now); });
 }
 
 uint32_t Ability::reasons(const Settings& settings, TimePoint now) const {
   uint32_t reasons = 0;
   const auto& monitored = settings.monitored_devices;
   if (!std::all_of(monitored.begin(), monitored.end(),
-                   [this](const std::string& device) { return is_up(device); })) {
+                   [&](const std::string& device) { return works(device, now); })) {
     reasons |= kLinkDown;
   }
   const auto& addresses = settings.addresses;
-  if (!has_service_link(settings)) {
+  if (!has_service_link(settings, now)) {
     reasons |= kNoServiceLink;
   } else if (!std::all_of(addresses.begin(), addresses.end(),
-                          [this](const FloatingAddress& a) { return is_up(a.device); })) {
+                          [&](const FloatingAddress& a) { return works(a.device, now); })) {
     reasons |= kServiceLinkDown;
   }
   if (refused_since_ && now >= *refused_since_ + kRefusalPatience) {
@@ -68,6 +96,9 @@ uint32_t Ability::reasons(const Settings& settings, TimePoint now) const {
   if (settings.witness && witness_ != Witness::answers) {
     reasons |= kNoWitness;
   }
+  if (no_way_since_ && now >= *no_way_since_ + settling_time(settings)) {
+    reasons |= kNoWay;
+  }
   return reasons;
 }
 
@@ -85,6 +116,10 @@ std::optional<TimePoint> Ability::next_change(const Settings& settings, TimePoin
   };
   consider(lvsd_away_since_, settings.lvsd_grace);
   consider(refused_since_, kRefusalPatience);
+  consider(no_way_since_, settling_time(settings));
+  for (const auto& [device, link] : links_) {
+    consider(link.down_since, patience_);
+  }
   return next;
 }
 

@@ -202,7 +202,7 @@ void Director::on_news(const Heartbeat& before, bool was_silent, TimePoint now) 
 }
 
 void Director::on(const LinkChanged& event, TimePoint now) {
-  if (!ability_.set_link(event.device, event.up, event.exists)) {
+  if (!ability_.set_link(event.device, event.up, event.exists, now)) {
     return;
   }
   retry_pause_ = kRetryPauseMin;
@@ -221,6 +221,10 @@ void Director::on(const OwnMacs& event, TimePoint now) {
 
 void Director::on(const LvsdChanged& event, TimePoint now) {
   ability_.set_lvsd(event.ready, event.failed_restarts, now);
+}
+
+void Director::on(const WayChanged& event, TimePoint now) {
+  ability_.set_way(event.has_way, now);
 }
 
 void Director::on(const CoreArmed&, TimePoint now) {
@@ -324,7 +328,7 @@ void Director::on(const Switchover&, TimePoint now) {
     actions_.push_back(
         Answer{false, (is_on_hold() ? "this director" : "the " + other + " director") +
                           std::string(" is held: lvsctl release there first")});
-  } else if (state_ == State::active && can_hand_over(now, std::max(fitness_, Fitness::partly))) {
+  } else if (state_ == State::active && can_hand_over(now, std::max(fitness_, Fitness::hardly))) {
     begin_handover(Why::asked, now);
     actions_.push_back(Answer{true, "handing over to the " + other + " director"});
   } else if (state_ == State::standby && can_serve() && is_peer_alive(now) &&
@@ -372,7 +376,7 @@ void Director::on(const ReleaseRole&, TimePoint now) {
 }
 
 void Director::on(const ForceActive&, TimePoint now) {
-  if (state_ == State::listening && !is_on_hold() && ability_.has_service_link(settings_)) {
+  if (state_ == State::listening && !is_on_hold() && ability_.has_service_link(settings_, now)) {
     log(Level::notice, "forced", "Forced active on startup");
     take_over("forced", now);
   }
@@ -385,7 +389,7 @@ void Director::on(const Stop&, TimePoint now) {
   log(Level::notice, "stop");
   if (state_ == State::handing_over) {
     handover_->why = Why::stop;
-  } else if (state_ == State::active && can_hand_over(now, Fitness::partly)) {
+  } else if (state_ == State::active && can_hand_over(now, Fitness::hardly)) {
     begin_handover(Why::stop, now);
   } else {
     finish_stop("stop", now);

@@ -45,8 +45,8 @@
 // stop leads to handing-over. What makes a director let go does so.
 // preparing: as standby, but what would lead to active does so at once; "core armed" does too; the
 // peer active again, inability or a second without an answer lead back to standby.
-// "able" is Ability (able.h), "fit" has three grades: able, in part, not at all (wire.h). Where
-// nobody is able, "able" means: in part, and not less fit than the peer.
+// "able" is Ability (able.h), "fit" has four grades: able, in part, hardly, not at all (wire.h).
+// Where nobody is able, "able" means: hardly or better, and not less fit than the peer.
 // who may be believed is Peer's matter (peer.h); veto: split_guard.h.
 #pragma once
 
@@ -120,6 +120,11 @@ struct LvsdChanged {
   bool ready = false;
   int failed_restarts = 0;
 };
+// Whether there is a way to a server of each service; nothing: lvsd does not know, it does not
+// check.
+struct WayChanged {
+  std::optional<bool> has_way;
+};
 // lvsd answered ArmCore: its core is armed now.
 struct CoreArmed {};
 // Whether at least one witness answers.
@@ -163,10 +168,10 @@ struct Reconfigured {
   Settings settings;
 };
 
-using Event =
-    std::variant<Started, TimerFired, Heard, LinkChanged, OwnMacs, LvsdChanged, CoreArmed,
-                 WitnessChanged, AddressClaimed, AddressGone, AddressFailed, ForeignAddress,
-                 Switchover, HoldRole, ReleaseRole, ForceActive, Stop, Reconfigured>;
+using Event = std::variant<Started, TimerFired, Heard, LinkChanged, OwnMacs, LvsdChanged,
+                           WayChanged, CoreArmed, WitnessChanged, AddressClaimed, AddressGone,
+                           AddressFailed, ForeignAddress, Switchover, HoldRole, ReleaseRole,
+                           ForceActive, Stop, Reconfigured>;
 
 // ---- Actions, to be performed in the order given ----
 
@@ -268,6 +273,7 @@ class Director {
   void on(const LinkChanged& event, TimePoint now);
   void on(const OwnMacs& event, TimePoint now);
   void on(const LvsdChanged& event, TimePoint now);
+  void on(const WayChanged& event, TimePoint now);
   void on(const CoreArmed&, TimePoint now);
   void on(const WitnessChanged& event, TimePoint now);
   void on(const AddressClaimed& event, TimePoint now);

@@ -142,7 +142,7 @@ void Director::stand_down(const char* reason, TimePoint now) {
   let_go_of_addresses();
   actions_.push_back(DisarmCore{});
   enter(State::standby, reason, now);
-  if (!ability_.has_service_link(settings_)) {
+  if (!ability_.has_service_link(settings_, now)) {
     peer_.listen_from(now);
   }
   refresh_ability(now);

@@ -49,6 +49,7 @@ void Director::apply_rules(TimePoint now) {
 void Director::refresh_ability(TimePoint now) {
   const uint32_t before = reasons_;
   forget_what_succeeded(now);
+  ability_.set_patience(holds() ? settling_time(settings_) : Duration{0});
   reasons_ = ability_.reasons(settings_, now);
   fitness_ = ability_.fitness(settings_, now);
   if (is_able() && !able_since_) {
@@ -253,7 +254,7 @@ void Director::rule_preparing(TimePoint now) {
 }
 
 void Director::rule_adopting(TimePoint now) {
-  if (!ability_.has_service_link(settings_)) {
+  if (!ability_.has_service_link(settings_, now)) {
     stand_down("no-carrier", now);
     return;
   }
@@ -284,7 +285,7 @@ void Director::rule_active(TimePoint now) {
   if (settings_.alone) {
     return;
   }
-  if (!ability_.has_service_link(settings_)) {
+  if (!ability_.has_service_link(settings_, now)) {
     stand_down("no-carrier", now);
     return;
   }
@@ -311,11 +312,11 @@ bool Director::can_hand_over(TimePoint now, Fitness least) const {
 
 void Director::rule_handing_over(TimePoint now) {
   const bool stopping = handover_->why == Why::stop;
-  if (!ability_.has_service_link(settings_)) {
+  if (!ability_.has_service_link(settings_, now)) {
     stand_down("no-carrier", now);
   } else if (is_peer_alive(now) && holds_addresses(peer_.last().role)) {
     stand_down("handed-over", now);
-  } else if (now < handover_->until && can_hand_over(now, Fitness::partly)) {
+  } else if (now < handover_->until && can_hand_over(now, Fitness::hardly)) {
     return;
   } else if (!stopping) {
     resume_active("peer-did-not-take-over", now);

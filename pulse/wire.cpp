@@ -179,7 +179,8 @@ std::string reason_names(uint32_t reasons) {
       {kStopping, "stopping"},
       {kServiceLinkDown, "service-link-down"},
       {kAddressFailed, "address-failed"},
-      {kHeld, "held"}};
+      {kHeld, "held"},
+      {kNoWay, "no-way-to-servers"}};
   std::string names;
   for (const auto& [reason, text] : kNames) {
     if ((reasons & reason) != 0) {

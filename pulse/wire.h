@@ -73,17 +73,20 @@ enum Reason : uint32_t {
   kServiceLinkDown = 128,  // One of several links that carry a floating address has no carrier.
   kAddressFailed = 256,    // The kernel refuses a floating address.
   kHeld = 512,             // The operator keeps it in its role (lvsctl hold).
+  kNoWay = 1024,           // No way to any server of a service: no route, or no carrier.
 };
-inline constexpr uint32_t kReasonsAll = 1023;
+inline constexpr uint32_t kReasonsAll = 2047;
 
 // A director that lacks something may be the best there is. Who could serve in part, or only lacks
-// a witness, does so when nobody fitter can.
-enum class Fitness : uint8_t { none, partly, whole };
+// a witness or a monitored link, does so when nobody fitter can; and even who has no way to the
+// servers of a service, for the sake of the others, and because the way may come back.
+enum class Fitness : uint8_t { none, hardly, partly, whole };
 inline Fitness fitness_of(uint32_t reasons) {
-  constexpr uint32_t kBearable = kNoWitness | kServiceLinkDown | kAddressFailed;
-  return reasons == 0                  ? Fitness::whole
-         : (reasons & ~kBearable) == 0 ? Fitness::partly
-                                       : Fitness::none;
+  constexpr uint32_t kBearable = kLinkDown | kNoWitness | kServiceLinkDown | kAddressFailed;
+  return reasons == 0                             ? Fitness::whole
+         : (reasons & ~kBearable) == 0            ? Fitness::partly
+         : (reasons & ~(kBearable | kNoWay)) == 0 ? Fitness::hardly
+                                                  : Fitness::none;
 }
 
 struct Heartbeat {

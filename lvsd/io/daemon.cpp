@@ -161,7 +161,12 @@ class Lvsd {
       return lvs::io::control_error("role: expected \"active\": true or false");
     }
     take_role(active->get_bool());
-    return {{"ready", reconciler_.is_ready(Clock::now())}, {"armed", reconciler_.armed()}};
+    json::object answer{{"ready", reconciler_.is_ready(Clock::now())},
+                        {"armed", reconciler_.armed()}};
+    if (const auto has_way = reconciler_.health().has_way()) {
+      answer["has_way"] = *has_way;
+    }
+    return answer;
   }
 
   std::string refusal_of(const LoadedConfig& loaded) const {

@@ -63,6 +63,7 @@ json::object server_json(const Reconciler& reconciler, const ServerId& id, const
   } else if (const auto* heard = reconciler.health().verdict_of(id)) {
     server["health"] = to_word(heard->verdict.health);
     server["reason"] = heard->verdict.reason;
+    server["has_way"] = heard->verdict.has_way;
     server["latency_us"] = heard->verdict.latency / std::chrono::microseconds{1};
     server["since_ms"] = to_ms(now - heard->since).count();
   }

@@ -26,6 +26,7 @@ size_t raise_descriptor_limit();
 class Shell {
  public:
   using OnDone = std::function<void(const ProbeDone&)>;
+  using OnWay = std::function<void(const WayChanged&)>;
   using OnVerdict = std::function<void(const Verdict&)>;
 
   Shell(boost::asio::io_context& io, HttpClient& http, ScriptRunner::Connect runner)
@@ -33,7 +34,8 @@ class Shell {
         http_(http),
         scripts_(io, std::move(runner)),
         pinger_(io, sockets_of_lvsd()),
-        ways_(io) {}
+        ways_(io, [this](const Ways::Change& change) { tell(change); }) {}
+  void on_way(OnWay on_way) { on_way_ = std::move(on_way); }
   void on_done(OnDone on_done) { on_done_ = std::move(on_done); }
   void on_verdict(OnVerdict on_verdict) { on_verdict_ = std::move(on_verdict); }
 
@@ -43,11 +45,16 @@ class Shell {
   void perform(const LogEvent& event);
 
  private:
+  void tell(const Ways::Change& change) {
+    on_way_({change.servers, change.works, device_does_not_work(change.device)});
+  }
+
   boost::asio::io_context& io_;
   HttpClient& http_;
   ScriptRunner scripts_;
   Pinger pinger_;
   WayWatch ways_;
+  OnWay on_way_;
   OnDone on_done_;
   OnVerdict on_verdict_;
   std::map<ProbeId, std::unique_ptr<Probe>> probes_;

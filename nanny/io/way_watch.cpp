@@ -32,7 +32,8 @@ bool leads_nowhere(unsigned char type) {
 
 }  // namespace
 
-WayWatch::WayWatch(boost::asio::io_context& io) : notices_(io) {
+WayWatch::WayWatch(boost::asio::io_context& io, OnChange on_change)
+    : on_change_(std::move(on_change)), timer_(io), notices_(io) {
   if (const auto opened = open(); !opened) {
     kernel_.reset();
     lvs::io::log({Level::warning, "ways-unknown", "", {{"reason", opened.error().what}}});
@@ -56,6 +57,7 @@ void WayWatch::listen() {
                       [this](const boost::system::error_code& error) {
                         if (!error) {
                           drain();
+                          tell_changes();
                           listen();
                         }
                       });
@@ -114,6 +116,21 @@ void WayWatch::look_at(const std::string& device) {
   question.put_text(IFLA_IFNAME, device);
   if (!kernel_->ask(question, [this](const nlmsghdr* answer) { take(answer); })) {
     ways_.device_gone(device, Clock::now());
+  }
+}
+
+void WayWatch::tell_changes() {
+  const TimePoint now = Clock::now();
+  for (const Ways::Change& change : ways_.changes(now)) {
+    on_change_(change);
+  }
+  if (const auto next = ways_.next_change()) {
+    timer_.expires_after(*next - now);
+    timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) {
+        tell_changes();
+      }
+    });
   }
 }
 

@@ -6,6 +6,8 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <map>
 #include <optional>
 
@@ -17,7 +19,9 @@ namespace lvs::nanny::io {
 
 class WayWatch {
  public:
-  explicit WayWatch(boost::asio::io_context& io);
+  using OnChange = std::function<void(const Ways::Change&)>;
+
+  WayWatch(boost::asio::io_context& io, OnChange on_change);
 
   // What the check of this server, begun at `since`, means, seen from here.
   ProbeResult judge(const Address& server, TimePoint since, ProbeResult result);
@@ -29,8 +33,11 @@ class WayWatch {
   Result<Ok> read_all();
   void take(const nlmsghdr* message);
   void look_at(const std::string& device);
+  void tell_changes();
   Result<std::string> route_to(const Address& server);
 
+  OnChange on_change_;
+  boost::asio::steady_timer timer_;
   boost::asio::posix::stream_descriptor notices_;
   std::optional<lvs::io::Rtnetlink> kernel_;
   std::map<int, std::string> names_;

@@ -5,9 +5,13 @@
 namespace lvs::pulse {
 namespace {
 
-bool is_true(const boost::json::object& reply, const char* field) {
+std::optional<bool> answer_in(const boost::json::object& reply, const char* field) {
   const boost::json::value* value = reply.if_contains(field);
-  return value != nullptr && value->is_bool() && value->get_bool();
+  return value != nullptr && value->is_bool() ? std::optional(value->get_bool()) : std::nullopt;
+}
+
+bool is_true(const boost::json::object& reply, const char* field) {
+  return answer_in(reply, field).value_or(false);
 }
 
 }  // namespace
@@ -64,6 +68,7 @@ void LvsdLink::ask() {
 void LvsdLink::take(const boost::json::object& reply) {
   --questions_;
   unanswered_since_ = questions_ > 0 ? std::optional(Clock::now()) : std::nullopt;
+  set_way(answer_in(reply, "has_way"));
   set_ready(is_true(reply, "ready"));
   if (stale_questions_ > 0) {
     --stale_questions_;
@@ -81,8 +86,16 @@ void LvsdLink::lost() {
   questions_ = 0;
   stale_questions_ = 0;
   armed_ = false;
+  set_way(std::nullopt);
   set_ready(false);
   tick();
+}
+
+void LvsdLink::set_way(std::optional<bool> has_way) {
+  if (has_way_ != has_way) {
+    has_way_ = has_way;
+    notices_.way_changed(has_way);
+  }
 }
 
 void LvsdLink::set_ready(bool ready) {

@@ -1,7 +1,7 @@
 // The arbiter's line to lvsd: says which role this director has, on change and once a second, and
-// hears whether lvsd is ready and its core armed. The line is opened again every 100 ms while lvsd
-// is away. An lvsd that took the question but does not answer (stopped, or lost in a system call)
-// counts as away too. Nothing here ever waits.
+// hears whether lvsd is ready, its core armed, and a way to the real servers there. The line is
+// opened again every 100 ms while lvsd is away. An lvsd that took the question but does not answer
+// (stopped, or lost in a system call) counts as away too. Nothing here ever waits.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -23,6 +23,7 @@ class LvsdLink {
  public:
   struct Notices {
     std::function<void(bool ready)> ready_changed;
+    std::function<void(std::optional<bool> has_way)> way_changed;
     std::function<void()> armed;  // Each time that lvsd confirms while this director is active.
   };
 
@@ -39,6 +40,7 @@ class LvsdLink {
   void take(const boost::json::object& reply);
   void lost();
   void set_ready(bool ready);
+  void set_way(std::optional<bool> has_way);
 
   boost::asio::io_context& io_;
   std::string path_;
@@ -49,6 +51,7 @@ class LvsdLink {
   bool active_ = false;
   bool ready_ = false;
   bool armed_ = false;
+  std::optional<bool> has_way_;
   unsigned questions_ = 0;        // Under way on this connection.
   unsigned stale_questions_ = 0;  // Of those, asked before the role last changed.
 };

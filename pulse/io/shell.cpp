@@ -73,12 +73,14 @@ bool Shell::hear(PathId path, const Decoded& decoded) {
 
 void Shell::drive_with(DirectorDriver& driver) {
   driver_ = &driver;
-  lvsd_ = std::make_unique<LvsdLink>(io_, run_dir_ + io::kLvsdSocket,
-                                     LvsdLink::Notices{[this](bool ready) { report_lvsd(ready); },
-                                                       [this] {
-                                                         gate_.open();
-                                                         driver_->feed(CoreArmed{});
-                                                       }});
+  LvsdLink::Notices notices;
+  notices.ready_changed = [this](bool ready) { report_lvsd(ready); };
+  notices.way_changed = [this](std::optional<bool> has_way) { driver_->feed(WayChanged{has_way}); };
+  notices.armed = [this] {
+    gate_.open();
+    driver_->feed(CoreArmed{});
+  };
+  lvsd_ = std::make_unique<LvsdLink>(io_, run_dir_ + io::kLvsdSocket, std::move(notices));
 }
 
 // The time is taken before the kernel is asked: what it tells may be older than it looks, never

@@ -30,7 +30,7 @@ Node any_node(Rng& rng) {
 }
 
 void break_machine(World& world, Node node) {
-  switch (world.rng().below(14)) {
+  switch (world.rng().below(15)) {
     case 0:
       world.lose_power(node);
       break;
@@ -73,6 +73,9 @@ void break_machine(World& world, Node node) {
       break;
     case 13:
       world.rng().chance(0.6) ? world.hold(node) : world.release(node);
+      break;
+    case 14:
+      world.set_way(node, world.rng().chance(0.6));
       break;
   }
 }

@@ -140,6 +140,11 @@ void World::start_arbiter(Node node) {
   if (m.lvsd_ready && !lvsd_answers_first) {
     feed_later(m, kLvsdDelay, pulse::LvsdChanged{true, 0});
   }
+  at(now_ + kLvsdDelay, [this, &m, life = m.life] {
+    if (m.life == life && m.lvsd_ready) {
+      feed(m, pulse::WayChanged{m.has_way});
+    }
+  });
 }
 
 void World::end_process(Machine& m) {
@@ -491,8 +496,22 @@ void World::set_lvsd(Node node, bool ready, int failed_restarts) {
   say(std::string(name(node)) + (ready ? " lvsd ready" : " lvsd away"));
   m.lvsd_ready = ready;
   feed(m, pulse::LvsdChanged{ready, ready ? 0 : failed_restarts});
+  feed(m, pulse::WayChanged{ready ? std::optional(m.has_way) : std::nullopt});
   if (ready && m.core_wanted) {
     arm_core(m);
+  }
+}
+
+// lvsd tells only while it is ready; what it told last holds.
+void World::set_way(Node node, bool has_way) {
+  Machine& m = machine(node);
+  if (m.has_way != has_way) {
+    say(std::string(name(node)) +
+        (has_way ? " has a way to the servers" : " has no way to the servers"));
+    m.has_way = has_way;
+    if (m.lvsd_ready) {
+      feed(m, pulse::WayChanged{has_way});
+    }
   }
 }
 
@@ -595,6 +614,7 @@ void World::heal_all_but_heartbeats() {
     set_carrier(node, true);
     set_inner_carrier(node, true);
     set_witness(node, true);
+    set_way(node, true);
     thaw_arbiter(node);
     start_arbiter(node);
     if (machine(node).kept.hold) {
@@ -657,7 +677,7 @@ std::vector<Node> World::holders() const {
 
 bool World::is_healthy() const {
   const bool machines_are = std::all_of(machines_.begin(), machines_.end(), [](const Machine& m) {
-    return m.has_power && m.has_carrier && m.has_inner_carrier && m.sees_witness &&
+    return m.has_power && m.has_carrier && m.has_inner_carrier && m.sees_witness && m.has_way &&
            m.is_running() && m.lvsd_ready;
   });
   return machines_are && can_hear() && !is_segment_split_ && faults_.loss == 0;

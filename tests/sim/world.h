@@ -72,10 +72,11 @@ class World {
   void set_inner_carrier(Node node, bool up);
   void set_witness(Node node, bool answers);
   void set_lvsd(Node node, bool ready, int failed_restarts = 0);
-  void remove_address(Node node);  // Somebody else does.
-  void change_key(Node node);      // Of this one alone; its arbiter is started again.
-  void forget_peer(Node node);     // Started again without an address of the peer, if it runs.
-  void learn_peer(Node node);      // Its name resolves.
+  void set_way(Node node, bool has_way);  // To the real servers.
+  void remove_address(Node node);         // Somebody else does.
+  void change_key(Node node);             // Of this one alone; its arbiter is started again.
+  void forget_peer(Node node);  // Started again without an address of the peer, if it runs.
+  void learn_peer(Node node);   // Its name resolves.
 
   // What happens to the network. A path's direction is named by its sender.
   void cut(Node from, size_t path);

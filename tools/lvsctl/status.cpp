@@ -328,7 +328,7 @@ class Page {
       const std::string health = text_at(server, "health");
       real += text_at(server, "standing") == "sorry" ? 0 : 1;
       down += health == "down" ? 1 : 0;
-      cut += health == "cut" ? 1 : 0;
+      cut += text_at(server, "has_way") == "false" ? 1 : 0;
       services_.push_back({name, text_at(server, "name") + " " + text_at(server, "address"), health,
                            text_at(server, "weight"), text_at(server, "forward"),
                            text_at(server, "active"), text_at(server, "inactive"),

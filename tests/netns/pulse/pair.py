@@ -40,9 +40,7 @@ backup_active = 1
 heartbeat = 1
 keepalive = {keepalive}
 deadtime = {deadtime}
-network = nat
-nat_router = {router} {router_device}:1
-nat_nmask = 255.255.255.0
+{forwarding}
 service = lvs
 {witness}
 active_cmd = "/usr/bin/touch '/run/became active'"
@@ -60,9 +58,20 @@ virtual web {{
 {more}
 """
 
+NAT = """network = nat
+nat_router = {router} {router_device}:1
+nat_nmask = 255.255.255.0"""
+
 # Long enough that a busy machine's pauses are no silence; stories of a takeover by silence say their own.
 DEFAULTS = {"keepalive": "100ms", "deadtime": "5s", "vip": VIP, "router": ROUTER, "router_device": "eth1", "checks": "",
             "witness": f"witness = {WITNESS} 2001:db8::1"}
+
+
+
+def config(serial, more="", forwarding=NAT, **other):
+    values = {**DEFAULTS, **other}
+    return CONFIG.format(serial=serial, more=more, forwarding=forwarding.format(**values), **values)
+
 
 MORE = """
 virtual mail {
@@ -203,7 +212,7 @@ class Director:
         file.chmod(mode)
 
     def configure(self, serial, more="", **other):
-        self.write("/etc/sysconfig/ha/lvs.cf", CONFIG.format(serial=serial, more=more, **{**DEFAULTS, **other}))
+        self.write("/etc/sysconfig/ha/lvs.cf", config(serial, more, **other))
 
     def inside(self, *command):
         return ["nsenter", f"--target={self.holder.pid}", "--mount", "--net", "--", *command]
@@ -297,7 +306,7 @@ class Pair:
 
     def make_key(self):
         file = pathlib.Path(self.folder, "made.key")
-        text = CONFIG.format(serial=1, more=f"heartbeat_key = {file}", **DEFAULTS)
+        text = config(1, f"heartbeat_key = {file}")
         pathlib.Path(self.folder, "lvs.cf").write_text(text, encoding="utf-8")
         run(f"{self.binaries}/lvsctl", "key", f"{self.folder}/lvs.cf")
         return file.read_bytes()
@@ -591,6 +600,36 @@ def one_of_two_service_links_lost_moves_the_service(pair):
     pair.backup.reaches("active")
     pair.primary.reaches("standby")
     expect(pair.holders() == [pair.backup], "one holder")
+
+
+def without_a_way_to_the_servers_the_service_moves(pair):
+    """By direct routing no address is on the link to the servers: pulse learns of it by their checks."""
+    with web_server(pair.switch):
+        pair.start(forwarding="network = direct", checks="     check = tcp")
+        eventually("the server is up", lambda: all("up" in director.lvsctl("status")[0] for director in pair.both))
+        run("ip", "-n", pair.switch, "link", "set", "primary-br1", "down")
+        pair.backup.reaches("active")
+        pair.primary.reaches("standby")
+        eventually("the primary says why", lambda: pair.primary.ask("status")["reasons"] == "no-way-to-servers")
+        text, code = pair.primary.lvsctl("status")
+        expect("! this director has no way to 1 of 1 servers of web" in text and code == 1, text)
+        # Where the other has none either, nobody moves.
+        run("ip", "-n", pair.switch, "link", "set", "backup-br1", "down")
+        eventually("the backup says why", lambda: pair.backup.ask("status")["reasons"] == "no-way-to-servers")
+        expect(pair.backup.state() == "active" and pair.primary.state() == "standby", "both as they were")
+        run("ip", "-n", pair.switch, "link", "set", "primary-br1", "up")
+        pair.primary.reaches("active")
+        expect(pair.primary.ask("status")["able"], "it is able again")
+
+
+def a_link_that_flaps_for_a_moment_moves_nothing(pair):
+    pair.start()
+    term = pair.primary.ask("status")["term"]
+    for _ in range(3):
+        run("ip", "-n", pair.switch, "link", "set", "primary-br0", "down")
+        run("ip", "-n", pair.switch, "link", "set", "primary-br0", "up")
+        eventually("it is able", lambda: pair.primary.ask("status")["able"])
+    expect(pair.primary.state() == "active" and pair.primary.ask("status")["term"] == term, "as before")
 
 
 def a_reload_onto_a_dead_device_moves_the_service(pair):
@@ -1063,7 +1102,7 @@ def name_server(pair, **addresses):
 
 
 def name_everything(director, serial=1):
-    text = CONFIG.format(serial=serial, more="", **{**DEFAULTS, "keepalive": "200ms", "deadtime": "3s"})
+    text = config(serial, keepalive="200ms", deadtime="3s")
     for address, name in NAMES.items():
         text = re.sub(rf"(?m)^((?:primary|backup|witness).*= ){re.escape(address)}\b", rf"\g<1>{name}", text)
     director.write("/etc/sysconfig/ha/lvs.cf", text)

@@ -44,6 +44,42 @@ TEST(HealthWatch, ServersThatCannotBeCheckedStayAndSayWhy) {
   EXPECT_THAT(world.ops, IsEmpty());
 }
 
+TEST(HealthWatch, WithoutAWayToAnyServerOfAServiceTheDirectorSaysSo) {
+  World world;
+  world.start(with({web(2)}));
+  EXPECT_EQ(world.lvsd.health().has_way(), std::nullopt) << "no check has ended yet";
+  world.all_up();
+  EXPECT_EQ(world.lvsd.health().has_way(), true);
+  world.feed(VerdictHeard{{1, Health::cut, "eth1 is down", 0s, false}});
+  EXPECT_EQ(world.lvsd.health().has_way(), true) << "to one of two there is";
+  world.feed(VerdictHeard{{2, Health::down, "eth1 is down", 0s, false}});
+  EXPECT_EQ(world.lvsd.health().has_way(), false) << "that one was down before does not matter";
+  world.say(1, Health::up);
+  EXPECT_EQ(world.lvsd.health().has_way(), true);
+}
+
+TEST(HealthWatch, ANannyThatKnowsNothingYetDoesNotUndoWhatIsKnown) {
+  World world;
+  world.start(with({web(2)}));
+  world.all_up();
+  world.say(2, Health::down);
+  const auto hears_no_way_to = [&](MonitorId id) {
+    world.feed(VerdictHeard{{id, Health::unknown, "no route", 0s, false}});
+    return world.lvsd.health().health_of({web_key(), server_at(static_cast<int>(id))});
+  };
+  EXPECT_EQ(hears_no_way_to(1), Health::cut);
+  EXPECT_EQ(hears_no_way_to(1), Health::cut);
+  EXPECT_EQ(hears_no_way_to(2), Health::down);
+}
+
+TEST(HealthWatch, AServerThatWasNeverCheckedForWantOfAWayAddsNothing) {
+  World world;
+  world.start(with({web(1)}));
+  world.feed(VerdictHeard{{1, Health::unknown, "no route", 0s, false}});
+  EXPECT_EQ(world.lvsd.health().has_way(), false);
+  EXPECT_THAT(world.web_servers(), IsEmpty());
+}
+
 TEST(HealthWatch, AFrozenNannyIsReplacedAndItsVerdictsKept) {
   World world;
   world.start(with({web(2)}));

@@ -327,12 +327,49 @@ TEST(Monitors, AServerThatDiedWhileThereWasNoWayToItIsDownWithItsFirstFailures) 
   EXPECT_EQ(world.told.back().health, Health::down);
 }
 
-TEST(Monitors, OfAServerThatWasNeverCheckedNothingIsTold) {
+TEST(Monitors, OfAServerThatWasNeverCheckedOnlyTheMissingWayIsTold) {
   World world;
   world.set(80);
-  world.check(cut("no route"));
+  world.check({Outcome::undecided, "socket: Too many open files", ""});
   EXPECT_THAT(world.told, IsEmpty());
+  world.check(cut("no route"));
+  EXPECT_EQ(world.told.back(), (Verdict{80, Health::unknown, "not checked: no route", 0s, false}));
   world.check(kWorks);
+  EXPECT_EQ(world.told.back(), (Verdict{80, Health::up, "connected", 0s, true}));
+}
+
+TEST(Monitors, WhoLosesTheWayToAServerDoesNotWaitForItsChecksToFail) {
+  World world;
+  world.set(80, 1, 1, 1h);
+  world.check(kWorks);
+  const TimePoint lost_at = world.now;
+  world.feed(WayChanged{{*Address::parse("10.0.0.2")}, false, "eth1 is down"});
+  EXPECT_EQ(world.told.back(), (Verdict{80, Health::cut, "not checked: eth1 is down", 0s, false}));
+  world.feed(WayChanged{{*Address::parse("10.0.0.2")}, true, ""});
+  EXPECT_THAT(world.running, SizeIs(1)) << "it is checked at once";
+  world.check(kWorks);
+  EXPECT_EQ(world.told.back(), (Verdict{80, Health::up, "connected", 0s, true}));
+  EXPECT_EQ(world.now, lost_at);
+}
+
+TEST(Monitors, ACheckUnderWayEndsWithTheWay) {
+  World world;
+  world.set(80);
+  ASSERT_TRUE(world.wake());
+  world.feed(WayChanged{{*Address::parse("10.0.0.3")}, false, "eth1 is down"});
+  EXPECT_THAT(world.cancelled, IsEmpty()) << "another server's";
+  world.feed(WayChanged{{*Address::parse("10.0.0.2")}, false, "eth1 is down"});
+  EXPECT_THAT(world.cancelled, SizeIs(1));
+  EXPECT_EQ(world.told.back().health, Health::unknown);
+}
+
+TEST(Monitors, AServerThatTheOperatorHoldsIsNotCheckedBecauseItsWayChanged) {
+  World world;
+  world.set(80);
+  world.feed(Hold::up);
+  world.feed(WayChanged{{*Address::parse("10.0.0.2")}, false, "eth1 is down"});
+  world.feed(WayChanged{{*Address::parse("10.0.0.2")}, true, ""});
+  EXPECT_THAT(world.running, IsEmpty());
   EXPECT_THAT(world.told, SizeIs(1));
 }
 

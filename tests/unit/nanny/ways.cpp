@@ -57,13 +57,32 @@ TEST(Ways, ADeviceThatIsGoneIsRemembered) {
   EXPECT_NE(ways.missing(kServer, kOutside, at(6)), std::nullopt);
 }
 
-TEST(Ways, CarrierThatWasLostInTheMiddleOfACheckSpoilsThatCheckOnly) {
+TEST(Ways, TheServersBehindADeviceThatIsAwayAreToldOnceAndAgainWhenItIsBack) {
+  Ways ways = director();
+  EXPECT_EQ(ways.next_change(), std::nullopt);
+  ways.device_is("eth1", false, at(5));
+  EXPECT_TRUE(ways.changes(at(5)).empty()) << "it may be nothing";
+  EXPECT_EQ(ways.next_change(), at(5) + kWaySettles);
+  const auto lost = ways.changes(at(6));
+  ASSERT_EQ(lost.size(), 1U);
+  EXPECT_FALSE(lost[0].works);
+  EXPECT_EQ(lost[0].servers, std::vector{kServer});
+  EXPECT_TRUE(ways.changes(at(7)).empty());
+  ways.device_is("eth1", true, at(9));
+  const auto back = ways.changes(at(9));
+  ASSERT_EQ(back.size(), 1U);
+  EXPECT_TRUE(back[0].works);
+  EXPECT_EQ(back[0].servers, std::vector{kServer});
+}
+
+TEST(Ways, CarrierThatWasLostInTheMiddleOfACheckSpoilsItAndThoseSoonAfter) {
   Ways ways = director();
   ways.device_is("eth1", false, at(5));
   ways.device_is("eth1", true, at(8));
   EXPECT_EQ(ways.missing(kServer, kInside, at(4)),
             "eth1 of this director had no carrier for a while");
-  EXPECT_EQ(ways.missing(kServer, kInside, at(9)), std::nullopt);
+  EXPECT_NE(ways.missing(kServer, kInside, at(8) + kWayReturns), std::nullopt);
+  EXPECT_EQ(ways.missing(kServer, kInside, at(8) + kWayReturns + 1ns), std::nullopt);
 }
 
 TEST(Ways, AnotherDeviceWithoutCarrierIsNoExcuse) {

@@ -59,20 +59,67 @@ TEST(Ability, AdoptedLvsdHasItsGraceAndOneThatAnsweredFirstNeedsNone) {
 TEST(Ability, NeedsEveryLinkAndIsFitInPartWithOneServiceLink) {
   Ability ability;
   ability.set_lvsd(true, 0, kNow);
-  ability.set_link("eth0", false, true);
+  ability.set_link("eth0", false, true, kNow);
   EXPECT_EQ(ability.reasons(settings(), kNow), kServiceLinkDown);
   EXPECT_EQ(ability.fitness(settings(), kNow), Fitness::partly);
   Settings monitored = settings();
   monitored.monitored_devices = {"eth0", "eth1"};
   EXPECT_EQ(ability.reasons(monitored, kNow), kLinkDown | kServiceLinkDown);
-  ability.set_link("eth1", false, true);
+  ability.set_link("eth1", false, true, kNow);
   EXPECT_EQ(ability.reasons(settings(), kNow), kNoServiceLink);
+}
+
+TEST(Ability, OfADirectorThatServesALinkMayBeAwayForAMoment) {
+  Ability ability;
+  ability.set_lvsd(true, 0, kNow);
+  ability.set_link("eth1", false, true, kNow - 1s);
+  ability.set_patience(250ms);
+  ability.set_link("eth0", false, true, kNow);
+  EXPECT_EQ(ability.next_change(settings(), kNow), kNow + 250ms);
+  EXPECT_EQ(ability.reasons(settings(), kNow + 250ms - 1ns), kServiceLinkDown);
+  EXPECT_EQ(ability.reasons(settings(), kNow + 250ms), kNoServiceLink);
+  EXPECT_TRUE(ability.set_link("eth0", true, true, kNow + 300ms));
+  EXPECT_EQ(ability.reasons(settings(), kNow + 300ms), kServiceLinkDown);
+  ability.set_link("eth0", false, true, kNow + 400ms);
+  ability.set_link("eth0", false, true, kNow + 500ms);  // Told again: still the same absence.
+  EXPECT_EQ(ability.reasons(settings(), kNow + 650ms), kNoServiceLink);
+}
+
+TEST(Ability, HardlyServesWithoutAWayToTheServers) {
+  Ability ability;
+  ability.set_lvsd(true, 0, kNow);
+  ability.set_way(false, kNow);
+  ability.set_way(false, kNow + 100ms);
+  const Duration patience = settling_time(settings());
+  EXPECT_EQ(ability.next_change(settings(), kNow), kNow + patience);
+  EXPECT_EQ(ability.reasons(settings(), kNow + patience - 1ns), 0U);
+  EXPECT_EQ(ability.reasons(settings(), kNow + patience), kNoWay);
+  EXPECT_EQ(ability.fitness(settings(), kNow + patience), Fitness::hardly);
+  ability.set_way(true, kNow + 10s);
+  EXPECT_EQ(ability.reasons(settings(), kNow + 10s), 0U);
+}
+
+// Else two directors of which only the active one checks would hand over to each other for ever.
+TEST(Ability, WhatWasKnownOfTheWayHoldsWhileNobodyChecksUntilALinkComesUp) {
+  Ability ability;
+  ability.set_lvsd(true, 0, kNow);
+  ability.set_link("eth1", true, true, kNow);
+  ability.set_way(std::nullopt, kNow - 1s);
+  EXPECT_EQ(ability.reasons(settings(), kNow), 0U)
+      << "nothing is known, and nothing held against it";
+  ability.set_way(false, kNow);
+  ability.set_way(std::nullopt, kNow + 1s);
+  EXPECT_EQ(ability.reasons(settings(), kNow + 1h), kNoWay);
+  ability.set_link("eth1", false, true, kNow + 1h);
+  EXPECT_EQ(ability.reasons(settings(), kNow + 1h), kNoWay | kServiceLinkDown);
+  ability.set_link("eth1", true, true, kNow + 1h);
+  EXPECT_EQ(ability.reasons(settings(), kNow + 1h), 0U);
 }
 
 TEST(Ability, AMissingDeviceIsALinkThatIsDown) {
   Ability ability;
   ability.set_lvsd(true, 0, kNow);
-  ability.set_link("eth1", true, false);
+  ability.set_link("eth1", true, false, kNow);
   EXPECT_EQ(ability.reasons(settings(), kNow), kServiceLinkDown);
   EXPECT_FALSE(ability.exists("eth1"));
   EXPECT_TRUE(ability.exists("eth0"));

@@ -189,9 +189,11 @@ TEST(Director, TakesOverInOrder) {
 
 TEST(Director, StandsDownInOrder) {
   Bench bench = active_primary();
-  bench.feed(LinkChanged{"eth0", false});
+  bench.feed(LinkChanged{"eth0", false}).pass(100ms);
+  bench.feed(LinkChanged{"eth1", false}).pass(kSettleMax - 100ms, true);
   EXPECT_EQ(bench.state(), State::handing_over);  // eth1 still carries an address.
-  bench.feed(LinkChanged{"eth1", false});
+  bench.now += 100ms;
+  bench.feed(TimerFired{});
   EXPECT_EQ(bench.state(), State::standby);
   EXPECT_THAT(bench.deeds(), ElementsAre("remove", "remove", "disarm", "heartbeat passive", "run"));
   EXPECT_THAT(bench.log(), HasSubstr("Local NIC link failure: Pulse disabled"));
@@ -506,6 +508,8 @@ TEST(Director, AStandbyTellsThatSomebodyAddedAFloatingAddress) {
 TEST(Director, AMissingDeviceIsToldAndMovesTheService) {
   Bench bench = active_primary();
   bench.feed(LinkChanged{"eth1", false, false});
+  EXPECT_EQ(bench.state(), State::active) << "it may be made anew just now";
+  bench.pass(kSettleMax, true);
   EXPECT_EQ(bench.state(), State::handing_over);
   const AddressStatus router = bench.director.status(bench.now).addresses[1];
   EXPECT_EQ(router.holding, Holding::missing);

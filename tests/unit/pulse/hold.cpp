@@ -140,6 +140,7 @@ TEST(Hold, AnActiveOneHandsOverToNobodyButLetsGoWhereItMust) {
   held.pass(10s);
   EXPECT_EQ(held.director.state(), State::active);
   held.feed(LinkChanged{"eth0", false});
+  held.pass(kSettleMax);
   EXPECT_EQ(held.director.state(), State::standby);
   held.feed(LinkChanged{"eth0", true});
   held.feed(LvsdChanged{true, 0});

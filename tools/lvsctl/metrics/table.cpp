@@ -31,6 +31,10 @@ struct Place {
   }
 };
 
+bool takes_connections(const json::object& server) {
+  return word_at(server, "standing") == "up" && flag_at(server, "has_way").value_or(true);
+}
+
 // "TCP 192.0.2.1:80", "FWM 80", "FWM 80 IPv6"; a mark as /proc/net/ip_vs writes it.
 struct Service {
   const json::object* json;
@@ -136,11 +140,11 @@ class TableWriter {
 
   void write_services() {
     out_.family("lvs_service_servers_up", Type::gauge,
-                "Real servers of the service that take connections.");
+                "Real servers of the service that take connections, and to which there is a way.");
     for (const Service& service : services_) {
       int64_t up = 0;
       for (const auto& each : array_at(*service.json, "servers")) {
-        up += each.is_object() && word_at(each.get_object(), "standing") == "up" ? 1 : 0;
+        up += each.is_object() && takes_connections(each.get_object()) ? 1 : 0;
       }
       out_.sample({{"service", service.name}, {"key", service.key}}, up);
     }
@@ -179,12 +183,10 @@ class TableWriter {
                                            : std::nullopt;
                });
     of_servers("lvs_server_unreachable",
-               "Whether this director has no way of its own to a server that was up.", "",
+               "Whether this director has no way of its own to the server.", "",
                [](const json::object& server) -> std::optional<double> {
-                 const std::string_view health = word_at(server, "health");
-                 return health == "cut"                      ? std::optional(1.0)
-                        : health == "up" || health == "down" ? std::optional(0.0)
-                                                             : std::nullopt;
+                 const auto has_way = flag_at(server, "has_way");
+                 return has_way ? std::optional(*has_way ? 0.0 : 1.0) : std::nullopt;
                });
     of_servers("lvs_server_check_latency_seconds",
                "How long the check took that decided about the server.", "seconds",

@@ -39,8 +39,8 @@ const Answer kLvsd = answer(R"({"ready":true,"armed":true,"serial":42,"core":"em
     {"name":"b","address":"10.0.0.12:80","health":"down","standing":"down","reason":"x"}]},
    {"service":"FWM 80 IPv6","name":"mark","connections":1,"in_packets":1,"out_packets":0,
     "in_bytes":60,"out_bytes":0,"servers":[
-    {"name":"c","address":"[fd00::1]:0","health":"cut","standing":"up","weight":2,"active":0,
-     "inactive":0}]}]})");
+    {"name":"c","address":"[fd00::1]:0","health":"cut","has_way":false,"standing":"up","weight":2,
+     "active":0,"inactive":0}]}]})");
 
 TEST(OpenMetrics, AFamilyHasItsTypeUnitAndHelpBeforeItsSamples) {
   OpenMetrics out;

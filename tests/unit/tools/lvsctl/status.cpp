@@ -199,7 +199,7 @@ TEST(Status, ServersToWhichThereIsNoWayAreToldAsTheDirectorsTrouble) {
   Answer lvsd = kLvsd;
   (*lvsd.status)["services"] = boost::json::parse(
       R"([{"name":"web","service":"TCP x","servers":[
-          {"name":"a","address":"x","health":"cut","standing":"up",
+          {"name":"a","address":"x","health":"cut","has_way":false,"standing":"up",
            "reason":"not checked: no route: Network is unreachable"}]}])");
   const StatusPage page = status_page(kPulse, lvsd);
   EXPECT_EQ(page.condition, Condition::degraded);
