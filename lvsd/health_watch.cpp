@@ -232,8 +232,10 @@ HealthOf HealthWatch::health_under(const ActiveServices& services,
 }
 
 std::optional<bool> HealthWatch::has_way() const {
-  return verdicts_.empty() ? std::nullopt
-                           : std::optional(!monitors_.covers_a_service(without_way_));
+  if (verdicts_.empty() && !monitors_.watched().empty()) {
+    return std::nullopt;
+  }
+  return !monitors_.covers_a_service(without_way_);
 }
 
 bool HealthWatch::has_heard_enough(TimePoint now) const {

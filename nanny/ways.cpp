@@ -43,7 +43,9 @@ std::vector<Ways::Change> Ways::changes(TimePoint now) {
   for (auto& [name, device] : devices_) {
     if (device.tell_at && *device.tell_at <= now) {
       device.tell_at.reset();
-      changes.push_back({name, device.works, led_by(name)});
+      if (auto servers = led_by(name); !servers.empty()) {
+        changes.push_back({name, device.works, std::move(servers)});
+      }
     }
   }
   return changes;

@@ -58,6 +58,19 @@ TEST(HealthWatch, WithoutAWayToAnyServerOfAServiceTheDirectorSaysSo) {
   EXPECT_EQ(world.lvsd.health().has_way(), true);
 }
 
+// An operator may switch the checks off so that the service stays where it is.
+TEST(HealthWatch, WithoutAnyCheckNothingIsHeldAgainstTheDirector) {
+  World world;
+  config::VirtualService unchecked = web(1);
+  world.start(with({unchecked}));
+  world.feed(VerdictHeard{{1, Health::unknown, "no route", 0s, false}});
+  EXPECT_EQ(world.lvsd.health().has_way(), false);
+  unchecked.check = config::NamedCheck{config::kNoCheck, {}};
+  world.feed(Configured{with({unchecked})});
+  world.pass(1s);
+  EXPECT_EQ(world.lvsd.health().has_way(), true);
+}
+
 TEST(HealthWatch, ANannyThatKnowsNothingYetDoesNotUndoWhatIsKnown) {
   World world;
   world.start(with({web(2)}));

@@ -75,6 +75,13 @@ TEST(Ways, TheServersBehindADeviceThatIsAwayAreToldOnceAndAgainWhenItIsBack) {
   EXPECT_EQ(back[0].servers, std::vector{kServer});
 }
 
+TEST(Ways, ADeviceThatLeadsToNoServerIsNotWorthAWord) {
+  Ways ways = director();
+  ways.device_is("eth0", false, at(5));
+  EXPECT_TRUE(ways.changes(at(6)).empty());
+  EXPECT_EQ(ways.next_change(), std::nullopt);
+}
+
 TEST(Ways, CarrierThatWasLostInTheMiddleOfACheckSpoilsItAndThoseSoonAfter) {
   Ways ways = director();
   ways.device_is("eth1", false, at(5));
