@@ -148,6 +148,7 @@ void Monitors::count(MonitorId id, Watched& watched, const ProbeResult& result, 
     return;
   }
   const bool stood = std::exchange(watched.stands, false);
+  watched.has_way = true;
   if (const auto health = watched.health.count(result.outcome == Outcome::works)) {
     tell(target, {id, *health, result.reason, latency}, step);
   } else if (stood || (is_new && watched.health.health() == Health::down)) {
@@ -158,13 +159,14 @@ void Monitors::count(MonitorId id, Watched& watched, const ProbeResult& result, 
 void Monitors::let_stand(MonitorId id, Watched& watched, const ProbeResult& result,
                          Duration latency, Step& step) const {
   const Health before = watched.health.health();
-  const bool has_way = result.outcome != Outcome::cut;
-  if (before == Health::unknown && has_way) {
+  watched.has_way = watched.has_way && result.outcome != Outcome::cut;
+  if (before == Health::unknown && watched.has_way) {
     return;
   }
-  const Health health = before == Health::up && !has_way ? Health::cut : before;
+  const Health health = before == Health::up && !watched.has_way ? Health::cut : before;
   watched.stands = true;
-  step.actions.push_back(Report{{id, health, "not checked: " + result.reason, latency, has_way}});
+  step.actions.push_back(
+      Report{{id, health, "not checked: " + result.reason, latency, watched.has_way}});
 }
 
 void Monitors::tell(const Endpoint& target, Verdict verdict, Step& step) const {

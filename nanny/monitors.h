@@ -98,6 +98,7 @@ class Monitors {
     std::optional<TimePoint> due;    // waiting
     std::optional<Running> running;  // probing
     std::string trouble;             // The kind logged last; empty while the server works.
+    bool has_way = true;             // As told last.
     bool stands = false;             // Told last: not checked, the verdict before stands.
   };
 

@@ -71,8 +71,8 @@ std::optional<std::string> Ways::led_last(const Address& server) const {
   return found == led_.end() ? std::nullopt : std::optional(found->second);
 }
 
-std::optional<std::string> Ways::missing(const Address& server, const Result<std::string>& route,
-                                         TimePoint since) const {
+std::optional<Ways::Lack> Ways::missing(const Address& server, const Result<std::string>& route,
+                                        TimePoint since) const {
   const auto before = led_last(server);
   if (before) {
     if (auto trouble = trouble_of(*before, since)) {
@@ -80,24 +80,24 @@ std::optional<std::string> Ways::missing(const Address& server, const Result<std
     }
   }
   if (!route) {
-    return "no route: " + route.error().what;
+    return Lack{"no route: " + route.error().what, false};
   }
   if (before && *before != *route) {
-    return "the route leads to " + *route + " and no more to " + *before;
+    return Lack{"the route leads to " + *route + " and no more to " + *before, false};
   }
   return trouble_of(*route, since);
 }
 
-std::optional<std::string> Ways::trouble_of(const std::string& device, TimePoint since) const {
+std::optional<Ways::Lack> Ways::trouble_of(const std::string& device, TimePoint since) const {
   const auto found = devices_.find(device);
   if (found == devices_.end()) {
     return std::nullopt;
   }
   if (!found->second.works) {
-    return device_does_not_work(device);
+    return Lack{device_does_not_work(device), false};
   }
   if (found->second.back_at && since <= *found->second.back_at + kWayReturns) {
-    return device + " of this director had no carrier for a while";
+    return Lack{device + " of this director had no carrier for a while", true};
   }
   return std::nullopt;
 }

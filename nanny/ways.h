@@ -58,10 +58,14 @@ class Ways {
   std::vector<Change> changes(TimePoint now);
   std::optional<TimePoint> next_change() const;
 
+  struct Lack {
+    std::string what;
+    bool is_over;  // It is there again: the check says nothing of the server, nor of the way.
+  };
   // What was missing between `since` and now; nothing: the server could be reached. `route`: the
   // device that leads there now, or why there is none.
-  std::optional<std::string> missing(const Address& server, const Result<std::string>& route,
-                                     TimePoint since) const;
+  std::optional<Lack> missing(const Address& server, const Result<std::string>& route,
+                              TimePoint since) const;
 
  private:
   struct Device {
@@ -70,7 +74,7 @@ class Ways {
     std::optional<TimePoint> tell_at;  // That it does not work as it did.
   };
   std::vector<Address> led_by(const std::string& device) const;
-  std::optional<std::string> trouble_of(const std::string& device, TimePoint since) const;
+  std::optional<Lack> trouble_of(const std::string& device, TimePoint since) const;
 
   std::map<std::string, Device> devices_;
   std::map<Address, std::string> led_;

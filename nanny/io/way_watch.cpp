@@ -175,8 +175,8 @@ ProbeResult WayWatch::judge(const Address& server, TimePoint since, ProbeResult 
         look_at(*device);
       }
     }
-    if (const auto missing = ways_.missing(server, route, since)) {
-      return cut(*missing);
+    if (const auto lack = ways_.missing(server, route, since)) {
+      return lack->is_over ? ProbeResult{Outcome::undecided, lack->what, ""} : cut(lack->what);
     }
   }
   return result;

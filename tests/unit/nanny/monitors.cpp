@@ -352,6 +352,29 @@ TEST(Monitors, WhoLosesTheWayToAServerDoesNotWaitForItsChecksToFail) {
   EXPECT_EQ(world.now, lost_at);
 }
 
+const ProbeResult kFlapped{Outcome::undecided, "eth1 had no carrier for a while", ""};
+
+TEST(Monitors, ACheckThatALinkSpoiledSaysNothingOfTheWay) {
+  World world;
+  world.set(80);
+  world.check(kWorks);
+  world.check(kFlapped);
+  EXPECT_EQ(world.told.back().health, Health::up) << "it stays where it serves";
+  EXPECT_TRUE(world.told.back().has_way);
+}
+
+TEST(Monitors, AWayIsBackOnceACheckHasDecidedAgain) {
+  World world;
+  world.set(80);
+  world.check(kWorks);
+  world.check(cut("eth1 is down"));
+  world.check(kFlapped);
+  EXPECT_EQ(world.told.back(),
+            (Verdict{80, Health::cut, "not checked: " + kFlapped.reason, 0s, false}));
+  world.check(kFails);
+  EXPECT_EQ(world.told.back(), (Verdict{80, Health::down, kFails.reason, 0s, true}));
+}
+
 TEST(Monitors, ACheckUnderWayEndsWithTheWay) {
   World world;
   world.set(80);
