@@ -249,7 +249,10 @@ class Director:
         return self.ask("status")["state"]
 
     def reaches(self, state, patience=PATIENCE_S):
+        """Who becomes active adds the addresses once the core is armed: it serves a moment after its state says so."""
         eventually(f"{self.name} is {state}", lambda: self.state() == state, patience)
+        if state == "active":
+            eventually(f"{self.name} holds the address", self.holds, patience)
 
     def addresses(self):
         shown = json.loads(run("ip", "-n", self.namespace, "-j", "address", "show").stdout)
@@ -580,14 +583,14 @@ def a_missing_device_is_told_and_the_whole_director_serves(pair):
     pair.primary.configure(1, router_device="eth7")
     pair.primary.service("start")
     pair.primary.reaches("active")
-    expect(each_address(pair.primary) == {VIP: "held", ROUTER: "missing"}, f"{each_address(pair.primary)}")
+    eventually("one address is held", lambda: each_address(pair.primary) == {VIP: "held", ROUTER: "missing"})
     eventually("it is not able", lambda: pair.primary.ask("status")["reasons"] == "service-link-down")
     text, code = pair.primary.lvsctl("status")
     expect(f"! the address {ROUTER} is not held (missing): this machine has no device eth7" in text, text)
     expect("! this director is not able to serve: service-link-down" in text and code == 1, text)
     pair.backup.service("start")
     pair.backup.reaches("active")
-    expect(each_address(pair.backup) == {VIP: "held", ROUTER: "held"}, f"{each_address(pair.backup)}")
+    eventually("both are held", lambda: each_address(pair.backup) == {VIP: "held", ROUTER: "held"})
     # The device comes: as whole as the other, and no failback.
     add_device(pair.primary, up=True)
     eventually("it is able", lambda: pair.primary.ask("status")["able"])
@@ -833,9 +836,9 @@ def an_arbiter_that_dies_while_its_own_address_is_missing_comes_back(pair):
 def switchover_and_back(pair):
     pair.start()
     expect(pair.primary.lvsctl("switchover") == ("the backup director serves\n", 0), "it is done when it says so")
-    expect(pair.holders() == [pair.backup], "one holder")
+    eventually("one holder", lambda: pair.holders() == [pair.backup])
     expect(pair.primary.lvsctl("switchover") == ("this director serves\n", 0), "and when the standby asks")
-    expect(pair.holders() == [pair.primary], "one holder")
+    eventually("one holder", lambda: pair.holders() == [pair.primary])
 
 
 def a_switchover_that_comes_to_nothing_is_told(pair):
