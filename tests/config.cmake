@@ -1,6 +1,7 @@
 lvs_test(unit/config/broken lvs_config)
 lvs_test(unit/config/lines lvs_config)
 lvs_test(unit/config/parse lvs_config)
+lvs_test(unit/config/difference lvs_config)
 lvs_test(unit/config/reread lvs_config)
 lvs_test(unit/config/schema lvs_config)
 lvs_test(unit/config/text lvs_config)

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "common/config/difference.h"
 #include "common/io/control_socket.h"
 #include "common/io/daemon.h"
 #include "common/io/event_recorder.h"
@@ -190,11 +191,15 @@ class Lvsd {
     const config::Config& now = reconciler_.config();
     json::object answer{{"unsupported", std::move(unsupported)},
                         {"refused", refusal_of(*loaded)},
+                        {"differences", json::array()},
                         {"addresses", json::array()},
                         {"settings", json::array()},
                         {"operations", json::array()}};
     if (!answer["refused"].as_string().empty()) {
       return answer;
+    }
+    for (const auto& difference : config::differences(now, loaded->config)) {
+      answer["differences"].as_array().push_back(json::string(difference));
     }
     for (const auto& change : address_changes(now, loaded->config)) {
       answer["addresses"].as_array().push_back(json::string(change));

@@ -32,15 +32,38 @@ std::string as_json(const CheckReport& report, std::string_view file) {
 }
 
 // Who may not look at it learns nothing of it.
-void note_key(const config::Config& config, std::string_view file, const LookAtKey& look_at_key,
+void note_key(const config::Config& config, std::string_view file, const LookHere& look,
               config::Diagnostics& diagnostics) {
-  if (!config.backup_active || !config.heartbeat_key) {
+  if (!look.key || !config.backup_active || !config.heartbeat_key) {
     return;
   }
-  const KeyFile key = look_at_key(*config.heartbeat_key);
+  const KeyFile key = look.key(*config.heartbeat_key);
   if (const std::string trouble = trouble_of(key); !trouble.empty() && key.error != EACCES) {
     diagnostics.push_back({Severity::warning, std::string(file), config.lines.of("heartbeat_key"),
                            "heartbeat_key", trouble});
+  }
+}
+
+// A reload takes such an address up and waits for its device.
+void note_devices(const config::Config& config, std::string_view file, const LookHere& look,
+                  config::Diagnostics& diagnostics) {
+  const auto note = [&](const std::optional<config::FloatingAddress>& floating, int line,
+                        const char* key) {
+    if (floating && !look.has_device(floating->device)) {
+      diagnostics.push_back({Severity::warning, std::string(file), line, key,
+                             "this machine has no device " + floating->device});
+    }
+  };
+  if (!look.has_device) {
+    return;
+  }
+  for (const auto& [service, line] : config.virtuals.entries()) {
+    if (service->in_use()) {
+      note(service->address, line + service->lines.of("address"), "address");
+    }
+  }
+  if (config.network == ipvs::Forward::masq) {
+    note(config.nat_router, config.lines.of("nat_router"), "nat_router");
   }
 }
 
@@ -51,14 +74,15 @@ std::string plural(size_t number, const std::string& noun) {
 }  // namespace
 
 CheckReport check(std::string_view text, std::string_view file, Strictness strictness,
-                  const config::Resolver& resolve, const LookAtKey& look_at_key) {
+                  const config::Resolver& resolve, const LookHere& look) {
   config::Parsed parsed = config::parse(text, file, resolve);
   CheckReport report;
   report.diagnostics = std::move(parsed.diagnostics);
   std::move(parsed.not_in_effect.begin(), parsed.not_in_effect.end(),
             std::back_inserter(report.diagnostics));
-  if (parsed.config && look_at_key) {
-    note_key(*parsed.config, file, look_at_key, report.diagnostics);
+  if (parsed.config) {
+    note_key(*parsed.config, file, look, report.diagnostics);
+    note_devices(*parsed.config, file, look, report.diagnostics);
   }
   if (strictness == Strictness::liberal) {
     std::erase_if(report.diagnostics,

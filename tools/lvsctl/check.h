@@ -20,11 +20,14 @@ struct CheckReport {
   bool good = false;
 };
 
-using LookAtKey = std::function<KeyFile(const std::string& path)>;
+// What the file asks of the machine that it is for; empty: not looked at.
+struct LookHere {
+  std::function<KeyFile(const std::string& path)> key;  // Of two that sign their heartbeats.
+  std::function<bool(const std::string& device)> has_device;
+};
 
-// `look_at_key`: of two directors that sign their heartbeats; empty: not looked at.
 CheckReport check(std::string_view text, std::string_view file, Strictness strictness,
-                  const config::Resolver& resolve = {}, const LookAtKey& look_at_key = {});
+                  const config::Resolver& resolve = {}, const LookHere& look = {});
 std::string to_text(const CheckReport& report, std::string_view file, Format format);
 
 }  // namespace lvs::lvsctl

@@ -1,5 +1,6 @@
 // lvsctl: the operator's command. Asks the files and daemons, and prints; what it prints is decided
 // in files of their own.
+#include <net/if.h>
 #include <unistd.h>
 
 #include <boost/json.hpp>
@@ -122,7 +123,9 @@ int run_check(const Arguments& arguments) {
   }
   const auto report =
       check(*text, file, arguments.has("--strict") ? Strictness::strict : Strictness::liberal,
-            lvs::io::resolve, look_at_key);
+            lvs::io::resolve, {look_at_key, [](const std::string& device) {
+                                 return ::if_nametoindex(device.c_str()) != 0;
+                               }});
   print(to_text(report, file, arguments.has("--json") ? Format::json : Format::text));
   return report.good ? kGood : kBad;
 }

@@ -130,7 +130,8 @@ class Page {
                       behind(", term ", text_at(pulse, "term")) +
                       behind(", because ", text_at(pulse, "reason")));
     if (!flag_at(pulse, "able", true)) {
-      worry("this director is not able to serve" + behind(": ", text_at(pulse, "reasons")));
+      worry("this director is not able to serve" + behind(": ", text_at(pulse, "reasons")) +
+            behind(", down: ", joined(array_at(pulse, "links_down"), " ")));
     }
     show_hold(object_at(pulse, "held"));
     show_peer(pulse);
@@ -148,6 +149,16 @@ class Page {
     }
     show_names(pulse);
     show_remarks(pulse);
+  }
+
+  static std::string what_its_silence_means(const json::object& pulse) {
+    const std::string doubt = text_at(pulse, "doubt");
+    if (flag_at(pulse, "holding", false)) {
+      return "nobody would take over";
+    }
+    return doubt == "peer-holds-address"
+               ? "this director leaves the service to it, since it answers for a floating address"
+               : "nobody serves, as far as this director knows" + behind(": ", doubt);
   }
 
   // Both daemons look names up, and mostly the same ones.
@@ -196,7 +207,7 @@ class Page {
       worry("the peer is heard but not believed (" + not_believed + ")" +
             behind(": ", text_at(peer, "advice")));
     } else if (!alive) {
-      worry("the peer is not heard: nobody would take over");
+      worry("the peer is not heard: " + what_its_silence_means(pulse));
     } else if (text_at(peer, "reasons") == "held") {
       worry("the peer is held: it would not take over");
     } else if (!flag_at(peer, "able", true)) {

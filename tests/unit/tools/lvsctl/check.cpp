@@ -19,6 +19,24 @@ TEST(Check, AGoodFileIsGood) {
   EXPECT_EQ(to_text(report, "lvs.cf", Format::text), "lvs.cf: good\n");
 }
 
+TEST(Check, ADeviceThatTheMachineDoesNotHaveIsTold) {
+  const auto said = [](const std::string& text) {
+    const auto report = check(text, "f", Strictness::liberal, {},
+                              {{}, [](const std::string& device) { return device == "eth0"; }});
+    EXPECT_TRUE(report.good) << "it may come";
+    return to_text(report, "f", Format::text);
+  };
+  EXPECT_EQ(said(kGood), "f: good\n");
+  const std::string router = "nat_router = 10.0.0.254 eth7:1\n";
+  EXPECT_EQ(said("network = nat\n" + router + kGood),
+            "f:2: nat_router: warning: this machine has no device eth7\nf: good, 1 warning\n");
+  EXPECT_EQ(said("network = direct\n" + router + kGood), "f: good\n") << "not used";
+  std::string typo = kGood;
+  typo.replace(typo.find("eth0"), 4, "eht0");
+  EXPECT_EQ(said(typo),
+            "f:4: address: warning: this machine has no device eht0\nf: good, 1 warning\n");
+}
+
 TEST(Check, WarningsDoNotMakeItBadButAreCounted) {
   const auto report = check("keepalive = 9\n" + kGood, "f", Strictness::liberal);
   EXPECT_TRUE(report.good);
@@ -32,11 +50,13 @@ TEST(Check, WarningsDoNotMakeItBadButAreCounted) {
 TEST(Check, TheKeyOfTwoDirectorsIsLookedAt) {
   const std::string two = "backup_active = 1\nbackup = 192.0.2.3\n" + kGood;
   const auto said = [&](const std::string& text, const KeyFile& key) {
-    const auto report = check(text, "f", Strictness::liberal, {}, [&](const std::string& path) {
-      KeyFile looked = key;
-      looked.path = path;
-      return looked;
-    });
+    const auto report = check(text, "f", Strictness::liberal, {},
+                              {[&](const std::string& path) {
+                                 KeyFile looked = key;
+                                 looked.path = path;
+                                 return looked;
+                               },
+                               {}});
     EXPECT_TRUE(report.good);
     return to_text(report, "f", Format::text);
   };

@@ -22,6 +22,14 @@ TEST(Plan, AddressesAndSettingsComeBeforeTheTable) {
             "add service TCP 192.0.2.20:80\n");
 }
 
+TEST(Plan, WhatTheFileSaysAnewComesFirst) {
+  const auto page = page_of(R"({"unsupported": [], "refused": "",
+      "differences": ["virtual web: check from tcp to http"],
+      "addresses": ["add address 192.0.2.20 on eth0:2"], "operations": []})");
+  EXPECT_EQ(page.text,
+            "lvs.cf: virtual web: check from tcp to http\nadd address 192.0.2.20 on eth0:2\n");
+}
+
 TEST(Plan, NothingIsSaidToBeNothing) {
   const auto page =
       page_of(R"({"unsupported": [], "refused": "", "addresses": [], "operations": []})");

@@ -121,11 +121,17 @@ TEST(Status, WhatNeedsAttentionDegradesIt) {
   };
   const auto degraded = Condition::degraded;
   EXPECT_EQ(
-      condition_of(with(with(kPulse, "able", "false"), "reasons", R"("link-down,no-witness")"),
-                   kLvsd, "! this director is not able to serve: link-down,no-witness"),
+      condition_of(with(with(with(kPulse, "able", "false"), "links_down", R"(["eth1"])"), "reasons",
+                        R"("link-down,no-witness")"),
+                   kLvsd, "! this director is not able to serve: link-down,no-witness, down: eth1"),
       degraded);
-  EXPECT_EQ(condition_of(with(kPulse, "peer", R"({"alive":false,"silent_ms":5000})"), kLvsd,
-                         "! the peer is not heard"),
+  const Answer silent = with(kPulse, "peer", R"({"alive":false,"silent_ms":5000})");
+  EXPECT_EQ(condition_of(silent, kLvsd, "! the peer is not heard: nobody would take over"),
+            degraded);
+  const Answer passive = with(silent, "holding", "false");
+  EXPECT_EQ(condition_of(passive, kLvsd, "! the peer is not heard: nobody serves"), degraded);
+  EXPECT_EQ(condition_of(with(passive, "doubt", R"("peer-holds-address")"), kLvsd,
+                         "! the peer is not heard: this director leaves the service to it"),
             degraded);
   EXPECT_EQ(
       condition_of(with(kPulse, "peer", R"({"alive":true,"able":false,"reasons":"lvsd-away"})"),

@@ -1,0 +1,19 @@
+// What differs between two configurations, key by key, as lvs.cf has them: for whoever wants to see
+// what an edited file says before it counts. serial_no is left out, since it says nothing itself.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/config/model.h"
+
+namespace lvs::config {
+
+// "deadtime: from 5s to 6s", "virtual web: check from tcp to http",
+// "virtual web, server one: weight from 1 to 2", "virtual mail: new", "virtual web, server two:
+// gone". Blocks are the same if they have the same name; the order is the file's. What is not
+// written down counts as its default, or as "nothing". A key that pulse takes only when it starts says
+// so: "primary: from 192.0.2.1 to 192.0.2.9 (when pulse is started again)".
+std::vector<std::string> differences(const Config& now, const Config& then);
+
+}  // namespace lvs::config
