@@ -68,6 +68,7 @@ void HealthWatch::take(const ActiveServices& services, const std::set<ipvs::Serv
 
 void HealthWatch::keep(bool is_wanted, const config::Config& config, TimePoint now,
                        Actions& actions) {
+  is_wanted_ = is_wanted;
   if (!is_wanted) {
     restart_at_.reset();
     if (pid_) {
@@ -232,7 +233,7 @@ HealthOf HealthWatch::health_under(const ActiveServices& services,
 }
 
 std::optional<bool> HealthWatch::has_way() const {
-  if (verdicts_.empty() && !monitors_.watched().empty()) {
+  if (is_wanted_ && verdicts_.empty() && !monitors_.watched().empty()) {
     return std::nullopt;
   }
   return !monitors_.covers_a_service(without_way_);

@@ -57,8 +57,8 @@ class HealthWatch {
   // The health that another configuration would begin with.
   HealthOf health_under(const ActiveServices& services,
                         const std::set<ipvs::ServiceKey>& changed) const;
-  // Whether this machine has a way to a server of each service that is checked (none is: yes);
-  // nothing: no check has ended yet.
+  // Whether this machine has a way to a server of each service that is checked (none is, or the
+  // checks do not run: yes); nothing: no check has ended yet.
   std::optional<bool> has_way() const;
   // Whether nanny has answered for every monitor, or has run for kFirstVerdicts.
   bool has_heard_enough(TimePoint now) const;
@@ -80,6 +80,7 @@ class HealthWatch {
   std::map<MonitorId, HeardVerdict> verdicts_;
   std::set<MonitorId> without_way_;  // Of these.
 
+  bool is_wanted_ = true;
   bool starting_ = false;
   std::optional<int> pid_;
   Liveness liveness_{{kPingPause, kPingsUnanswered}};

@@ -535,7 +535,8 @@ void Reconciler::on(const ArmDone& event) {
 }
 
 bool Reconciler::wants_nanny() const {
-  return config_->standby_monitoring || role_.value_or(armed_);
+  // A standby that has no way to the servers watches until it has one: it must not seem fit again.
+  return config_->standby_monitoring || role_.value_or(armed_) || health_.has_way() == false;
 }
 
 void Reconciler::on(const NannyUp& event) {

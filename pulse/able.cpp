@@ -60,10 +60,26 @@ bool Ability::exists(const std::string& device) const {
   return found == links_.end() || found->second.exists;
 }
 
+std::set<std::string> Ability::links_down(const Settings& settings) const {
+  std::set<std::string> down = settings.monitored_devices;
+  for (const FloatingAddress& address : settings.addresses) {
+    down.insert(address.device);
+  }
+  std::erase_if(down, [&](const std::string& device) { return is_up(device); });
+  return down;
+}
+
 bool Ability::has_service_link(const Settings& settings, TimePoint now) const {
   return settings.addresses.empty() ||
          std::any_of(settings.addresses.begin(), settings.addresses.end(),
                      [&](const FloatingAddress& a) { return works(a.device, now); });
+}
+
+bool Ability::is_deaf(const Settings& settings, TimePoint now) const {
+  const auto& monitored = settings.monitored_devices;
+  return !monitored.empty() &&
+         std::none_of(monitored.begin(), monitored.end(),
+                      [&](const std::string& device) { return works(device, now); });
 }
 
 uint32_t Ability::reasons(const Settings& settings, TimePoint now) const {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "common/time.h"
@@ -37,7 +38,8 @@ class Ability {
   void trust_witness() { witness_ = Witness::answers; }
   void set_patience(Duration patience) { patience_ = patience; }
   // Whether there is a way to a server of each service, as far as the checks of servers can tell;
-  // nothing: they do not run here. What was known last then holds until a link comes up.
+  // nothing: lvsd is away or has not heard yet. What was known last then holds until a link comes
+  // up.
   void set_way(std::optional<bool> has_way, TimePoint now);
   // Since when the kernel has been refusing an address; nothing: it refuses none.
   void set_refused_since(std::optional<TimePoint> since) { refused_since_ = since; }
@@ -50,7 +52,11 @@ class Ability {
   std::optional<TimePoint> next_change(const Settings& settings, TimePoint now) const;
   // Carrier on at least one of the devices that carry floating addresses.
   bool has_service_link(const Settings& settings, TimePoint now) const;
+  // No carrier on any of the monitored links: heartbeats cannot be heard.
+  bool is_deaf(const Settings& settings, TimePoint now) const;
   bool exists(const std::string& device) const;  // Unless told otherwise.
+  // Of those that a reason can be about.
+  std::set<std::string> links_down(const Settings& settings) const;
 
  private:
   struct LinkState {

@@ -364,6 +364,7 @@ class Director {
   Ability ability_;
   uint32_t reasons_ = 0;
   Fitness fitness_ = Fitness::none;
+  bool is_deaf_ = false;
   std::optional<TimePoint> able_since_;
   Lease lease_;
   AnnouncePlan announcements_;

@@ -48,14 +48,21 @@ void Director::apply_rules(TimePoint now) {
 
 void Director::refresh_ability(TimePoint now) {
   const uint32_t before = reasons_;
+  const bool was_deaf = is_deaf_;
   forget_what_succeeded(now);
   ability_.set_patience(holds() ? settling_time(settings_) : Duration{0});
   reasons_ = ability_.reasons(settings_, now);
   fitness_ = ability_.fitness(settings_, now);
+  is_deaf_ = ability_.is_deaf(settings_, now);
   if (is_able() && !able_since_) {
     able_since_ = now;
   } else if (!is_able()) {
     able_since_.reset();
+  }
+  // Silence until now says nothing about the peer.
+  const bool has_service_link_again = (before & ~reasons_ & kNoServiceLink) != 0;
+  if (!holds() && ((was_deaf && !is_deaf_) || has_service_link_again)) {
+    peer_.listen_from(now);
   }
   if (reasons_ == before) {
     return;
@@ -66,10 +73,6 @@ void Director::refresh_ability(TimePoint now) {
     marker = "Local NIC link failure: Pulse disabled";
   } else if ((reasons_ & kLinks) == 0 && (before & kLinks) != 0) {
     marker = "Local NIC link(s) restored: Pulse enabled";
-    // We were deaf: silence until now says nothing about the peer.
-    if (!holds()) {
-      peer_.listen_from(now);
-    }
   }
   log(Level::notice, "ability", marker,
       {{"from", reason_names(before)}, {"to", reason_names(reasons_)}});
@@ -146,9 +149,9 @@ const char* Director::reason_to_take_over(TimePoint now) const {
 }
 
 // Without a witness it may be we who are cut off; unless the peer had none either. A peer that we
-// cannot even address is silent whatever it does: then only its segment can tell.
+// cannot even address or hear is silent whatever it does: then only its segment can tell.
 bool Director::is_silence_evidence() const {
-  if (!settings_.knows_peer && !settings_.split_guard) {
+  if ((!settings_.knows_peer || is_deaf_) && !settings_.split_guard) {
     return false;
   }
   return (reasons_ & kNoWitness) == 0 ||

@@ -49,6 +49,8 @@ Status Director::status(TimePoint now) const {
   status.term = kept_.term;
   status.config_digest = settings_.config_digest;
   status.reasons = reasons_;
+  status.links_down = ability_.links_down(settings_);
+  status.doubt = holds() || !is_silent(now) ? "" : doubt_logged_;
   for (const FloatingAddress& address : settings_.addresses) {
     status.addresses.push_back(address_status(address));
     status.holding = status.holding || status.addresses.back().holding == Holding::held;

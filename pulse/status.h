@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -83,7 +84,9 @@ struct Status {
   std::string reason;  // Why it is in this state: "peer-silent".
   uint64_t term = 0;
   uint64_t config_digest = 0;
-  uint32_t reasons = 0;  // Bits of Reason; 0: able.
+  uint32_t reasons = 0;              // Bits of Reason; 0: able.
+  std::set<std::string> links_down;  // Devices without carrier, of those that count.
+  std::string doubt;  // Why a silent peer is not taken over from: "peer-holds-address"; or empty.
   bool holding = false;  // At least one.
   std::vector<AddressStatus> addresses;
   std::optional<Duration> lease_left;

@@ -78,11 +78,11 @@ enum Reason : uint32_t {
 inline constexpr uint32_t kReasonsAll = 2047;
 
 // A director that lacks something may be the best there is. Who could serve in part, or only lacks
-// a witness, does so when nobody fitter can; and even who has no way to the
+// a witness or a monitored link, does so when nobody fitter can; and even who has no way to the
 // servers of a service, for the sake of the others, and because the way may come back.
 enum class Fitness : uint8_t { none, hardly, partly, whole };
 inline Fitness fitness_of(uint32_t reasons) {
-  constexpr uint32_t kBearable = kNoWitness | kServiceLinkDown | kAddressFailed;
+  constexpr uint32_t kBearable = kLinkDown | kNoWitness | kServiceLinkDown | kAddressFailed;
   return reasons == 0                             ? Fitness::whole
          : (reasons & ~kBearable) == 0            ? Fitness::partly
          : (reasons & ~(kBearable | kNoWay)) == 0 ? Fitness::hardly

@@ -123,7 +123,9 @@ std::vector<Key<B>> behaviour_keys() {
           later_if_changed(&B::reservation_conflict_action, kNoSharedDisk)),
       key("debug_level", &B::debug_level, word_text(), {"NONE", "Accepted and ignored."}),
       key("monitor_links", &B::monitor_links, integer<int>(kAnyLow, kAnyHigh),
-          {"0", "Other than 0: a director whose network links are down is not able to serve.",
+          {"0",
+           "Other than 0: a director that lost the network link of one of its own addresses hands "
+           "over to one that has its links. Where neither has, one still serves.",
            "1"}),
       key("syncdaemon", &B::syncdaemon, boolean(),
           {"0", "Whether the active director tells the other about its connections."},
@@ -216,7 +218,10 @@ std::vector<Key<B>> new_keys() {
            "", kNew}),
       key("conntrack", &B::conntrack, boolean(), {"0", kConntrackText, "", kNew}),
       key("standby_monitoring", &B::standby_monitoring, boolean(),
-          {"1", "Whether the standby checks the servers too.", "", kNew}),
+          {"1",
+           "Whether the standby checks the servers too. One that gave the service up for want of a "
+           "way to the servers does in any case, until it has one again.",
+           "", kNew}),
       key("split_guard", &B::split_guard, boolean(),
           {"1",
            "Whether a standby that hears no heartbeat first looks for its peer on the network of "

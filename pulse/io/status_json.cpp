@@ -93,6 +93,8 @@ json::object to_json(const Status& status) {
           {"config_digest", hex(status.config_digest)},
           {"able", status.reasons == 0},
           {"reasons", reason_names(status.reasons)},
+          {"links_down", json::array(status.links_down.begin(), status.links_down.end())},
+          {"doubt", status.doubt},
           {"holding", status.holding},
           {"addresses", std::move(held)},
           {"each_address", std::move(addresses)},

@@ -22,6 +22,7 @@ Timing random_timing(Rng& rng) {
   timing.split_guard = !rng.chance(0.2);
   timing.two_devices = rng.chance(0.3);
   timing.witness = rng.chance(0.3);
+  timing.monitored = rng.chance(0.3);
   return timing;
 }
 
@@ -165,6 +166,10 @@ void demand_one_exact_takeover(World& world) {
   world.run_for(up_to(world.rng(), world.timing().keepalive));
   const TimePoint heard = world.now() - *world.status(standby).peer.silent;
   world.lose_power(holder);
+  // One cable between the two: the other loses its carrier too.
+  if (!world.timing().two_devices && world.rng().chance(0.5)) {
+    world.set_inner_carrier(standby, false);
+  }
   // What was under way when the power failed may still arrive.
   world.run_for(1ms);
   const auto silent = world.status(standby).peer.silent;
@@ -178,6 +183,7 @@ void demand_one_exact_takeover(World& world) {
     world.violated("takeover-at-the-deadline");
   }
   world.boot(holder);
+  world.set_inner_carrier(standby, true);
   world.run_for(2 * world.timing().deadtime);
   if (world.holders() != std::vector<Node>{standby}) {
     world.violated("who-returns-stays-passive");

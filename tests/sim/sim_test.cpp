@@ -514,6 +514,57 @@ TEST(Pair, WhoHasNoWayToTheServersHandsOverToWhoHas) {
   EXPECT_THAT(world.violations(), IsEmpty());
 }
 
+Timing monitored() {
+  Timing timing = kSlow;
+  timing.monitored = true;
+  return timing;
+}
+
+TEST(Pair, ADeadCableBetweenTheTwoKeepsNobodyFromServing) {
+  World world(7, monitored());
+  world.set_inner_carrier(Node::primary, false);
+  world.set_inner_carrier(Node::backup, false);
+  world.boot(Node::primary);
+  world.boot(Node::backup);
+  world.run_for(10s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::primary)) << world.transcript();
+  EXPECT_EQ(world.status(Node::primary).reasons, pulse::kLinkDown);
+  EXPECT_THAT(world.violations(), IsEmpty());
+}
+
+TEST(Pair, AMonitoredLinkLostOnOneSideMovesTheServiceWithoutSilence) {
+  Pair pair(monitored());
+  World& world = pair.world;
+  world.set_inner_carrier(Node::primary, false);
+  world.run_for(3s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
+  EXPECT_EQ(world.longest_silence(), 0ms);
+}
+
+TEST(Pair, APeerWhosePowerTakesTheCarrierOfTheirCableWithItIsTakenOverFrom) {
+  Pair pair(monitored());
+  World& world = pair.world;
+  const TimePoint heard = world.now() - *world.status(Node::backup).peer.silent;
+  world.lose_power(Node::primary);
+  world.set_inner_carrier(Node::backup, false);
+  world.run_until(heard + 5s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
+}
+
+TEST(Pair, WhoHearsAgainAfterItsLinksWereDownListensFirst) {
+  Timing timing = monitored();
+  timing.split_guard = false;
+  Pair pair(timing);
+  World& world = pair.world;
+  world.set_carrier(Node::backup, false);
+  world.set_inner_carrier(Node::backup, false);
+  world.run_for(60s);
+  world.set_carrier(Node::backup, true);
+  world.run_for(60s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::primary));
+  EXPECT_THAT(world.violations(), IsEmpty());
+}
+
 TEST(Pair, AWitnessThatIsDeadForBothLeavesOneServing) {
   World world(7, with(false, true));
   world.set_witness(Node::primary, false);

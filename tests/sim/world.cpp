@@ -56,6 +56,9 @@ pulse::Settings World::settings(Node node) const {
   s.deadtime = timing_.deadtime;
   s.addresses = floating_addresses(timing_.two_devices);
   s.witness = timing_.witness;
+  if (timing_.monitored) {
+    s.monitored_devices = {kPublicDevice, kInnerDevice};
+  }
   s.paths = {"public", "private"};
   s.macs = {machine(node).mac};
   s.failback = timing_.failback;
@@ -472,7 +475,8 @@ void World::set_carrier(Node node, bool up) {
 
 void World::set_inner_carrier(Node node, bool up) {
   Machine& m = machine(node);
-  if (timing_.two_devices && m.has_inner_carrier != up) {
+  const bool has_inner_device = timing_.two_devices || timing_.monitored;
+  if (has_inner_device && m.has_inner_carrier != up) {
     say(std::string(name(node)) + (up ? " inner link up" : " inner link down"));
     m.has_inner_carrier = up;
     feed(m, pulse::LinkChanged{kInnerDevice, up});

@@ -34,6 +34,7 @@ struct Timing {
   bool alone = false;
   bool two_devices = false;  // The second address and the private path are on one of their own.
   bool witness = false;
+  bool monitored = false;  // monitor_links: the carrier of both heartbeat paths counts.
 };
 
 // What the checkers look at, after each step of a director.

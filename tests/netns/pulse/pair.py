@@ -51,7 +51,7 @@ virtual web {{
      port = 80
 {checks}
      server one {{
-         address = 10.0.0.100
+         address = {server}
          active = 1
      }}
 }}
@@ -64,7 +64,7 @@ nat_nmask = 255.255.255.0"""
 
 # Long enough that a busy machine's pauses are no silence; stories of a takeover by silence say their own.
 DEFAULTS = {"keepalive": "100ms", "deadtime": "5s", "vip": VIP, "router": ROUTER, "router_device": "eth1", "checks": "",
-            "witness": f"witness = {WITNESS} 2001:db8::1"}
+            "server": "10.0.0.100", "witness": f"witness = {WITNESS} 2001:db8::1"}
 
 
 
@@ -113,10 +113,10 @@ def expect(condition, what):
 
 
 @contextlib.contextmanager
-def web_server(namespace):
+def web_server(namespace, address="10.0.0.100"):
     """Takes every connection to port 80 and hangs up: what a check without an exchange asks for."""
     with inside_network(namespace):
-        listener = socket.create_server(("10.0.0.100", 80))
+        listener = socket.create_server((address, 80))
 
     def serve():
         with contextlib.suppress(OSError):
@@ -623,6 +623,24 @@ def without_a_way_to_the_servers_the_service_moves(pair):
         run("ip", "-n", pair.switch, "link", "set", "primary-br1", "up")
         pair.primary.reaches("active")
         expect(pair.primary.ask("status")["able"], "it is able again")
+
+
+def a_standby_that_does_not_check_sees_when_it_has_a_way_again(pair):
+    """Its route is taken away, so no link comes up that could tell."""
+    route = ("192.168.7.0/24", "via", "10.0.0.100", "dev", "eth1")
+    run("ip", "-n", pair.switch, "address", "add", "192.168.7.100/32", "dev", "lo")
+    with web_server(pair.switch, "192.168.7.100"):
+        for director in pair.both:
+            run("ip", "-n", director.namespace, "route", "add", *route)
+        pair.start(checks="     check = tcp\n     interval = 200ms", server="192.168.7.100",
+                   forwarding=f"{NAT}\nstandby_monitoring = 0")
+        eventually("the server is up", lambda: "up" in pair.primary.lvsctl("status")[0])
+        run("ip", "-n", pair.primary.namespace, "route", "del", *route)
+        pair.backup.reaches("active")
+        eventually("the primary says why", lambda: pair.primary.ask("status")["reasons"] == "no-way-to-servers")
+        run("ip", "-n", pair.primary.namespace, "route", "add", *route)
+        eventually("it is able again", lambda: pair.primary.ask("status")["able"])
+        expect(pair.backup.state() == "active", "nobody moves back")
 
 
 def a_link_that_flaps_for_a_moment_moves_nothing(pair):

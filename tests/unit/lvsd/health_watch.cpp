@@ -172,6 +172,27 @@ TEST(HealthWatch, MonitorsOnlyOnTheActiveWhenTold) {
   EXPECT_THAT(world.web_servers(), SizeIs(1)) << "the standby stays warm";
 }
 
+// It gave the service up for that reason; without checks it would seem fit again at once, and two
+// such directors would hand over to each other for ever.
+TEST(HealthWatch, AStandbyWithoutAWayMonitorsUntilItHasOneAgain) {
+  auto config = with({web(1)});
+  config.standby_monitoring = false;
+  World world;
+  world.start(config);
+  world.feed(RoleSaid{true});
+  world.feed(Timer{});
+  world.all_up();
+  world.feed(VerdictHeard{{1, Health::cut, "no route", 0s, false}});
+  world.feed(RoleSaid{false});
+  world.pass(1s);
+  EXPECT_EQ(world.nanny_stops, 0);
+  EXPECT_EQ(world.lvsd.health().has_way(), false);
+  world.feed(VerdictHeard{{1, Health::up, "", 1ms}});
+  world.feed(Timer{});
+  EXPECT_EQ(world.nanny_stops, 1);
+  EXPECT_EQ(world.lvsd.health().has_way(), true);
+}
+
 // What was heard before it was standby says nothing of today.
 TEST(HealthWatch, EveryTakeoverHearsAnewWhenTheStandbyDoesNotMonitor) {
   auto config = with({web(2)});

@@ -1,11 +1,12 @@
 #include "pulse/able.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 namespace lvs::pulse {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::ElementsAre;
 
 constexpr TimePoint kNow{std::chrono::hours{1000}};
 
@@ -65,6 +66,8 @@ TEST(Ability, NeedsEveryLinkAndIsFitInPartWithOneServiceLink) {
   Settings monitored = settings();
   monitored.monitored_devices = {"eth0", "eth1"};
   EXPECT_EQ(ability.reasons(monitored, kNow), kLinkDown | kServiceLinkDown);
+  ability.set_link("eth7", false, true, kNow);
+  EXPECT_THAT(ability.links_down(monitored), ElementsAre("eth0"));
   ability.set_link("eth1", false, true, kNow);
   EXPECT_EQ(ability.reasons(settings(), kNow), kNoServiceLink);
 }

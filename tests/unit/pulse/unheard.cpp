@@ -153,6 +153,37 @@ TEST(Unheard, OfTwoThatStartTogetherThePrimaryServesAndTheBackupLooksOnceMore) {
   EXPECT_EQ(active_after(Node::backup), 4s + SplitGuard::freshness(4s));
 }
 
+// All heartbeat links are down, none of them carries a floating address.
+TEST(Unheard, WhoIsDeafAsksTheSegmentOrWaits) {
+  const auto state_after_silence = [](bool split_guard) {
+    Settings settings = Listener::settings(Node::backup);
+    settings.monitored_devices = {"eth1"};
+    settings.split_guard = split_guard;
+    Listener listener(settings, {kPeerMac});
+    listener.feed(LinkChanged{"eth1", false});
+    listener.pass(60s);
+    return listener.director.state();
+  };
+  EXPECT_EQ(state_after_silence(true), State::active);
+  EXPECT_EQ(state_after_silence(false), State::listening);
+}
+
+TEST(Unheard, ASilenceBeginsAnewForWhoWasDeaf) {
+  Settings settings = Listener::settings(Node::backup);
+  settings.monitored_devices = {"eth1", "eth2"};
+  settings.split_guard = false;
+  Listener listener(settings, {kPeerMac});
+  listener.feed(LinkChanged{"eth1", false});
+  listener.feed(LinkChanged{"eth2", false});
+  listener.pass(10s);
+  listener.feed(LinkChanged{"eth1", true});
+  listener.pass(3900ms);
+  EXPECT_EQ(listener.director.state(), State::listening);
+  listener.feed(LinkChanged{"eth2", true});  // It was not deaf any more: this delays nothing.
+  listener.pass(100ms);
+  EXPECT_EQ(listener.director.state(), State::active);
+}
+
 TEST(Unheard, ARefusedPeerIsAnAlarmWithItsCauseAndWhatToDo) {
   Listener listener(Node::backup);
   listener.refused = Refusal::bad_hmac;
