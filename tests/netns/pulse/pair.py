@@ -349,14 +349,19 @@ class Pair:
             if configuration:
                 director.configure(1, **configuration)
             director.service("start")
-        eventually("one of them serves", lambda: "active" in (self.primary.state(), self.backup.state()))
-        if self.backup.state() == "active":  # Its lvsd was ready first: the machine is busy.
-            self.backup.lvsctl("switchover")
-        self.primary.reaches("active")
-        self.backup.reaches("standby")
+        self.primary_serves()
         eventually("all paths are alive", lambda: all(
             path["alive"] for director in self.both for path in director.ask("status")["paths"]))
         eventually("both are able", lambda: all(director.ask("status")["able"] for director in self.both))
+
+    def primary_serves(self):
+        """On a busy machine the backup's lvsd may be ready first."""
+        def does_or_is_asked_to():
+            if self.backup.state() == "active" and self.primary.ask("status")["able"]:
+                self.backup.lvsctl("switchover")
+            return self.primary.state() == "active" and self.backup.state() == "standby"
+        eventually("the primary serves", does_or_is_asked_to)
+        self.primary.reaches("active")
 
     def holders(self):
         return [director for director in self.both if director.holds()]
