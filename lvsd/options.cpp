@@ -75,6 +75,8 @@ bool take_switch(const std::string& name, Options& options) {
     options.verbose = true;
   } else if (name == "--standby") {
     options.standby = true;
+  } else if (name == "--restarted") {
+    options.restarted = true;
   } else if (name == "--check") {
     options.mode = Mode::check;
   } else if (name == "--plan" || name == "-t" || name == "--test-start" || name == "--norun") {

@@ -21,6 +21,7 @@ struct Options {
   bool log_to_stderr = false;
   bool verbose = false;
   bool standby = false;                 // Do not arm the core before pulse says so.
+  bool restarted = false;               // Go on with the configuration of the one before.
   std::vector<std::string> interfaces;  // With --core.
 };
 

@@ -9,8 +9,15 @@ bool Ability::set_link(const std::string& device, bool up, bool exists, TimePoin
   const bool was_up = !link.down_since;
   link.exists = exists;
   if (!up || !exists) {
-    link.down_since = was_up ? now : link.down_since;
+    if (was_up) {
+      const bool flaps = link.up_since && now < *link.up_since + kFlapForgotten;
+      link.down_since = now - (flaps ? link.away : Duration{0});
+    }
     return false;
+  }
+  if (!was_up) {
+    link.away = std::min(now - *link.down_since, kSettleMax);
+    link.up_since = now;
   }
   link.down_since.reset();
   if (!was_up && !is_way_known_) {
@@ -75,10 +82,9 @@ bool Ability::has_service_link(const Settings& settings, TimePoint now) const {
                      [&](const FloatingAddress& a) { return works(a.device, now); });
 }
 
-bool Ability::is_deaf(const Settings& settings, TimePoint now) const {
-  const auto& monitored = settings.monitored_devices;
-  return !monitored.empty() &&
-         std::none_of(monitored.begin(), monitored.end(),
+bool Ability::are_all_down(const std::set<std::string>& devices, TimePoint now) const {
+  return !devices.empty() &&
+         std::none_of(devices.begin(), devices.end(),
                       [&](const std::string& device) { return works(device, now); });
 }
 

@@ -20,6 +20,9 @@ inline constexpr int kFailedRestartsMax = 3;  // From this one on lvsd counts as
 // A link that is lost for a moment (a switch port that negotiates anew, a bond that changes its
 // port) costs the clients less than a move of everything to the peer.
 inline constexpr Duration kSettleMax = std::chrono::milliseconds{500};
+// A link that was up for less is not back yet: what it was away before counts on, or one that flaps
+// would settle for ever.
+inline constexpr Duration kFlapForgotten = std::chrono::seconds{5};
 inline Duration settling_time(const Settings& settings) {
   return std::min(kSettleMax, settings.deadtime / 4);
 }
@@ -52,8 +55,8 @@ class Ability {
   std::optional<TimePoint> next_change(const Settings& settings, TimePoint now) const;
   // Carrier on at least one of the devices that carry floating addresses.
   bool has_service_link(const Settings& settings, TimePoint now) const;
-  // No carrier on any of the monitored links: heartbeats cannot be heard.
-  bool is_deaf(const Settings& settings, TimePoint now) const;
+  // No carrier on any of these: what came by them cannot be heard.
+  bool are_all_down(const std::set<std::string>& devices, TimePoint now) const;
   bool exists(const std::string& device) const;  // Unless told otherwise.
   // Of those that a reason can be about.
   std::set<std::string> links_down(const Settings& settings) const;
@@ -61,7 +64,9 @@ class Ability {
  private:
   struct LinkState {
     bool exists = true;
-    std::optional<TimePoint> down_since;
+    std::optional<TimePoint> down_since;  // Earlier by `away`.
+    std::optional<TimePoint> up_since;    // It was down before.
+    Duration away{0};                     // In the flaps before.
   };
   enum class Witness { unknown, silent, answers };
   bool is_up(const std::string& device) const;

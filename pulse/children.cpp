@@ -54,6 +54,7 @@ void Children::on(const Started&, TimePoint now) {
 }
 
 void Children::on(const ChildReady& event, TimePoint now) {
+  life(event.child).reads_the_file = false;
   if (phase_ != Phase::starting || event.child != Child::arbiter) {
     return;
   }
@@ -63,6 +64,7 @@ void Children::on(const ChildReady& event, TimePoint now) {
 }
 
 void Children::on(const PongHeard& event, TimePoint) {
+  life(event.child).reads_the_file = false;
   life(event.child).liveness.answered_next();
   life(event.child).out_of_hand_since.reset();
 }
@@ -200,6 +202,8 @@ void Children::on(const ReloadAsked&, TimePoint) {
   for (const Child child : kAll) {
     if (life(child).alive) {
       actions_.push_back(SignalChild{child, SIGHUP});
+    } else {
+      life(child).reads_the_file = true;
     }
   }
 }
@@ -209,7 +213,7 @@ void Children::spawn(Child child, TimePoint now) {
   life(child).started_at = now;
   life(child).restart_at.reset();
   life(child).liveness.born(now);
-  actions_.push_back(SpawnChild{child});
+  actions_.push_back(SpawnChild{child, !life(child).reads_the_file});
 }
 
 void Children::take_leave(const ChildExited& event, TimePoint now) {

@@ -74,6 +74,9 @@ using Event = std::variant<Started, SpawnFailed, ChildReady, PongHeard, ChildExi
 
 struct SpawnChild {
   Child child;
+  // With the configuration that its predecessor ran with: a file that is being edited counts when
+  // the operator says so, not when a process happens to die.
+  bool goes_on = false;
   bool operator==(const SpawnChild&) const = default;
 };
 struct PingChild {
@@ -128,6 +131,7 @@ class Children {
     std::optional<TimePoint> restart_at;
     int deaths_in_a_row = 0;
     int restarts = 0;
+    bool reads_the_file = true;  // When it is started next: none has run with it yet.
   };
 
   static Liveness liveness_of(Duration pause) {

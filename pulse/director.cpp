@@ -128,6 +128,7 @@ void Director::on(const Heard& event, TimePoint now) {
   }
   const Heartbeat before = peer_.last();
   const bool was_silent = !is_peer_alive(now);
+  const auto heard_before = peer_.heard_at();
   const Peer::Judgement judgement = peer_.judge(event.path, *heard, sequence_, now);
   if (judgement.refusal) {
     refuse(*judgement.refusal, now);
@@ -143,6 +144,13 @@ void Director::on(const Heard& event, TimePoint now) {
     send_heartbeat(now);  // So that it learns us without waiting for our next beat.
   }
   if (judgement.is_news) {
+    has_let_go_ = false;
+    if (heard_before && now > *heard_before + 2 * settings_.keepalive) {
+      news_settle_at_ = now + std::min(kNewsSettle, settings_.keepalive / 2);
+    }
+    if (peer_.last().fitness() > before.fitness()) {
+      peer_rose_at_ = now;
+    }
     on_news(before, was_silent, now);
   }
 }

@@ -32,6 +32,8 @@
 //     answers itself
 //     for an address
 //   no carrier left   stay, not able       standby                standby              standby
+//   a service link    stay                 -                      standby, once        -
+//     and all paths lost
 //   lease over        -                    standby                standby              standby
 //   less fit than     stay                 -                      handing-over         stay
 //     a passive peer
@@ -238,6 +240,10 @@ struct Step {
   std::optional<TimePoint> wake_at;  // Strictly in the future.
 };
 
+// A neighbour that cannot be resolved lets frames wait (in Linux three seconds), and when it can be
+// they all come at once: after a gap in the heartbeats the first one heard may be the oldest.
+inline constexpr Duration kNewsSettle = std::chrono::milliseconds{20};
+
 class Director {
  public:
   // `incarnation`: random, not 0.
@@ -301,6 +307,7 @@ class Director {
   bool is_peer_starting(TimePoint now) const;
   bool can_hand_over(TimePoint now, Fitness least) const;
   bool is_silence_evidence() const;
+  bool is_cut_off(TimePoint now) const;
   bool wants_failback(TimePoint now) const;
   void refresh_ability(TimePoint now);
   void forget_what_succeeded(TimePoint now);
@@ -364,7 +371,8 @@ class Director {
   Ability ability_;
   uint32_t reasons_ = 0;
   Fitness fitness_ = Fitness::none;
-  bool is_deaf_ = false;
+  bool is_deaf_ = false;     // By its monitored links.
+  bool has_let_go_ = false;  // Cut off, for the sake of a peer that may be whole.
   std::optional<TimePoint> able_since_;
   Lease lease_;
   AnnouncePlan announcements_;
@@ -393,6 +401,8 @@ class Director {
   bool caches_doubtful_ = false;  // The peer may have announced itself after us.
   std::optional<TimePoint> rival_logged_at_;
   std::optional<TimePoint> late_logged_at_;
+  std::optional<TimePoint> news_settle_at_;  // What was heard after a gap may be long past.
+  std::optional<TimePoint> peer_rose_at_;    // When it became fitter than it had been.
   std::optional<TimePoint> distrust_until_;
   std::optional<TimePoint> beat_at_;
   uint64_t sequence_ = 0;

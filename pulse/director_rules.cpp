@@ -53,7 +53,8 @@ void Director::refresh_ability(TimePoint now) {
   ability_.set_patience(holds() ? settling_time(settings_) : Duration{0});
   reasons_ = ability_.reasons(settings_, now);
   fitness_ = ability_.fitness(settings_, now);
-  is_deaf_ = ability_.is_deaf(settings_, now);
+  is_deaf_ = ability_.are_all_down(settings_.monitored_devices, now);
+  has_let_go_ = has_let_go_ && (reasons_ & kServiceLinkDown) != 0;
   if (is_able() && !able_since_) {
     able_since_ = now;
   } else if (!is_able()) {
@@ -138,7 +139,8 @@ const char* Director::reason_to_take_over(TimePoint now) const {
   if (is_silent(now)) {
     return is_silence_evidence() ? "peer-silent" : nullptr;
   }
-  if (!is_peer_alive(now) || peer_.last().role != Role::passive) {
+  const bool may_be_long_past = news_settle_at_ && now < *news_settle_at_;
+  if (!is_peer_alive(now) || peer_.last().role != Role::passive || may_be_long_past) {
     return nullptr;
   }
   const Fitness peers = peer_.last().fitness();
@@ -297,15 +299,30 @@ void Director::rule_active(TimePoint now) {
     peer_.listen_from(now);  // Even a goodbye has been overtaken by what the segment shows.
     return;
   }
+  if (is_cut_off(now) && !has_let_go_ && !is_on_hold()) {
+    has_let_go_ = true;
+    stand_down("cut-off", now);
+    peer_.listen_from(now);
+    return;
+  }
   if (is_on_hold() || !can_hand_over(now, fitness_) ||
       (handover_pause_until_ && now < *handover_pause_until_)) {
     return;
   }
-  if (peer_.last().fitness() > fitness_) {
+  const bool may_follow = peer_rose_at_ && now < *peer_rose_at_ + settling_time(settings_);
+  if (peer_.last().fitness() > fitness_ && !may_follow) {
     begin_handover(Why::unable, now);
   } else if (peer_.last().asking && can_serve()) {
     begin_handover(Why::asked, now);
   }
+}
+
+// Part of the clients cannot be served for want of a link, and the peer, which may be whole, can
+// neither be heard nor told for want of links too: it hears nothing, and sees us answer where we
+// still can. Letting go lets it serve; if nobody does within a deadtime, we do again.
+bool Director::is_cut_off(TimePoint now) const {
+  return (reasons_ & kServiceLinkDown) != 0 && is_silent(now) &&
+         ability_.are_all_down(settings_.heartbeat_devices, now);
 }
 
 bool Director::can_hand_over(TimePoint now, Fitness least) const {
@@ -351,6 +368,13 @@ std::optional<TimePoint> Director::next_deadline(TimePoint now) const {
     return next;
   }
   consider(distrust_until_);
+  consider(news_settle_at_);
+  if (peer_rose_at_) {
+    consider(*peer_rose_at_ + settling_time(settings_));
+  }
+  if ((reasons_ & kServiceLinkDown) != 0) {
+    consider(peer_.silent_since() + settings_.deadtime);
+  }
   consider(asking_until_);
   consider(prepare_until_);
   consider(prepare_pause_until_);

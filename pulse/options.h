@@ -19,7 +19,7 @@ struct Options {
   bool verbose = false;
   bool force_active = false;
   std::string lvsd;        // Empty: lvsd beside this program.
-  bool restarted = false;  // The same: another arbiter ran before, started by this keeper.
+  bool restarted = false;  // The same: go on with what the arbiter before ran with.
 };
 
 Result<Options> parse_options(const std::vector<std::string>& arguments);

@@ -74,6 +74,7 @@ Result<Settings> settings_of(const config::Config& config, const std::string& te
     }
   }
   s.knows_peer = s.alone || !s.peer_addresses.empty();
+  s.heartbeat_devices = machine.heartbeat_devices;
   if (config.monitor_links != 0) {
     s.monitored_devices = machine.heartbeat_devices;
   }

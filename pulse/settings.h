@@ -28,7 +28,9 @@ struct Settings {
   std::vector<FloatingAddress> addresses;
   // Names of the heartbeat paths; a PathId is an index here.
   std::vector<std::string> paths = {"public"};
-  // Devices of the own heartbeat addresses; empty: monitor_links = 0.
+  // Of the own heartbeat addresses.
+  std::set<std::string> heartbeat_devices;
+  // The same, whose carrier counts by itself; empty: monitor_links = 0.
   std::set<std::string> monitored_devices;
   // Own hardware addresses of the devices with floating addresses.
   std::vector<Mac> macs;

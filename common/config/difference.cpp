@@ -17,10 +17,10 @@ std::string value_of(const Key<B>& key, const B& block) {
   return value.empty() ? "nothing" : value;
 }
 
-// pulse opens its sockets once, and reads its key then.
+// pulse opens its sockets once.
 bool waits_for_a_restart(const std::string& key) {
-  static const std::set<std::string> kOfHeartbeats = {
-      "primary", "primary_private", "backup", "backup_private", "heartbeat_port", "heartbeat_key"};
+  static const std::set<std::string> kOfHeartbeats = {"primary", "primary_private", "backup",
+                                                      "backup_private", "heartbeat_port"};
   return kOfHeartbeats.contains(key);
 }
 
@@ -76,12 +76,12 @@ void compare_services(const std::string& kind, const Blocks<VirtualService>& now
                                   const RealServer& is) {
     compare_keys(place, server_keys(), was, is, lines);
   };
-  compare_blocks(kind + " ", now, then, lines,
-                 [&](const std::string& place, const VirtualService& was, const VirtualService& is) {
-                   compare_keys(place, service_keys(), was, is, lines);
-                   compare_blocks(place + ", server ", was.servers, is.servers, lines,
-                                  compare_server);
-                 });
+  compare_blocks(
+      kind + " ", now, then, lines,
+      [&](const std::string& place, const VirtualService& was, const VirtualService& is) {
+        compare_keys(place, service_keys(), was, is, lines);
+        compare_blocks(place + ", server ", was.servers, is.servers, lines, compare_server);
+      });
 }
 
 }  // namespace

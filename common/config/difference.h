@@ -12,8 +12,8 @@ namespace lvs::config {
 // "deadtime: from 5s to 6s", "virtual web: check from tcp to http",
 // "virtual web, server one: weight from 1 to 2", "virtual mail: new", "virtual web, server two:
 // gone". Blocks are the same if they have the same name; the order is the file's. What is not
-// written down counts as its default, or as "nothing". A key that pulse takes only when it starts says
-// so: "primary: from 192.0.2.1 to 192.0.2.9 (when pulse is started again)".
+// written down counts as its default, or as "nothing". A key that pulse takes only when it starts
+// says so: "primary: from 192.0.2.1 to 192.0.2.9 (when pulse is started again)".
 std::vector<std::string> differences(const Config& now, const Config& then);
 
 }  // namespace lvs::config

@@ -210,6 +210,7 @@ struct Globals {
   uint32_t connections = 0;  // 0: by the machine's memory.
   std::optional<std::string> heartbeat_key =
       "/etc/sysconfig/ha/heartbeat.key";  // Nothing: written `none`.
+  std::optional<std::string> heartbeat_key_next;
   HeartbeatFormat heartbeat_format = HeartbeatFormat::v2;
   Failback failback;
   std::vector<Address> witness;  // 0.0.0.0: a name that has no address yet.

@@ -170,7 +170,7 @@ constexpr const char* kFirstPacketText =
     "stack in any case; where a service by mark and one by address have a port in common, express "
     "knows the latter only.";
 
-std::vector<Key<B>> new_keys() {
+std::vector<Key<B>> new_keys_of_the_core() {
   return {
       key("core", &B::core,
           choice<CoreKind>({{"embedded", CoreKind::embedded}, {"kernel", CoreKind::kernel}}),
@@ -190,10 +190,21 @@ std::vector<Key<B>> new_keys() {
            "clients; 0: one for each 96 KiB of memory, 65536 to 1048576. Taken when the core "
            "starts empty (after lvsd --core --remove).",
            "", kNew}),
+  };
+}
+
+std::vector<Key<B>> new_keys_of_the_pair() {
+  return {
       key("heartbeat_key", &B::heartbeat_key, path_or_none(),
           {"/etc/sysconfig/ha/heartbeat.key",
            "The file that holds the secret of both directors, mode 0600; none to run without.", "",
            kNew}),
+      key("heartbeat_key_next", &B::heartbeat_key_next, path_or_none(),
+          {"none",
+           "A second such file: heartbeats signed with it are believed too, for a change of the "
+           "key "
+           "without a gap.",
+           "", kNew}),
       key("heartbeat_format", &B::heartbeat_format,
           choice<HeartbeatFormat>(
               {{"2", HeartbeatFormat::v2}, {"legacy", HeartbeatFormat::legacy}}),
@@ -232,7 +243,7 @@ std::vector<Key<B>> new_keys() {
 
 std::vector<Key<B>> all_keys() {
   std::vector<Key<B>> keys = director_keys();
-  for (const auto& group : {behaviour_keys(), new_keys()}) {
+  for (const auto& group : {behaviour_keys(), new_keys_of_the_core(), new_keys_of_the_pair()}) {
     keys.insert(keys.end(), group.begin(), group.end());
   }
   return keys;

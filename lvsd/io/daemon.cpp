@@ -34,6 +34,8 @@ namespace {
 namespace json = boost::json;
 
 constexpr const char* kNamesFile = "/var/lib/lvs/names";
+// What runs: for an lvsd that is started again, since the file may be half edited by then.
+constexpr const char* kGoodFile = "/lvsd.good";
 constexpr const char* kPidFile = "/run/lvs.pid";  // Piranha's name for it.
 
 void say(const std::string& text) {
@@ -66,6 +68,7 @@ class Lvsd {
        Names& names)
       : plane_(plane),
         file_(file),
+        good_file_(settings.run_dir + kGoodFile),
         names_(names),
         name_watch_(io, names, keep_names, [this] { take_names(); }),
         shell_(io, plane, std::move(settings)),
@@ -75,6 +78,13 @@ class Lvsd {
 
   void start(const LoadedConfig& loaded, Owned owned) {
     take(loaded);
+    if (file_.is_edited()) {
+      const std::string remark = file_.path() +
+                                 " is not what runs: it was edited before lvsd was "
+                                 "started again (lvsctl plan shows what a reload would change)";
+      remarks_.push_back(json::string(remark));
+      lvs::io::log({Level::warning, "configuration", "", {{"remark", remark}}});
+    }
     driver_.feed(Started{loaded.config, std::move(owned), plane_.armed()});
   }
 
@@ -124,8 +134,16 @@ class Lvsd {
     log_remarks(loaded);
     remember(loaded);
     file_.keep();
+    keep_good();
     names_.forget_unasked();
     name_watch_.look();
+  }
+
+  void keep_good() {
+    const auto saved = lvs::io::write_file_atomically(good_file_, file_.kept(), 0600);
+    if (!saved) {
+      lvs::io::log({Level::warning, "keep-failed", "", {{"error", saved.error().what}}});
+    }
   }
 
   void take_names() {
@@ -224,6 +242,7 @@ class Lvsd {
 
   Plane& plane_;
   ConfigFile& file_;
+  std::string good_file_;
   Names& names_;
   lvs::io::NameWatch name_watch_;
   json::array remarks_;
@@ -231,6 +250,18 @@ class Lvsd {
   Shell shell_;
   Shell::Driver driver_;
 };
+
+// Whoever starts lvsd anew wants the file, whatever ran before.
+Result<LoadedConfig> load_first(ConfigFile& file, bool restarted) {
+  const auto dir = lvs::io::run_dir();
+  if (dir && restarted) {
+    const auto good = lvs::io::read_file(*dir + kGoodFile, config::kMaxFileBytes);
+    if (auto loaded = good ? file.load_from(*good) : good.error(); loaded) {
+      return loaded;
+    }
+  }
+  return file.load();
+}
 
 bool is_about_events(const json::object& request) {
   const json::value* word = request.if_contains("do");
@@ -298,7 +329,7 @@ int run_daemon(const Options& options) {
   Names names = lvs::io::load_names(kNamesFile);
   ConfigFile file(std::filesystem::absolute(options.config_file, ignored).string(),
                   [&names](std::string_view name) { return names.address_of(name); });
-  const auto loaded = file.load();
+  const auto loaded = load_first(file, options.restarted);
   if (!loaded) {
     say(loaded.error().what);
     return EXIT_FAILURE;

@@ -33,6 +33,16 @@ Result<LoadedConfig> ConfigFile::load() {
   return read(std::move(*text));
 }
 
+Result<LoadedConfig> ConfigFile::load_from(std::string text) {
+  text_ = text;
+  return read(std::move(text));
+}
+
+bool ConfigFile::is_edited() const {
+  const auto text = lvs::io::read_file(path_, config::kMaxFileBytes);
+  return !text || *text != kept_;
+}
+
 Result<LoadedConfig> ConfigFile::load_kept() {
   return read(kept_);
 }

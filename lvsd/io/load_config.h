@@ -22,8 +22,12 @@ class ConfigFile {
   ConfigFile(std::string path, config::Resolver resolve);
   const std::string& path() const { return path_; }
   Result<LoadedConfig> load();
+  // The same for a text that was the file's once.
+  Result<LoadedConfig> load_from(std::string text);
   // What was loaded last is what runs now.
   void keep() { kept_ = text_; }
+  const std::string& kept() const { return kept_; }
+  bool is_edited() const;  // The file is not what runs.
   // The file as it was kept, with the addresses that its names have now.
   Result<LoadedConfig> load_kept();
 

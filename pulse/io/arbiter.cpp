@@ -35,6 +35,18 @@ constexpr size_t kHolderMax = 64;  // Of its name.
 // A name server that works answers in this: the operator need not read of waiting.
 constexpr Duration kNamesMoment = std::chrono::seconds{1};
 
+// How far a change of keys has come, as long as it is not at its end.
+json::array key_remarks(const Shell& shell) {
+  const auto& next = shell.setup().config.heartbeat_key_next;
+  if (!next) {
+    return {};
+  }
+  const std::string remark =
+      "heartbeats signed with " + *next + " are believed too (heartbeat_key_next); the peer " +
+      (shell.peer_signs_with_next() ? "signs" : "does not sign") + " with it";
+  return {json::string(remark)};
+}
+
 uint64_t random_incarnation() {
   uint64_t value = 0;
   while (value == 0) {
@@ -87,7 +99,7 @@ class Arbiter {
   Result<Ok> begin();
   void begin_if_possible();
   void stop();
-  SetupResult read_last_good_setup(const LastGood& good, std::vector<std::string> errors);
+  SetupResult read_last_good_setup(const LastGood& good);
   void keep_good();
   void take_names();
   void take_routes(std::vector<HeartbeatRoute> routes);
@@ -229,10 +241,10 @@ void Arbiter::give_names_a_moment() {
 
 Result<Ok> Arbiter::read_setup() {
   const auto good = options_.restarted ? load_last_good(run_dir_) : std::nullopt;
-  auto loaded = load_setup(options_.config_file, *links_, resolve_,
-                           good ? std::optional(good->node) : std::nullopt);
-  if (!loaded.setup && good) {
-    loaded = read_last_good_setup(*good, std::move(loaded.complaints));
+  auto loaded = good ? read_last_good_setup(*good) : SetupResult{};
+  if (!loaded.setup) {
+    loaded = load_setup(options_.config_file, *links_, resolve_,
+                        good ? std::optional(good->node) : std::nullopt);
   }
   if (!loaded.setup) {
     const std::string last = loaded.complaints.back();
@@ -285,18 +297,23 @@ void Arbiter::stop() {
   }
 }
 
-// Says so in the log, and in the status until a reload succeeds.
-SetupResult Arbiter::read_last_good_setup(const LastGood& good, std::vector<std::string> errors) {
+// If the file says otherwise by now, that is told, in the status until a reload succeeds.
+SetupResult Arbiter::read_last_good_setup(const LastGood& good) {
   auto loaded = load_setup_from(good.text, options_.config_file, *links_, resolve_, good.node);
-  if (!loaded.setup) {
-    loaded.complaints = std::move(errors);
+  const auto file = load_setup(options_.config_file, *links_, resolve_, good.node);
+  if (!loaded.setup || (file.setup && file.setup->text == good.text)) {
     return loaded;
   }
-  for (const std::string& error : errors) {
+  reload_errors_ = file.setup ? std::vector{options_.config_file +
+                                            " was edited before pulse's "
+                                            "arbiter was started again; "
+                                            "lvsctl plan shows what a "
+                                            "reload would change"}
+                              : file.complaints;
+  for (const std::string& error : reload_errors_) {
     io::log({Level::error, "configuration", "", {{"text", error}}});
   }
   io::log({Level::error, "last-good-configuration", "", {{"instead_of", options_.config_file}}});
-  reload_errors_ = std::move(errors);
   return loaded;
 }
 
@@ -413,8 +430,8 @@ void Arbiter::reload() {
   const bool same_routes =
       std::ranges::equal(next.routes, shell_->setup().routes,
                          [](const auto& a, const auto& b) { return a.is_written_as(b); });
-  if (!same_routes || next.key != shell_->setup().key) {
-    io::log({Level::warning, "restart-needed", "", {{"for", "heartbeat addresses, port or key"}}});
+  if (!same_routes) {
+    io::log({Level::warning, "restart-needed", "", {{"for", "heartbeat addresses or port"}}});
   }
   if (same_routes) {
     take_routes(next.routes);
@@ -489,6 +506,7 @@ json::object Arbiter::status() {
   status["config_file"] = options_.config_file;
   status["config_serial"] = shell_->setup().config.serial_no;
   status["reload_errors"] = errors;
+  status["remarks"] = key_remarks(*shell_);
   status["names_unresolved"] = json::array(troubles.begin(), troubles.end());
   status["sockets"] = std::move(sockets);
   status["lvsd"] = json::object{{"connected", shell_->lvsd().connected()},

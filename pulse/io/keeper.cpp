@@ -106,8 +106,8 @@ class Keeper {
     std::array<char, 256> heard{};
   };
 
-  std::vector<std::string> command_of(Child child);
-  Result<Ok> spawn(Child child);
+  std::vector<std::string> command_of(const keeper::SpawnChild& spawn);
+  Result<Ok> spawn(const keeper::SpawnChild& action);
   void say(Child child, char word);
   Kept& kept(Child child) { return kept_[static_cast<size_t>(child)]; }
   void wait_for_children();
@@ -125,16 +125,18 @@ class Keeper {
   keeper::Children children_;
   Driver driver_;
   bool force_active_once_ = true;
-  bool arbiter_ran_ = false;
   int status_ = 0;
 };
 
-std::vector<std::string> Keeper::command_of(Child child) {
-  if (child == Child::lvsd) {
+std::vector<std::string> Keeper::command_of(const keeper::SpawnChild& spawn) {
+  if (spawn.child == Child::lvsd) {
     std::vector<std::string> command = {lvsd_, options_.foreground ? "-n" : "--nofork", "--standby",
                                         "-c", options_.config_file};
     if (options_.verbose) {
       command.push_back("-v");
+    }
+    if (spawn.goes_on) {
+      command.push_back("--restarted");
     }
     return command;
   }
@@ -150,26 +152,27 @@ std::vector<std::string> Keeper::command_of(Child child) {
   if (options_.force_active && std::exchange(force_active_once_, false)) {
     command.push_back("--forceactive");
   }
-  if (arbiter_ran_) {
+  if (spawn.goes_on) {
     command.push_back("--restarted");
   }
   return command;
 }
 
 void Keeper::perform(const keeper::SpawnChild& action) {
-  if (const auto spawned = spawn(action.child); !spawned) {
+  if (const auto spawned = spawn(action); !spawned) {
     driver_.feed(keeper::SpawnFailed{action.child, spawned.error().what});
   }
 }
 
-Result<Ok> Keeper::spawn(Child child) {
+Result<Ok> Keeper::spawn(const keeper::SpawnChild& action) {
+  const Child child = action.child;
   int line[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line) != 0) {
     return os_error(errno, "socket pair");
   }
   io::UniqueFd ours{line[0]};
   const io::UniqueFd theirs{line[1]};
-  const auto command = command_of(child);
+  const auto command = command_of(action);
   const pid_t pid = ::fork();
   if (pid == 0) {
     become(command, theirs.get(), child == Child::arbiter ? SIGKILL : SIGTERM);
@@ -253,7 +256,6 @@ void Keeper::take(Child child, char word) {
   if (word == io::kPing) {
     driver_.feed(keeper::PongHeard{child});
   } else if (child == Child::arbiter && word == kArbiterReady) {
-    arbiter_ran_ = true;
     driver_.feed(keeper::ChildReady{Child::arbiter});
   }
 }

@@ -1,7 +1,7 @@
 // The configuration that an arbiter ran with, and which director it was: what its successor goes on
-// with when the file is broken, or its own address missing, in the moment when the keeper starts it
-// again. In the run folder: only a successor needs it, and an arbiter must not wait for a disk. An
-// operator who starts pulse is told what is wrong instead.
+// with when the keeper starts it again: the file may be half edited, or its own address missing, in
+// that moment. In the run folder: only a successor needs it, and an arbiter must not wait for a
+// disk. An operator who starts pulse is told what is wrong instead.
 #pragma once
 
 #include <optional>

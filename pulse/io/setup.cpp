@@ -130,6 +130,21 @@ Result<Key> read_key(const std::string& path) {
   return key;
 }
 
+Result<Keys> read_keys(const Config& config) {
+  Keys keys;
+  for (const auto& [path, key] : {std::pair{&config.heartbeat_key, &keys.now},
+                                  std::pair{&config.heartbeat_key_next, &keys.next}}) {
+    if (*path) {
+      auto read = read_key(**path);
+      if (!read) {
+        return read.error();
+      }
+      *key = std::move(read).value();
+    }
+  }
+  return keys;
+}
+
 // A device that is missing now may come later (a bond, a VLAN): said, but no reason to refuse.
 void warn_of_missing_devices(const Config& config, const Links& links,
                              std::vector<std::string>& complaints) {
@@ -164,12 +179,12 @@ Result<Setup> resolve(const Config& config, const std::string& text, const std::
     return settings.error();
   }
   setup.settings = std::move(settings).value();
-  if (!setup.routes.empty() && config.heartbeat_key) {
-    auto key = read_key(*config.heartbeat_key);
-    if (!key) {
-      return key.error();
+  if (!setup.routes.empty()) {
+    auto keys = read_keys(config);
+    if (!keys) {
+      return keys.error();
     }
-    setup.key = std::move(key).value();
+    setup.keys = std::move(keys).value();
   }
   return setup;
 }

@@ -13,6 +13,7 @@
 #include "common/result.h"
 #include "pulse/io/heartbeat_socket.h"
 #include "pulse/io/links.h"
+#include "pulse/keys.h"
 #include "pulse/settings.h"
 #include "pulse/wire.h"
 
@@ -23,7 +24,7 @@ struct Setup {
   std::string text;  // Of the file.
   Settings settings;
   std::vector<HeartbeatRoute> routes;  // In the order of Settings::paths; none when alone.
-  Key key;
+  Keys keys;
 };
 
 struct SetupResult {

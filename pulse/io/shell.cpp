@@ -54,7 +54,7 @@ Result<Ok> Shell::open() {
   for (PathId path = 0; path < setup_.routes.size(); ++path) {
     auto socket = HeartbeatSocket::open(io_, setup_.routes[path],
                                         [this, path](std::span<const uint8_t> datagram) {
-                                          return hear(path, decode(datagram, setup_.key));
+                                          return hear(path, decode(datagram, setup_.keys));
                                         });
     if (!socket) {
       return socket.error();
@@ -64,9 +64,12 @@ Result<Ok> Shell::open() {
   return Ok{};
 }
 
-bool Shell::hear(PathId path, const Decoded& decoded) {
-  const auto* heartbeat = std::get_if<Heartbeat>(&decoded);
-  driver_->feed(Heard{path, decoded});
+bool Shell::hear(PathId path, const Judged& judged) {
+  const auto* heartbeat = std::get_if<Heartbeat>(&judged.decoded);
+  if (heartbeat != nullptr) {
+    peer_signs_with_next_ = judged.is_by_next;
+  }
+  driver_->feed(Heard{path, judged.decoded});
   return heartbeat != nullptr && heartbeat->cluster_id == setup_.settings.cluster_id &&
          heartbeat->node != setup_.settings.node;
 }
@@ -109,6 +112,7 @@ void Shell::change_setup(const Setup& setup) {
   setup_.config = setup.config;
   setup_.text = setup.text;
   setup_.settings = setup.settings;
+  setup_.keys = setup.keys;
   ask_witnesses();
 }
 
@@ -198,7 +202,7 @@ void Shell::report_lvsd(bool ready) {
 }
 
 void Shell::perform(const SendHeartbeat& action) {
-  const auto datagram = encode(action.heartbeat, setup_.key);
+  const auto datagram = encode(action.heartbeat, setup_.keys.now);
   for (PathId path = 0; path < sockets_.size(); ++path) {
     if (!action.only || *action.only == path) {
       sockets_[path]->send(datagram);

@@ -56,6 +56,7 @@ class Shell {
   const Counters& counters() const { return counters_; }
   const LvsdLink& lvsd() const { return *lvsd_; }
   int lvsd_failures() const { return lvsd_failures_; }
+  bool peer_signs_with_next() const { return peer_signs_with_next_; }
   const std::vector<std::unique_ptr<HeartbeatSocket>>& sockets() const { return sockets_; }
   std::optional<Answer> take_answer() { return std::exchange(answer_, std::nullopt); }
 
@@ -80,7 +81,7 @@ class Shell {
   void remove(const FloatingAddress& address);
   void announce(const Announce& action);
   void report_lvsd(bool ready);
-  bool hear(PathId path, const Decoded& decoded);
+  bool hear(PathId path, const Judged& judged);
 
   boost::asio::io_context& io_;
   Setup setup_;
@@ -94,6 +95,7 @@ class Shell {
   std::unique_ptr<LvsdLink> lvsd_;
   ArmingGate gate_{io_};
   int lvsd_failures_ = 0;
+  bool peer_signs_with_next_ = false;  // Its last heartbeat.
   Commands commands_{io_};
   std::optional<Answer> answer_;
   std::optional<Kept> kept_beyond_boot_;  // Without its term. Nothing: not by this process.

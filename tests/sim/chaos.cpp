@@ -22,6 +22,7 @@ Timing random_timing(Rng& rng) {
   timing.split_guard = !rng.chance(0.2);
   timing.two_devices = rng.chance(0.3);
   timing.witness = rng.chance(0.3);
+  timing.one_path = rng.chance(0.2);
   timing.monitored = rng.chance(0.3);
   return timing;
 }
@@ -167,7 +168,7 @@ void demand_one_exact_takeover(World& world) {
   const TimePoint heard = world.now() - *world.status(standby).peer.silent;
   world.lose_power(holder);
   // One cable between the two: the other loses its carrier too.
-  if (!world.timing().two_devices && world.rng().chance(0.5)) {
+  if (!world.timing().two_devices && !world.timing().one_path && world.rng().chance(0.5)) {
     world.set_inner_carrier(standby, false);
   }
   // What was under way when the power failed may still arrive.

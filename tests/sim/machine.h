@@ -3,6 +3,7 @@
 // kernel's part, /run and lvsd.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <map>
 #include <optional>
@@ -29,6 +30,10 @@ struct Machine {
   std::map<Address, std::optional<TimePoint>> addresses;  // With the end of the lease.
   uint64_t address_changes = 0;                           // Distinguishes lease ends.
   pulse::Kept kept;                                       // /run
+  // By path: frames for a neighbour whose hardware address was asked for in vain, and until when it
+  // is not asked again.
+  std::array<std::deque<std::pair<TimePoint, std::vector<uint8_t>>>, 2> waiting;
+  std::array<TimePoint, 2> asks_again_at{};
 
   // lvsd.
   bool lvsd_ready = false;

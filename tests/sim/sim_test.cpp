@@ -514,6 +514,70 @@ TEST(Pair, WhoHasNoWayToTheServersHandsOverToWhoHas) {
   EXPECT_THAT(world.violations(), IsEmpty());
 }
 
+// By its link to the servers it still answers for the other address, and keeps the peer from taking
+// over; by the other link it can neither hear nor say anything.
+TEST(Pair, WhoIsCutOffFromClientsAndPeerLetsGo) {
+  Timing timing = with(true, false);
+  timing.one_path = true;
+  Pair pair(timing);
+  World& world = pair.world;
+  world.set_carrier(Node::primary, false);
+  world.run_for(5s + pulse::SplitGuard::freshness(5s) + 1s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
+  world.run_for(60s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
+  world.set_carrier(Node::primary, true);
+  world.run_for(60s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
+  EXPECT_THAT(world.violations(), IsEmpty());
+}
+
+TEST(Pair, WhoLetGoInVainServesWhatItCan) {
+  Timing timing = with(true, false);
+  timing.one_path = true;
+  Pair pair(timing);
+  World& world = pair.world;
+  world.lose_power(Node::backup);
+  world.set_carrier(Node::primary, false);
+  world.run_for(12s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::primary));
+  const uint64_t takeovers = world.status(Node::primary).counters.takeovers;
+  world.run_for(60s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::primary)) << "for good";
+  EXPECT_EQ(world.status(Node::primary).counters.takeovers, takeovers);
+}
+
+// Frames that waited for the neighbour come all at once, the oldest first.
+TEST(Pair, WhatALinkDeliversLateMakesNoSecondHolder) {
+  for (int ms = 500; ms < 900; ms += 7) {
+    Timing timing = kSlow;
+    timing.keepalive = 100ms;
+    timing.deadtime = 2s;
+    Pair pair(timing);
+    World& world = pair.world;
+    world.cut(Node::primary, 1);
+    world.set_carrier(Node::primary, false);
+    world.run_for(std::chrono::milliseconds{ms});
+    world.set_carrier(Node::primary, true);
+    for (int i = 0; i < 2000; ++i) {
+      world.run_for(1ms);
+      ASSERT_LE(world.holders().size(), 1U) << ms << "\n" << world.transcript();
+    }
+  }
+}
+
+TEST(Pair, ALinkThatFlapsForLongMovesTheService) {
+  Pair pair(with(true, false));
+  World& world = pair.world;
+  for (int i = 0; i < 4; ++i) {
+    world.set_inner_carrier(Node::primary, false);
+    world.run_for(300ms);
+    world.set_inner_carrier(Node::primary, true);
+    world.run_for(500ms);
+  }
+  EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
+}
+
 Timing monitored() {
   Timing timing = kSlow;
   timing.monitored = true;
@@ -539,6 +603,22 @@ TEST(Pair, AMonitoredLinkLostOnOneSideMovesTheServiceWithoutSilence) {
   world.run_for(3s);
   EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
   EXPECT_EQ(world.longest_silence(), 0ms);
+}
+
+// The two ends of a cable come back one after the other.
+TEST(Pair, ACableThatReturnsMovesNothing) {
+  for (const Node first : {Node::primary, Node::backup}) {
+    Pair pair(monitored());
+    World& world = pair.world;
+    const Node second = first == Node::primary ? Node::backup : Node::primary;
+    for (const bool up : {false, true}) {
+      world.set_inner_carrier(first, up);
+      world.run_for(200ms);
+      world.set_inner_carrier(second, up);
+      world.run_for(60s);
+      EXPECT_THAT(world.holders(), ElementsAre(Node::primary)) << up;
+    }
+  }
 }
 
 TEST(Pair, APeerWhosePowerTakesTheCarrierOfTheirCableWithItIsTakenOverFrom) {

@@ -21,6 +21,8 @@ constexpr Duration kLvsdStart = 20ms;
 const char* const kPublicDevice = "eth0";
 const char* const kInnerDevice = "eth1";
 constexpr Duration kWitnessFresh = 3s;
+constexpr Duration kNeighbourPatience = 3s;
+constexpr Duration kNeighbourPause = 1s;
 
 std::vector<config::FloatingAddress> floating_addresses(bool two_devices) {
   std::vector<config::FloatingAddress> addresses(2);
@@ -56,10 +58,15 @@ pulse::Settings World::settings(Node node) const {
   s.deadtime = timing_.deadtime;
   s.addresses = floating_addresses(timing_.two_devices);
   s.witness = timing_.witness;
-  if (timing_.monitored) {
-    s.monitored_devices = {kPublicDevice, kInnerDevice};
-  }
   s.paths = {"public", "private"};
+  s.paths.resize(paths());
+  s.heartbeat_devices = {kPublicDevice, kInnerDevice};
+  if (timing_.one_path) {
+    s.heartbeat_devices = {kPublicDevice};
+  }
+  if (timing_.monitored) {
+    s.monitored_devices = s.heartbeat_devices;
+  }
   s.macs = {machine(node).mac};
   s.failback = timing_.failback;
   s.split_guard = timing_.split_guard;
@@ -271,15 +278,50 @@ void World::perform(Machine& m, const pulse::SendHeartbeat& action) {
     return;
   }
   const std::vector<uint8_t> bytes = encode(action.heartbeat, m.key);
-  const Node to = other(m.node);
-  for (size_t path = 0; path < kPaths; ++path) {
-    const char* device = path == 0 ? kPublicDevice : kInnerDevice;
-    const bool on_dead_device = !has_carrier(m, device) || !has_carrier(machine(to), device);
-    if ((action.only && *action.only != path) || on_dead_device) {
+  for (size_t path = 0; path < paths(); ++path) {
+    if (action.only && *action.only != path) {
       continue;
     }
-    for (const Duration delay : link(m.node, path).send(rng_)) {
-      at(now_ + delay, [this, to, path, bytes] { deliver(to, path, bytes); });
+    const bool has_device = has_carrier(m, path == 0 ? kPublicDevice : kInnerDevice);
+    if (!has_device || now_ < m.asks_again_at[path]) {
+      m.waiting[path].emplace_back(now_, bytes);
+      continue;
+    }
+    send(m, path, bytes, Duration{0});
+  }
+}
+
+void World::send(Machine& from, size_t path, const std::vector<uint8_t>& bytes, Duration after) {
+  const Node to = other(from.node);
+  if (!has_carrier(machine(to), path == 0 ? kPublicDevice : kInnerDevice)) {
+    return;
+  }
+  for (const Duration delay : link(from.node, path).send(rng_)) {
+    at(now_ + after + delay, [this, to, path, bytes] { deliver(to, path, bytes); });
+  }
+}
+
+// The carrier is back. The neighbour is asked again once a second; then all goes out that has not
+// waited for too long.
+void World::ask_neighbour(Machine& from, size_t path) {
+  if (from.waiting[path].empty()) {
+    return;
+  }
+  const auto pause = static_cast<int64_t>(rng_.below(kNeighbourPause.count()));
+  from.asks_again_at[path] = now_ + Duration{pause};
+  at(from.asks_again_at[path], [this, &from, path] {
+    if (now_ == from.asks_again_at[path]) {
+      send_what_waits(from, path);
+    }
+  });
+}
+
+void World::send_what_waits(Machine& from, size_t path) {
+  Duration after{0};
+  for (const auto& [since, bytes] : std::exchange(from.waiting[path], {})) {
+    if (path < paths() && now_ < since + kNeighbourPatience) {
+      send(from, path, bytes, after);
+      after += std::chrono::microseconds{1};
     }
   }
 }
@@ -434,6 +476,7 @@ void World::lose_power(Node node) {
   say(std::string(name(node)) + " loses power");
   end_process(m);
   m.has_power = false;
+  m.waiting = {};
   m.addresses.clear();
   m.kept = {0, {}, m.kept.hold};
   m.lvsd_ready = m.core_armed = m.core_wanted = false;
@@ -469,6 +512,9 @@ void World::set_carrier(Node node, bool up) {
   if (m.has_carrier != up) {
     say(std::string(name(node)) + (up ? " link up" : " link down"));
     m.has_carrier = up;
+    if (up) {
+      ask_neighbour(m, 0);
+    }
     feed(m, pulse::LinkChanged{kPublicDevice, up});
   }
 }
@@ -479,6 +525,9 @@ void World::set_inner_carrier(Node node, bool up) {
   if (has_inner_device && m.has_inner_carrier != up) {
     say(std::string(name(node)) + (up ? " inner link up" : " inner link down"));
     m.has_inner_carrier = up;
+    if (up) {
+      ask_neighbour(m, 1);
+    }
     feed(m, pulse::LinkChanged{kInnerDevice, up});
   }
 }
@@ -663,7 +712,7 @@ void World::forge_something(Node to) {
   forged.term = rng_.next();
   const pulse::Key wrong_key = {'g', 'u', 'e', 's', 's'};
   const pulse::Status before = m.director->status(now_);
-  feed(m, pulse::Heard{rng_.below(kPaths), pulse::decode(encode(forged, wrong_key), m.key)});
+  feed(m, pulse::Heard{rng_.below(paths()), pulse::decode(encode(forged, wrong_key), m.key)});
   checkers_->after_attack(to, before, m.director->status(now_));
 }
 

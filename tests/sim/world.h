@@ -34,6 +34,7 @@ struct Timing {
   bool alone = false;
   bool two_devices = false;  // The second address and the private path are on one of their own.
   bool witness = false;
+  bool one_path = false;   // Heartbeats go by the public device alone.
   bool monitored = false;  // monitor_links: the carrier of both heartbeat paths counts.
 };
 
@@ -137,6 +138,10 @@ class World {
   static size_t index(Node node) { return node == Node::primary ? 0 : 1; }
   static Node other(Node node) { return node == Node::primary ? Node::backup : Node::primary; }
   pulse::Settings settings(Node node) const;
+  size_t paths() const { return timing_.one_path ? 1 : kPaths; }
+  void send(Machine& from, size_t path, const std::vector<uint8_t>& bytes, Duration after);
+  void ask_neighbour(Machine& from, size_t path);
+  void send_what_waits(Machine& from, size_t path);
   Link& link(Node from, size_t path) { return links_[index(from)][path]; }
 
   void at(TimePoint when, std::function<void()> what);

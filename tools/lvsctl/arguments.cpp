@@ -23,7 +23,7 @@ const std::vector<Command>& commands() {
       {"check", {"--strict", "--json"}, true},
       {"status", {"--json"}},
       {"plan", {"--json"}},
-      {"key", {"--force"}, true},
+      {"key", {"--next", "--force"}, true},
       {"switchover", {"--deadline"}},
       {"events", {"--follow", "--json"}},
       {"metrics", {"--listen"}},

@@ -34,13 +34,16 @@ std::string as_json(const CheckReport& report, std::string_view file) {
 // Who may not look at it learns nothing of it.
 void note_key(const config::Config& config, std::string_view file, const LookHere& look,
               config::Diagnostics& diagnostics) {
-  if (!look.key || !config.backup_active || !config.heartbeat_key) {
+  if (!look.key || !config.backup_active) {
     return;
   }
-  const KeyFile key = look.key(*config.heartbeat_key);
-  if (const std::string trouble = trouble_of(key); !trouble.empty() && key.error != EACCES) {
-    diagnostics.push_back({Severity::warning, std::string(file), config.lines.of("heartbeat_key"),
-                           "heartbeat_key", trouble});
+  for (const auto& [name, path] : {std::pair{"heartbeat_key", &config.heartbeat_key},
+                                   std::pair{"heartbeat_key_next", &config.heartbeat_key_next}}) {
+    const KeyFile key = *path ? look.key(**path) : KeyFile{"", EACCES};
+    if (const std::string trouble = trouble_of(key); !trouble.empty() && key.error != EACCES) {
+      diagnostics.push_back(
+          {Severity::warning, std::string(file), config.lines.of(name), name, trouble});
+    }
   }
 }
 

@@ -14,14 +14,18 @@ namespace lvs::lvsctl {
 
 constexpr size_t kKeyBytes = 32;  // As many as the signature has: more would add nothing.
 
-// Heartbeats of this configuration are signed with this file. An error when they are not signed.
-Result<std::string> key_file(const config::Config& config, const std::string& config_file);
+enum class WhichKey { now, next };
+
+// Heartbeats of this configuration are signed with this file, or believed by the second one. An
+// error when there is no such file.
+Result<std::string> key_file(const config::Config& config, const std::string& config_file,
+                             WhichKey which = WhichKey::now);
 
 // In hexadecimal, as one line: fit for a terminal and for any way to copy it.
 std::string key_text(std::span<const uint8_t, kKeyBytes> random);
 
 // How the other director gets it. `is_own` says which addresses are of this machine.
-std::string next_steps(const config::Config& config, const std::string& key_file,
+std::string next_steps(const config::Config& config, const std::string& key_file, WhichKey which,
                        const std::function<bool(const Address&)>& is_own);
 
 }  // namespace lvs::lvsctl

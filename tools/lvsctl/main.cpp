@@ -60,7 +60,7 @@ constexpr const char* kHelp =
     "  status [--json]                   role, peer, addresses, services and servers of this "
     "director\n"
     "  plan [--json]                     what reloading the configuration would change\n"
-    "  key [--force] [FILE]              make the key of the heartbeats, where an lvs.cf says\n"
+    "  key [--next] [--force] [FILE]     make the key of the heartbeats, where an lvs.cf says\n"
     "  switchover [--deadline SECONDS]   hand the services over to the peer, or fetch them from "
     "it,\n"
     "                                    and wait until it is done (default 10)\n"
@@ -270,7 +270,7 @@ int run_release(const Arguments&) {
 
 int run_key(const Arguments& arguments) {
   const auto made = make_key(
-      arguments.file,
+      arguments.file, arguments.has("--next") ? WhichKey::next : WhichKey::now,
       arguments.has("--force") ? lvs::io::Existing::replace : lvs::io::Existing::keep, kConfigFile);
   if (!made) {
     return complain(made.error().what, kBad);

@@ -34,7 +34,7 @@ struct LvsctlKey : testing::Test {
     ASSERT_TRUE(io::write_file_atomically(file, text, 0644));
   }
   Result<std::string> make(Existing existing = Existing::keep) {
-    return make_key(file, existing, file);
+    return make_key(file, WhichKey::now, existing, file);
   }
   std::string bytes() { return *io::read_file(key); }
 };

@@ -730,6 +730,39 @@ def stays_with_one_holder(pair, seconds):
         time.sleep(0.05)
 
 
+def a_key_is_changed_without_a_gap(pair):
+    pair.start(keepalive="100ms", deadtime="2s")
+    old, new = (f"/etc/sysconfig/ha/heartbeat.key{suffix}" for suffix in ("", ".2"))
+    term = pair.primary.ask("status")["term"]
+
+    def step(serial, now, following):
+        lines = f"heartbeat_key = {now}\nheartbeat_key_next = {following}"
+        for director in (pair.backup, pair.primary):
+            director.configure(serial, more=lines, keepalive="100ms", deadtime="2s")
+            if serial == 2:
+                director.write(new, key, 0o600)
+            director.service("reload")
+            eventually("it is taken", lambda: director.ask("status")["config_serial"] == serial)
+            heard = [path["heard"] for path in director.ask("status")["paths"]]
+            eventually("the peer is believed", lambda: all(
+                path["heard"] > before + 3 for path, before in zip(director.ask("status")["paths"], heard)))
+
+    key = os.urandom(32)
+    step(2, old, new)
+    text, code = pair.primary.lvsctl("status")
+    expect(f"signed with {new} are believed too (heartbeat_key_next); the peer does not sign with it" in text, text)
+    step(3, new, old)
+    step(4, new, "none")
+    for director in pair.both:
+        status = director.ask("status")
+        expect(status["counters"]["refused"]["bad-hmac"] == 0, f"no heartbeat was refused: {status['counters']}")
+    status = pair.primary.ask("status")
+    expect(status["term"] == term and status["state"] == "active", "nobody moved")
+    pair.backup.write(new, os.urandom(32), 0o600)
+    pair.backup.service("reload")
+    eventually("the key is in use", lambda: pair.primary.ask("status")["counters"]["refused"]["bad-hmac"] > 0)
+
+
 def another_key_on_one_side_is_an_alarm_and_makes_one_holder(pair):
     pair.backup.write("/etc/sysconfig/ha/heartbeat.key", os.urandom(32), 0o600)
     for director in pair.both:
@@ -846,6 +879,25 @@ def an_arbiter_that_dies_over_a_broken_file_goes_on_with_the_last_good_one(pair)
     pair.primary.service("reload")
     eventually("the mended one is read", lambda: pair.primary.ask("status")["config_serial"] == 2)
     expect(not pair.primary.ask("status")["reload_errors"], "and all is well")
+
+
+def a_file_that_is_edited_counts_when_the_operator_says_so(pair):
+    """Not when a process happens to die, nor is a broken file the end of lvsd."""
+    pair.start(more="backup = 192.0.2.2")
+    for text, word in ((config(2, more=MORE), "is not what runs"), ("keepalive = soon\n", "keepalive")):
+        pair.primary.write("/etc/sysconfig/ha/lvs.cf", text)
+        for name in ("pulse", "lvsd"):
+            killed = pair.primary.children()[name]
+            os.kill(killed, signal.SIGKILL)
+            eventually("the keeper starts another", lambda: pair.primary.children().get(name, killed) != killed)
+        eventually("lvsd is back", lambda: pair.primary.ask("status")["able"])
+        eventually("it is said", lambda: word in pair.primary.lvsctl("status")[0])
+        expect("192.0.2.11" not in pair.primary.lvsctl("status")[0], "nothing new is served")
+        expect(pair.primary.holds() and pair.primary.state() == "active", "all as it was")
+    pair.primary.configure(3, more=MORE)
+    pair.primary.service("reload")
+    eventually("now it counts", lambda: pair.primary.holds("192.0.2.11"))
+    expect("edited" not in pair.primary.lvsctl("status")[0], "and nothing is left to say")
 
 
 def an_arbiter_that_dies_while_its_own_address_is_missing_comes_back(pair):

@@ -12,7 +12,8 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 Config config_of(const std::string& globals, const std::string& services) {
-  const Parsed parsed = parse("serial_no = 1\nprimary = 192.0.2.1\n" + globals + services, "lvs.cf");
+  const Parsed parsed =
+      parse("serial_no = 1\nprimary = 192.0.2.1\n" + globals + services, "lvs.cf");
   EXPECT_TRUE(parsed.config);
   return *parsed.config;
 }
@@ -31,11 +32,12 @@ TEST(Difference, NamesEachKeyWithTheOldAndTheNewValue) {
       config_of("backup = 192.0.2.2\n", web("  check = tcp\n", server("a", 1) + server("b", 2)));
   const Config then = config_of("backup = 192.0.2.3\nmonitor_links = 1\n",
                                 web("", server("b", 2, "    weight = 3\n") + server("c", 3)));
-  EXPECT_THAT(differences(now, then),
-              ElementsAre("backup: from 192.0.2.2 to 192.0.2.3 (when pulse is started again)", "monitor_links: from 0 to 1",
-                          "virtual web: check from tcp to nothing", "virtual web, server a: gone",
-                          "virtual web, server b: weight from 1 to 3",
-                          "virtual web, server c: new"));
+  EXPECT_THAT(
+      differences(now, then),
+      ElementsAre("backup: from 192.0.2.2 to 192.0.2.3 (when pulse is started again)",
+                  "monitor_links: from 0 to 1", "virtual web: check from tcp to nothing",
+                  "virtual web, server a: gone", "virtual web, server b: weight from 1 to 3",
+                  "virtual web, server c: new"));
 }
 
 TEST(Difference, ServicesComeAndGo) {

@@ -42,6 +42,24 @@ TEST(Children, ArbiterComesFirstAndLvsdOnceItRuns) {
   EXPECT_THAT(step.actions, Has(SpawnChild{Child::lvsd}));
 }
 
+// An edited file counts when the operator says so. Who was not there to hear it reads the file.
+TEST(Children, ARestartedChildGoesOnWithWhatRanUnlessItMissedAReload) {
+  Children children = running_children();
+  EXPECT_THAT(children.step(killed(Child::lvsd), t0 + 1h).actions,
+              Has(SpawnChild{Child::lvsd, false}))
+      << "none has run with it yet";
+  children.step(PongHeard{Child::lvsd}, t0 + 1h);
+  EXPECT_THAT(children.step(killed(Child::lvsd), t0 + 2h).actions,
+              Has(SpawnChild{Child::lvsd, true}));
+  children.step(killed(Child::lvsd), t0 + 2h);
+  children.step(ReloadAsked{}, t0 + 2h);
+  const TimePoint again = t0 + 2h + kRestartDelayMax;
+  EXPECT_THAT(children.step(TimerFired{}, again).actions, Has(SpawnChild{Child::lvsd, false}));
+  children.step(PongHeard{Child::lvsd}, again);
+  EXPECT_THAT(children.step(killed(Child::lvsd), again + 1h).actions,
+              Has(SpawnChild{Child::lvsd, true}));
+}
+
 TEST(Children, AnArbiterThatRefusesToStartEndsTheKeeperWithItsStatus) {
   Children children;
   children.step(Started{}, t0);
@@ -59,7 +77,7 @@ TEST(Children, AnArbiterThatEndsQuietlyBeforeItRanIsAFailureToo) {
 TEST(Children, AKilledArbiterIsBackAtOnce) {
   Children children = running_children();
   const Step step = children.step(killed(Child::arbiter), t0 + 1h);
-  EXPECT_THAT(step.actions, Has(SpawnChild{Child::arbiter}));
+  EXPECT_THAT(step.actions, Has(SpawnChild{Child::arbiter, true}));
   EXPECT_EQ(children.restarts(Child::arbiter), 1);
   EXPECT_EQ(children.restarts(Child::lvsd), 0);
 }
@@ -145,7 +163,7 @@ TEST(Children, AChildThatKeepsDyingWaitsLongerEachTimeButIsNeverGivenUp) {
   for (int death = 1; death <= 50; ++death) {
     world.feed(killed(Child::lvsd));
     const TimePoint died = world.now;
-    while (world.count(SpawnChild{Child::lvsd}) < death) {
+    while (world.count(SpawnChild{Child::lvsd, true}) < death) {
       world.pass(1ms);
     }
     EXPECT_GE(world.now - died, last);
@@ -162,19 +180,19 @@ TEST(Children, AFrozenArbiterIsKilledAndBackBeforeItsAddressesExpire) {
   EXPECT_EQ(world.count(SignalChild{Child::arbiter, SIGKILL}), 0) << "patience";
   world.pass(kArbiterPingPause + 1ms);
   EXPECT_EQ(world.count(SignalChild{Child::arbiter, SIGKILL}), 1);
-  EXPECT_EQ(world.count(SpawnChild{Child::arbiter}), 1);
+  EXPECT_EQ(world.count(SpawnChild{Child::arbiter, true}), 1);
   EXPECT_EQ(world.logged("child-frozen"), 1);
   world.pass(1h);
-  EXPECT_EQ(world.count(SpawnChild{Child::arbiter}), 1) << "the new one answers";
+  EXPECT_EQ(world.count(SpawnChild{Child::arbiter, true}), 1) << "the new one answers";
 }
 
 TEST(Children, AFrozenLvsdIsKilledBeforeTheDirectorCountsAsNotAbleAndCountsAsFailed) {
   World world;
   world.frozen = {Child::lvsd};
   world.pass(7s);
-  EXPECT_EQ(world.count(SpawnChild{Child::lvsd}), 1);
+  EXPECT_EQ(world.count(SpawnChild{Child::lvsd, true}), 1);
   EXPECT_EQ(world.count(ReportLvsdFailure{}), 1);
-  EXPECT_EQ(world.count(SpawnChild{Child::arbiter}), 0);
+  EXPECT_EQ(world.count(SpawnChild{Child::arbiter, true}), 0);
 }
 
 TEST(Children, AChildThatStartsMayTakeItsTime) {
@@ -217,7 +235,7 @@ TEST(Children, AChildThatCannotBeStartedIsTriedAgain) {
   world.spawn_works = true;
   world.seen.clear();
   world.pass(kRestartDelayMax);
-  EXPECT_EQ(world.count(SpawnChild{Child::arbiter}), 1);
+  EXPECT_EQ(world.count(SpawnChild{Child::arbiter, true}), 1);
 }
 
 TEST(Children, AFirstArbiterThatCannotBeStartedIsTheEnd) {
@@ -280,7 +298,8 @@ TEST(Children, OneChildsDeathsDoNotSlowTheOther) {
   Children children = running_children();
   children.step(killed(Child::lvsd), t0);
   children.step(killed(Child::lvsd), t0);
-  EXPECT_THAT(children.step(killed(Child::arbiter), t0).actions, Has(SpawnChild{Child::arbiter}));
+  EXPECT_THAT(children.step(killed(Child::arbiter), t0).actions,
+              Has(SpawnChild{Child::arbiter, true}));
 }
 
 TEST(Children, ReloadReachesBoth) {

@@ -62,8 +62,8 @@ Result<config::Config> read_config(const std::string& file) {
 
 }  // namespace
 
-Result<std::string> make_key(const std::optional<std::string>& config_file, io::Existing existing,
-                             const std::string& default_config) {
+Result<std::string> make_key(const std::optional<std::string>& config_file, WhichKey which,
+                             io::Existing existing, const std::string& default_config) {
   auto config = read_config(config_file.value_or(default_config));
   if (!config && config.error().code == ENOENT && !config_file) {
     config = config::Config{};
@@ -71,7 +71,7 @@ Result<std::string> make_key(const std::optional<std::string>& config_file, io::
   if (!config) {
     return config.error();
   }
-  const auto file = key_file(*config, config_file.value_or(default_config));
+  const auto file = key_file(*config, config_file.value_or(default_config), which);
   if (!file) {
     return file.error();
   }
@@ -79,7 +79,7 @@ Result<std::string> make_key(const std::optional<std::string>& config_file, io::
     return written.error();
   }
   const std::set<Address> own = own_addresses();
-  return next_steps(*config, *file, [&](const Address& each) { return own.contains(each); });
+  return next_steps(*config, *file, which, [&](const Address& each) { return own.contains(each); });
 }
 
 }  // namespace lvs::lvsctl

@@ -76,6 +76,8 @@ TEST(Check, TheKeyOfTwoDirectorsIsLookedAt) {
   EXPECT_EQ(said(two, {"", EACCES}), "f: good\n") << "who may not look at it learns nothing";
   EXPECT_EQ(said(kGood, {"", ENOENT}), "f: good\n") << "one director needs none";
   EXPECT_EQ(said("heartbeat_key = none\n" + two, {"", ENOENT}), "f: good\n");
+  EXPECT_THAT(said("heartbeat_key = none\nheartbeat_key_next = /k2\n" + two, {"", ENOENT}),
+              testing::StartsWith("f:2: heartbeat_key_next: warning: heartbeat key /k2: No such"));
 }
 
 TEST(Check, AFileWithoutItsEndIsNotGood) {

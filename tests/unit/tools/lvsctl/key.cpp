@@ -37,6 +37,16 @@ TEST(Key, BelongsWhereTheConfigurationReadsIt) {
   EXPECT_EQ(*key_file(config, "lvs.cf"), "/root/key");
 }
 
+TEST(Key, TheSecondOneHasAFileOfItsOwn) {
+  auto config = pair();
+  EXPECT_THAT(key_file(config, "lvs.cf", WhichKey::next).error().what,
+              HasSubstr("lvs.cf: heartbeat_key_next names no file"));
+  config.heartbeat_key_next = "/k2";
+  EXPECT_EQ(*key_file(config, "lvs.cf", WhichKey::next), "/k2");
+  EXPECT_THAT(next_steps(config, "/k2", WhichKey::next, none),
+              HasSubstr("Both believe it after a reload"));
+}
+
 TEST(Key, ThatNobodyWouldReadIsNotMade) {
   auto config = pair();
   config.heartbeat_key.reset();
@@ -47,15 +57,18 @@ TEST(Key, ThatNobodyWouldReadIsNotMade) {
 
 TEST(Key, IsCopiedToTheDirectorThatThisMachineIsNot) {
   const auto we_are = [](const Address& own) {
-    return next_steps(pair(), "/k", [own](const Address& each) { return each == own; });
+    return next_steps(pair(), "/k", WhichKey::now,
+                      [own](const Address& each) { return each == own; });
   };
   EXPECT_THAT(we_are(kPrimary), HasSubstr("\n  scp -p /k root@[2001:db8::2]:/k\n"));
   EXPECT_THAT(we_are(kBackup), HasSubstr("\n  scp -p /k root@192.0.2.1:/k\n"));
 }
 
 TEST(Key, AMachineThatIsNeitherDirectorYetIsToldAllTheSame) {
-  EXPECT_THAT(next_steps(pair(), "/k", none), HasSubstr("scp -p /k root@OTHER-DIRECTOR:/k\n"));
-  EXPECT_THAT(next_steps({}, "/k", none), HasSubstr("scp -p /k root@OTHER-DIRECTOR:/k\n"));
+  EXPECT_THAT(next_steps(pair(), "/k", WhichKey::now, none),
+              HasSubstr("scp -p /k root@OTHER-DIRECTOR:/k\n"));
+  EXPECT_THAT(next_steps({}, "/k", WhichKey::now, none),
+              HasSubstr("scp -p /k root@OTHER-DIRECTOR:/k\n"));
 }
 
 }  // namespace
