@@ -186,6 +186,8 @@ std::vector<ServerId> HealthWatch::on(const VerdictHeard& event, TimePoint now, 
   Health& health = heard->second.verdict.health;
   if (verdict.health == Health::unknown) {
     health = before == Health::up ? Health::cut : before;  // Known from before a change of timings.
+  } else if (verdict.health == Health::cut && verdict.has_way) {
+    health = Health::unknown;  // Until it is checked it stays as the table has it.
   }
   if (is_new || health != before) {
     heard->second.since = now;

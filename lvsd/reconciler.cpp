@@ -60,7 +60,7 @@ Step Reconciler::step(Event event, TimePoint now) {
   }
   adopted_ = adopted_ && wants_nanny();
   if (is_table_done()) {
-    health_.keep(wants_nanny(), config_, now_, actions_);
+    keep_health();
     host_.keep_marks(now_, actions_);
     host_.watch_sysctls(now_, actions_);
   }
@@ -282,8 +282,19 @@ void Reconciler::note_unreadable(const Error& error) {
   }
 }
 
+// A standby that does not monitor knows nothing of a service that it has never served. It takes the
+// servers for up until it does: else the first takeover would refuse clients until checks are done.
 HealthOf Reconciler::heard_health() const {
-  return [this](const ServerId& id) { return health_.health_of(id); };
+  const bool is_told = wants_nanny();
+  return [this, is_told](const ServerId& id) {
+    const Health heard = health_.health_of(id);
+    if (is_told || heard != Health::unknown) {
+      return heard;
+    }
+    const auto held = actual_->find(id.service);
+    const bool is_empty = held == actual_->end() || held->second.dests.empty();
+    return is_empty ? Health::up : heard;
+  };
 }
 
 WantedService Reconciler::want(const ipvs::ServiceKey& key, const HealthOf& health_of) const {
@@ -539,6 +550,15 @@ bool Reconciler::wants_nanny() const {
   return config_->standby_monitoring || role_.value_or(armed_) || health_.has_way() == false;
 }
 
+// What an unknown server counts as hangs on whether anybody tells.
+void Reconciler::keep_health() {
+  const bool is_told = wants_nanny();
+  health_.keep(is_told, config_, now_, actions_);
+  if (std::exchange(was_told_, is_told) != is_told) {
+    mark_due(all_services());
+  }
+}
+
 void Reconciler::on(const NannyUp& event) {
   health_.on(event, services_, now_, actions_);
 }
@@ -550,6 +570,9 @@ void Reconciler::on(const NannyGone& event) {
 void Reconciler::on(const VerdictHeard& event) {
   for (const auto& server : health_.on(event, now_, actions_)) {
     due_services_.insert(server.service);
+    if (event.verdict.health == Health::cut && !due_at_) {
+      due_at_ = now_ + kGatherCut;
+    }
     arm_due();
   }
 }

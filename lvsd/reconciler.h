@@ -40,6 +40,9 @@
 namespace lvs::lvsd {
 
 constexpr Duration kGather = std::chrono::milliseconds{5};
+// A lost way is the way to several servers: the first one heard of must not be taken out of the
+// table for the sake of the others, which are cut too.
+constexpr Duration kGatherCut = std::chrono::milliseconds{20};
 constexpr size_t kOpsAtOnce = 1'000;  // After so many operations no other service joins a batch.
 constexpr Duration kDrainCheck = std::chrono::seconds{1};
 static_assert(kGather < kNannyRestartFirst && kDrainCheck < kDriftCheck);
@@ -134,6 +137,7 @@ class Reconciler {
   void set_armed(bool armed);
 
   bool wants_nanny() const;
+  void keep_health();
   bool is_table_done() const;
   void log(Level level, std::string event, std::vector<std::pair<std::string, std::string>> fields,
            std::string marker = "");
@@ -166,6 +170,7 @@ class Reconciler {
   bool applied_once_ = false;
   bool adopted_ = false;
   std::optional<TimePoint> due_at_;
+  bool was_told_ = true;  // Of the servers' health, by nanny.
   ServiceKeys due_services_;
   TimePoint settled_at_;
 

@@ -127,6 +127,8 @@ void Monitors::on(const WayChanged& change, TimePoint now, Step& step) {
     halt(id, watched, step);
     if (!change.has_way) {
       count(id, watched, cut(change.reason), Duration{0}, step);
+    } else if (!std::exchange(watched.has_way, true)) {
+      tell_of_the_way_back(id, watched, step);
     }
     wait_until(id, watched,
                change.has_way ? now : now + pause(watched.monitor->interval, watched.checks, rng_));
@@ -154,6 +156,14 @@ void Monitors::count(MonitorId id, Watched& watched, const ProbeResult& result, 
   } else if (stood || (is_new && watched.health.health() == Health::down)) {
     step.actions.push_back(Report{{id, watched.health.health(), result.reason, latency}});
   }
+}
+
+// All that it leads to at once, before the first of them is checked: else those that are checked
+// later would be cut still while another one serves.
+void Monitors::tell_of_the_way_back(MonitorId id, const Watched& watched, Step& step) const {
+  const Health before = watched.health.health();
+  step.actions.push_back(Report{{id, before == Health::up ? Health::cut : before,
+                                 "not checked since the way is back", Duration{0}, true}});
 }
 
 void Monitors::let_stand(MonitorId id, Watched& watched, const ProbeResult& result,

@@ -111,6 +111,7 @@ class Monitors {
 
   void count(MonitorId id, Watched& watched, const ProbeResult& result, Duration latency,
              Step& step);
+  void tell_of_the_way_back(MonitorId id, const Watched& watched, Step& step) const;
   void let_stand(MonitorId id, Watched& watched, const ProbeResult& result, Duration latency,
                  Step& step) const;
   void tell(const Endpoint& target, Verdict verdict, Step& step) const;

@@ -10,14 +10,20 @@ std::string device_does_not_work(const std::string& device) {
 
 void Ways::device_is(const std::string& name, bool works, TimePoint now) {
   const auto [found, is_new] =
-      devices_.try_emplace(name, Device{works, std::nullopt, std::nullopt});
+      devices_.try_emplace(name, Device{works, std::nullopt, std::nullopt, {}});
   Device& device = found->second;
   if (is_new || device.works == works) {
     return;
   }
   device.works = works;
   device.back_at = works ? std::optional(now) : std::nullopt;
-  device.tell_at = works ? now : now + kWaySettles;
+  if (works) {
+    device.absence.end(now);
+    device.tell_at = now;
+  } else {
+    device.absence.begin(now);
+    device.tell_at = *device.absence.since() + kWaySettles;
+  }
   fresh_.clear();
 }
 

@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "common/absence.h"
 #include "common/address.h"
 #include "common/result.h"
 #include "common/time.h"
@@ -72,6 +73,7 @@ class Ways {
     bool works = false;
     std::optional<TimePoint> back_at;  // It did not work before.
     std::optional<TimePoint> tell_at;  // That it does not work as it did.
+    Absence absence;
   };
   std::vector<Address> led_by(const std::string& device) const;
   std::optional<Lack> trouble_of(const std::string& device, TimePoint since) const;

@@ -6,22 +6,15 @@ namespace lvs::pulse {
 
 bool Ability::set_link(const std::string& device, bool up, bool exists, TimePoint now) {
   LinkState& link = links_[device];
-  const bool was_up = !link.down_since;
+  const bool was_up = !link.down.since();
   link.exists = exists;
   if (!up || !exists) {
-    if (was_up) {
-      const bool flaps = link.up_since && now < *link.up_since + kFlapForgotten;
-      link.down_since = now - (flaps ? link.away : Duration{0});
-    }
+    link.down.begin(now);
     return false;
   }
-  if (!was_up) {
-    link.away = std::min(now - *link.down_since, kSettleMax);
-    link.up_since = now;
-  }
-  link.down_since.reset();
+  link.down.end(now);
   if (!was_up && !is_way_known_) {
-    no_way_since_.reset();
+    way_.end(now);
   }
   return !was_up;
 }
@@ -29,9 +22,9 @@ bool Ability::set_link(const std::string& device, bool up, bool exists, TimePoin
 void Ability::set_way(std::optional<bool> has_way, TimePoint now) {
   is_way_known_ = has_way.has_value();
   if (has_way.value_or(false)) {
-    no_way_since_.reset();
-  } else if (has_way && !no_way_since_) {
-    no_way_since_ = now;
+    way_.end(now);
+  } else if (has_way) {
+    way_.begin(now);
   }
 }
 
@@ -55,11 +48,11 @@ void Ability::adopt(TimePoint now) {
 
 bool Ability::is_up(const std::string& device) const {
   const auto found = links_.find(device);
-  return found == links_.end() || !found->second.down_since;
+  return found == links_.end() || !found->second.down.since();
 }
 
 bool Ability::works(const std::string& device, TimePoint now) const {
-  return is_up(device) || now < *links_.at(device).down_since + patience_;
+  return is_up(device) || now < *links_.at(device).down.since() + patience_;
 }
 
 bool Ability::exists(const std::string& device) const {
@@ -118,7 +111,7 @@ uint32_t Ability::reasons(const Settings& settings, TimePoint now) const {
   if (settings.witness && witness_ != Witness::answers) {
     reasons |= kNoWitness;
   }
-  if (no_way_since_ && now >= *no_way_since_ + settling_time(settings)) {
+  if (way_.since() && now >= *way_.since() + settling_time(settings)) {
     reasons |= kNoWay;
   }
   return reasons;
@@ -138,9 +131,9 @@ std::optional<TimePoint> Ability::next_change(const Settings& settings, TimePoin
   };
   consider(lvsd_away_since_, settings.lvsd_grace);
   consider(refused_since_, kRefusalPatience);
-  consider(no_way_since_, settling_time(settings));
+  consider(way_.since(), settling_time(settings));
   for (const auto& [device, link] : links_) {
-    consider(link.down_since, patience_);
+    consider(link.down.since(), patience_);
   }
   return next;
 }

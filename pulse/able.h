@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 
+#include "common/absence.h"
 #include "common/time.h"
 #include "pulse/settings.h"
 
@@ -20,9 +21,6 @@ inline constexpr int kFailedRestartsMax = 3;  // From this one on lvsd counts as
 // A link that is lost for a moment (a switch port that negotiates anew, a bond that changes its
 // port) costs the clients less than a move of everything to the peer.
 inline constexpr Duration kSettleMax = std::chrono::milliseconds{500};
-// A link that was up for less is not back yet: what it was away before counts on, or one that flaps
-// would settle for ever.
-inline constexpr Duration kFlapForgotten = std::chrono::seconds{5};
 inline Duration settling_time(const Settings& settings) {
   return std::min(kSettleMax, settings.deadtime / 4);
 }
@@ -64,9 +62,7 @@ class Ability {
  private:
   struct LinkState {
     bool exists = true;
-    std::optional<TimePoint> down_since;  // Earlier by `away`.
-    std::optional<TimePoint> up_since;    // It was down before.
-    Duration away{0};                     // In the flaps before.
+    Absence down;
   };
   enum class Witness { unknown, silent, answers };
   bool is_up(const std::string& device) const;
@@ -80,7 +76,7 @@ class Ability {
   int failed_restarts_ = 0;
   Witness witness_ = Witness::unknown;
   std::optional<TimePoint> refused_since_;
-  std::optional<TimePoint> no_way_since_;
+  Absence way_;
   bool is_way_known_ = false;
 };
 

@@ -230,8 +230,9 @@ std::vector<Key<B>> new_keys_of_the_pair() {
       key("conntrack", &B::conntrack, boolean(), {"0", kConntrackText, "", kNew}),
       key("standby_monitoring", &B::standby_monitoring, boolean(),
           {"1",
-           "Whether the standby checks the servers too. One that gave the service up for want of a "
-           "way to the servers does in any case, until it has one again.",
+           "Whether the standby checks the servers too. One that does not takes the servers of a "
+           "service that it has not served yet for working, and cannot know that it has no way to "
+           "them; one that gave the service up for that reason checks until it has one again.",
            "", kNew}),
       key("split_guard", &B::split_guard, boolean(),
           {"1",

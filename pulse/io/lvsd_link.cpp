@@ -49,7 +49,8 @@ void LvsdLink::tick() {
       ask();
     }
   }
-  timer_.expires_after(client_ ? kLvsdAskPause : kLvsdReconnectPause);
+  const Duration ask_pause = has_way_ == false ? kLvsdAskPauseWithoutWay : kLvsdAskPause;
+  timer_.expires_after(client_ ? ask_pause : kLvsdReconnectPause);
   timer_.async_wait([this](auto error) {
     if (!error) {
       tick();

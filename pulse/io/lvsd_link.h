@@ -17,6 +17,7 @@ namespace lvs::pulse {
 
 constexpr Duration kLvsdReconnectPause = std::chrono::milliseconds{100};
 constexpr Duration kLvsdAskPause = std::chrono::seconds{1};
+constexpr Duration kLvsdAskPauseWithoutWay = std::chrono::milliseconds{100};  // It may be back.
 constexpr Duration kLvsdAnswerPatience = std::chrono::seconds{3};
 
 class LvsdLink {

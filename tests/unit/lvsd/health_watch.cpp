@@ -36,7 +36,8 @@ TEST(HealthWatch, ServersThatCannotBeCheckedStayAndSayWhy) {
   world.say(1, Health::down);
   const ipvs::Table before = world.core;
   world.ops.clear();
-  world.say(2, Health::cut);
+  world.feed(VerdictHeard{{2, Health::cut, "eth1 is down", 0s, false}});
+  world.pass(1s);
   EXPECT_EQ(world.core, before);
   EXPECT_THAT(world.ops, IsEmpty());
   EXPECT_EQ(world.lvsd.health().health_of({web_key(), server_at(2)}), Health::cut);
@@ -56,6 +57,28 @@ TEST(HealthWatch, WithoutAWayToAnyServerOfAServiceTheDirectorSaysSo) {
   EXPECT_EQ(world.lvsd.health().has_way(), false) << "that one was down before does not matter";
   world.say(1, Health::up);
   EXPECT_EQ(world.lvsd.health().has_way(), true);
+}
+
+// The first one that is checked again does not put the others out of the table.
+TEST(HealthWatch, WhenTheWayIsBackServersStayUntilTheyAreChecked) {
+  World world;
+  world.start(with({web(2)}));
+  world.all_up();
+  world.ops.clear();
+  for (const MonitorId id : {MonitorId{1}, MonitorId{2}}) {
+    world.feed(VerdictHeard{{id, Health::cut, "eth1 is down", 0s, false}});
+  }
+  world.pass(1s);
+  EXPECT_THAT(world.web_servers(), SizeIs(2)) << "nobody else could serve";
+  EXPECT_THAT(world.ops, IsEmpty()) << "nor did any of them leave for a moment";
+  for (const MonitorId id : {MonitorId{1}, MonitorId{2}}) {
+    world.feed(VerdictHeard{{id, Health::cut, "not checked", 0s, true}});
+  }
+  EXPECT_EQ(world.lvsd.health().has_way(), true);
+  world.say(1, Health::up);
+  EXPECT_THAT(world.web_servers(), SizeIs(2)) << "the second is still to be checked";
+  world.say(2, Health::down);
+  EXPECT_THAT(world.web_servers(), SizeIs(1));
 }
 
 // An operator may switch the checks off so that the service stays where it is.
@@ -162,6 +185,7 @@ TEST(HealthWatch, MonitorsOnlyOnTheActiveWhenTold) {
   world.start(config);
   EXPECT_EQ(world.nanny_starts, 0);
   EXPECT_TRUE(world.lvsd.is_ready(world.now));
+  EXPECT_THAT(world.web_servers(), SizeIs(1)) << "the first takeover refuses nobody";
   world.feed(RoleSaid{true});
   world.feed(Timer{});
   EXPECT_EQ(world.nanny_starts, 1);

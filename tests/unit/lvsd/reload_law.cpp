@@ -296,6 +296,7 @@ TEST(ReloadLaw, NothingIsLeftToDoThatANewLifeWouldDo) {
     World fresh;
     fresh.own_addresses = old.own_addresses;
     fresh.core = old.core;
+    fresh.armed_at_start = old.lvsd.armed();
     fresh.daemons = old.daemons;
     fresh.start(old.lvsd.config(), old.saved);
     if (old.lvsd.role()) {

@@ -36,7 +36,7 @@ void World::pass(Duration time) {
 }
 
 void World::start(const config::Config& config, Owned owned) {
-  feed(Started{config, std::move(owned), false});
+  feed(Started{config, std::move(owned), armed_at_start});
   pass(kAMoment);
 }
 

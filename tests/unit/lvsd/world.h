@@ -35,6 +35,7 @@ class World {
   bool readable = true;
   bool loses_answers = false;  // Of every second operation; half of those are done.
   bool armable = true;
+  bool armed_at_start = false;
   // What the world saw.
   std::vector<ipvs::Request> ops;
   std::vector<size_t> batches;  // Their sizes.

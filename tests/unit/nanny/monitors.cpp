@@ -346,6 +346,8 @@ TEST(Monitors, WhoLosesTheWayToAServerDoesNotWaitForItsChecksToFail) {
   world.feed(WayChanged{{*Address::parse("10.0.0.2")}, false, "eth1 is down"});
   EXPECT_EQ(world.told.back(), (Verdict{80, Health::cut, "not checked: eth1 is down", 0s, false}));
   world.feed(WayChanged{{*Address::parse("10.0.0.2")}, true, ""});
+  EXPECT_EQ(world.told.back(),
+            (Verdict{80, Health::cut, "not checked since the way is back", 0s, true}));
   EXPECT_THAT(world.running, SizeIs(1)) << "it is checked at once";
   world.check(kWorks);
   EXPECT_EQ(world.told.back(), (Verdict{80, Health::up, "connected", 0s, true}));
