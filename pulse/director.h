@@ -371,7 +371,7 @@ class Director {
   Ability ability_;
   uint32_t reasons_ = 0;
   Fitness fitness_ = Fitness::none;
-  bool is_deaf_ = false;     // By its monitored links.
+  bool is_deaf_ = false;     // All links of its heartbeats are down.
   bool has_let_go_ = false;  // Cut off, for the sake of a peer that may be whole.
   std::optional<TimePoint> able_since_;
   Lease lease_;

@@ -53,7 +53,7 @@ void Director::refresh_ability(TimePoint now) {
   ability_.set_patience(holds() ? settling_time(settings_) : Duration{0});
   reasons_ = ability_.reasons(settings_, now);
   fitness_ = ability_.fitness(settings_, now);
-  is_deaf_ = ability_.are_all_down(settings_.monitored_devices, now);
+  is_deaf_ = ability_.are_all_down(settings_.heartbeat_devices, now);
   has_let_go_ = has_let_go_ && (reasons_ & kServiceLinkDown) != 0;
   if (is_able() && !able_since_) {
     able_since_ = now;
@@ -151,9 +151,11 @@ const char* Director::reason_to_take_over(TimePoint now) const {
 }
 
 // Without a witness it may be we who are cut off; unless the peer had none either. A peer that we
-// cannot even address or hear is silent whatever it does: then only its segment can tell.
+// cannot even address or hear, or that we let go for, is silent whatever it does: then only its
+// segment can tell.
 bool Director::is_silence_evidence() const {
-  if ((!settings_.knows_peer || is_deaf_) && !settings_.split_guard) {
+  const bool is_deaf = is_deaf_ && !settings_.monitored_devices.empty();
+  if ((!settings_.knows_peer || is_deaf || has_let_go_) && !settings_.split_guard) {
     return false;
   }
   return (reasons_ & kNoWitness) == 0 ||
@@ -321,8 +323,7 @@ void Director::rule_active(TimePoint now) {
 // neither be heard nor told for want of links too: it hears nothing, and sees us answer where we
 // still can. Letting go lets it serve; if nobody does within a deadtime, we do again.
 bool Director::is_cut_off(TimePoint now) const {
-  return (reasons_ & kServiceLinkDown) != 0 && is_silent(now) &&
-         ability_.are_all_down(settings_.heartbeat_devices, now);
+  return (reasons_ & kServiceLinkDown) != 0 && is_silent(now) && is_deaf_;
 }
 
 bool Director::can_hand_over(TimePoint now, Fitness least) const {

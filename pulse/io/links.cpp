@@ -1,6 +1,7 @@
 #include "pulse/io/links.h"
 
 #include <linux/if_addr.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -116,6 +117,26 @@ Result<std::multimap<Address, std::string>> Links::addresses() {
     return done.error().in("list addresses");
   }
   return all;
+}
+
+void Links::forget_unresolved(const Address& neighbour, unsigned device) {
+  ndmsg which{};
+  which.ndm_family = neighbour.is_v4() ? AF_INET : AF_INET6;
+  which.ndm_ifindex = static_cast<int>(device);
+  const auto about = [&](int type) {
+    io::NetlinkMessage message(type, 0, which);
+    message.put(NDA_DST, neighbour.bytes(), neighbour.size());
+    return message;
+  };
+  bool is_unresolved = false;
+  const auto asked = netlink_.ask(about(RTM_GETNEIGH), [&](const nlmsghdr* answer) {
+    const auto* entry = static_cast<const ndmsg*>(nlmsg_data(answer));
+    is_unresolved = (entry->ndm_state & (NUD_INCOMPLETE | NUD_FAILED)) != 0;
+  });
+  if (asked && is_unresolved) {
+    // It may have been resolved in this moment: then nothing is lost but a question.
+    [[maybe_unused]] const auto forgotten = netlink_.request(about(RTM_DELNEIGH));
+  }
 }
 
 void Links::wait() {

@@ -43,6 +43,10 @@ class Links {
   const Link* find(unsigned index) const;
   // Addresses of this machine, with the device that holds each.
   Result<std::multimap<Address, std::string>> addresses();
+  // Of a neighbour that is asked for its hardware address in vain: the kernel asks again only after
+  // a second, and lets datagrams wait meanwhile. Without the entry it asks with the next datagram,
+  // and what waited is gone.
+  void forget_unresolved(const Address& neighbour, unsigned device);
 
  private:
   Links(boost::asio::io_context& io, io::UniqueFd fd, io::Rtnetlink netlink, Notices notices);

@@ -49,8 +49,13 @@ void LvsdLink::tick() {
       ask();
     }
   }
-  const Duration ask_pause = has_way_ == false ? kLvsdAskPauseWithoutWay : kLvsdAskPause;
-  timer_.expires_after(client_ ? ask_pause : kLvsdReconnectPause);
+  tick_after(!client_            ? kLvsdReconnectPause
+             : has_way_ == false ? kLvsdAskPauseWithoutWay
+                                 : kLvsdAskPause);
+}
+
+void LvsdLink::tick_after(Duration pause) {
+  timer_.expires_after(pause);
   timer_.async_wait([this](auto error) {
     if (!error) {
       tick();
@@ -95,6 +100,9 @@ void LvsdLink::lost() {
 void LvsdLink::set_way(std::optional<bool> has_way) {
   if (has_way_ != has_way) {
     has_way_ = has_way;
+    if (has_way == false) {
+      tick_after(kLvsdAskPauseWithoutWay);
+    }
     notices_.way_changed(has_way);
   }
 }

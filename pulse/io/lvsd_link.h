@@ -37,6 +37,7 @@ class LvsdLink {
 
  private:
   void tick();
+  void tick_after(Duration pause);
   void ask();
   void take(const boost::json::object& reply);
   void lost();

@@ -136,6 +136,11 @@ void Shell::ask_witnesses() {
 }
 
 void Shell::link_changed(const Link& link) {
+  for (const HeartbeatRoute& route : setup_.routes) {
+    if (link.up && route.peer.address) {
+      links_.forget_unresolved(*route.peer.address, link.index);
+    }
+  }
   driver_->feed(LinkChanged{link.name, link.up, links_.find(link.name) != nullptr});
   driver_->feed(OwnMacs{own_macs(setup_.settings.addresses, links_)});
 }

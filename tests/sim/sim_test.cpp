@@ -532,6 +532,21 @@ TEST(Pair, WhoIsCutOffFromClientsAndPeerLetsGo) {
   EXPECT_THAT(world.violations(), IsEmpty());
 }
 
+// Nobody can be asked: rather a part unserved than two that serve it.
+TEST(Pair, WhoLetsGoWithoutTheGuardStaysPassive) {
+  Timing timing = with(true, false);
+  timing.one_path = true;
+  timing.split_guard = false;
+  Pair pair(timing);
+  World& world = pair.world;
+  world.set_carrier(Node::primary, false);
+  world.run_for(60s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
+  world.set_carrier(Node::primary, true);
+  world.run_for(10s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
+}
+
 TEST(Pair, WhoLetGoInVainServesWhatItCan) {
   Timing timing = with(true, false);
   timing.one_path = true;

@@ -666,6 +666,8 @@ void World::heal_all_but_heartbeats() {
     boot(node);
     set_carrier(node, true);
     set_inner_carrier(node, true);
+    machine(node).waiting = {};
+    machine(node).asks_again_at = {};
     set_witness(node, true);
     set_way(node, true);
     thaw_arbiter(node);
@@ -729,9 +731,11 @@ std::vector<Node> World::holders() const {
 }
 
 bool World::is_healthy() const {
-  const bool machines_are = std::all_of(machines_.begin(), machines_.end(), [](const Machine& m) {
-    return m.has_power && m.has_carrier && m.has_inner_carrier && m.sees_witness && m.has_way &&
-           m.is_running() && m.lvsd_ready;
+  const bool machines_are = std::all_of(machines_.begin(), machines_.end(), [&](const Machine& m) {
+    const bool sends = std::all_of(m.asks_again_at.begin(), m.asks_again_at.end(),
+                                   [&](TimePoint at) { return at <= now_; });
+    return sends && m.has_power && m.has_carrier && m.has_inner_carrier && m.sees_witness &&
+           m.has_way && m.is_running() && m.lvsd_ready;
   });
   return machines_are && can_hear() && !is_segment_split_ && faults_.loss == 0;
 }

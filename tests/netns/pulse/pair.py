@@ -658,6 +658,30 @@ def a_link_that_flaps_for_a_moment_moves_nothing(pair):
     expect(pair.primary.state() == "active" and pair.primary.ask("status")["term"] == term, "as before")
 
 
+def a_link_that_returns_carries_heartbeats_at_once(pair):
+    """The kernel would ask again for a neighbour that did not answer, here, in ten minutes."""
+    pair.start()
+
+    def neighbour(address, device):
+        return run("ip", "-n", pair.primary.namespace, "neighbour", "show", address, "dev", device).stdout
+
+    for device in ("eth0", "eth1"):
+        run("ip", "netns", "exec", pair.primary.namespace, "sysctl", "--quiet", "--write",
+            f"net.ipv4.neigh.{device}.retrans_time_ms=600000")
+    mac = re.search(r"lladdr (\S+)", neighbour("10.0.0.2", "eth1")).group(1)
+    run("ip", "-n", pair.primary.namespace, "neighbour", "replace", "10.0.0.2", "lladdr", mac, "nud", "permanent",
+        "dev", "eth1")
+    for bridge in ("br0", "br1"):
+        run("ip", "-n", pair.switch, "link", "set", f"primary-{bridge}", "down")
+    eventually("the peer is asked for in vain", lambda: "INCOMPLETE" in neighbour("192.0.2.2", "eth0"))
+    for bridge in ("br0", "br1"):
+        run("ip", "-n", pair.switch, "link", "set", f"primary-{bridge}", "up")
+    eventually("it is found", lambda: "lladdr" in neighbour("192.0.2.2", "eth0"))
+    eventually("all paths are alive", lambda: all(
+        path["alive"] for director in pair.both for path in director.ask("status")["paths"]))
+    expect("PERMANENT" in neighbour("10.0.0.2", "eth1"), "what an administrator wrote stays")
+
+
 def a_reload_onto_a_dead_device_moves_the_service(pair):
     pair.start()
     for director in pair.both:

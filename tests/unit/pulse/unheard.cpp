@@ -157,7 +157,7 @@ TEST(Unheard, OfTwoThatStartTogetherThePrimaryServesAndTheBackupLooksOnceMore) {
 TEST(Unheard, WhoIsDeafAsksTheSegmentOrWaits) {
   const auto state_after_silence = [](bool split_guard) {
     Settings settings = Listener::settings(Node::backup);
-    settings.monitored_devices = {"eth1"};
+    settings.heartbeat_devices = settings.monitored_devices = {"eth1"};
     settings.split_guard = split_guard;
     Listener listener(settings, {kPeerMac});
     listener.feed(LinkChanged{"eth1", false});
@@ -170,7 +170,7 @@ TEST(Unheard, WhoIsDeafAsksTheSegmentOrWaits) {
 
 TEST(Unheard, ASilenceBeginsAnewForWhoWasDeaf) {
   Settings settings = Listener::settings(Node::backup);
-  settings.monitored_devices = {"eth1", "eth2"};
+  settings.heartbeat_devices = settings.monitored_devices = {"eth1", "eth2"};
   settings.split_guard = false;
   Listener listener(settings, {kPeerMac});
   listener.feed(LinkChanged{"eth1", false});
