@@ -659,18 +659,22 @@ def a_link_that_flaps_for_a_moment_moves_nothing(pair):
 
 
 def a_link_that_returns_carries_heartbeats_at_once(pair):
-    """The kernel would ask again for a neighbour that did not answer, here, in ten minutes."""
+    """The kernel would ask again for a neighbour that did not answer, here, in ten minutes; nor does the other ask."""
     pair.start()
 
-    def neighbour(address, device):
-        return run("ip", "-n", pair.primary.namespace, "neighbour", "show", address, "dev", device).stdout
+    def neighbour(address, device, director=pair.primary):
+        return run("ip", "-n", director.namespace, "neighbour", "show", address, "dev", device).stdout
 
+    def write_down(director, address, device):
+        mac = re.search(r"lladdr (\S+)", neighbour(address, device, director)).group(1)
+        run("ip", "-n", director.namespace, "neighbour", "replace", address, "lladdr", mac, "nud", "permanent",
+            "dev", device)
+
+    write_down(pair.primary, "10.0.0.2", "eth1")
+    write_down(pair.backup, "192.0.2.1", "eth0")
     for device in ("eth0", "eth1"):
         run("ip", "netns", "exec", pair.primary.namespace, "sysctl", "--quiet", "--write",
             f"net.ipv4.neigh.{device}.retrans_time_ms=600000")
-    mac = re.search(r"lladdr (\S+)", neighbour("10.0.0.2", "eth1")).group(1)
-    run("ip", "-n", pair.primary.namespace, "neighbour", "replace", "10.0.0.2", "lladdr", mac, "nud", "permanent",
-        "dev", "eth1")
     for bridge in ("br0", "br1"):
         run("ip", "-n", pair.switch, "link", "set", f"primary-{bridge}", "down")
     eventually("the peer is asked for in vain", lambda: "INCOMPLETE" in neighbour("192.0.2.2", "eth0"))
