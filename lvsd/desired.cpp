@@ -222,6 +222,7 @@ ipvs::Service service_settings(const config::VirtualService& service) {
     const auto* flag = ipvs::find_named(ipvs::kSchedulerFlags, word);
     settings.flags |= flag == nullptr ? 0 : flag->bit;
   }
+  settings.flags |= service.ops ? ipvs::kOnePacket : 0;
   if (service.persistent > Duration::zero()) {
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(service.persistent).count();
     settings.flags |= ipvs::kPersistent;

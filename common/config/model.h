@@ -144,6 +144,7 @@ struct VirtualService {
   std::vector<MarkPorts> mark_ports;  // new
   std::string scheduler = "wlc";
   std::vector<std::string> sched_flags;  // new
+  bool ops = false;                      // new; one-packet scheduling.
   Duration persistent{0};                // 0: off.
   unsigned pmask_prefix = 32;            // Persistence granularity.
   std::optional<ipvs::Forward> forward;  // new; nothing: the global `network`.

@@ -159,6 +159,12 @@ std::vector<Key<V>> new_keys() {
            "", kNew}),
       key("sched_flags", &V::sched_flags, schedule_flags(),
           {"", "Options of the scheduler.", "", kNew}),
+      key("ops", &V::ops, boolean(),
+          {"0",
+           "One-packet scheduling: whether each datagram finds a server anew, whatever port it "
+           "comes "
+           "from. For udp, and the udp of a fwmark.",
+           "", kNew}),
       key("forward", &V::forward, forward_method(),
           {"", "How packets reach this service's servers; by default as network says.", "", kNew}),
       key("check", &V::check, check_form(),

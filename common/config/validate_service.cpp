@@ -36,6 +36,7 @@ class ServiceRules {
       error(service_.lines, "pmask", "expected a netmask of the address's family");
     }
     check_flags_fit_scheduler();
+    check_one_packet();
     check_probe();
     check_ftp_and_ipsec();
     check_sorry_server();
@@ -51,6 +52,20 @@ class ServiceRules {
       if (!owner.empty() && owner != service_.scheduler) {
         error(service_.lines, "sched_flags", "expected scheduler = " + owner + " for " + flag);
       }
+    }
+  }
+
+  void check_one_packet() {
+    if (!service_.ops) {
+      return;
+    }
+    if (service_.fwmark == 0 && service_.protocol != ipvs::Protocol::udp) {
+      error(service_.lines, "ops", "expected protocol = udp as well, or a fwmark");
+    }
+    if (service_.forward.value_or(globals_.network) == ipvs::Forward::masq) {
+      warning(service_.lines, "ops",
+              "the answers of nat servers belong to no connection and keep the servers' addresses: "
+              "use forward = direct or tunnel");
     }
   }
 

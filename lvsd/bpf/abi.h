@@ -113,8 +113,9 @@ struct lvs_flow6 {
 LVS_ASSERT(LVS_OFFSET(struct lvs_flow6, address) == 128);
 LVS_ASSERT(sizeof(struct lvs_flow6) == 224);
 
-#define LVS_FLOW_TO_SELF 0x1U   /* The real server is the director. */
-#define LVS_FLOW_FROM_SELF 0x2U /* The client is. */
+#define LVS_FLOW_TO_SELF 0x1U    /* The real server is the director. */
+#define LVS_FLOW_FROM_SELF 0x2U  /* The client is. */
+#define LVS_FLOW_ONE_PACKET 0x4U /* In no table: see one_packet.h. */
 
 /* The word of a connection changes by compare-and-swap alone. Whoever sets DEAD unbinds it from its
  * real server and deletes both entries: exactly once. The generation tells an entry from another
@@ -185,6 +186,7 @@ struct lvs_service {
 LVS_ASSERT(sizeof(struct lvs_service) == 128);
 
 #define LVS_SERVICE_PERSISTENT 0x1U
+#define LVS_SERVICE_ONE_PACKET 0x4U /* Of its datagrams each is scheduled; TCP as ever. */
 #define LVS_SERVICE_FALLBACK \
   0x8U /* sh, mh: another real server when the hashed one is not to be had. */
 #define LVS_SERVICE_HASH_PORT 0x10U /* sh, mh: the client's port too. */
@@ -353,6 +355,7 @@ LVS_ASSERT(sizeof(struct lvs_fragments) == 40);
 struct lvs_ports {
   __be16 source;
   __be16 dest;
+  __u32 one_packet; /* See one_packet.h; 0: the flow says where it goes. */
 };
 
 struct lvs_rounds {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "lvsd/bpf/make_room.h"
+#include "lvsd/bpf/one_packet.h"
 #include "lvsd/bpf/packet.h"
 #include "lvsd/bpf/schedule.h"
 
@@ -280,6 +281,39 @@ static __always_inline struct lvs_flow* bind(const int family, union any_key* ke
   return made;
 }
 
+/* The way of this packet alone. Its real server counts it as it counts connections, so that an
+ * upper threshold is reached as on ip_vs. */
+static __always_inline struct lvs_flow* use_once(const int family, struct scratch* scratch,
+                                                 struct lvs_dest* dest) {
+  struct lvs_flow* flow = &scratch->flow.flow;
+  flow->flags |= LVS_FLOW_ONE_PACKET;
+  bind_connection(dest, 0);
+  unbind_connection(dest, 0);
+  if (flow->template_generation) {
+    release_template(family, template_key_of_flow(family, flow), flow->template_generation);
+    flow->template_generation = 0;
+  }
+  count_connection(flow->dest);
+  return flow;
+}
+
+/* The same once more, by the word that it left; null when its real server has gone meanwhile. */
+static __always_inline struct lvs_flow* use_again(const int family, const struct packet* packet,
+                                                  const struct lvs_config* config, __u32 word) {
+  struct scratch* scratch = scratch_of_cpu();
+  const __u32 id = word & ONE_PACKET_DEST;
+  const struct lvs_dest* dest = is_one_packet(word) ? dest_of(id) : 0;
+  if (!scratch || !dest || dest->use != LVS_DEST_AVAILABLE) {
+    return 0;
+  }
+  struct lvs_flow* flow = &scratch->flow.flow;
+  __builtin_memset(flow, 0, sizeof(*flow));
+  flow->dest = id;
+  describe(family, flow, packet, config, dest, !!(word & ONE_PACKET_KEEPS_PORT), 0);
+  flow->flags |= LVS_FLOW_ONE_PACKET;
+  return flow;
+}
+
 /* The new connection's entry, or null with a reason (enum lvs_drop). */
 static __always_inline struct lvs_flow* connect(const int family, struct packet* packet, __u32 mark,
                                                 const struct lvs_config* config, __u32* reason,
@@ -324,6 +358,9 @@ static __always_inline struct lvs_flow* connect(const int family, struct packet*
   }
   const int keeps_port = is_persistent && !is_of_service_port(packet, match);
   describe(family, flow, packet, config, dest, keeps_port, now);
+  if (packet->protocol == IPPROTO_UDP && match->slice.flags & LVS_SERVICE_ONE_PACKET) {
+    return use_once(family, scratch, dest);
+  }
   *reason = LVS_DROP_TABLE_FULL;
   return bind(family, &packet->key, scratch, dest, now);
 }

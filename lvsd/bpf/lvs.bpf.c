@@ -304,6 +304,9 @@ static __always_inline int follow_first(const int family, struct __sk_buff* skb,
                                         const struct packet* packet, struct lvs_flow* flow,
                                         const struct lvs_config* config) {
   if (!flow) {
+    flow = use_again(family, packet, config, remembered_one_packet());
+  }
+  if (!flow) {
     return to_local_stack(family, skb, packet, AT_IPVS0);
   }
   if (flow->word & LVS_WORD_DEAD) {
@@ -409,8 +412,11 @@ static __always_inline int balance(const int family, struct __sk_buff* skb) {
   __u32 reason = LVS_DROP_NO_DESTINATION;
   packet.is_own = skb->ingress_ifindex == LOOPBACK_IFINDEX;
   flow = connect(family, &packet, skb->mark, config, &reason, now);
-  return flow ? forward(family, skb, &packet, flow, flow->word, config, AT_IPVS0, now)
-              : refuse(family, skb, &packet, reason);
+  remember_one_packet(&packet, flow ? one_packet_word(&packet, flow) : 0);
+  if (!flow) {
+    return refuse(family, skb, &packet, reason);
+  }
+  return forward(family, skb, &packet, flow, flow->word, config, AT_IPVS0, now);
 }
 
 VERIFIED_ALONE int balance4(struct __sk_buff* skb) {
@@ -443,7 +449,9 @@ static __always_inline int send_again(const int family, struct __sk_buff* skb) {
   if (!config || parse(family, skb, &packet, FRAGMENTS_TOO) != PARSED_OURS) {
     return drop(LVS_DROP_MALFORMED);
   }
-  struct lvs_flow* flow = find_flow(family, &packet.key);
+  const __u32 word = skb->mark;
+  struct lvs_flow* flow = is_one_packet(word) ? use_again(family, &packet, config, word)
+                                              : find_flow(family, &packet.key);
   if (!flow) {
     return drop(LVS_DROP_RACE);
   }

@@ -115,7 +115,8 @@ static __always_inline int is_of_other_vlan(struct __sk_buff* skb) {
   return skb->vlan_present && ((skb->vlan_tci & VLAN_ID) || bpf_skb_vlan_pop(skb));
 }
 
-/* The datagram's ports: kept when its first fragment comes, known again for the others. */
+/* The datagram's ports: kept when its first fragment comes, known again for the others. What is
+ * kept beside them stays when the first is looked at by another program. */
 static __always_inline int share_ports(const int family, struct packet* packet) {
   struct scratch* scratch = scratch_of_cpu();
   if (!scratch) {
@@ -126,11 +127,12 @@ static __always_inline int share_ports(const int family, struct packet* packet) 
       .id = packet->fragments_id, .protocol = packet->protocol, .family = family};
   copy_address(family, datagram->saddr, source_of(family, &packet->key));
   copy_address(family, datagram->daddr, target_of(family, &packet->key));
-  if (packet->fragment == FIRST_FRAGMENT) {
-    const struct lvs_ports ports = {.source = packet->sport, .dest = packet->dport};
-    return !bpf_map_update_elem(&lvs_datagrams, datagram, &ports, BPF_ANY);
-  }
   const struct lvs_ports* ports = bpf_map_lookup_elem(&lvs_datagrams, datagram);
+  if (packet->fragment == FIRST_FRAGMENT) {
+    const struct lvs_ports own = {.source = packet->sport, .dest = packet->dport};
+    const int is_known = ports && ports->source == own.source && ports->dest == own.dest;
+    return is_known || !bpf_map_update_elem(&lvs_datagrams, datagram, &own, BPF_ANY);
+  }
   if (!ports) {
     return 0;
   }

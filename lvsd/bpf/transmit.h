@@ -10,6 +10,7 @@
 
 #include "lvsd/bpf/answer.h"
 #include "lvsd/bpf/next_hop.h"
+#include "lvsd/bpf/one_packet.h"
 #include "lvsd/bpf/xmit_direct.h"
 #include "lvsd/bpf/xmit_nat.h"
 #include "lvsd/bpf/xmit_stack.h"
@@ -62,6 +63,14 @@ static __always_inline int refuse_too_big(const int family, struct __sk_buff* sk
   return answer(family, skb, vip_of(family, packet, flow), ANSWER_TOO_BIG, mtu);
 }
 
+/* To where the neighbour layer can send it. */
+static __always_inline int hand_to_ipvs1(struct __sk_buff* skb, const struct packet* packet,
+                                         const struct lvs_flow* flow,
+                                         const struct lvs_config* config) {
+  skb->mark = one_packet_word(packet, flow);
+  return bpf_redirect(config->ipvs1, BPF_F_INGRESS);
+}
+
 /* Asks for the way and sends by the neighbour layer, or by the address that it knows. */
 static __always_inline int transmit_by_lookup(const int family, struct __sk_buff* skb,
                                               const struct packet* packet, struct lvs_flow* flow,
@@ -85,7 +94,7 @@ static __always_inline int transmit_by_lookup(const int family, struct __sk_buff
     return transmit_through_stack(family, skb, packet, flow, config, hook);
   }
   if (hook == AT_IPVS0 && way == WAY_COLD) {
-    return bpf_redirect(config->ipvs1, BPF_F_INGRESS);
+    return hand_to_ipvs1(skb, packet, flow, config);
   }
   if (!rewrite(family, skb, packet, flow, hook == AT_NIC, hook == AT_IPVS0 ? &flow->route : 0)) {
     return drop(LVS_DROP_MALFORMED);
@@ -144,7 +153,7 @@ static __always_inline int transmit_by_tunnel(const int family, struct __sk_buff
     return TUNNEL_IS_TOO_SMALL;
   }
   if (hook == AT_IPVS0 && way == WAY_COLD) {
-    return bpf_redirect(config->ipvs1, BPF_F_INGRESS);
+    return hand_to_ipvs1(skb, packet, flow, config);
   }
   const int knows_mac = way == WAY_KNOWN && (hook == AT_IPVS0 || is_remembered);
   if (!put_into_tunnel(family, skb, packet, to, hook == AT_NIC, 0, knows_mac ? &flow->route : 0)) {

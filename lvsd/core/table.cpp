@@ -41,9 +41,6 @@ std::optional<Error> wrong_service(const ServiceKey& key, const Service& service
   if (!service.persistence_engine.empty()) {
     return Error{ENOENT, "no persistence engine " + service.persistence_engine};
   }
-  if (service.flags & ipvs::kOnePacket) {
-    return Error{EOPNOTSUPP, "one-packet scheduling is not in the embedded core"};
-  }
   if (service.prefix > (family_of(key) == Family::v4 ? 32 : 128)) {
     return Error{EINVAL, "a persistence mask longer than an address"};
   }

@@ -9,7 +9,8 @@ A WAY is `ipvsadm`, `lvsadm` (both on the kernel's ip_vs, so inside a kernel tha
 The steps, apart from ipvsadm:
   connect ADDRESS:PORT [times N] [from ADDRESS[:PORT]] [at NODE] [silent S]  a TCP connection, or N; they stay open
   ask ADDRESS:PORT [times N] [from ADDRESS[:PORT]] [at NODE] [silent S] [bytes N]   datagrams, each from a port of its own
-                                         `silent`: how long to listen where the answer is a timeout
+                                         `silent`: how long to listen where the answer is a timeout; rs1-unheard: its
+                                         answer does not come to the client as one
   send BYTES on WHICH                    to the server and back
   finish WHICH [by server]               FIN from the client, or from the server;  WHICH: the connections of a real
                                          server, of a client port, or `all`
@@ -171,9 +172,11 @@ class Stage:
         wanted = " ".join(expected).split()
         words_out = []
         for n in range(times):
-            patience_s = float(silence_s) if wanted[n:n + 1] == ["timeout"] else PATIENCE_S
+            word = wanted[n] if n < len(wanted) else ""
+            patience_s = float(silence_s) if word == "timeout" else PATIENCE_S
+            unheard_s = float(silence_s) if word.endswith("-unheard") else PATIENCE_S
             words_out.append(self.traffic.connect(node, words[0], source, patience_s) if verb == "connect"
-                             else self.traffic.ask(node, words[0], source, size, patience_s))
+                             else self.traffic.ask(node, words[0], source, size, patience_s, unheard_s))
         return [" ".join(words_out)]
 
 

@@ -166,8 +166,9 @@ class Traffic:
                 at_server.close()
         return Connection("nobody", at_client, at_client.dup())
 
-    def ask(self, node, to, source, size, patience_s):
-        """Who got a datagram of this size and answered it, or what the client saw instead."""
+    def ask(self, node, to, source, size, patience_s, unheard_s):
+        """Who got a datagram of this size and answered it, or what the client saw instead. `unheard_s`: how long it waits
+        for an answer that was given."""
         one = self.askers.get((node, source, to)) if source else None
         address, port = endpoint(to)
         if one is None:
@@ -178,7 +179,7 @@ class Traffic:
         server = self.answered(one, patience_s)
         if server is None:
             return icmp_of(one) or "timeout"
-        return server if is_ready(one, PATIENCE_S) and one.recv(2048) else "no-answer"
+        return server if is_ready(one, unheard_s) and one.recv(4096) else f"{server}-unheard"
 
     def answered(self, asker, patience_s):
         """The server that got the datagram; it sends it back from the address that it was sent to."""
@@ -189,7 +190,7 @@ class Traffic:
         for number, _ in poll.poll(patience_s * 1000):
             if number in by_number:
                 name, _ = key = by_number[number]
-                content, ancillary, _, sender = self.receivers[key].recvmsg(2048, 256)
+                content, ancillary, _, sender = self.receivers[key].recvmsg(65536, 256)
                 own = [(level, kind, data[:16] + bytes(4)) for level, kind, data in ancillary]
                 self.receivers[key].sendmsg([content], own, 0, sender)
                 return name

@@ -216,13 +216,14 @@ TEST(Parse, NewKeysOfAService) {
   const VirtualService web = good_service(
       "fwmark = 80\nmark_ports = tcp/80,443 udp/500 esp tcp/10000:20000\nforward = nat\n"
       "scheduler = sh\nsched_flags = sh-port sh-fallback\ninterval = 500ms\nrise = 3\nfall = 2\n"
-      "quorum = 1\ndrain = 1m\n");
+      "quorum = 1\ndrain = 1m\nops = 1\n");
   ASSERT_EQ(web.mark_ports.size(), 4U);
   EXPECT_EQ(web.mark_ports[0], (MarkPorts{"tcp", {{80, 80}, {443, 443}}}));
   EXPECT_EQ(web.mark_ports[2], (MarkPorts{"esp", {}}));
   EXPECT_EQ(web.mark_ports[3], (MarkPorts{"tcp", {{10000, 20000}}}));
   EXPECT_EQ(web.forward, ipvs::Forward::masq);
   EXPECT_THAT(web.sched_flags, ElementsAre("sh-port", "sh-fallback"));
+  EXPECT_TRUE(web.ops);
   EXPECT_EQ(effective_interval(web), 500ms);
   EXPECT_EQ(effective_rise(web), 3);
   EXPECT_EQ(web.drain, 1min);
@@ -313,6 +314,11 @@ TEST(Warnings, SayWhatIsProbablyNotMeant) {
               ElementsAre("f:6: mark_ports: warning: ah does not survive nat: use forward = direct",
                           "f:6: mark_ports: warning: esp survives nat in tunnel mode only, not in "
                           "transport mode"));
+  EXPECT_THAT(
+      warnings(kPrimary + service("fwmark = 1\nops = 1\n")),
+      ElementsAre("f:6: ops: warning: the answers of nat servers belong to no connection and "
+                  "keep the servers' addresses: use forward = direct or tunnel"));
+  EXPECT_THAT(warnings(direct + service("fwmark = 1\nops = 1\n")), IsEmpty());
   EXPECT_THAT(warnings(kPrimary + service("pmask = rubbish\n")),
               ElementsAre("f:5: pmask: warning: expected a netmask: ignored, as Piranha does"));
 }

@@ -229,6 +229,13 @@ TEST(Desired, SchedulerFlagsHaveTheirBits) {
   EXPECT_EQ(service_settings(service).flags, ipvs::kSched1 | ipvs::kSched2);
 }
 
+TEST(Desired, OnePacketSchedulingIsAFlagOfTheService) {
+  auto service = web(1);
+  service.ops = true;
+  service.persistent = std::chrono::seconds(2);
+  EXPECT_EQ(service_settings(service).flags, ipvs::kOnePacket | ipvs::kPersistent);
+}
+
 TEST(Desired, OfTwoServicesWithOneKeyTheFirstCounts) {
   auto second = web(1);
   second.name = "web2";
