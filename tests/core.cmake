@@ -21,6 +21,7 @@ lvs_test(bpf/scheduling lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/chain lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/table_law lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/ipv6 lvs_core_io PkgConfig::LIBBPF)
+lvs_test(bpf/ftp lvs_core_io PkgConfig::LIBBPF)
 
 # It measures: a repair has 100 ms.
 set_tests_properties(netns.core.survival PROPERTIES RUN_SERIAL TRUE)

@@ -98,7 +98,11 @@ struct lvs_flow {
   __u32 service;
   __u64 created;
   __u32 mark; /* Of the first packet. */
-  __u32 zero2[3];
+  /* Replies of an FTP control connection: behind this sequence number they are shifted so, up to it
+   * so. */
+  __u32 shift_at;
+  __s32 shift_before;
+  __s32 shift_after;
 };
 LVS_ASSERT(LVS_OFFSET(struct lvs_flow, other) == 64);
 LVS_ASSERT(sizeof(struct lvs_flow) == 128);
@@ -116,6 +120,10 @@ LVS_ASSERT(sizeof(struct lvs_flow6) == 224);
 #define LVS_FLOW_TO_SELF 0x1U    /* The real server is the director. */
 #define LVS_FLOW_FROM_SELF 0x2U  /* The client is. */
 #define LVS_FLOW_ONE_PACKET 0x4U /* In no table: see one_packet.h. */
+#define LVS_FLOW_FTP 0x8U        /* An FTP control connection: see ftp.h. */
+#define LVS_FLOW_FTP_DATA                                               \
+  0x10U /* Its data connection; the key of the control connection is in \
+           template_key. */
 
 /* The word of a connection changes by compare-and-swap alone. Whoever sets DEAD unbinds it from its
  * real server and deletes both entries: exactly once. The generation tells an entry from another

@@ -10,6 +10,7 @@
 #include "lvsd/bpf/schedule.h"
 
 #define FTP_PORT 21
+#define FIRST_USER_PORT 1024
 #define NS_PER_S 1000000000ULL
 #define SLICE_TRIES 4
 
@@ -27,7 +28,14 @@ static __always_inline struct lvs_service* find_service_by(struct match* match) 
   return read_slice(match->offset, &match->slice) ? service : 0;
 }
 
-/* The mark first and whole, then address and port, then the service of any port. */
+/* Where a client's or server's data connection to an FTP service may go. */
+static __always_inline int is_ftp_data_port(const struct packet* packet) {
+  return packet->protocol == IPPROTO_TCP &&
+         (bpf_ntohs(packet->dport) >= FIRST_USER_PORT || packet->dport == bpf_htons(20));
+}
+
+/* The mark first and whole, then address and port, then the FTP service of the address for what may
+ * be a data connection, then the service of any port. */
 static __always_inline struct lvs_service* find_service(const int family,
                                                         const struct packet* packet, __u32 mark,
                                                         struct match* match) {
@@ -45,6 +53,13 @@ static __always_inline struct lvs_service* find_service(const int family,
   service = find_service_by(match);
   if (service) {
     return service;
+  }
+  if (is_ftp_data_port(packet)) {
+    match->key.port = bpf_htons(FTP_PORT);
+    service = find_service_by(match);
+    if (service) {
+      return service;
+    }
   }
   match->key.port = 0;
   return find_service_by(match);
@@ -241,6 +256,10 @@ static __always_inline void describe(const int family, struct lvs_flow* flow,
   const int is_active = is_tcp && lvs_tcp_is_active(state);
   flow->forward = method_of(dest);
   flow->flags = (dest->is_local ? LVS_FLOW_TO_SELF : 0) | (packet->is_own ? LVS_FLOW_FROM_SELF : 0);
+  if (is_tcp && packet->dport == bpf_htons(FTP_PORT) && flow->forward == LVS_FORWARD_NAT &&
+      !flow->flags) {
+    flow->flags = LVS_FLOW_FTP;
+  }
   flow->word = (__u64)new_generation() << LVS_WORD_GENERATION_SHIFT | state |
                (is_active ? LVS_WORD_ACTIVE : 0) |
                (flow->forward == LVS_FORWARD_NAT ? 0 : LVS_WORD_NOOUTPUT);
@@ -277,8 +296,94 @@ static __always_inline struct lvs_flow* bind(const int family, union any_key* ke
     }
     return 0;
   }
-  count_connection(flow->dest);
+  if (!(flow->flags & LVS_FLOW_FTP_DATA)) {
+    count_connection(flow->dest);
+  }
   return made;
+}
+
+/* An entry for the data connection that an FTP control connection has told of, from `client_port`
+ * (0: any) to the VIP's. It waits in LISTEN for its first packet. */
+static __always_inline void expect(const int family, const union any_key* control,
+                                   const struct lvs_flow* owner, __be16 client_port,
+                                   __be16 vip_port, __be16 server_port, __u64 now) {
+  const struct lvs_config* config = config_of_core();
+  struct scratch* scratch = scratch_of_cpu();
+  struct lvs_dest* dest = dest_of(owner->dest);
+  if (!config || !scratch || !dest) {
+    return;
+  }
+  union any_key* key = (union any_key*)&scratch->template_key;
+  copy_key(family, key, control);
+  if (family == AF_INET6) {
+    key->v6.sport = client_port;
+    key->v6.dport = vip_port;
+  } else {
+    key->v4.sport = client_port;
+    key->v4.dport = vip_port;
+  }
+  struct lvs_flow* before = find_flow(family, key);
+  if (before) {
+    kill_flow(family, key, before, generation_of(before->word), now);
+  }
+  struct lvs_flow* flow = &scratch->flow.flow;
+  __builtin_memset(&scratch->flow, 0,
+                   family == AF_INET6 ? sizeof(struct lvs_flow6) : sizeof(struct lvs_flow));
+  flow->word = (__u64)new_generation() << LVS_WORD_GENERATION_SHIFT | LVS_TCP_LISTEN;
+  flow->expires = now + timeout_of(config, IPPROTO_TCP, LVS_TCP_LISTEN);
+  flow->touch = now;
+  flow->port = server_port;
+  flow->direction = LVS_TO_SERVER;
+  flow->forward = LVS_FORWARD_NAT;
+  flow->dest = owner->dest;
+  flow->flags = LVS_FLOW_FTP_DATA;
+  flow->service = owner->service;
+  flow->created = now;
+  flow->mark = owner->mark;
+  copy_key(family, (void*)template_key_of_flow(family, flow), control);
+  copy_address(family, address_in(family, flow), address_of(family, owner));
+  reverse_key(family, (void*)other_of(family, flow), key, address_of(family, owner), server_port);
+  if (client_port) {
+    bind(family, key, scratch, dest, now);
+    return;
+  }
+  bind_connection(dest, 0);
+  if (insert_flow(family, key, flow, now)) {
+    unbind_connection(dest, 0);
+  }
+}
+
+/* The data connection that was told of, now that its client has a port; null: there is none. */
+static __always_inline struct lvs_flow* connect_expected(const int family, struct packet* packet,
+                                                         struct scratch* scratch, __u64 now) {
+  union any_key* key = (union any_key*)&scratch->template_key;
+  copy_key(family, key, &packet->key);
+  if (family == AF_INET6) {
+    key->v6.sport = 0;
+  } else {
+    key->v4.sport = 0;
+  }
+  struct lvs_flow* waiting = find_flow(family, key);
+  struct lvs_dest* dest = waiting ? dest_of(waiting->dest) : 0;
+  if (!waiting || !dest || now >= waiting->expires || !(waiting->flags & LVS_FLOW_FTP_DATA)) {
+    return 0;
+  }
+  struct lvs_flow* flow = &scratch->flow.flow;
+  if (family == AF_INET6) {
+    scratch->flow = *(struct lvs_flow6*)waiting;
+  } else {
+    *flow = *waiting;
+  }
+  if (kill_flow(family, key, waiting, generation_of(flow->word), now) != CHANGE_DONE) {
+    return 0;
+  }
+  flow->word = (__u64)new_generation() << LVS_WORD_GENERATION_SHIFT | LVS_TCP_LISTEN;
+  flow->expires = now + NS_PER_S;
+  flow->touch = now;
+  flow->created = now;
+  reverse_key(family, (void*)other_of(family, flow), &packet->key, address_of(family, flow),
+              flow->port);
+  return bind(family, &packet->key, scratch, dest, now);
 }
 
 /* The way of this packet alone. Its real server counts it as it counts connections, so that an
@@ -328,8 +433,18 @@ static __always_inline struct lvs_flow* connect(const int family, struct packet*
     *reason = LVS_PASS_NO_SERVICE;
     return 0;
   }
+  struct lvs_flow* expected =
+      is_ftp_data_port(packet) ? connect_expected(family, packet, scratch, now) : 0;
+  if (expected) {
+    return expected;
+  }
   struct match* match = &scratch->match;
   const int is_persistent = match->slice.flags & LVS_SERVICE_PERSISTENT;
+  if (!is_persistent && match->key.kind == LVS_BY_ADDRESS && match->key.port &&
+      !is_of_service_port(packet, match)) {
+    *reason = LVS_PASS_NO_SERVICE;
+    return 0;
+  }
   if (!is_persistent && match->key.kind == LVS_BY_ADDRESS && !match->key.port) {
     *reason = LVS_DROP_ANY_PORT_NOT_PERSISTENT;
     return 0;

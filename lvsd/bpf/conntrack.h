@@ -248,14 +248,20 @@ VERIFIED_ALONE enum advance advance_word(struct lvs_flow* flow, const struct seg
 
 /* One segment (or datagram) was seen: the state follows, active with it, and the timer starts anew.
  * Another CPU's change in between is read again. The first established connection, or
- * answered datagram, makes its template one that flood defence leaves alone. */
+ * answered datagram, makes its template one that flood defence leaves alone. A data connection of
+ * FTP keeps its control connection alive, which is silent meanwhile. */
 static __always_inline int advance_flow(const int family, struct lvs_flow* flow,
                                         const struct segment* segment, __u64 now) {
   const enum advance done = advance_word(flow, segment, now);
-  if (done == ADVANCE_ASSURES) {
+  const int is_ftp_data = flow->flags & LVS_FLOW_FTP_DATA;
+  if (done == ADVANCE_ASSURES || is_ftp_data) {
     union any_key key;
     copy_key(family, &key, template_key_of_flow(family, flow));
-    struct lvs_template* template = find_template(family, &key);
+    struct lvs_flow* control = is_ftp_data ? find_flow(family, &key) : 0;
+    struct lvs_template* template = is_ftp_data ? 0 : find_template(family, &key);
+    if (control && control->expires < flow->expires) {
+      control->expires = flow->expires;
+    }
     if (template) {
       assure_word(template, flow->template_generation);
     }

@@ -14,6 +14,7 @@
  *
  * sweep is run by lvsd, and takes out what has expired. */
 #include "lvsd/bpf/connect.h"
+#include "lvsd/bpf/ftp.h"
 #include "lvsd/bpf/icmp6.h"
 #include "lvsd/bpf/icmp_tunnel.h"
 #include "lvsd/bpf/sweep.h"
@@ -85,7 +86,8 @@ static __always_inline int advance_owner(const int family, const struct lvs_flow
     return 0;
   }
   const __u8 state = word & LVS_WORD_STATE;
-  const int is_new_at_server = (tcp_flags & LVS_TCP_FLAG_SYN) && !lvs_tcp_is_active(state);
+  const int is_new_at_server =
+      (tcp_flags & LVS_TCP_FLAG_SYN) && !lvs_tcp_is_active(state) && state != LVS_TCP_LISTEN;
   if (now >= flow->expires || is_new_at_server) {
     kill_flow(family, &key, flow, generation, now);
     if (is_new_at_server) {
@@ -162,8 +164,10 @@ static __always_inline int is_for_express(const struct __sk_buff* skb, const str
  * room for one within the other. For the same reason a program has none of both families inside. */
 #define LEFT_TO_ICMP 0x100
 #define LEFT_TO_EXPRESS 0x101
+#define LEFT_TO_HELP 0x102
 
-static __always_inline int arrive(const int family, struct __sk_buff* skb) {
+/* `is_helped`: ftp.h has looked at it. */
+static __always_inline int arrive(const int family, struct __sk_buff* skb, int is_helped) {
   struct packet packet;
   const enum parsed parsed = parse(family, skb, &packet, WHOLE_PACKETS);
   if (parsed == PARSED_FRAGMENT) {
@@ -182,6 +186,9 @@ static __always_inline int arrive(const int family, struct __sk_buff* skb) {
   }
   if (!flow) {
     return is_for_express(skb, &packet, config) ? LEFT_TO_EXPRESS : LVS_PASS;
+  }
+  if (flow->flags & LVS_FLOW_FTP && !is_helped) {
+    return LEFT_TO_HELP;
   }
   const __u64 now = bpf_ktime_get_coarse_ns();
   if (flow->direction == LVS_TO_CLIENT) {
@@ -203,12 +210,12 @@ static __always_inline int arrive(const int family, struct __sk_buff* skb) {
   return forward(family, skb, &packet, flow, word, config, AT_NIC, now);
 }
 
-VERIFIED_ALONE int arrive4(struct __sk_buff* skb) {
-  return arrive(AF_INET, skb);
+VERIFIED_ALONE int arrive4(struct __sk_buff* skb, int is_helped) {
+  return arrive(AF_INET, skb, is_helped);
 }
 
-VERIFIED_ALONE int arrive6(struct __sk_buff* skb) {
-  return arrive(AF_INET6, skb);
+VERIFIED_ALONE int arrive6(struct __sk_buff* skb, int is_helped) {
+  return arrive(AF_INET6, skb, is_helped);
 }
 
 /* A new connection begins at the device, without the stack and its INPUT rules; to an address that
@@ -266,7 +273,13 @@ int nic_ingress(struct __sk_buff* skb) {
   if (!is_of_ipv6 && !is_ip(skb)) {
     return LVS_PASS;
   }
-  const int verdict = is_of_ipv6 ? arrive6(skb) : arrive4(skb);
+  int verdict = is_of_ipv6 ? arrive6(skb, 0) : arrive4(skb, 0);
+  if (verdict == LEFT_TO_HELP) {
+    if (!(is_of_ipv6 ? help6(skb, AT_NIC) : help4(skb, AT_NIC))) {
+      return drop(LVS_DROP_MALFORMED);
+    }
+    verdict = is_of_ipv6 ? arrive6(skb, 1) : arrive4(skb, 1);
+  }
   if (verdict == LEFT_TO_ICMP) {
     return is_of_ipv6 ? translate_error6(skb, 0) : translate_error4(skb);
   }
@@ -365,7 +378,7 @@ static __always_inline int refuse(const int family, struct __sk_buff* skb,
              : TC_ACT_SHOT;
 }
 
-static __always_inline int balance(const int family, struct __sk_buff* skb) {
+static __always_inline int balance(const int family, struct __sk_buff* skb, int is_helped) {
   struct packet packet;
   const struct lvs_config* config = config_of_core();
   const int is_forwarded = skb->priority == LVS_PRIORITY_FORWARDED ||
@@ -382,6 +395,9 @@ static __always_inline int balance(const int family, struct __sk_buff* skb) {
   }
   const __u64 now = bpf_ktime_get_coarse_ns();
   struct lvs_flow* flow = find_flow(family, &packet.key);
+  if (flow && flow->flags & LVS_FLOW_FTP && !is_helped) {
+    return LEFT_TO_HELP;
+  }
   if (is_forwarded) {
     return send_back(family, skb, &packet, flow, config, now);
   }
@@ -419,12 +435,12 @@ static __always_inline int balance(const int family, struct __sk_buff* skb) {
   return forward(family, skb, &packet, flow, flow->word, config, AT_IPVS0, now);
 }
 
-VERIFIED_ALONE int balance4(struct __sk_buff* skb) {
-  return balance(AF_INET, skb);
+VERIFIED_ALONE int balance4(struct __sk_buff* skb, int is_helped) {
+  return balance(AF_INET, skb, is_helped);
 }
 
-VERIFIED_ALONE int balance6(struct __sk_buff* skb) {
-  return balance(AF_INET6, skb);
+VERIFIED_ALONE int balance6(struct __sk_buff* skb, int is_helped) {
+  return balance(AF_INET6, skb, is_helped);
 }
 
 static __always_inline int note_probe(int is_ipv6) {
@@ -440,7 +456,15 @@ int ipvs0_egress(struct __sk_buff* skb) {
   if (skb->priority == LVS_PRIORITY_PROBE) {
     return note_probe(is_ipv6(skb));
   }
-  return is_ipv6(skb) ? balance6(skb) : balance4(skb);
+  const int is_of_ipv6 = is_ipv6(skb);
+  const int verdict = is_of_ipv6 ? balance6(skb, 0) : balance4(skb, 0);
+  if (verdict != LEFT_TO_HELP) {
+    return verdict;
+  }
+  if (!(is_of_ipv6 ? help6(skb, AT_IPVS0) : help4(skb, AT_IPVS0))) {
+    return drop(LVS_DROP_MALFORMED);
+  }
+  return is_of_ipv6 ? balance6(skb, 1) : balance4(skb, 1);
 }
 
 static __always_inline int send_again(const int family, struct __sk_buff* skb) {

@@ -220,6 +220,28 @@ union outer {
   struct gue_header gue;
 };
 
+#define LVS_TEXT_MAX 128U
+#define LVS_NUMBERS_MAX 32U
+
+/* A line of FTP's dialogue, and what is read of it. Behind the text is nothing but zeros. */
+struct lvs_text {
+  char in[LVS_TEXT_MAX];
+  char out[LVS_TEXT_MAX];
+  char numbers[LVS_NUMBERS_MAX]; /* What takes the place of the address and port. */
+  __u32 length;                  /* Of `in`. */
+  __u32 total;                   /* Of `out`. */
+  __u32 bytes;                   /* Of `numbers`. */
+  __u32 form;
+  __u32 at; /* Where reading begins. */
+  __u32 waits_for;
+  __u32 separators;
+  __u32 digits;
+  __u32 value;
+  __u32 before; /* The value before it. */
+  __u32 from;
+  __u32 to;
+};
+
 /* What is under construction: too big for the stack, and no two packets of a CPU are in here at
  * once. */
 struct scratch {
@@ -237,8 +259,9 @@ struct scratch {
   struct walk walk;
   struct next_hop next_hop;
   struct lvs_route route; /* Of a packet without a flow. */
-  __u32 freed;            /* Entries, by a search for room. */
-  __u32 looked_at;        /* By it. */
+  struct lvs_text text;
+  __u32 freed;     /* Entries, by a search for room. */
+  __u32 looked_at; /* By it. */
 };
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

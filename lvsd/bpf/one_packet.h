@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One-packet scheduling: each datagram finds its real server anew, and no connection stays. What
- * describes its way is a flow like others that is in no table: it stands in the CPU's scratch and is
- * over with the packet.
+ * describes its way is a flow like others that is in no table: it stands in the CPU's scratch and
+ * is over with the packet.
  *
  * Where a packet is looked at once more, there is no entry to find it by: the later fragments of a
  * datagram, and what ipvs0 hands to ipvs1 because the neighbour has to be asked for. So a word goes

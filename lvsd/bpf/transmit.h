@@ -202,10 +202,11 @@ static __always_inline int transmit(const int family, struct __sk_buff* skb,
                                     const struct packet* packet, struct lvs_flow* flow,
                                     const struct lvs_config* config, enum hook hook,
                                     int may_use_route) {
-  if (flow->flags & LVS_FLOW_FROM_SELF && flow->direction == LVS_TO_CLIENT) {
+  const __u32 flags = flow->flags;
+  if (flags & LVS_FLOW_FROM_SELF && flow->direction == LVS_TO_CLIENT) {
     return transmit_through_stack(family, skb, packet, flow, config, hook);
   }
-  if (flow->flags & LVS_FLOW_TO_SELF && flow->direction == LVS_TO_SERVER) {
+  if (flags & LVS_FLOW_TO_SELF && flow->direction == LVS_TO_SERVER) {
     const int is_right =
         flow->forward != LVS_FORWARD_NAT || rewrite_nat(family, skb, packet, flow, 0, 0);
     return is_right ? to_local_stack(family, skb, packet, hook) : drop(LVS_DROP_MALFORMED);

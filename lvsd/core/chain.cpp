@@ -10,7 +10,7 @@ namespace lvs::core {
 
 namespace {
 
-enum SetId : size_t { kMarks, kServices, kAnyPort, kSources, kAnySources, kDevices, kSets };
+enum SetId : size_t { kMarks, kServices, kAnyPort, kFtp, kSources, kAnySources, kDevices, kSets };
 
 // `A` stands for the type of the family's addresses.
 struct Set {
@@ -21,6 +21,7 @@ constexpr std::array<Set, kSets> kSetTypes{{
     {"marks", "mark"},
     {"services", "A . inet_proto . inet_service"},
     {"any_port", "A . inet_proto"},
+    {"ftp", "A"},
     {"sources", "A . inet_proto . inet_service"},
     {"any_sources", "A"},
     {"attached", "iface_index"},
@@ -44,6 +45,10 @@ constexpr std::array<FamilyTable, 2> kTables{{
      "meta l4proto tcp ip6 saddr ::1 ip6 daddr ::"},
 }};
 
+constexpr uint16_t kFtpPort = 21;
+// Where a data connection to an FTP service may go: see lvsd/bpf/ftp.h.
+constexpr const char* kFtpData = "tcp dport { 20, 1024-65535 }";
+
 // What is shorter was hardly in fragments: no link that carries IP is smaller.
 constexpr const char* kHardlyInFragments = "meta length <= 576";
 
@@ -63,14 +68,21 @@ std::string name_of(ipvs::Protocol protocol) {
   return protocol == ipvs::Protocol::tcp ? "tcp" : "udp";
 }
 
-Element element_of(const ipvs::ServiceKey& key) {
+std::vector<Element> elements_of(const ipvs::ServiceKey& key) {
   if (const auto* mark = std::get_if<ipvs::MarkKey>(&key)) {
-    return {kMarks, std::to_string(mark->mark)};
+    return {{kMarks, std::to_string(mark->mark)}};
   }
   const auto& by_address = std::get<ipvs::AddressKey>(key);
-  const auto text = to_string(by_address.address) + " . " + name_of(by_address.protocol);
-  return by_address.port == 0 ? Element{kAnyPort, text}
-                              : Element{kServices, text + " . " + std::to_string(by_address.port)};
+  const auto address = to_string(by_address.address);
+  const auto text = address + " . " + name_of(by_address.protocol);
+  if (by_address.port == 0) {
+    return {{kAnyPort, text}};
+  }
+  std::vector<Element> elements{{kServices, text + " . " + std::to_string(by_address.port)}};
+  if (by_address.port == kFtpPort && by_address.protocol == ipvs::Protocol::tcp) {
+    elements.push_back({kFtp, address});
+  }
+  return elements;
 }
 
 Element element_of(const ReplySource& source) {
@@ -88,7 +100,9 @@ std::string command(const std::string& verb, const FamilyTable& table, const Cau
   };
   for (const auto& key : caught.services) {
     if (family_of(key) == table.family) {
-      list(element_of(key));
+      for (const auto& element : elements_of(key)) {
+        list(element);
+      }
     }
   }
   for (const auto& source : caught.sources) {
@@ -132,6 +146,7 @@ std::string input_rules(const FamilyTable& table) {
   }
   rules.insert(rules.end(), {std::string("meta mark @marks ") + table.copy,
                              to + " . meta l4proto . th dport @services " + table.copy,
+                             to + " @ftp " + kFtpData + " " + table.copy,
                              to + " . meta l4proto @any_port " + table.copy});
   return rules_of(table, "input", rules);
 }

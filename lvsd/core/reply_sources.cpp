@@ -4,6 +4,8 @@ namespace lvs::core {
 
 namespace {
 
+constexpr uint16_t kFtpPort = 21;
+
 std::set<ReplySource> sources_of(const ipvs::ServiceKey& key, const ServiceEntry& entry) {
   const auto* by_address = std::get_if<ipvs::AddressKey>(&key);
   std::set<ReplySource> sources;
@@ -11,8 +13,10 @@ std::set<ReplySource> sources_of(const ipvs::ServiceKey& key, const ServiceEntry
     if (server.dest.forward != ipvs::Forward::masq) {
       continue;
     }
-    // Of a mark, and of a service of any port, a client's connection may keep its own port.
-    const bool is_exact = by_address != nullptr && by_address->port != 0 && server.key.port != 0;
+    // Of a mark, and of a service of any port, a client's connection may keep its own port; and FTP
+    // has more ports than one.
+    const bool is_exact = by_address != nullptr && by_address->port != 0 &&
+                          by_address->port != kFtpPort && server.key.port != 0;
     sources.insert(is_exact ? ReplySource{server.key.address, server.key.port, by_address->protocol}
                             : ReplySource{server.key.address});
   }

@@ -30,6 +30,9 @@ struct Packet {
   uint16_t fragment = 0;     // The whole field, host order.
   bool has_checksum = true;  // UDP only.
   std::string payload;
+  uint32_t sequence = 0;
+  uint32_t acknowledged = 0;
+  std::string tcp_options;  // Whole words.
   bool operator==(const Packet&) const = default;
 };
 
@@ -49,8 +52,16 @@ inline void put16(uint8_t* at, uint16_t value) {
   at[0] = static_cast<uint8_t>(value >> 8);
   at[1] = static_cast<uint8_t>(value);
 }
+inline void put32(uint8_t* at, uint32_t value) {
+  put16(at, static_cast<uint16_t>(value >> 16));
+  put16(at + 2, static_cast<uint16_t>(value));
+}
 inline uint16_t get16(const uint8_t* at) {
   return static_cast<uint16_t>(at[0] << 8 | at[1]);
+}
+
+inline uint32_t get32(const uint8_t* at) {
+  return static_cast<uint32_t>(get16(at)) << 16 | get16(at + 2);
 }
 
 constexpr size_t kEthernet = 14;
@@ -61,7 +72,7 @@ inline uint32_t pseudo_header(const uint8_t* ip, size_t l4_size) {
 
 inline Frame build(const Packet& packet) {
   const size_t header = 20 + packet.option_words * 4U;
-  const size_t l4_header = packet.protocol == 6 ? 20 : 8;
+  const size_t l4_header = packet.protocol == 6 ? 20 + packet.tcp_options.size() : 8;
   const size_t l4_size = l4_header + packet.payload.size();
   Frame frame(kEthernet + header + l4_size);
   put16(&frame[12], 0x0800);
@@ -80,7 +91,10 @@ inline Frame build(const Packet& packet) {
   put16(l4 + 2, packet.dport);
   std::memcpy(l4 + l4_header, packet.payload.data(), packet.payload.size());
   if (packet.protocol == 6) {
-    l4[12] = 5 << 4;
+    put32(l4 + 4, packet.sequence);
+    put32(l4 + 8, packet.acknowledged);
+    l4[12] = static_cast<uint8_t>(l4_header / 4 << 4);
+    std::memcpy(l4 + 20, packet.tcp_options.data(), packet.tcp_options.size());
     l4[13] = packet.flags;
   } else {
     put16(l4 + 4, static_cast<uint16_t>(l4_size));
@@ -111,7 +125,12 @@ inline std::optional<Packet> read(const Frame& frame) {
   packet.dport = get16(l4 + 2);
   packet.flags = packet.protocol == 6 ? l4[13] : 0;
   packet.has_checksum = packet.protocol == 6 || get16(l4 + 6) != 0;
-  const size_t l4_header = packet.protocol == 6 ? 20 : 8;
+  const size_t l4_header = packet.protocol == 6 ? (l4[12] >> 4) * 4U : 8;
+  if (packet.protocol == 6) {
+    packet.sequence = get32(l4 + 4);
+    packet.acknowledged = get32(l4 + 8);
+    packet.tcp_options.assign(reinterpret_cast<const char*>(l4) + 20, l4_header - 20);
+  }
   packet.payload.assign(reinterpret_cast<const char*>(l4) + l4_header, l4_size - l4_header);
   const bool is_right =
       folded(sum_of(ip, header)) == 0xffff &&

@@ -17,6 +17,8 @@ The steps, apart from ipvsadm:
   reset WHICH [by server]                RST
   sysctl NAME=VALUE                      on the director
   wait SECONDS                           time that the story needs, as timeouts do
+  serve-ftp PORT at NODE                 vsftpd, on port 21 in place of what listens there
+  fetch HOW FILE from ADDRESS times N    by FTP, over one connection; HOW: pasv, epsv, port or eprt; FILE: name or slow
   without-df                             both ends send what may be cut into fragments
   tunnel NODE NODE                       point to point, by devices without link layer (tun0) on both
   decapsulate KIND at NODE               it unpacks what comes by ipip, gre or gue:PORT
@@ -34,6 +36,7 @@ import tempfile
 import time
 import traceback
 
+from ftp import FtpServer, fetch
 from inside import IPVSADM, execute
 from network import SERVERS, Network
 from traffic import PATIENCE_S, SILENCE_S, Traffic
@@ -91,7 +94,7 @@ class Stage:
 
     def __init__(self, way, binaries):
         self.network = Network()
-        self.traffic = Traffic(self.network)
+        self.traffic, self.ftp_servers = Traffic(self.network), []
         self.core = EmbeddedCore(binaries, self.network["director"]) if way in ON_EMBEDDED_CORE else None
         self.program = {"ipvsadm": [IPVSADM],
                         "lvsadm": [f"{binaries}/lvsadm", "--core", "kernel"]}.get(way, [f"{binaries}/lvsadm", "--core", "embedded"])
@@ -100,6 +103,8 @@ class Stage:
 
     def close(self):
         self.traffic.close()
+        for one in self.ftp_servers:
+            one.stop()
         if self.core:
             self.core.stop()
         self.network.close()
@@ -138,6 +143,13 @@ class Stage:
         if verb == "tunnel":
             self.network.tunnel(*rest)
             return []
+        if verb == "serve-ftp":
+            for name in self.names(rest[2]):
+                self.traffic.stop_listening(name, int(rest[0]))
+                self.ftp_servers.append(FtpServer(self.network[name], int(rest[0])))
+            return []
+        if verb == "fetch":
+            return fetch(self.network["client"], rest[0], rest[3], rest[1], int(rest[5]))
         if verb == "decapsulate":
             self.network.decapsulate(rest[0], self.names(rest[2]))
             return []

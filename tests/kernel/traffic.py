@@ -106,6 +106,11 @@ class Traffic:
                                                               backlog=100)
         self.listeners[name, port].setblocking(False)
 
+    def stop_listening(self, name, port):
+        listener = self.listeners.pop((name, port), None)
+        if listener:
+            listener.close()
+
     def receive(self, name, port):
         with self.network[name]:
             one = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* FTP through NAT: a control connection tells in its text where the data connection will go, with
+ * the addresses and ports of whoever says it. As ip_vs_ftp has it:
+ *
+ *   PORT 192,0,2,2,156,64        the client waits there: a connection from port 20 of its real server
+ *   EPRT |2|2001:db8::2|40000|   to that port is entered, as one from the VIP
+ *   227 ... (10,0,0,11,156,64)   the real server waits: a connection from any port of the client to
+ *   229 ... (|||40000|)          that port of the VIP is entered, and the text of 227 names the VIP
+ *
+ * A text of another length shifts all that the server sends after it: sequence numbers to the
+ * client, and its acknowledgments, follow. Selective acknowledgments are not agreed upon, so
+ * that nothing else has to.
+ *
+ * This runs before a packet of a flow that is marked (LVS_FLOW_FTP) is handled as any other. What a
+ * loop changes is in a map: see schedule.h. */
+#pragma once
+
+#include "lvsd/bpf/connect.h"
+#include "lvsd/bpf/xmit_local.h"
+#include "lvsd/bpf/xmit_stack.h"
+
+#define FTP_DATA_PORT 20
+#define FTP_DIGITS_MAX 5
+#define FTP_NUMBERS 6
+#define TEXT_MASK (LVS_TEXT_MAX - 1)
+
+/* What a loop is handed: it takes nothing but what is on the stack. */
+struct handed {
+  struct lvs_text* text;
+};
+
+enum ftp_form {
+  FTP_NO_FORM,
+  FTP_SIX_NUMBERS, /* h1,h2,h3,h4,p1,p2 */
+  FTP_BARS,        /* |family|address|port| */
+};
+
+static __always_inline __u32 four(const char* text) {
+  return (__u32)text[0] << 24 | text[1] << 16 | text[2] << 8 | text[3];
+}
+
+/* Reads one character; ends behind the port. */
+static long read_character(__u32 i, struct handed* handed) {
+  struct lvs_text* text = handed->text;
+  if (i >= text->length) {
+    return 1;
+  }
+  const char c = text->in[i & TEXT_MASK];
+  if (i < text->at) {
+    return 0;
+  }
+  if (text->waits_for) {
+    text->waits_for = c == text->waits_for ? 0 : text->waits_for;
+    return 0;
+  }
+  const int is_digit = c >= '0' && c <= '9';
+  if (text->form == FTP_BARS) {
+    text->separators += c == '|';
+    if (text->separators < 3) {
+      return 0;
+    }
+  } else {
+    if (is_digit && !text->from) {
+      text->from = i;
+    }
+    text->separators += c == ',';
+  }
+  if (is_digit && text->digits < FTP_DIGITS_MAX) {
+    text->value = text->value * 10 + (c - '0');
+    text->digits += 1;
+    return 0;
+  }
+  if (c == ',' && text->form == FTP_SIX_NUMBERS && text->digits) {
+    text->before = text->value;
+    text->value = 0;
+    text->digits = 0;
+    return 0;
+  }
+  if (c == '|' && text->form == FTP_BARS && text->separators == 3) {
+    return 0;
+  }
+  text->to = is_digit || (text->form == FTP_BARS && c != '|') ? 0 : i;
+  return 1;
+}
+
+/* The port that the text names; 0: none. */
+static __always_inline __u32 read_port(struct lvs_text* text, int is_reply) {
+  const __u32 word = four(text->in);
+  if (is_reply) {
+    text->form = word == four("227 ") ? FTP_SIX_NUMBERS : word == four("229 ") ? FTP_BARS : 0;
+    text->at = 4;
+    text->waits_for = '(';
+  } else {
+    const __u32 upper = word & 0xdfdfdfdf;
+    text->form = upper == four("PORT") ? FTP_SIX_NUMBERS : upper == four("EPRT") ? FTP_BARS : 0;
+    text->at = 5;
+  }
+  if (!text->form) {
+    return 0;
+  }
+  struct handed handed = {.text = text};
+  bpf_loop(LVS_TEXT_MAX, read_character, &handed, 0);
+  if (!text->to || !text->digits || text->value > 0xffff) {
+    return 0;
+  }
+  if (text->form == FTP_BARS) {
+    return text->value;
+  }
+  const int is_right = text->separators == FTP_NUMBERS - 1 && text->value < 256;
+  return is_right && text->before < 256 ? text->before << 8 | text->value : 0;
+}
+
+/* The same number, 1 to LVS_TEXT_MAX, so that the verifier sees it. */
+static __always_inline __u32 bounded(__u32 bytes) {
+  __u32 less = bytes - 1;
+  LVS_KEEP(less);
+  return (less & TEXT_MASK) + 1;
+}
+
+/* What a TCP packet carries, when it is short enough to be a line of the dialogue. */
+static __always_inline int load_text(struct __sk_buff* skb, __u32 at, __u32 end,
+                                     struct lvs_text* text) {
+  const __u32 bytes = end - at;
+  __builtin_memset(text, 0, sizeof(*text));
+  if (end <= at || bytes < 8 || bytes >= LVS_TEXT_MAX) {
+    return 0;
+  }
+  text->length = bytes;
+  return !bpf_skb_load_bytes(skb, at, text->in, bounded(bytes));
+}
+
+static __always_inline void put_number(struct lvs_text* text, __u32 number) {
+  if (number > 99) {
+    text->numbers[text->bytes++ & (LVS_NUMBERS_MAX - 1)] = '0' + number / 100;
+  }
+  if (number > 9) {
+    text->numbers[text->bytes++ & (LVS_NUMBERS_MAX - 1)] = '0' + number / 10 % 10;
+  }
+  text->numbers[text->bytes++ & (LVS_NUMBERS_MAX - 1)] = '0' + number % 10;
+}
+
+static long put_character(__u32 i, struct handed* handed) {
+  struct lvs_text* text = handed->text;
+  const __u32 behind = text->from + text->bytes;
+  if (i < text->from) {
+    text->out[i & TEXT_MASK] = text->in[i & TEXT_MASK];
+  } else if (i < behind) {
+    text->out[i & TEXT_MASK] = text->numbers[(i - text->from) & (LVS_NUMBERS_MAX - 1)];
+  } else {
+    text->out[i & TEXT_MASK] = text->in[(i - behind + text->to) & TEXT_MASK];
+  }
+  return i + 1 >= text->total;
+}
+
+/* The text with this address and port in it; false: it has no room. */
+static __always_inline int compose(struct lvs_text* text, __be32 address, __u32 port) {
+  const __u8* octets = (const __u8*)&address;
+  text->bytes = 0;
+#pragma unroll
+  for (int i = 0; i < FTP_NUMBERS; i++) {
+    put_number(text, i < 4 ? octets[i] : i == 4 ? port >> 8 : port & 0xff);
+    if (i + 1 < FTP_NUMBERS) {
+      text->numbers[text->bytes++ & (LVS_NUMBERS_MAX - 1)] = ',';
+    }
+  }
+  text->total = text->length - (text->to - text->from) + text->bytes;
+  if (!text->total || text->total >= LVS_TEXT_MAX) {
+    return 0;
+  }
+  struct handed handed = {.text = text};
+  bpf_loop(LVS_TEXT_MAX, put_character, &handed, 0);
+  return 1;
+}
+
+/* Puts the composed text into the packet, whose text begins at `at`. */
+static __always_inline int replace_text(struct __sk_buff* skb, const struct packet* packet,
+                                        __u32 at, struct lvs_text* text) {
+  const __u32 l4 = l4_offset(AF_INET, packet);
+  const __u32 check = l4 + TCP_CHECK_OFFSET;
+  const __u32 l4_bytes = packet->l4_words * 4;
+  const __be16 old_bytes = bpf_htons(at + text->length - ETH_HLEN);
+  const __be16 new_bytes = bpf_htons(at + text->total - ETH_HLEN);
+  const __s64 change = bpf_csum_diff((__be32*)text->in, sizeof(text->in), (__be32*)text->out,
+                                     sizeof(text->out), 0);
+  const __u32 total = bounded(text->total);
+  return !bpf_skb_change_tail(skb, at + total, 0) &&
+         !bpf_skb_store_bytes(skb, at, text->out, total, BPF_F_RECOMPUTE_CSUM) &&
+         !bpf_l4_csum_replace(skb, check, 0, change, 0) &&
+         !bpf_l4_csum_replace(skb, check, bpf_htons(l4_bytes + text->length),
+                              bpf_htons(l4_bytes + text->total), BPF_F_PSEUDO_HDR | 2) &&
+         !bpf_l3_csum_replace(skb, ETH_HLEN + __builtin_offsetof(struct iphdr, check), old_bytes,
+                              new_bytes, sizeof(new_bytes)) &&
+         !bpf_skb_store_bytes(skb, ETH_HLEN + __builtin_offsetof(struct iphdr, tot_len), &new_bytes,
+                              sizeof(new_bytes), 0);
+}
+
+/* Replaces a 32-bit word of the TCP header. */
+static __always_inline int replace_word(struct __sk_buff* skb, __u32 l4, __u32 at, __u32 from,
+                                        __u32 to) {
+  const __be32 before = bpf_htonl(from);
+  const __be32 after = bpf_htonl(to);
+  return from == to || (!bpf_l4_csum_replace(skb, l4 + TCP_CHECK_OFFSET, before, after, 4) &&
+                        !bpf_skb_store_bytes(skb, l4 + at, &after, sizeof(after), 0));
+}
+
+static __always_inline int is_after(__u32 one, __u32 other) {
+  return (__s32)(one - other) > 0;
+}
+
+/* The client's packet: it acknowledges what it has seen. */
+static __always_inline int shift_back(struct __sk_buff* skb, __u32 l4, const struct lvs_flow* reply) {
+  __be32 ack = 0;
+  if (!reply->shift_before && !reply->shift_after) {
+    return 1;
+  }
+  if (bpf_skb_load_bytes(skb, l4 + TCP_ACK_OFFSET, &ack, sizeof(ack))) {
+    return 0;
+  }
+  const __u32 seen = bpf_ntohl(ack);
+  const int is_later = is_after(seen - reply->shift_before, reply->shift_at);
+  return replace_word(skb, l4, TCP_ACK_OFFSET, seen,
+                      seen - (is_later ? reply->shift_after : reply->shift_before));
+}
+
+/* The server's: all behind a text that was changed moves. `change`: of this packet's own length. */
+static __always_inline int shift(struct __sk_buff* skb, __u32 l4, struct lvs_flow* reply,
+                                 __s32 change) {
+  __be32 sequence = 0;
+  if (!change && !reply->shift_before && !reply->shift_after) {
+    return 1;
+  }
+  if (bpf_skb_load_bytes(skb, l4 + TCP_SEQUENCE_OFFSET, &sequence, sizeof(sequence))) {
+    return 0;
+  }
+  const __u32 at = bpf_ntohl(sequence);
+  const __s32 by = is_after(at, reply->shift_at) ? reply->shift_after : reply->shift_before;
+  if (change && (reply->shift_before == reply->shift_after || is_after(at, reply->shift_at))) {
+    reply->shift_at = at;
+    reply->shift_before = reply->shift_after;
+    reply->shift_after += change;
+  }
+  return replace_word(skb, l4, TCP_SEQUENCE_OFFSET, at, at + by);
+}
+
+#define TCP_OPTIONS_MAX 40U
+#define TCP_OPTION_END 0
+#define TCP_OPTION_NOP 1
+#define TCP_OPTION_SACK_PERMITTED 4
+
+/* Ends at the option that permits selective acknowledgments. */
+static long look_at_option(__u32 i, struct handed* handed) {
+  struct lvs_text* text = handed->text;
+  const __u32 at = text->at;
+  if (at + 1 >= text->length) {
+    return 1;
+  }
+  const __u8 kind = text->in[at & TEXT_MASK];
+  const __u8 bytes = text->in[(at + 1) & TEXT_MASK];
+  if (kind == TCP_OPTION_SACK_PERMITTED) {
+    text->to = at + 1;
+    return 1;
+  }
+  if (kind == TCP_OPTION_END || (kind != TCP_OPTION_NOP && bytes < 2)) {
+    return 1;
+  }
+  text->at = at + (kind == TCP_OPTION_NOP ? 1 : bytes);
+  return 0;
+}
+
+/* Of the server's SYN+ACK. */
+static __always_inline int forbid_sack(struct __sk_buff* skb, const struct packet* packet,
+                                       struct lvs_text* text) {
+  const __u32 l4 = l4_offset(AF_INET, packet);
+  const __u32 options = l4 + TCP_HEADER;
+  const __u16 nothing = TCP_OPTION_NOP << 8 | TCP_OPTION_NOP;
+  const __u32 bytes = packet->l4_words * 4 - TCP_HEADER;
+  __builtin_memset(text, 0, sizeof(*text));
+  if (packet->l4_words * 4 <= TCP_HEADER || bytes > TCP_OPTIONS_MAX) {
+    return 1;
+  }
+  if (bpf_skb_load_bytes(skb, options, text->in, bounded(bytes))) {
+    return 1;
+  }
+  text->length = bytes;
+  struct handed handed = {.text = text};
+  bpf_loop(TCP_OPTIONS_MAX, look_at_option, &handed, 0);
+  if (!text->to) {
+    return 1;
+  }
+  /* An option may begin at an odd byte: the sum is over whole words of the header. */
+  const __u32 at = text->to - 1;
+  text->out[0] = 0;
+  __builtin_memcpy(text->out, text->in, TCP_OPTIONS_MAX);
+  text->out[at & TEXT_MASK] = TCP_OPTION_NOP;
+  text->out[(at + 1) & TEXT_MASK] = TCP_OPTION_NOP;
+  const __s64 change = bpf_csum_diff((__be32*)text->in, TCP_OPTIONS_MAX, (__be32*)text->out,
+                                     TCP_OPTIONS_MAX, 0);
+  return !bpf_skb_store_bytes(skb, options + at, &nothing, sizeof(nothing), 0) &&
+         !bpf_l4_csum_replace(skb, l4 + TCP_CHECK_OFFSET, 0, change, 0);
+}
+
+/* Where the text of a packet of this connection ends in its frame, which may be padded. */
+static __always_inline __u32 end_of_packet(const int family, struct __sk_buff* skb) {
+  __be16 bytes = 0;
+  if (family == AF_INET6) {
+    bpf_skb_load_bytes(skb, ETH_HLEN + __builtin_offsetof(struct ipv6hdr, payload_len), &bytes,
+                       sizeof(bytes));
+    return ETH_HLEN + IPV6_HEADER + bpf_ntohs(bytes);
+  }
+  bpf_skb_load_bytes(skb, ETH_HLEN + __builtin_offsetof(struct iphdr, tot_len), &bytes,
+                     sizeof(bytes));
+  return ETH_HLEN + bpf_ntohs(bytes);
+}
+
+/* The client says where it waits. */
+static __always_inline int help_request(const int family, struct __sk_buff* skb,
+                                        const struct packet* packet, struct lvs_flow* flow,
+                                        struct scratch* scratch, __u64 now) {
+  const __u32 l4 = l4_offset(family, packet);
+  struct lvs_text* text = &scratch->text;
+  if (load_text(skb, l4 + packet->l4_words * 4, end_of_packet(family, skb), text)) {
+    const __u32 port = read_port(text, 0);
+    if (port) {
+      expect(family, &packet->key, flow, bpf_htons(port), bpf_htons(FTP_DATA_PORT),
+             bpf_htons(bpf_ntohs(flow->port) - 1), now);
+    }
+  }
+  if (family == AF_INET6) {
+    return 1;
+  }
+  union any_key key;
+  copy_key(family, &key, other_of(family, flow));
+  const struct lvs_flow* reply = find_flow(family, &key);
+  return !reply || shift_back(skb, l4, reply);
+}
+
+/* The server does, or goes on in its dialogue. */
+static __always_inline int help_reply(const int family, struct __sk_buff* skb,
+                                      const struct packet* packet, struct lvs_flow* reply,
+                                      struct scratch* scratch, __u64 now) {
+  const __u32 l4 = l4_offset(family, packet);
+  const __u32 at = l4 + packet->l4_words * 4;
+  struct lvs_text* text = &scratch->text;
+  __s32 change = 0;
+  if (packet->tcp_flags & LVS_TCP_FLAG_SYN) {
+    return family == AF_INET6 || forbid_sack(skb, packet, text);
+  }
+  const __u32 port = load_text(skb, at, end_of_packet(family, skb), text) ? read_port(text, 1) : 0;
+  if (port) {
+    union any_key key;
+    copy_key(family, &key, other_of(family, reply));
+    const struct lvs_flow* flow = find_flow(family, &key);
+    if (flow && generation_of(flow->word) == generation_of(reply->word)) {
+      expect(family, &key, flow, 0, bpf_htons(port), bpf_htons(port), now);
+    }
+  }
+  if (family == AF_INET6) {
+    return 1;
+  }
+  if (port && text->form == FTP_SIX_NUMBERS && compose(text, reply->address, port)) {
+    if (!replace_text(skb, packet, at, text)) {
+      return 0;
+    }
+    change = (__s32)text->total - (__s32)text->length;
+  }
+  return shift(skb, l4, reply, change);
+}
+
+/* False: the packet is not what it was taken for. A reply that the stack's connection tracking sees
+ * first comes to ipvs0. */
+static __always_inline int help(const int family, struct __sk_buff* skb, enum hook hook) {
+  struct packet packet;
+  const struct lvs_config* config = config_of_core();
+  struct scratch* scratch = scratch_of_cpu();
+  if (!config || !scratch || parse(family, skb, &packet, WHOLE_PACKETS) != PARSED_OURS) {
+    return 0;
+  }
+  struct lvs_flow* flow = find_flow(family, &packet.key);
+  if (!flow || (hook == AT_NIC && flow->direction == LVS_TO_CLIENT && is_tracked(flow, config))) {
+    return 1;
+  }
+  const __u64 now = bpf_ktime_get_coarse_ns();
+  return flow->direction == LVS_TO_CLIENT ? help_reply(family, skb, &packet, flow, scratch, now)
+                                          : help_request(family, skb, &packet, flow, scratch, now);
+}
+
+VERIFIED_ALONE int help4(struct __sk_buff* skb, enum hook hook) {
+  return help(AF_INET, skb, hook);
+}
+
+VERIFIED_ALONE int help6(struct __sk_buff* skb, enum hook hook) {
+  return help(AF_INET6, skb, hook);
+}
