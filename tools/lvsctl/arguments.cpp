@@ -1,11 +1,13 @@
 #include "tools/lvsctl/arguments.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <iterator>
 
 #include "common/nearest.h"
+#include "tools/lvsctl/import/values.h"
 
 namespace lvs::lvsctl {
 namespace {
@@ -24,6 +26,7 @@ const std::vector<Command>& commands() {
       {"status", {"--json"}},
       {"plan", {"--json"}},
       {"key", {"--next", "--force"}, true},
+      {"import", {"--from", "--output", "--force", "--primary", "--backup", "--device"}, true},
       {"switchover", {"--deadline"}},
       {"events", {"--follow", "--json"}},
       {"metrics", {"--listen"}},
@@ -58,7 +61,9 @@ bool is_option(const std::string& word) {
 }
 
 bool takes_value(const std::string& option) {
-  return option == "--deadline" || option == "--listen";
+  constexpr std::array<std::string_view, 7> kWithValue = {
+      "--deadline", "--listen", "--from", "--output", "--primary", "--backup", "--device"};
+  return std::find(kWithValue.begin(), kWithValue.end(), option) != kWithValue.end();
 }
 
 // Whole seconds; nothing where it is none.
@@ -107,6 +112,38 @@ std::optional<Endpoint> endpoint_in(const std::string& text) {
   return address && port ? std::optional(Endpoint{*address, *port}) : std::nullopt;
 }
 
+// What import must be told, since the files do not say it.
+Result<Arguments> with_hints(Arguments arguments) {
+  const auto given = [&](const std::string& option) -> const std::string* {
+    const auto found = arguments.options.find(option);
+    return found == arguments.options.end() ? nullptr : &found->second;
+  };
+  for (const auto& [option, address] :
+       {std::pair{"--primary", &arguments.primary}, {"--backup", &arguments.backup}}) {
+    const std::string* text = given(option);
+    *address = text == nullptr ? std::nullopt : Address::parse(*text);
+    if (text != nullptr && (!*address || (*address)->is_unspecified())) {
+      return wrong(std::string(option) + ": expected an address, not " + *text);
+    }
+  }
+  if (const std::string* from = given("--from")) {
+    arguments.source = foreign::source_named(*from);
+    if (!arguments.source) {
+      return wrong("--from: expected ipvsadm, keepalived or ldirectord, not " + *from);
+    }
+  }
+  if (const std::string* device = given("--device")) {
+    if (!foreign::is_device(*device) || device->find(':') != std::string::npos) {
+      return wrong("--device: expected a network device, not " + *device);
+    }
+    arguments.device = *device;
+  }
+  if (const std::string* output = given("--output"); output != nullptr && output->empty()) {
+    return wrong("--output: expected a file");
+  }
+  return arguments;
+}
+
 Result<Arguments> checked(Arguments arguments) {
   if (arguments.has("--deadline")) {
     const auto deadline = seconds_in(arguments.options.at("--deadline"));
@@ -123,7 +160,7 @@ Result<Arguments> checked(Arguments arguments) {
                                arguments.options.at("--listen")};
     }
   }
-  return arguments;
+  return with_hints(std::move(arguments));
 }
 
 }  // namespace

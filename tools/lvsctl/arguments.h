@@ -9,6 +9,7 @@
 #include "common/address.h"
 #include "common/result.h"
 #include "common/time.h"
+#include "tools/lvsctl/import/import.h"
 
 namespace lvs::lvsctl {
 
@@ -21,6 +22,10 @@ struct Arguments {
   std::map<std::string, std::string> options;  // "--json", "--deadline" with its value.
   Duration deadline = kSwitchoverDeadline;
   std::optional<Endpoint> listen;
+  std::optional<foreign::Source> source;  // Of import: --from, --primary, --backup, --device.
+  std::optional<Address> primary;
+  std::optional<Address> backup;
+  std::optional<std::string> device;
 
   bool has(const std::string& option) const { return options.contains(option); }
 };

@@ -24,6 +24,7 @@
 #include "tools/lvsctl/check.h"
 #include "tools/lvsctl/events.h"
 #include "tools/lvsctl/io/core_here.h"
+#include "tools/lvsctl/io/import_file.h"
 #include "tools/lvsctl/io/look_at_key.h"
 #include "tools/lvsctl/io/make_key.h"
 #include "tools/lvsctl/metrics/io/server.h"
@@ -61,6 +62,11 @@ constexpr const char* kHelp =
     "director\n"
     "  plan [--json]                     what reloading the configuration would change\n"
     "  key [--next] [--force] [FILE]     make the key of the heartbeats, where an lvs.cf says\n"
+    "  import [--from FORMAT] [--primary ADDRESS] [--backup ADDRESS] [--device DEVICE] [--output "
+    "FILE] [--force] [FILE]\n"
+    "                                    make an lvs.cf of what ipvsadm -S wrote, of a "
+    "keepalived.conf or\n"
+    "                                    an ldirectord.cf\n"
     "  switchover [--deadline SECONDS]   hand the services over to the peer, or fetch them from "
     "it,\n"
     "                                    and wait until it is done (default 10)\n"
@@ -75,8 +81,9 @@ constexpr const char* kHelp =
     "\n"
     "  --help, --version\n"
     "\n"
-    "exit status: 0 good; 1 errors, degraded or refused; 2 wrong usage; 3 not running; 4 may not "
-    "ask\n";
+    "exit status: 0 good; 1 errors, degraded, refused or not all carried over; 2 wrong usage, or "
+    "nothing to\n"
+    "             import; 3 not running; 4 may not ask\n";
 
 int complain(const std::string& what, int status) {
   std::fprintf(stderr, "lvsctl: %s\n", what.c_str());
@@ -280,15 +287,11 @@ int run_key(const Arguments& arguments) {
 }
 
 using Run = int (*)(const Arguments&);
-const std::map<std::string, Run> kRuns = {{"check", run_check},
-                                          {"status", run_status},
-                                          {"plan", run_plan},
-                                          {"key", run_key},
-                                          {"switchover", run_switchover},
-                                          {"events", run_events},
-                                          {"metrics", run_metrics},
-                                          {"hold", run_hold},
-                                          {"release", run_release}};
+const std::map<std::string, Run> kRuns = {{"check", run_check},   {"status", run_status},
+                                          {"plan", run_plan},     {"key", run_key},
+                                          {"import", run_import}, {"switchover", run_switchover},
+                                          {"events", run_events}, {"metrics", run_metrics},
+                                          {"hold", run_hold},     {"release", run_release}};
 
 }  // namespace
 

@@ -24,10 +24,11 @@ TEST(Arguments, ACommandItsOptionsAndAFileInAnyOrder) {
 }
 
 TEST(Arguments, AMistypedCommandIsGuessed) {
-  EXPECT_EQ(refusal_of({"staus"}),
-            "expected a command: check, status, plan, key, switchover, events, metrics, hold or "
-            "release; did "
-            "you mean status? (see --help)");
+  EXPECT_EQ(
+      refusal_of({"staus"}),
+      "expected a command: check, status, plan, key, import, switchover, events, metrics, hold "
+      "or release; did "
+      "you mean status? (see --help)");
   EXPECT_THAT(refusal_of({"reload"}), testing::EndsWith("hold or release (see --help)"));
   EXPECT_THAT(refusal_of({}), HasSubstr("expected a command"));
 }
@@ -53,6 +54,25 @@ TEST(Arguments, WhereMetricsAreServed) {
     EXPECT_EQ(place(bad), "--listen: expected an address and a port (127.0.0.1:9539), not " + bad);
   }
   EXPECT_FALSE(parse_arguments({"metrics"})->listen);
+}
+
+TEST(Arguments, WhatImportIsToldIsRead) {
+  const auto all = parse_arguments({"import", "--from", "keepalived", "--primary", "192.0.2.1",
+                                    "--backup", "2001:db8::2", "--device", "bond0", "--output",
+                                    "lvs.cf", "--force", "x.conf"});
+  ASSERT_TRUE(all);
+  EXPECT_EQ(all->source, foreign::Source::keepalived);
+  EXPECT_EQ(to_string(*all->primary) + " " + to_string(*all->backup), "192.0.2.1 2001:db8::2");
+  EXPECT_EQ(all->device, "bond0");
+  EXPECT_EQ(all->options.at("--output"), "lvs.cf");
+  EXPECT_EQ(all->file, "x.conf");
+  EXPECT_EQ(parse_arguments({"import", "-"})->file, "-");
+  EXPECT_THAT(refusal_of({"import", "--from", "haproxy"}),
+              HasSubstr("--from: expected ipvsadm, keepalived or ldirectord, not haproxy"));
+  EXPECT_THAT(refusal_of({"import", "--primary", "0.0.0.0"}), HasSubstr("expected an address"));
+  EXPECT_THAT(refusal_of({"import", "--backup"}), HasSubstr("--backup: expected an address"));
+  EXPECT_THAT(refusal_of({"import", "--device", "eth0:1"}), HasSubstr("expected a network device"));
+  EXPECT_THAT(refusal_of({"import", "--output"}), HasSubstr("--output: expected a file"));
 }
 
 TEST(Arguments, WhatIsTooMuchOrMissingIsSaid) {

@@ -1,0 +1,238 @@
+#include "tests/unit/tools/lvsctl/import/imported.h"
+
+namespace lvs::lvsctl::foreign {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* kPair = R"(! the first director
+global_defs {
+    router_id lb1
+    lvs_timeouts tcp 1800 udp 60
+}
+vrrp_instance outside {
+    state MASTER
+    interface eth0
+    virtual_router_id 51
+    priority 150
+    advert_int 0.5
+    unicast_src_ip 192.0.2.1
+    unicast_peer {
+        192.0.2.2
+    }
+    virtual_ipaddress {
+        192.0.2.10/24 dev eth0 label eth0:1
+    }
+}
+vrrp_instance inside
+{
+    state MASTER
+    interface eth1
+    virtual_router_id 52
+    unicast_src_ip 10.0.0.2
+    unicast_peer { 10.0.0.3 }
+    virtual_ipaddress { 10.0.0.1/24 }
+}
+virtual_server 192.0.2.10 80 {
+    delay_loop 6
+    lb_algo wrr
+    lb_kind NAT
+    persistence_timeout 50
+    protocol TCP
+    sorry_server 10.0.0.9 80
+    real_server 10.0.0.11 8080 {
+        weight 2
+        inhibit_on_failure
+        HTTP_GET {
+            url {
+                path /health
+                status_code 200-204 301
+                virtualhost www.example.com
+            }
+            connect_timeout 3
+            retry 2
+            delay_before_retry 6
+        }
+    }
+    real_server 10.0.0.12 8080 {
+        HTTP_GET {
+            url {
+                path /health
+                status_code 200-204 301
+                virtualhost www.example.com
+            }
+            connect_timeout 3
+            retry 2
+            delay_before_retry 6
+        }
+    }
+}
+)";
+
+TEST(ImportKeepalived, APairWithItsServicesIsCarriedOver) {
+  const Outcome outcome = outcome_of(kPair);
+  EXPECT_EQ(outcome.left, "");
+  const auto& config = outcome.config;
+  EXPECT_EQ(to_string(*config.primary) + " " + to_string(*config.backup), "192.0.2.1 192.0.2.2");
+  EXPECT_EQ(to_string(*config.primary_private) + " " + to_string(*config.backup_private),
+            "10.0.0.2 10.0.0.3");
+  EXPECT_EQ(config.keepalive, 500ms);
+  EXPECT_EQ(config.deadtime, 1500ms);
+  EXPECT_TRUE(config.failback.enabled);
+  EXPECT_EQ(config.tcp_timeout, 1800U);
+  EXPECT_EQ(config.udp_timeout, 60U);
+  EXPECT_EQ(to_string(config.nat_router->address) + " " + config.nat_router->label,
+            "10.0.0.1 eth1");
+  EXPECT_EQ(config.nat_router->prefix, 24U);
+}
+
+TEST(ImportKeepalived, AServiceWithItsCheckIsCarriedOver) {
+  const Outcome outcome = outcome_of(kPair);
+  const auto& web = outcome.service();
+  EXPECT_EQ(web.address->label, "eth0:1");
+  EXPECT_EQ(web.address->prefix, 24U);
+  EXPECT_EQ(web.scheduler, "wrr");
+  EXPECT_EQ(web.persistent, 50s);
+  EXPECT_TRUE(web.quiesce_server);
+  EXPECT_EQ(to_string(*web.sorry_server), "10.0.0.9");
+  EXPECT_EQ(web.timeout, 3s);
+  EXPECT_EQ(web.interval, 6s);
+  EXPECT_EQ(web.fall, 3);
+  EXPECT_EQ(web.rise, 1);
+  const auto& http = std::get<config::HttpCheck>(*web.check);
+  EXPECT_EQ(http.path + " " + http.host, "/health www.example.com");
+  EXPECT_EQ(http.status, (std::vector<std::pair<int, int>>{{200, 204}, {301, 301}}));
+  ASSERT_EQ(web.servers.size(), 2U);
+  EXPECT_EQ(web.servers[0].port, 8080);
+  EXPECT_EQ(web.servers[0].weight, 2);
+}
+
+TEST(ImportKeepalived, TheOtherDirectorsFileNamesTheSamePair) {
+  std::string other = kPair;
+  for (const auto& [from, to] : {std::pair{"state MASTER", "state BACKUP"},
+                                 {"ip 192.0.2.1", "ip 192.0.2.9"},
+                                 {"        192.0.2.2\n", "        192.0.2.1\n"},
+                                 {"ip 192.0.2.9", "ip 192.0.2.2"}}) {
+    for (size_t at = 0; (at = other.find(from, at)) != std::string::npos;) {
+      other.replace(at, std::string(from).size(), to);
+    }
+  }
+  const Outcome outcome = outcome_of(other);
+  EXPECT_EQ(to_string(*outcome.config.primary), "192.0.2.1");
+  EXPECT_EQ(to_string(*outcome.config.backup), "192.0.2.2");
+}
+
+std::string service_with(const std::string& body, const std::string& head = "192.0.2.10 80") {
+  return "vrrp_instance A {\n interface eth0\n virtual_ipaddress {\n 192.0.2.10\n 192.0.2.11\n"
+         " 192.0.2.12\n}\n}\nvirtual_server " +
+         head + " {\n" + body + "\n}\n";
+}
+
+config::Check check_of(const std::string& body) {
+  const Outcome outcome = outcome_of(service_with("real_server 10.0.0.11 80 {\n" + body + "\n}"));
+  return *outcome.service().check;
+}
+
+TEST(ImportKeepalived, EachKindOfCheckHasItsCounterpart) {
+  EXPECT_EQ(check_of("TCP_CHECK { connect_timeout 3 }"), config::Check(config::TcpConnect{}));
+  EXPECT_EQ(check_of(""), config::Check(config::NamedCheck{"none", {}}));
+  EXPECT_EQ(check_of("SMTP_CHECK {\n helo_name lb.example.com\n}"),
+            config::Check(config::NamedCheck{"smtp", {{"helo", "lb.example.com"}}}));
+  EXPECT_EQ(check_of("DNS_CHECK {\n type A\n name example.com\n}"),
+            config::Check(config::NamedCheck{"dns", {{"name", "example.com"}, {"type", "A"}}}));
+  EXPECT_EQ(check_of("PING_CHECK {\n}"), config::Check(config::NamedCheck{"ping", {}}));
+  EXPECT_EQ(check_of("MISC_CHECK {\n misc_path \"/usr/local/bin/check 10.0.0.11\"\n}"),
+            config::Check(config::ScriptCheck{"/usr/local/bin/check 10.0.0.11", "", false, ""}));
+  const auto https = std::get<config::HttpCheck>(check_of("SSL_GET {\n url {\n path /\n}\n}"));
+  EXPECT_TRUE(https.tls);
+  EXPECT_FALSE(https.verify);
+}
+
+TEST(ImportKeepalived, AGroupBecomesServicesOfEachOfItsAddresses) {
+  const Outcome outcome =
+      outcome_of("virtual_server_group G {\n 192.0.2.10-11 80\n 192.0.2.12 443\n fwmark 5\n}\n" +
+                 service_with("protocol TCP\nreal_server 10.0.0.11 80 {\n weight 1\n}", "group G"));
+  std::string names;
+  for (const auto& service : outcome.config.virtuals) {
+    names += service.name + " ";
+  }
+  EXPECT_EQ(names, "192.0.2.10:80 192.0.2.11:80 192.0.2.12:443 fwmark-5 ");
+}
+
+TEST(ImportKeepalived, WhatHasNoCounterpartIsNamedByItsLine) {
+  const Outcome outcome = outcome_of(
+      "include /etc/keepalived/conf.d/*.conf\n"
+      "$VIP=192.0.2.10\n"
+      "global_defs {\n"
+      "    smtp_server 192.0.2.25\n"
+      "    brand_new_word\n"
+      "}\n"
+      "vrrp_script check { script \"/bin/true\" }\n"
+      "virtual_server 192.0.2.10 80 {\n"
+      "    lb_algo rr\n"
+      "    quorum_up \"/bin/up\"\n"
+      "    real_server 10.0.0.11 80 {\n"
+      "        notify_down \"/bin/down\"\n"
+      "        MISC_CHECK {\n"
+      "            misc_path \"test -e /x && exit 0\"\n"
+      "        }\n"
+      "    }\n"
+      "    real_server 10.0.0.12 80 {\n"
+      "        TCP_CHECK {\n"
+      "            connect_port 81\n"
+      "        }\n");
+  EXPECT_THAT(outcome.left, HasSubstr("1: include: other files are not read"));
+  EXPECT_THAT(outcome.left, HasSubstr("2: $VIP=192.0.2.10: variables are not followed"));
+  EXPECT_THAT(outcome.left, HasSubstr("4: smtp_server: no mail is sent"));
+  EXPECT_THAT(outcome.left, HasSubstr("5: brand_new_word: has no counterpart"));
+  EXPECT_THAT(outcome.left, HasSubstr("7: vrrp_script: no script decides who serves"));
+  EXPECT_THAT(outcome.left, HasSubstr("8: 192.0.2.10 is no virtual_ipaddress: it is put on eth0"));
+  EXPECT_THAT(outcome.left, HasSubstr("10: quorum_up: "));
+  EXPECT_THAT(outcome.left, HasSubstr("12: notify_down: "));
+  EXPECT_THAT(outcome.left, HasSubstr("14: a command is run without a shell"));
+  EXPECT_THAT(outcome.left, HasSubstr("19: connect_port 81: "));
+  EXPECT_THAT(outcome.left, HasSubstr("17: real_server: its } is missing"));
+  EXPECT_THAT(outcome.left, Not(HasSubstr("\n9: ")));
+  EXPECT_EQ(outcome.service().servers.size(), 2U);
+}
+
+TEST(ImportKeepalived, ServersThatAreCheckedOtherwiseAreTold) {
+  const Outcome outcome =
+      outcome_of(service_with("real_server 10.0.0.11 80 {\nTCP_CHECK {\n}\n}\n"
+                              "real_server 10.0.0.12 80 {\nPING_CHECK {\n}\n}\n"
+                              "real_server 10.0.0.13 80 {\n}"));
+  EXPECT_THAT(outcome.left, HasSubstr("15: the servers of a service share one check: that of "
+                                      "line 11 is written"));
+  EXPECT_THAT(outcome.left, HasSubstr("18: it has no check"));
+}
+
+TEST(ImportKeepalived, TimesOutOfRangeAreBroughtIntoIt) {
+  const Outcome outcome = outcome_of(
+      service_with("delay_loop 99999999\nreal_server 10.0.0.11 80 {\nweight 100000\nTCP_CHECK {\n"
+                   "connect_timeout 0\nretry 0\n}\n}"));
+  EXPECT_EQ(outcome.service().interval, 24h);
+  EXPECT_EQ(outcome.service().timeout, 10ms);
+  EXPECT_EQ(outcome.service().servers[0].weight, 65535);
+  EXPECT_THAT(outcome.left, HasSubstr("10: 99999999 is out of range: 86400 is written"));
+}
+
+TEST(ImportKeepalived, AControlCharacterOfACommandIsNotCarriedOver) {
+  const Outcome outcome =
+      outcome_of(service_with("") + "vrrp_instance B {\r\n" + "notify_master \"/bin/a\rb\"\n}\n");
+  EXPECT_EQ(outcome.config.active_cmd, "");
+  EXPECT_THAT(outcome.left, HasSubstr("13: there are control characters in it"));
+}
+
+TEST(ImportKeepalived, BlocksWithinBlocksHaveALimit) {
+  std::string deep;
+  for (int i = 0; i < 3000; ++i) {
+    deep += "a {\n";
+  }
+  const Outcome outcome = outcome_of(service_with("") + deep);
+  EXPECT_THAT(outcome.left, HasSubstr("blocks within more than 16 others"));
+}
+
+}  // namespace
+}  // namespace lvs::lvsctl::foreign

@@ -1,0 +1,116 @@
+#include "tests/unit/tools/lvsctl/import/imported.h"
+
+namespace lvs::lvsctl::foreign {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+constexpr const char* kFile = R"(# Global
+checktimeout=3
+checkinterval=1
+fallback=127.0.0.1:80 gate
+autoreload=yes
+emailalert="admin@example.com"
+
+virtual=192.0.2.10:http
+	real=10.0.0.11:80 gate
+	real=10.0.0.12->10.0.0.14:80 masq 5
+	service=http
+	request="index.html"
+	receive="Test Page"
+	virtualhost=www.example.com
+	scheduler=rr
+	persistent=600
+	netmask=255.255.255.0
+	protocol=tcp
+	checktype=negotiate
+	failurecount=3
+	negotiatetimeout=4
+
+virtual=192.0.2.10:25
+	real=10.0.0.21:25 ipip 2
+	quiescent=no
+	checktype=connect
+
+virtual=7
+	real=10.0.0.31 gate
+	checktype=ping
+)";
+
+TEST(ImportLdirectord, AFileIsCarriedOver) {
+  const Outcome outcome = outcome_of(kFile);
+  ASSERT_EQ(outcome.config.virtuals.size(), 3U);
+  const auto& web = outcome.service(0);
+  EXPECT_EQ(web.port, 80);
+  EXPECT_EQ(web.scheduler, "rr");
+  EXPECT_EQ(web.persistent, 600s);
+  EXPECT_EQ(web.pmask_prefix, 24U);
+  EXPECT_EQ(web.fall, 3);
+  EXPECT_EQ(web.timeout, 4s);
+  EXPECT_EQ(web.interval, 1s);
+  EXPECT_TRUE(web.quiesce_server);
+  EXPECT_EQ(to_string(*web.sorry_server), "127.0.0.1");
+  const auto& http = std::get<config::HttpCheck>(*web.check);
+  EXPECT_EQ(http.path + " " + http.host + " " + http.body_regex,
+            "/index.html www.example.com Test Page");
+  ASSERT_EQ(web.servers.size(), 4U);
+  EXPECT_EQ(to_string(web.servers[3].address), "10.0.0.14");
+  EXPECT_EQ(web.servers[3].weight, 5);
+  EXPECT_EQ(web.servers[0].forward, ipvs::Forward::direct);
+  const auto& mail = outcome.service(1);
+  EXPECT_EQ(mail.scheduler, "wrr");
+  EXPECT_FALSE(mail.quiesce_server);
+  EXPECT_EQ(mail.check, config::Check(config::TcpConnect{}));
+  EXPECT_EQ(mail.timeout, 3s);
+  EXPECT_EQ(outcome.service(2).fwmark, 7U);
+}
+
+TEST(ImportLdirectord, WhatIsLeftIsNamedByItsLine) {
+  const Outcome outcome = outcome_of(kFile);
+  EXPECT_THAT(outcome.left, HasSubstr("6: emailalert: no mail is sent"));
+  EXPECT_THAT(outcome.left, HasSubstr("4: fallback: it is asked at the service's own port, 25"));
+  EXPECT_THAT(outcome.left, HasSubstr("0: primary: "));
+  const Outcome other = outcome_of(
+      "virtual=192.0.2.10:80\n"
+      "\treal=10.0.0.11:80 gate 1 \"a\", \"b\"\n"
+      "\treal=nowhere.example.com:80 gate\n"
+      "\tchecktype=external\n"
+      "\tcheckcommand=\"/usr/bin/test $1\"\n"
+      "\tcheckport=81\n"
+      "\tno_such_key=1\n"
+      "nonsense\n");
+  EXPECT_THAT(other.left, HasSubstr("2: real: the servers of a service share one check"));
+  EXPECT_THAT(other.left, HasSubstr("3: real: expected an address"));
+  EXPECT_THAT(other.left, HasSubstr("5: a command is run without a shell"));
+  EXPECT_THAT(other.left, HasSubstr("6: checkport: "));
+  EXPECT_THAT(other.left, HasSubstr("7: no_such_key: "));
+  EXPECT_THAT(other.left, HasSubstr("8: expected an assignment"));
+}
+
+config::Check check_of(const std::string& lines, const std::string& place = "192.0.2.10:80") {
+  return *outcome_of("virtual=" + place + "\n\treal=10.0.0.11 gate\n" + lines).service().check;
+}
+
+TEST(ImportLdirectord, EachCheckHasItsCounterpart) {
+  EXPECT_EQ(check_of("\tchecktype=on\n"), config::Check(config::NamedCheck{"none", {}}));
+  EXPECT_EQ(check_of("", "192.0.2.10:25"), config::Check(config::NamedCheck{"smtp", {}}));
+  EXPECT_EQ(check_of("\tlogin=\"joe\"\n", "192.0.2.10:21"),
+            config::Check(config::NamedCheck{"ftp", {{"user", "joe"}}}));
+  EXPECT_EQ(check_of("\tprotocol=udp\n\trequest=\"example.com\"\n", "192.0.2.10:53"),
+            config::Check(config::NamedCheck{"dns", {{"name", "example.com"}}}));
+  EXPECT_EQ(check_of("\tservice=simpletcp\n\trequest=\"PING\"\n\treceive=\"PONG\"\n"),
+            config::Check(config::SendExpect{"PING", "PONG", true}));
+  EXPECT_EQ(check_of("\tchecktype=external\n\tcheckcommand=/usr/local/bin/check\n"),
+            config::Check(
+                config::ScriptCheck{"/usr/local/bin/check 192.0.2.10 80 %h %p", "", false, ""}));
+}
+
+TEST(ImportLdirectord, AServiceThatIsOffIsWrittenSwitchedOff) {
+  const Outcome outcome =
+      outcome_of(std::string(kFile) + "virtual=192.0.2.11:80\n\tchecktype=off\n");
+  EXPECT_FALSE(outcome.config.virtuals[3].active);
+}
+
+}  // namespace
+}  // namespace lvs::lvsctl::foreign

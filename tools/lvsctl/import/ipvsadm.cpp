@@ -1,0 +1,131 @@
+#include "tools/lvsctl/import/ipvsadm.h"
+
+#include <map>
+#include <variant>
+
+#include "tools/lvsadm/save_restore.h"
+#include "tools/lvsctl/import/values.h"
+
+namespace lvs::lvsctl::foreign {
+namespace {
+
+using config::RealServer;
+using config::VirtualService;
+
+constexpr long long kMostSeconds = 2678400;
+
+class Reader {
+ public:
+  explicit Reader(const Hints& hints) : hints_(hints) {}
+
+  Draft read(const std::string& text) {
+    const lvsadm::RestorePlan plan = lvsadm::read_restore(text, hints_.names);
+    for (const auto& [line, why] : plan.errors) {
+      draft_.leave(line, why.substr(0, why.find('\n')));
+    }
+    for (const auto& [line, request] : plan.lines) {
+      line_ = line;
+      std::visit([this](const auto& asked) { take(asked); }, request);
+    }
+    for (auto& service : services_) {
+      add_check(service);
+      draft_.add(std::move(service));
+    }
+    if (!services_.empty()) {
+      draft_.note(0,
+                  "check: such a table has no checks: a TCP connection is tried, of other "
+                  "protocols nothing; write what the servers are to be asked");
+      draft_.note(0, "address: such a table has no devices: the floating addresses are put on " +
+                         hints_.device);
+    }
+    return std::move(draft_);
+  }
+
+ private:
+  void take(const ipvs::NewService& asked) {
+    if (places_.contains(asked.key)) {
+      return draft_.leave(line_, "this service was given before");
+    }
+    VirtualService service;
+    service.lines.block = line_;
+    service.active = true;
+    if (const auto* key = std::get_if<ipvs::AddressKey>(&asked.key)) {
+      service.protocol = key->protocol;
+      service.port = key->port;
+      service.address = {key->address, hints_.device, hints_.device, std::nullopt};
+    } else {
+      service.fwmark = std::get<ipvs::MarkKey>(asked.key).mark;
+    }
+    const ipvs::Service& settings = asked.service;
+    service.scheduler = settings.scheduler;
+    service.sched_flags = flag_names(settings.scheduler, settings.flags);
+    if ((settings.flags & ipvs::kPersistent) != 0) {
+      service.persistent = bounded(draft_, line_, std::chrono::seconds{settings.timeout},
+                                   Duration{0}, kLongestPersistence);
+      service.pmask_prefix = settings.prefix;
+    }
+    if ((settings.flags & ipvs::kOnePacket) != 0) {
+      draft_.leave(line_, "--ops: packets of a flow stay with its server here");
+    }
+    if (!settings.persistence_engine.empty()) {
+      draft_.leave(line_, "--pe " + settings.persistence_engine +
+                              ": persistence goes by the client's address only");
+    }
+    places_[asked.key] = services_.size();
+    services_.push_back(std::move(service));
+  }
+
+  void take(const ipvs::NewDest& asked) {
+    const auto place = places_.find(asked.service);
+    if (place == places_.end()) {
+      return draft_.leave(line_, "there is no such service above this server");
+    }
+    if (asked.dest.tunnel_type != ipvs::TunnelType::ipip) {
+      return draft_.leave(line_, "the only tunnels of lvs.cf are IPIP: set up one on the server");
+    }
+    RealServer server;
+    server.lines.block = line_;
+    server.address = asked.key.address;
+    server.port = asked.key.port;
+    server.weight = static_cast<int>(bounded(draft_, line_, asked.dest.weight, 0, kMostWeight));
+    server.forward = asked.dest.forward;
+    server.u_threshold = asked.dest.upper_threshold;
+    server.l_threshold = asked.dest.lower_threshold;
+    draft_.add(services_[place->second], std::move(server));
+  }
+
+  void take(const ipvs::SetConfig& asked) {
+    const auto bound = [&](uint32_t seconds) {
+      return static_cast<uint32_t>(bounded(draft_, line_, seconds, 0, kMostSeconds));
+    };
+    draft_.globals.tcp_timeout = bound(asked.timeouts.tcp);
+    draft_.globals.tcpfin_timeout = bound(asked.timeouts.tcp_fin);
+    draft_.globals.udp_timeout = bound(asked.timeouts.udp);
+  }
+
+  template <typename Other>
+  void take(const Other& asked) {
+    draft_.leave(line_, ipvs::to_string(ipvs::Request(asked)) + ": is no part of a table");
+  }
+
+  static void add_check(VirtualService& service) {
+    const bool has_port = service.fwmark == 0 && service.port != 0;
+    const bool connects = service.protocol == ipvs::Protocol::tcp && has_port;
+    service.check = connects ? config::Check(config::TcpConnect{})
+                             : config::Check(config::NamedCheck{config::kNoCheck, {}});
+  }
+
+  const Hints& hints_;
+  Draft draft_;
+  int line_ = 0;
+  std::vector<VirtualService> services_;
+  std::map<ipvs::ServiceKey, size_t> places_;
+};
+
+}  // namespace
+
+Draft read_ipvsadm(const std::string& text, const Hints& hints) {
+  return Reader(hints).read(text);
+}
+
+}  // namespace lvs::lvsctl::foreign

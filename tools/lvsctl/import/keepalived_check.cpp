@@ -1,0 +1,261 @@
+#include "tools/lvsctl/import/keepalived_check.h"
+
+#include <array>
+#include <utility>
+
+#include "common/config/check_syntax.h"
+#include "tools/lvsctl/import/keepalived_words.h"
+#include "tools/lvsctl/import/values.h"
+
+namespace lvs::lvsctl::foreign {
+namespace {
+
+using config::Check;
+using config::HttpCheck;
+using config::NamedCheck;
+
+constexpr long long kFallMax = 1000;
+constexpr int kLowestStatus = 100;
+constexpr int kHighestStatus = 599;
+
+struct Kind {
+  std::string_view word;
+  int retries;
+};
+constexpr std::array<Kind, 9> kKinds = {{{"TCP_CHECK", 1},
+                                         {"HTTP_GET", 1},
+                                         {"SSL_GET", 1},
+                                         {"SMTP_CHECK", 1},
+                                         {"DNS_CHECK", 3},
+                                         {"MISC_CHECK", 0},
+                                         {"UDP_CHECK", 1},
+                                         {"PING_CHECK", 1},
+                                         {"FILE_CHECK", 0}}};
+
+const Kind* kind_named(const std::string& word) {
+  for (const Kind& kind : kKinds) {
+    if (kind.word == word) {
+      return &kind;
+    }
+  }
+  return nullptr;
+}
+
+class CheckReader {
+ public:
+  CheckReader(const Statement& statement, CheckDefaults defaults, Draft& draft)
+      : statement_(statement), defaults_(std::move(defaults)), draft_(draft) {}
+
+  std::optional<CheckSetup> read() {
+    const std::string& word = statement_.word();
+    const auto check = word == "TCP_CHECK"    ? tcp()
+                       : word == "HTTP_GET"   ? http(false)
+                       : word == "SSL_GET"    ? http(true)
+                       : word == "SMTP_CHECK" ? smtp()
+                       : word == "DNS_CHECK"  ? dns()
+                       : word == "MISC_CHECK" ? misc()
+                       : word == "PING_CHECK" ? ping()
+                                              : unknown();
+    if (check && !is_writable(*check)) {
+      draft_.leave(statement_.line, word + ": has a value that lvs.cf does not take");
+    }
+    if (!check || !is_writable(*check)) {
+      return std::nullopt;
+    }
+    CheckSetup setup{statement_.line, *check, {}, 1, user_, defaults_.retry_pause};
+    const int retries = defaults_.retries.value_or(kind_named(word)->retries);
+    setup.fall = static_cast<int>(bounded(draft_, statement_.line, retries + 1LL, 1, kFallMax));
+    setup.timeout = bounded(draft_, statement_.line, timeout_.value_or(defaults_.connect_timeout),
+                            kShortestPause, kLongestPause);
+    return setup;
+  }
+
+ private:
+  // What all kinds know; the rest goes to `other`, which says whether it took it.
+  template <typename Other>
+  void each(const Statement& block, Other other) {
+    for (const auto& each : block.block) {
+      if (defaults_.take(each, draft_) || takes_place(each) || other(each)) {
+        continue;
+      }
+      tell_of(each, draft_);
+    }
+  }
+
+  bool takes_place(const Statement& each) {
+    if (each.word() == "connect_port") {
+      if (port_number(each.value()) != defaults_.server.port) {
+        draft_.leave(each.line,
+                     "connect_port " + each.value() + ": checks go to the server's own port");
+      }
+      return true;
+    }
+    if (each.word() == "connect_ip") {
+      if (Address::parse(each.value()) != defaults_.server.address) {
+        draft_.leave(each.line,
+                     "connect_ip " + each.value() + ": checks go to the server's own address");
+      }
+      return true;
+    }
+    return false;
+  }
+
+  std::optional<Check> tcp() {
+    each(statement_, [](const Statement&) { return false; });
+    return config::TcpConnect{};
+  }
+
+  std::optional<Check> ping() {
+    each(statement_, [](const Statement&) { return false; });
+    return NamedCheck{"ping", {}};
+  }
+
+  std::optional<Check> smtp() {
+    NamedCheck check{"smtp", {}};
+    each(statement_, [&](const Statement& each) {
+      if (each.word() == "helo_name" && check.options.empty() && !each.value().empty()) {
+        check.options.emplace_back("helo", each.value());
+        return true;
+      }
+      return each.word() == "host";
+    });
+    return check;
+  }
+
+  std::optional<Check> dns() {
+    NamedCheck check{"dns", {{"name", "."}, {"type", "SOA"}}};
+    each(statement_, [&](const Statement& each) {
+      for (auto& [name, value] : check.options) {
+        value = each.word() == name ? each.value() : value;
+      }
+      return each.word() == "name" || each.word() == "type";
+    });
+    return check;
+  }
+
+  std::optional<Check> misc() {
+    std::optional<std::string> command;
+    each(statement_, [&](const Statement& each) {
+      if (each.word() == "misc_path") {
+        command = plain_command(draft_, each.line, each.rest());
+      } else if (each.word() == "misc_timeout") {
+        timeout_ = seconds(each.value());
+      } else if (each.word() == "user") {
+        user_ = is_writable(each.value()) ? each.value() : "";
+      } else {
+        return false;
+      }
+      return true;
+    });
+    return command ? std::optional<Check>(config::ScriptCheck{*command, "", false, ""})
+                   : std::nullopt;
+  }
+
+  std::optional<Check> http(bool tls) {
+    HttpCheck check;
+    check.tls = tls;
+    check.verify = !tls;
+    check.status = {{200, 299}};
+    bool has_url = false;
+    each(statement_, [&](const Statement& each) {
+      if (each.word() == "url" && !std::exchange(has_url, true)) {
+        take_url(each, check);
+      } else if (each.word() == "url") {
+        draft_.leave(each.line, "url: one check asks for one page: the first");
+      }
+      return each.word() == "url" || each.word() == "http_protocol" ||
+             each.word() == "enable_sni" || each.word() == "fast_recovery";
+    });
+    check.host = check.host.empty() ? defaults_.host : check.host;
+    return check;
+  }
+
+  void take_url(const Statement& url, HttpCheck& check) {
+    for (const auto& each : url.block) {
+      const std::string& word = each.word();
+      if (word == "path" && each.value().starts_with('/') &&
+          each.value().find_first_of(" \t\r") == std::string::npos) {
+        check.path = each.value();
+      } else if (word == "virtualhost") {
+        check.host = each.value();
+      } else if (word == "status_code") {
+        take_status(each, check);
+      } else if (word == "regex" && config::regex_error(each.value()).empty()) {
+        check.body_regex = each.value();
+      } else if (word == "regex") {
+        draft_.leave(each.line, "regex: write it as a POSIX extended regular expression, body=");
+      } else {
+        tell_of(each, draft_);
+      }
+    }
+  }
+
+  void take_status(const Statement& given, HttpCheck& check) {
+    check.status.clear();
+    for (size_t place = 1; place < given.words.size(); ++place) {
+      const std::string& word = given.words[place];
+      const size_t dash = std::min(word.find('-'), word.size());
+      const auto first = whole_number(word.substr(0, dash));
+      const auto last = dash == word.size() ? first : whole_number(word.substr(dash + 1));
+      if (first && last && *first >= kLowestStatus && *first <= *last && *last <= kHighestStatus) {
+        check.status.emplace_back(*first, *last);
+      } else {
+        draft_.leave(given.line, "status_code " + word + ": is none");
+      }
+    }
+    if (check.status.empty()) {
+      check.status = {{200, 299}};
+    }
+  }
+
+  std::optional<Check> unknown() {
+    draft_.leave(statement_.line,
+                 statement_.word() + ": there is no such check: see CHECKS in lvs.cf(5)");
+    return std::nullopt;
+  }
+
+  const Statement& statement_;
+  CheckDefaults defaults_;
+  Draft& draft_;
+  std::optional<Duration> timeout_;
+  std::string user_;
+};
+
+}  // namespace
+
+bool CheckDefaults::take(const Statement& statement, Draft& draft) {
+  const std::string& word = statement.word();
+  const auto duration = seconds(statement.value());
+  const auto number = whole_number(statement.value());
+  const auto bad = [&] {
+    draft.leave(statement.line, word + ": expected a number, not " + statement.value());
+  };
+  if (word == "connect_timeout") {
+    duration ? void(connect_timeout = *duration) : bad();
+  } else if (word == "delay_before_retry") {
+    duration ? void(retry_pause = *duration) : bad();
+  } else if (word == "retry" || word == "nb_get_retry") {
+    number&&* number < kFallMax ? void(retries = static_cast<int>(*number)) : bad();
+  } else if (word == "virtualhost") {
+    host = statement.value();
+  } else {
+    return false;
+  }
+  return true;
+}
+
+bool CheckSetup::is_like(const CheckSetup& other) const {
+  return check == other.check && timeout == other.timeout && fall == other.fall &&
+         user == other.user;
+}
+
+bool is_check(const std::string& word) {
+  return kind_named(word) != nullptr || word == "BFD_CHECK";
+}
+
+std::optional<CheckSetup> read_check(const Statement& statement, CheckDefaults defaults,
+                                     Draft& draft) {
+  return CheckReader(statement, std::move(defaults), draft).read();
+}
+
+}  // namespace lvs::lvsctl::foreign

@@ -1,0 +1,218 @@
+#include "tools/lvsctl/import/keepalived_vrrp.h"
+
+#include <algorithm>
+#include <set>
+
+#include "tools/lvsctl/import/keepalived_words.h"
+#include "tools/lvsctl/import/values.h"
+
+namespace lvs::lvsctl::foreign {
+namespace {
+
+constexpr Duration kAdvertInterval = std::chrono::seconds{1};
+constexpr Duration kLongestAdvert = std::chrono::seconds{255};
+constexpr Duration kLongestFailback = std::chrono::hours{24 * 7};
+constexpr int kLostAdverts = 3;  // After which the other one counts as dead.
+
+void set_timing(config::Globals& globals, Duration interval) {
+  globals.keepalive = interval;
+  globals.deadtime = kLostAdverts * interval;
+}
+
+bool is_in(const Address& address, const config::FloatingAddress& network) {
+  return network.prefix && address.family() == network.address.family() &&
+         address.masked(*network.prefix) == network.address.masked(*network.prefix);
+}
+
+}  // namespace
+
+void Vrrp::read(const Statement& instance) {
+  const Statement* interface = instance.find("interface");
+  const std::string device = interface == nullptr ? "" : interface->value();
+  own_.reset();
+  peer_.reset();
+  const Statement* state = instance.find("state");
+  const bool is_master = state != nullptr && state->value() == "MASTER";
+  if (is_first_) {
+    is_master_ = is_master;
+    set_timing(draft_.globals, kAdvertInterval);
+    draft_.globals.failback = {true, Duration{0}};
+  } else if (is_master != is_master_) {
+    draft_.leave(instance.line,
+                 "instances that are active on different directors: all addresses "
+                 "of a pair are on the same one here");
+  }
+  for (const auto& each : instance.block) {
+    take(each, device);
+  }
+  name_directors(instance);
+  is_first_ = false;
+}
+
+void Vrrp::take(const Statement& each, const std::string& device) {
+  const std::string& word = each.word();
+  if (word == "state" || word == "interface" || word == "priority") {
+  } else if (word == "advert_int" || word == "nopreempt" || word == "preempt_delay" ||
+             word == "preempt") {
+    take_timing(each);
+  } else if (word == "unicast_src_ip" || word == "mcast_src_ip") {
+    const auto own = prefixed(each.value());
+    own ? void(own_ = own->address) : draft_.leave(each.line, word + ": expected an address");
+  } else if (word == "unicast_peer") {
+    take_peers(each);
+  } else if (word == "virtual_ipaddress" || word == "virtual_ipaddress_excluded") {
+    take_addresses(each, device);
+  } else if (word == "track_interface") {
+    draft_.globals.monitor_links = 1;
+  } else if (word == "notify_master") {
+    take_command(each, draft_.globals.active_cmd);
+  } else if (word == "notify_backup") {
+    take_command(each, draft_.globals.inactive_cmd);
+  } else if (word == "lvs_sync_daemon_interface" && is_device(each.value())) {
+    draft_.globals.syncdaemon = true;
+    draft_.globals.syncd_iface = each.value();
+  } else {
+    tell_of(each, draft_);
+  }
+}
+
+void Vrrp::take_timing(const Statement& each) {
+  const auto time = seconds(each.value());
+  if (!is_first_) {
+    return;
+  }
+  if (each.word() == "nopreempt") {
+    draft_.globals.failback = {};
+  } else if (each.word() == "advert_int" && time) {
+    set_timing(draft_.globals, bounded(draft_, each.line, *time, kShortestPause, kLongestAdvert));
+  } else if (each.word() == "preempt_delay" && time && draft_.globals.failback.enabled) {
+    draft_.globals.failback.able_for =
+        bounded(draft_, each.line, *time, Duration{0}, kLongestFailback);
+  } else if (each.word() != "preempt" && !time) {
+    draft_.leave(each.line, each.word() + ": expected seconds");
+  }
+}
+
+void Vrrp::take_peers(const Statement& each) {
+  for (const auto& peer : each.block) {
+    const auto address = prefixed(peer.word());
+    if (!address) {
+      draft_.leave(peer.line, "unicast_peer: expected an address");
+    } else if (peer_) {
+      draft_.leave(peer.line, "unicast_peer: there are two directors: " + to_string(*peer_) +
+                                  " is the other one");
+    } else {
+      peer_ = address->address;
+    }
+  }
+}
+
+void Vrrp::take_addresses(const Statement& list, const std::string& device) {
+  for (const auto& each : list.block) {
+    take_address(each, device);
+  }
+}
+
+void Vrrp::take_address(const Statement& each, const std::string& device) {
+  const auto address = prefixed(each.word());
+  if (!address) {
+    return draft_.leave(each.line, "expected an address");
+  }
+  Floating floating{each.line, {address->address, device, device, address->length}};
+  for (size_t place = 1; place + 1 < each.words.size(); ++place) {
+    if (each.words[place] == "dev") {
+      floating.address.device = floating.address.label = each.words[place + 1];
+    }
+  }
+  for (size_t place = 1; place + 1 < each.words.size(); ++place) {
+    if (each.words[place] == "label") {
+      floating.address.label = each.words[place + 1];
+    }
+  }
+  const std::string& name = floating.address.device;
+  std::string& label = floating.address.label;
+  const bool is_label = is_device(label) && label.substr(0, label.find(':')) == name;
+  if (!is_device(name) || name.find(':') != std::string::npos) {
+    return draft_.leave(each.line, "expected the device of " + to_string(address->address));
+  }
+  label = is_label ? label : name;
+  floating_.try_emplace(address->address, floating);
+}
+
+void Vrrp::take_command(const Statement& each, std::string& command) {
+  const auto plain = plain_command(draft_, each.line, each.value());
+  if (plain && !command.empty() && command != *plain) {
+    return draft_.leave(each.line, each.word() + ": one program is called: " + command);
+  }
+  command = plain.value_or(command);
+}
+
+void Vrrp::name_directors(const Statement& instance) {
+  config::Globals& globals = draft_.globals;
+  if (!own_ && !peer_) {
+    return;
+  }
+  const auto first = is_master_ || !peer_ ? own_ : peer_;
+  const auto second = first == own_ ? peer_ : own_;
+  if (!globals.primary && !globals.backup) {
+    globals.primary = first;
+    globals.backup = second;
+  } else if (!globals.primary_private && first && second && globals.primary != first &&
+             globals.backup) {
+    globals.primary_private = first;
+    globals.backup_private = second;
+  } else if (globals.primary != first) {
+    draft_.leave(instance.line, "heartbeats take the paths of the first two instances");
+  }
+}
+
+void Vrrp::place_addresses() {
+  std::set<Address> used;
+  for (auto& service : draft_.services) {
+    if (!service.address) {
+      continue;
+    }
+    const auto found = floating_.find(service.address->address);
+    if (found != floating_.end()) {
+      service.address = found->second.address;
+      used.insert(found->first);
+    } else {
+      draft_.leave(service.lines.block, to_string(service.address->address) +
+                                            " is no virtual_ipaddress: it is put on " +
+                                            service.address->device);
+    }
+  }
+  std::vector<Floating> unused;
+  for (const auto& [address, floating] : floating_) {
+    if (!used.contains(address)) {
+      unused.push_back(floating);
+    }
+  }
+  choose_gateway(unused);
+}
+
+// The one on the network of a server that is reached by NAT.
+void Vrrp::choose_gateway(const std::vector<Floating>& unused) {
+  const auto is_on_network = [&](const Floating& each) {
+    for (const auto& service : draft_.services) {
+      for (const auto& server : service.servers) {
+        if (server.forward == ipvs::Forward::masq && is_in(server.address, each.address)) {
+          return true;
+        }
+      }
+    }
+    return false;
+  };
+  const auto gateway = std::find_if(unused.begin(), unused.end(), is_on_network);
+  for (auto each = unused.begin(); each != unused.end(); ++each) {
+    if (each == gateway) {
+      draft_.globals.nat_router = each->address;
+      continue;
+    }
+    draft_.leave(each->line, to_string(each->address.address) +
+                                 " belongs to no service: only addresses of services and the "
+                                 "servers' gateway (nat_router) float");
+  }
+}
+
+}  // namespace lvs::lvsctl::foreign

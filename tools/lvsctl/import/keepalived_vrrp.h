@@ -1,0 +1,44 @@
+// vrrp_instance blocks of keepalived.conf: who the directors are, how fast they notice each other's
+// end, on which devices the addresses float.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "tools/lvsctl/import/keepalived_tree.h"
+
+namespace lvs::lvsctl::foreign {
+
+class Vrrp {
+ public:
+  explicit Vrrp(Draft& draft) : draft_(draft) {}
+
+  void read(const Statement& instance);
+  // Once all services are known: their addresses get devices and netmasks, and what is left of the
+  // addresses becomes the servers' gateway.
+  void place_addresses();
+
+ private:
+  struct Floating {
+    int line = 0;
+    config::FloatingAddress address;
+  };
+
+  void take(const Statement& each, const std::string& device);
+  void take_timing(const Statement& each);
+  void take_peers(const Statement& each);
+  void take_addresses(const Statement& list, const std::string& device);
+  void take_address(const Statement& each, const std::string& device);
+  void take_command(const Statement& each, std::string& command);
+  void name_directors(const Statement& instance);
+  void choose_gateway(const std::vector<Floating>& unused);
+
+  Draft& draft_;
+  bool is_first_ = true;
+  bool is_master_ = false;
+  std::optional<Address> own_;
+  std::optional<Address> peer_;
+  std::map<Address, Floating> floating_;
+};
+
+}  // namespace lvs::lvsctl::foreign
