@@ -27,24 +27,32 @@ bool is_floating(const Draft& draft, const Address& address) {
   });
 }
 
-void name_directors(Draft& draft, const Hints& hints) {
+// What no director can have as its own.
+void drop_unusable(Draft& draft, const char* key, std::optional<Address>& address) {
+  if (address && (address->is_unspecified() || address->is_link_local())) {
+    draft.leave(0, std::string(key) + ": " + to_string(*address) + " is no address to send to");
+    address.reset();
+  }
+}
+
+void name_primary(Draft& draft) {
   config::Globals& globals = draft.globals;
-  globals.primary = hints.primary ? hints.primary : globals.primary;
-  globals.backup = hints.backup ? hints.backup : globals.backup;
-  if (globals.primary && globals.backup == globals.primary) {
+  for (const char* each : kPlaceholders) {
+    const Address address = *Address::parse(each);
+    const bool is_free = !is_floating(draft, address) && globals.backup != address;
+    globals.primary = is_free && !globals.primary ? address : globals.primary;
+  }
+  globals.primary = globals.primary.value_or(*Address::parse("127.0.0.2"));
+  draft.leave(0, "primary: nothing says which address the first director has itself: " +
+                     to_string(*globals.primary) +
+                     " stands in for it; write its own there, or say --primary");
+}
+
+void name_backup(Draft& draft) {
+  config::Globals& globals = draft.globals;
+  if (globals.backup == globals.primary) {
     draft.leave(0, "backup: both directors have the address " + to_string(*globals.primary));
     globals.backup.reset();
-  }
-  if (!globals.primary) {
-    for (const char* each : kPlaceholders) {
-      const Address address = *Address::parse(each);
-      const bool is_free = !is_floating(draft, address) && globals.backup != address;
-      globals.primary = is_free && !globals.primary ? address : globals.primary;
-    }
-    globals.primary = globals.primary.value_or(*Address::parse("127.0.0.2"));
-    draft.leave(0, "primary: nothing says which address the first director has itself: " +
-                       to_string(*globals.primary) +
-                       " stands in for it; write its own there, or say --primary");
   }
   if (globals.backup && globals.backup->family() != globals.primary->family()) {
     draft.leave(0, "backup: " + to_string(*globals.backup) + " is not of the family of primary");
@@ -53,8 +61,34 @@ void name_directors(Draft& draft, const Hints& hints) {
   globals.backup_active = globals.backup.has_value();
   if (!globals.backup_active) {
     draft.note(0,
-               "backup: there is no second director in it: add backup and backup_active = 1, "
-               "or say --backup");
+               "backup: there is no second director in it: add backup and backup_active = 1, or "
+               "say --backup");
+  }
+}
+
+void name_directors(Draft& draft, const Hints& hints) {
+  config::Globals& globals = draft.globals;
+  globals.primary = hints.primary ? hints.primary : globals.primary;
+  globals.backup = hints.backup ? hints.backup : globals.backup;
+  drop_unusable(draft, "primary", globals.primary);
+  drop_unusable(draft, "backup", globals.backup);
+  if (!globals.primary) {
+    name_primary(draft);
+  }
+  name_backup(draft);
+  drop_unusable(draft, "primary_private", globals.primary_private);
+  drop_unusable(draft, "backup_private", globals.backup_private);
+  if (!globals.primary_private || !globals.backup_private ||
+      globals.primary_private == globals.backup_private) {
+    globals.primary_private.reset();
+    globals.backup_private.reset();
+  }
+  for (const auto& own :
+       {globals.primary, globals.backup, globals.primary_private, globals.backup_private}) {
+    if (own && globals.nat_router && globals.nat_router->address == *own) {
+      draft.leave(0, "nat_router: " + to_string(*own) + " is a director's own");
+      globals.nat_router.reset();
+    }
   }
 }
 

@@ -218,6 +218,19 @@ TEST(ImportKeepalived, TimesOutOfRangeAreBroughtIntoIt) {
   EXPECT_THAT(outcome.left, HasSubstr("10: 99999999 is out of range: 86400 is written"));
 }
 
+TEST(ImportKeepalived, AddressesThatNoDirectorCanHaveAreNotWritten) {
+  std::string same = kPair;
+  same.replace(same.find("{ 10.0.0.3 }"), 12, "{ 10.0.0.2 }");
+  const Outcome outcome = outcome_of(same);
+  EXPECT_EQ(outcome.config.primary_private, std::nullopt);
+  EXPECT_EQ(outcome.config.backup_private, std::nullopt);
+  const Outcome local = outcome_of(service_with("") +
+                                   "vrrp_instance B {\nunicast_src_ip fe80::1\n"
+                                   "unicast_peer {\nfe80::2\n}\n}\n");
+  EXPECT_FALSE(local.config.backup_active);
+  EXPECT_THAT(local.left, HasSubstr("backup: fe80::1 is no address to send to"));
+}
+
 TEST(ImportKeepalived, AControlCharacterOfACommandIsNotCarriedOver) {
   const Outcome outcome =
       outcome_of(service_with("") + "vrrp_instance B {\r\n" + "notify_master \"/bin/a\rb\"\n}\n");
