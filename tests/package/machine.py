@@ -19,7 +19,7 @@ if [ -n "$3" ]; then mount --bind "$3" /mnt; else mount -t tmpfs tmpfs /mnt; fi
 mkdir -p /mnt/upper /mnt/work /mnt/root
 mount -t overlay overlay -o "lowerdir=$1,upperdir=/mnt/upper,workdir=/mnt/work" /mnt/root
 root=/mnt/root
-cp "$2"/*.deb $root/root/
+find "$2" -name '*.deb' -exec cp -t $root/root {} +
 mount -t proc proc $root/proc
 mount -t sysfs sysfs $root/sys
 mount -t cgroup2 cgroup2 $root/sys/fs/cgroup
@@ -30,11 +30,9 @@ mount -t devpts -o newinstance,ptmxmode=666 devpts $root/dev/pts
 ln -s pts/ptmx $root/dev/ptmx
 for device in null zero full random urandom tty; do touch $root/dev/$device; mount --bind /dev/$device $root/dev/$device; done
 ip link set lo up
-for n in 0 1; do ip link add eth$n type veth peer name far$n; ip link set eth$n up; ip link set far$n up; done
-ip address add "192.0.2.$4/24" dev eth0
-ip address add "10.0.0.$(($4 + 1))/24" dev eth1
 echo ready
 cd $root && pivot_root . old && umount -l /old && rmdir /old
+read plugged_in
 exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --system --log-target=journal
 """
 
@@ -80,6 +78,15 @@ def make_root(folder, deb):
     return root
 
 
+def fetch(folder, *packages):
+    """The packages themselves, once, for a machine that has no way to an archive."""
+    kept = folder / "fetched"
+    kept.mkdir(exist_ok=True)
+    if not all(list(kept.glob(f"{package}_*.deb")) for package in packages):
+        run("apt-get", "download", *packages, cwd=kept)
+    return [file for package in packages for file in kept.glob(f"{package}_*.deb")]
+
+
 def newer(deb, folder, version):
     """The same package as another version, whose unit differs too."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -88,14 +95,23 @@ def newer(deb, folder, version):
         control.write_text(re.sub("^Version: .*", f"Version: {version}", control.read_text(), flags=re.M))
         unit = pathlib.Path(scratch, "tree/lib/systemd/system/pulse.service")
         unit.write_text(unit.read_text().replace("[Service]", f"[Service]\nEnvironment=CARIBE_TRIAL={version}"))
-        run("dpkg-deb", "--root-owner-group", "--build", f"{scratch}/tree", f"{folder}/caribe_{version}.deb")
+        run("dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", f"{scratch}/tree", f"{folder}/caribe_{version}.deb")
 
 
 def cgroup_parent():
     for folder in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup"):
         if os.path.exists(f"{folder}/cgroup.procs") and os.path.exists(f"{folder}/cgroup.controllers"):
             return pathlib.Path(folder)
-    raise AssertionError("this machine has no cgroup2")
+    return None
+
+
+def lacking():
+    """Why this machine cannot hold another one; empty: it can."""
+    if os.geteuid() != 0:
+        return "not root"
+    if not cgroup_parent():
+        return "no cgroup2 here"
+    return "" if os.path.exists("/lib/systemd/systemd") else "no systemd installed here"
 
 
 class Machine:
@@ -113,14 +129,14 @@ class Machine:
     def __exit__(self, *_):
         self.power_cut()
 
-    def power_on(self):
+    def power_on(self, devices=(0, 1)):
         self.cgroup.mkdir()
         script = f'echo $$ > "{self.cgroup}/cgroup.procs" && exec "$@"'
         self.first = subprocess.Popen(
             ["sh", "-c", script, "sh", "unshare", "--cgroup", "--pid", "--fork", "--kill-child", "--mount", "--net", "--ipc",
              "--uts", "--mount-proc", "sh", "-c", BOOT, "boot", str(self.root), str(self.debs), str(self.disk),
              str(self.number)],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.PIPE, text=True)
         said = []
         for line in self.first.stdout:
             said.append(line)
@@ -128,11 +144,22 @@ class Machine:
                 break
         expect(said and said[-1] == "ready\n", f"the machine's root: {''.join(said)}")
         self.pid = run("pgrep", "-P", str(self.first.pid)).stdout.split()[0]
-        self.wire()
+        for device in devices:
+            self.plug_in(device)
+        self.first.stdin.write("plugged in\n")
+        self.first.stdin.close()
         eventually("systemd runs", lambda: re.search("running|degraded", self("systemctl", "is-system-running", check=False)))
 
-    def wire(self):
-        """Where the far ends of its devices go."""
+    def plug_in(self, device):
+        address = (f"192.0.2.{self.number}/24", f"10.0.0.{self.number + 1}/24")[device]
+        near, far = f"eth{device}", f"far{device}"
+        for words in (("link", "add", near, "type", "veth", "peer", "name", far), ("link", "set", far, "up"),
+                      ("address", "add", address, "dev", near), ("link", "set", near, "up")):
+            run("nsenter", "-t", self.pid, "-n", "ip", *words)
+        self.wire(device)
+
+    def wire(self, device):
+        """Where the far end of a device goes."""
 
     def power_cut(self):
         with contextlib.suppress(ProcessLookupError):
