@@ -5,4 +5,6 @@ add_test(NAME check.man COMMAND check/man WORKING_DIRECTORY ${PROJECT_SOURCE_DIR
 add_test(NAME check.format COMMAND check/format WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
 add_test(NAME check.completion COMMAND check/completion $<TARGET_FILE_DIR:lvsadm> WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
 add_test(NAME check.unit COMMAND check/unit WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
-set_tests_properties(check.tidy_self check.tidy check.man check.format check.completion check.unit PROPERTIES LABELS check)
+add_test(NAME check.current COMMAND check/current WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+set_tests_properties(check.tidy_self check.tidy check.man check.format check.completion check.unit check.current
+  PROPERTIES LABELS check)

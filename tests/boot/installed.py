@@ -2,7 +2,11 @@
 a network. Of what this machine starts itself nothing comes along."""
 import os
 import pathlib
-import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "package"))
+from machine import run  # noqa: E402
 
 FOLDERS = pathlib.Path(__file__).resolve().parents[2] / "debian/caribe.dirs"
 UNITS = pathlib.Path("etc/systemd/system")
@@ -19,10 +23,7 @@ AllowIsolate=yes
 
 
 def make_layer(build, layer):
-    install = subprocess.run(["cmake", "--install", str(build), "--prefix", "/usr"], check=False, text=True,
-                             env={**os.environ, "DESTDIR": str(layer)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if install.returncode != 0:
-        raise AssertionError(f"cmake --install: {install.stdout}")
+    run("cmake", "--install", str(build), "--prefix", "/usr", env={**os.environ, "DESTDIR": str(layer)})
     units = layer / UNITS
     units.mkdir(parents=True)
     os.setxattr(units, "trusted.overlay.opaque", b"y")

@@ -1,7 +1,8 @@
-"""Two directors that boot, a client that asks a service by address and one by mark, every 20 ms each in turn, and how much
+"""Two directors that boot, a client that asks a service by address and one by mark, in turn every 20 ms, and how much
 of it may fail.
 
-A line of the client's log: when it began, the port, whether the connection stood (established) or not (new), and the end."""
+A line of the client's log: when it began, the port, whether the connection stood (established) or not (new), and how
+it ended."""
 import contextlib
 import math
 import os
@@ -98,6 +99,9 @@ class Director(Machine):
     def is_well(self):
         return "well" in self("sh", "-c", "lvsctl status >/dev/null 2>&1 && echo well", check=False)
 
+    def unit_state(self):
+        return self("systemctl", "is-active", "pulse", check=False).strip()
+
     def halt(self):
         self("systemctl", "reboot", check=False)
         self.is_off()
@@ -117,7 +121,8 @@ class Director(Machine):
         """Whether a unit was up before another was started, in this boot."""
         def moment(unit, which):
             return int(self("systemctl", "show", "--value", "-p", which, unit))
-        return 0 < moment(earlier, "ActiveEnterTimestampMonotonic") <= moment(later, "ExecMainStartTimestampMonotonic")
+        was_up = moment(earlier, "ActiveEnterTimestampMonotonic")
+        return 0 < was_up <= moment(later, "ExecMainStartTimestampMonotonic")
 
 
 class Pair:
@@ -134,10 +139,11 @@ class Pair:
             eventually("lvsctl status ends with 0", director.is_well)
         return directors
 
-    def is_set_up(self, package):
+    def is_set_up(self, install):
         primary, backup = self.directors
         for director in self.directors:
-            package(director)
+            if install:
+                director(*install)
             director.write("/etc/sysconfig/ha/lvs.cf", CONFIG)
         primary("lvsctl", "key")
         backup("install", "-m", "600", "/dev/null", KEY)
@@ -149,7 +155,7 @@ class Pair:
 
     def _requests(self, began, ended):
         rows = [line.split(None, 3) for line in self.log.read_text().splitlines()]
-        return sorted((float(row[0]), int(row[1]), row[2], row[3]) for row in rows if began <= float(row[0]) <= ended)
+        return sorted((float(row[0]), int(row[1]), *row[2:]) for row in rows if began <= float(row[0]) <= ended)
 
     @contextlib.contextmanager
     def _told(self, what, judge):
@@ -158,7 +164,8 @@ class Pair:
         self.sorted()
         settled = time.monotonic()
         eventually(f"{what}: the client asks on", lambda: all(
-            sum(row[1] == port for row in self._requests(settled, math.inf)) >= ENOUGH for port in (BY_ADDRESS, BY_MARK)))
+            sum(row[1] == port for row in self._requests(settled, math.inf)) >= ENOUGH
+            for port in (BY_ADDRESS, BY_MARK)))
         ended = time.monotonic()
         time.sleep(TIMEOUT_S)  # The last ones have had their answer.
         rows = self._requests(began, ended)
@@ -169,8 +176,8 @@ class Pair:
         refused = [row for row in failed if "timed out" not in row[3] and "No route" not in row[3]]
         expect(not refused, f"{what}: {len(refused)} were refused: {refused[:3]}")
         judge(failed, lasted)
-        print(f"ok {what}: {len(rows)} requests, {len(failed)} failed, within {lasted:.2f} s, {len(lost)} lost when begun",
-              flush=True)
+        print(f"ok {what}: {len(rows)} requests, {len(failed)} failed, within {lasted:.2f} s, "
+              f"{len(lost)} lost when begun", flush=True)
 
     def fails_at_most(self, what, seconds):
         """What begins meanwhile is served, but for so many seconds; nothing of it is refused."""
@@ -180,7 +187,7 @@ class Pair:
         return self._told(what, judge)
 
     def refuses_nobody(self, what):
-        """It may go unanswered, but nothing is refused: a packet without its mark, or before the table stands, would be."""
+        """It may go unanswered, but nothing is refused, as a packet without its mark or before the table would be."""
         return self._told(what, lambda *_: None)
 
 
