@@ -70,6 +70,7 @@ class ServiceReader {
       }
     }
     settle_check();
+    settle_quiescing();
     for (const Face& face : faces) {
       add(face);
     }
@@ -257,7 +258,7 @@ class ServiceReader {
     const std::string& word = each.word();
     const auto number = whole_number(each.value());
     if (word == "inhibit_on_failure") {
-      service_.quiesce_server = true;
+      inhibited_.push_back(each.line);
     } else if (word == "weight" && number) {
       server.weight = static_cast<int>(bounded(draft_, each.line, *number, 0, kMostWeight));
     } else if (word == "uthreshold" && number) {
@@ -313,6 +314,17 @@ class ServiceReader {
     }
   }
 
+  void settle_quiescing() {
+    const bool is_all = inhibited_.size() >= service_.servers.size();
+    for (const int line : inhibited_) {
+      is_all ? void()
+             : draft_.leave(line,
+                            "inhibit_on_failure: of all servers of a service or of none: "
+                            "quiesce_server = 1 is written");
+    }
+    service_.quiesce_server = service_.quiesce_server || !inhibited_.empty();
+  }
+
   void add(const Face& face) {
     VirtualService service = service_;
     service.fwmark = face.mark;
@@ -340,6 +352,7 @@ class ServiceReader {
   CheckDefaults defaults_;
   std::optional<CheckSetup> setup_;
   std::vector<int> unchecked_;
+  std::vector<int> inhibited_;
   std::pair<const Statement*, std::optional<uint16_t>> sorry_{nullptr, std::nullopt};
 };
 

@@ -136,6 +136,9 @@ void Vrrp::take_address(const Statement& each, const std::string& device) {
     return draft_.leave(each.line, "expected the device of " + to_string(address->address));
   }
   label = is_label ? label : name;
+  if (floating_.size() == kServicesMax) {
+    return draft_.leave(each.line, "too many addresses");
+  }
   floating_.try_emplace(address->address, floating);
 }
 
@@ -189,10 +192,30 @@ void Vrrp::place_addresses() {
     }
   }
   choose_gateway(unused);
+  give_to_marks(unused);
+  for (const auto& each : unused) {
+    draft_.leave(each.line, to_string(each.address.address) +
+                                " belongs to no service: only addresses of services and the "
+                                "servers' gateway (nat_router) float");
+  }
+}
+
+// A service by mark has no address of its own: it takes the only one that is left.
+void Vrrp::give_to_marks(std::vector<Floating>& unused) {
+  bool is_taken = false;
+  for (auto& service : draft_.services) {
+    if (unused.size() == 1 && service.fwmark != 0 && !service.address) {
+      service.address = unused.front().address;
+      is_taken = true;
+    }
+  }
+  if (is_taken) {
+    unused.clear();
+  }
 }
 
 // The one on the network of a server that is reached by NAT.
-void Vrrp::choose_gateway(const std::vector<Floating>& unused) {
+void Vrrp::choose_gateway(std::vector<Floating>& unused) {
   const auto is_on_network = [&](const Floating& each) {
     for (const auto& service : draft_.services) {
       for (const auto& server : service.servers) {
@@ -204,14 +227,9 @@ void Vrrp::choose_gateway(const std::vector<Floating>& unused) {
     return false;
   };
   const auto gateway = std::find_if(unused.begin(), unused.end(), is_on_network);
-  for (auto each = unused.begin(); each != unused.end(); ++each) {
-    if (each == gateway) {
-      draft_.globals.nat_router = each->address;
-      continue;
-    }
-    draft_.leave(each->line, to_string(each->address.address) +
-                                 " belongs to no service: only addresses of services and the "
-                                 "servers' gateway (nat_router) float");
+  if (gateway != unused.end()) {
+    draft_.globals.nat_router = gateway->address;
+    unused.erase(gateway);
   }
 }
 

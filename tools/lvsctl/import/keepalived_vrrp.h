@@ -31,7 +31,9 @@ class Vrrp {
   void take_address(const Statement& each, const std::string& device);
   void take_command(const Statement& each, std::string& command);
   void name_directors(const Statement& instance);
-  void choose_gateway(const std::vector<Floating>& unused);
+  // These take out what they have used.
+  void choose_gateway(std::vector<Floating>& unused);
+  void give_to_marks(std::vector<Floating>& unused);
 
   Draft& draft_;
   bool is_first_ = true;

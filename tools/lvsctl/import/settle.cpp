@@ -92,6 +92,17 @@ void name_directors(Draft& draft, const Hints& hints) {
   }
 }
 
+void tell_of_marks(Draft& draft) {
+  for (const auto& service : draft.services) {
+    if (service.fwmark != 0 && !service.address) {
+      draft.leave(service.lines.block,
+                  "fwmark " + std::to_string(service.fwmark) +
+                      ": nothing says which address floats with it: write address, and mark_ports "
+                      "where lvsd is to write the rules that mark its packets");
+    }
+  }
+}
+
 ipvs::Forward most_common(const std::vector<const RealServer*>& servers, ipvs::Forward fallback) {
   std::map<ipvs::Forward, size_t> counts;
   for (const RealServer* server : servers) {
@@ -253,6 +264,7 @@ class Settling {
 
 Result<std::string> settle(Draft& draft, const Hints& hints) {
   name_directors(draft, hints);
+  tell_of_marks(draft);
   factor_forwards(draft);
   auto text = Settling(draft).run();
   std::stable_sort(draft.remarks.begin(), draft.remarks.end(),

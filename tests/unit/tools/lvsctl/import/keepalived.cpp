@@ -57,6 +57,7 @@ virtual_server 192.0.2.10 80 {
         }
     }
     real_server 10.0.0.12 8080 {
+        inhibit_on_failure
         HTTP_GET {
             url {
                 path /health
@@ -196,6 +197,26 @@ TEST(ImportKeepalived, WhatHasNoCounterpartIsNamedByItsLine) {
   EXPECT_THAT(outcome.left, HasSubstr("17: real_server: its } is missing"));
   EXPECT_THAT(outcome.left, Not(HasSubstr("\n9: ")));
   EXPECT_EQ(outcome.service().servers.size(), 2U);
+}
+
+TEST(ImportKeepalived, AServiceByMarkTakesTheOnlyAddressThatIsLeft) {
+  const std::string mark = "virtual_server fwmark 7 {\nreal_server 10.0.0.11 80 {\n}\n}\n";
+  const Outcome one = outcome_of(
+      "vrrp_instance A {\ninterface eth3\nvirtual_ipaddress {\n192.0.2.10/24\n}\n}\n" + mark);
+  EXPECT_EQ(to_string(one.service().address->address) + " " + one.service().address->label,
+            "192.0.2.10 eth3");
+  EXPECT_THAT(one.left, Not(HasSubstr("192.0.2.10 belongs to no service")));
+  const Outcome many = outcome_of(service_with("", "192.0.2.10 80") + mark);
+  EXPECT_EQ(many.service(1).address, std::nullopt);
+  EXPECT_THAT(many.left, HasSubstr("192.0.2.11 belongs to no service"));
+  EXPECT_THAT(many.left, HasSubstr("fwmark 7: nothing says which address floats with it"));
+}
+
+TEST(ImportKeepalived, ServersThatFailOtherwiseAreTold) {
+  const Outcome outcome = outcome_of(service_with(
+      "real_server 10.0.0.11 80 {\ninhibit_on_failure\n}\nreal_server 10.0.0.12 80 {\n}"));
+  EXPECT_TRUE(outcome.service().quiesce_server);
+  EXPECT_THAT(outcome.left, HasSubstr("11: inhibit_on_failure: of all servers"));
 }
 
 TEST(ImportKeepalived, ServersThatAreCheckedOtherwiseAreTold) {
