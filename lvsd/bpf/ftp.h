@@ -2,10 +2,10 @@
 /* FTP through NAT: a control connection tells in its text where the data connection will go, with
  * the addresses and ports of whoever says it. As ip_vs_ftp has it:
  *
- *   PORT 192,0,2,2,156,64        the client waits there: a connection from port 20 of its real server
- *   EPRT |2|2001:db8::2|40000|   to that port is entered, as one from the VIP
- *   227 ... (10,0,0,11,156,64)   the real server waits: a connection from any port of the client to
- *   229 ... (|||40000|)          that port of the VIP is entered, and the text of 227 names the VIP
+ *   PORT 192,0,2,2,156,64        the client waits there: a connection from port 20 of its real
+ * server EPRT |2|2001:db8::2|40000|   to that port is entered, as one from the VIP 227 ...
+ * (10,0,0,11,156,64)   the real server waits: a connection from any port of the client to 229 ...
+ * (|||40000|)          that port of the VIP is entered, and the text of 227 names the VIP
  *
  * A text of another length shifts all that the server sends after it: sequence numbers to the
  * client, and its acknowledgments, follow. Selective acknowledgments are not agreed upon, so
@@ -16,8 +16,6 @@
 #pragma once
 
 #include "lvsd/bpf/connect.h"
-#include "lvsd/bpf/xmit_local.h"
-#include "lvsd/bpf/xmit_stack.h"
 
 #define FTP_DATA_PORT 20
 #define FTP_DIGITS_MAX 5
@@ -180,8 +178,8 @@ static __always_inline int replace_text(struct __sk_buff* skb, const struct pack
   const __u32 l4_bytes = packet->l4_words * 4;
   const __be16 old_bytes = bpf_htons(at + text->length - ETH_HLEN);
   const __be16 new_bytes = bpf_htons(at + text->total - ETH_HLEN);
-  const __s64 change = bpf_csum_diff((__be32*)text->in, sizeof(text->in), (__be32*)text->out,
-                                     sizeof(text->out), 0);
+  const __s64 change =
+      bpf_csum_diff((__be32*)text->in, sizeof(text->in), (__be32*)text->out, sizeof(text->out), 0);
   const __u32 total = bounded(text->total);
   return !bpf_skb_change_tail(skb, at + total, 0) &&
          !bpf_skb_store_bytes(skb, at, text->out, total, BPF_F_RECOMPUTE_CSUM) &&
@@ -208,7 +206,8 @@ static __always_inline int is_after(__u32 one, __u32 other) {
 }
 
 /* The client's packet: it acknowledges what it has seen. */
-static __always_inline int shift_back(struct __sk_buff* skb, __u32 l4, const struct lvs_flow* reply) {
+static __always_inline int shift_back(struct __sk_buff* skb, __u32 l4,
+                                      const struct lvs_flow* reply) {
   __be32 ack = 0;
   if (!reply->shift_before && !reply->shift_after) {
     return 1;
@@ -293,8 +292,8 @@ static __always_inline int forbid_sack(struct __sk_buff* skb, const struct packe
   __builtin_memcpy(text->out, text->in, TCP_OPTIONS_MAX);
   text->out[at & TEXT_MASK] = TCP_OPTION_NOP;
   text->out[(at + 1) & TEXT_MASK] = TCP_OPTION_NOP;
-  const __s64 change = bpf_csum_diff((__be32*)text->in, TCP_OPTIONS_MAX, (__be32*)text->out,
-                                     TCP_OPTIONS_MAX, 0);
+  const __s64 change =
+      bpf_csum_diff((__be32*)text->in, TCP_OPTIONS_MAX, (__be32*)text->out, TCP_OPTIONS_MAX, 0);
   return !bpf_skb_store_bytes(skb, options + at, &nothing, sizeof(nothing), 0) &&
          !bpf_l4_csum_replace(skb, l4 + TCP_CHECK_OFFSET, 0, change, 0);
 }
@@ -366,17 +365,15 @@ static __always_inline int help_reply(const int family, struct __sk_buff* skb,
   return shift(skb, l4, reply, change);
 }
 
-/* False: the packet is not what it was taken for. A reply that the stack's connection tracking sees
- * first comes to ipvs0. */
-static __always_inline int help(const int family, struct __sk_buff* skb, enum hook hook) {
+/* False: the packet is not what it was taken for. */
+static __always_inline int help(const int family, struct __sk_buff* skb) {
   struct packet packet;
-  const struct lvs_config* config = config_of_core();
   struct scratch* scratch = scratch_of_cpu();
-  if (!config || !scratch || parse(family, skb, &packet, WHOLE_PACKETS) != PARSED_OURS) {
+  if (!scratch || parse(family, skb, &packet, WHOLE_PACKETS) != PARSED_OURS) {
     return 0;
   }
   struct lvs_flow* flow = find_flow(family, &packet.key);
-  if (!flow || (hook == AT_NIC && flow->direction == LVS_TO_CLIENT && is_tracked(flow, config))) {
+  if (!flow) {
     return 1;
   }
   const __u64 now = bpf_ktime_get_coarse_ns();
@@ -384,10 +381,10 @@ static __always_inline int help(const int family, struct __sk_buff* skb, enum ho
                                           : help_request(family, skb, &packet, flow, scratch, now);
 }
 
-VERIFIED_ALONE int help4(struct __sk_buff* skb, enum hook hook) {
-  return help(AF_INET, skb, hook);
+VERIFIED_ALONE int help4(struct __sk_buff* skb) {
+  return help(AF_INET, skb);
 }
 
-VERIFIED_ALONE int help6(struct __sk_buff* skb, enum hook hook) {
-  return help(AF_INET6, skb, hook);
+VERIFIED_ALONE int help6(struct __sk_buff* skb) {
+  return help(AF_INET6, skb);
 }

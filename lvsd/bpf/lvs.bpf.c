@@ -38,6 +38,31 @@ static __always_inline int begins_anew(const struct packet* packet, const struct
   return mode && is_over && !flow->template_generation;
 }
 
+/* What the functions of a family answer for ICMP, which has functions of its own: the stack has no
+ * room for one within the other. For the same reason a program has none of both families inside. */
+#define LEFT_TO_ICMP 0x100
+#define LEFT_TO_EXPRESS 0x101
+#define LEFT_TO_HELP 0x102
+
+/* A packet of an FTP control connection that ftp.h has not looked at yet. Such a connection is
+ * always due, so that no other pays for the question. */
+static __always_inline int needs_help(const struct lvs_flow* flow) {
+  const struct scratch* scratch = scratch_of_cpu();
+  return flow->flags & LVS_FLOW_FTP && scratch && !scratch->is_helped;
+}
+
+static __always_inline __u64 next_touch(const struct lvs_flow* flow, __u64 now) {
+  return flow->flags & LVS_FLOW_FTP ? 0 : now + LVS_TOUCH_NS;
+}
+
+/* Around what looks at a packet for the second time. */
+static __always_inline void note_help(__u32 is_helped) {
+  struct scratch* scratch = scratch_of_cpu();
+  if (scratch) {
+    scratch->is_helped = is_helped;
+  }
+}
+
 static __always_inline enum lvs_tcp_sender sender_of(__u64 word) {
   return word & LVS_WORD_NOOUTPUT ? LVS_TCP_IN_ONLY : LVS_TCP_IN;
 }
@@ -49,6 +74,9 @@ static __always_inline int forward(const int family, struct __sk_buff* skb,
   const __u32 generation = generation_of(word);
   const __u8 state = word & LVS_WORD_STATE;
   const int is_due = now >= flow->touch || flow->route.epoch != config->epoch;
+  if (is_due && !(packet->tcp_flags & LVS_TCP_FLAG_SYN) && needs_help(flow)) {
+    return LEFT_TO_HELP;
+  }
   if (is_due || (packet->protocol == IPPROTO_TCP &&
                  lvs_tcp_step(sender_of(word), state, packet->tcp_flags) != state)) {
     const struct segment segment = {.generation = generation,
@@ -61,7 +89,7 @@ static __always_inline int forward(const int family, struct __sk_buff* skb,
     return drop(LVS_DROP_RACE);
   }
   if (is_due) {
-    flow->touch = now + LVS_TOUCH_NS;
+    flow->touch = next_touch(flow, now);
   }
   count_packet(flow->dest, LVS_TO_SERVER, counted_bytes(family, packet));
   return transmit(family, skb, packet, flow, config, hook, !is_due && hook == AT_NIC);
@@ -129,10 +157,13 @@ static __always_inline int reply(const int family, struct __sk_buff* skb,
     return LVS_PASS;
   }
   if (is_due || (packet->tcp_flags & RARE_FLAGS)) {
+    if (needs_help(flow)) {
+      return LEFT_TO_HELP;
+    }
     if (!advance_by_reply(family, flow, packet, now)) {
       return LVS_PASS;
     }
-    flow->touch = now + LVS_TOUCH_NS;
+    flow->touch = next_touch(flow, now);
   }
   count_packet(flow->dest, LVS_TO_CLIENT, counted_bytes(family, packet));
   return transmit(family, skb, packet, flow, config, hook, !is_due && hook == AT_NIC);
@@ -160,14 +191,7 @@ static __always_inline int is_for_express(const struct __sk_buff* skb, const str
          may_schedule(packet, config);
 }
 
-/* What the functions of a family answer for ICMP, which has functions of its own: the stack has no
- * room for one within the other. For the same reason a program has none of both families inside. */
-#define LEFT_TO_ICMP 0x100
-#define LEFT_TO_EXPRESS 0x101
-#define LEFT_TO_HELP 0x102
-
-/* `is_helped`: ftp.h has looked at it. */
-static __always_inline int arrive(const int family, struct __sk_buff* skb, int is_helped) {
+static __always_inline int arrive(const int family, struct __sk_buff* skb) {
   struct packet packet;
   const enum parsed parsed = parse(family, skb, &packet, WHOLE_PACKETS);
   if (parsed == PARSED_FRAGMENT) {
@@ -186,9 +210,6 @@ static __always_inline int arrive(const int family, struct __sk_buff* skb, int i
   }
   if (!flow) {
     return is_for_express(skb, &packet, config) ? LEFT_TO_EXPRESS : LVS_PASS;
-  }
-  if (flow->flags & LVS_FLOW_FTP && !is_helped) {
-    return LEFT_TO_HELP;
   }
   const __u64 now = bpf_ktime_get_coarse_ns();
   if (flow->direction == LVS_TO_CLIENT) {
@@ -210,12 +231,12 @@ static __always_inline int arrive(const int family, struct __sk_buff* skb, int i
   return forward(family, skb, &packet, flow, word, config, AT_NIC, now);
 }
 
-VERIFIED_ALONE int arrive4(struct __sk_buff* skb, int is_helped) {
-  return arrive(AF_INET, skb, is_helped);
+VERIFIED_ALONE int arrive4(struct __sk_buff* skb) {
+  return arrive(AF_INET, skb);
 }
 
-VERIFIED_ALONE int arrive6(struct __sk_buff* skb, int is_helped) {
-  return arrive(AF_INET6, skb, is_helped);
+VERIFIED_ALONE int arrive6(struct __sk_buff* skb) {
+  return arrive(AF_INET6, skb);
 }
 
 /* A new connection begins at the device, without the stack and its INPUT rules; to an address that
@@ -247,7 +268,8 @@ VERIFIED_ALONE int begin_here6(struct __sk_buff* skb) {
 
 SEC("tc")
 int nic_express(struct __sk_buff* skb) {
-  return is_ipv6(skb) ? begin_here6(skb) : begin_here4(skb);
+  const int verdict = is_ipv6(skb) ? begin_here6(skb) : begin_here4(skb);
+  return verdict == LEFT_TO_HELP ? LVS_PASS : verdict;
 }
 
 /* A program of its own, for the verifier's sake and the stack's. It is gone with lvsd; then new
@@ -273,12 +295,17 @@ int nic_ingress(struct __sk_buff* skb) {
   if (!is_of_ipv6 && !is_ip(skb)) {
     return LVS_PASS;
   }
-  int verdict = is_of_ipv6 ? arrive6(skb, 0) : arrive4(skb, 0);
+  int verdict = is_of_ipv6 ? arrive6(skb) : arrive4(skb);
+  if (verdict < LEFT_TO_ICMP) {
+    return verdict;
+  }
   if (verdict == LEFT_TO_HELP) {
-    if (!(is_of_ipv6 ? help6(skb, AT_NIC) : help4(skb, AT_NIC))) {
+    if (!(is_of_ipv6 ? help6(skb) : help4(skb))) {
       return drop(LVS_DROP_MALFORMED);
     }
-    verdict = is_of_ipv6 ? arrive6(skb, 1) : arrive4(skb, 1);
+    note_help(1);
+    verdict = is_of_ipv6 ? arrive6(skb) : arrive4(skb);
+    note_help(0);
   }
   if (verdict == LEFT_TO_ICMP) {
     return is_of_ipv6 ? translate_error6(skb, 0) : translate_error4(skb);
@@ -378,7 +405,7 @@ static __always_inline int refuse(const int family, struct __sk_buff* skb,
              : TC_ACT_SHOT;
 }
 
-static __always_inline int balance(const int family, struct __sk_buff* skb, int is_helped) {
+static __always_inline int balance(const int family, struct __sk_buff* skb) {
   struct packet packet;
   const struct lvs_config* config = config_of_core();
   const int is_forwarded = skb->priority == LVS_PRIORITY_FORWARDED ||
@@ -395,9 +422,6 @@ static __always_inline int balance(const int family, struct __sk_buff* skb, int 
   }
   const __u64 now = bpf_ktime_get_coarse_ns();
   struct lvs_flow* flow = find_flow(family, &packet.key);
-  if (flow && flow->flags & LVS_FLOW_FTP && !is_helped) {
-    return LEFT_TO_HELP;
-  }
   if (is_forwarded) {
     return send_back(family, skb, &packet, flow, config, now);
   }
@@ -435,12 +459,12 @@ static __always_inline int balance(const int family, struct __sk_buff* skb, int 
   return forward(family, skb, &packet, flow, flow->word, config, AT_IPVS0, now);
 }
 
-VERIFIED_ALONE int balance4(struct __sk_buff* skb, int is_helped) {
-  return balance(AF_INET, skb, is_helped);
+VERIFIED_ALONE int balance4(struct __sk_buff* skb) {
+  return balance(AF_INET, skb);
 }
 
-VERIFIED_ALONE int balance6(struct __sk_buff* skb, int is_helped) {
-  return balance(AF_INET6, skb, is_helped);
+VERIFIED_ALONE int balance6(struct __sk_buff* skb) {
+  return balance(AF_INET6, skb);
 }
 
 static __always_inline int note_probe(int is_ipv6) {
@@ -457,14 +481,19 @@ int ipvs0_egress(struct __sk_buff* skb) {
     return note_probe(is_ipv6(skb));
   }
   const int is_of_ipv6 = is_ipv6(skb);
-  const int verdict = is_of_ipv6 ? balance6(skb, 0) : balance4(skb, 0);
+  const __u32 priority = skb->priority;
+  int verdict = is_of_ipv6 ? balance6(skb) : balance4(skb);
   if (verdict != LEFT_TO_HELP) {
     return verdict;
   }
-  if (!(is_of_ipv6 ? help6(skb, AT_IPVS0) : help4(skb, AT_IPVS0))) {
+  if (!(is_of_ipv6 ? help6(skb) : help4(skb))) {
     return drop(LVS_DROP_MALFORMED);
   }
-  return is_of_ipv6 ? balance6(skb, 1) : balance4(skb, 1);
+  skb->priority = priority;
+  note_help(1);
+  verdict = is_of_ipv6 ? balance6(skb) : balance4(skb);
+  note_help(0);
+  return verdict;
 }
 
 static __always_inline int send_again(const int family, struct __sk_buff* skb) {

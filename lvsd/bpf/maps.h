@@ -260,6 +260,7 @@ struct scratch {
   struct next_hop next_hop;
   struct lvs_route route; /* Of a packet without a flow. */
   struct lvs_text text;
+  __u32 is_helped; /* ftp.h has looked at this packet. */
   __u32 freed;     /* Entries, by a search for room. */
   __u32 looked_at; /* By it. */
 };

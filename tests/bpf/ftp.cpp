@@ -40,8 +40,8 @@ struct Ftp : PacketPath {
     return seen.packet.value_or(Packet{});
   }
   Packet client_says(const std::string& text, uint32_t acknowledged = 0) {
-    const auto seen = on_nic(
-        {.dport = 21, .flags = kAck, .payload = text, .acknowledged = acknowledged});
+    const auto seen =
+        on_nic({.dport = 21, .flags = kAck, .payload = text, .acknowledged = acknowledged});
     EXPECT_EQ(seen.verdict, TC_ACT_REDIRECT) << text;
     EXPECT_TRUE(seen.packet) << "a checksum is wrong: " << text;
     return seen.packet.value_or(Packet{});
@@ -51,7 +51,8 @@ struct Ftp : PacketPath {
     std::vector<std::string> waiting;
     for (const auto& one : connections()) {
       if (one.state == "LISTEN") {
-        waiting.push_back(std::to_string(one.client.port) + " " + std::to_string(one.virtual_service.port) + " " +
+        waiting.push_back(std::to_string(one.client.port) + " " +
+                          std::to_string(one.virtual_service.port) + " " +
                           std::to_string(one.destination.port));
       }
     }
@@ -69,7 +70,8 @@ TEST_F(Ftp, ThePassiveServersAddressBecomesTheVip) {
 
 TEST_F(Ftp, WhatFollowsALongerTextIsShiftedAndItsAcknowledgmentsAreShiftedBack) {
   server_says(kServersText);
-  EXPECT_EQ(server_says("150 here it comes\r\n", 1000 + kLength).sequence, 1000 + kLength + kLonger);
+  EXPECT_EQ(server_says("150 here it comes\r\n", 1000 + kLength).sequence,
+            1000 + kLength + kLonger);
   EXPECT_EQ(client_says("", 1000 + kLength + kLonger).acknowledged, 1000 + kLength);
   EXPECT_EQ(client_says("", 1000).acknowledged, 1000U) << "it has not heard the text yet";
 }
@@ -96,8 +98,8 @@ TEST_F(Ftp, TheSecondTextIsShiftedByTheFirst) {
 TEST_F(Ftp, EachFormTellsWhereTheDataConnectionGoes) {
   server_says("229 Entering Extended Passive Mode (|||40001|)\r\n");
   EXPECT_THAT(expected(), ElementsAre("0 40001 40001"));
-  for (const char* text : {"PORT 192,0,2,2,156,64\r\n", "port 192,0,2,2,156,64\r\n",
-                           "EPRT |1|192.0.2.2|40000|\r\n"}) {
+  for (const char* text :
+       {"PORT 192,0,2,2,156,64\r\n", "port 192,0,2,2,156,64\r\n", "EPRT |1|192.0.2.2|40000|\r\n"}) {
     ask(ipvs::KillConnections{*Address::parse("0.0.0.0"), 0});
     first({.dport = 21});
     client_says(text);
@@ -117,8 +119,8 @@ TEST_F(Ftp, WhatIsNoSuchTextTellsNothingAndStaysAsItIs) {
     EXPECT_EQ(server_says(text).payload, text);
     EXPECT_THAT(expected(), IsEmpty()) << text;
   }
-  for (const char* text : {"PORT\r\n", "PORT 1,2,3\r\n", "EPRT |1|192.0.2.2|\r\n", "RETR 1,2,3,4,5,6\r\n",
-                           "EPRT ||||\r\n", "x"}) {
+  for (const char* text : {"PORT\r\n", "PORT 1,2,3\r\n", "EPRT |1|192.0.2.2|\r\n",
+                           "RETR 1,2,3,4,5,6\r\n", "EPRT ||||\r\n", "x"}) {
     EXPECT_EQ(client_says(text).payload, text);
     EXPECT_THAT(expected(), IsEmpty()) << text;
   }

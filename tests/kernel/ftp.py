@@ -7,7 +7,7 @@ import time
 from inside import execute
 
 START_S, FETCH_S, PAUSE_S = 60.0, "90", 0.05
-RATE, SLOW_BYTES = 20_000, 200_000  # Ten seconds, with pauses of three.
+RATE, SLOW_BYTES = 20_000, 300_000  # Fifteen seconds, with pauses of three.
 CONFIG = """listen=NO
 listen_ipv6=YES
 listen_port={port}
