@@ -24,6 +24,10 @@ void HostKeeper::take(const SharedConfig& config, TimePoint now) {
   }
 }
 
+bool HostKeeper::has_tried_marks() const {
+  return marks_seen_at_ || !config_ || !has_marks(*config_);
+}
+
 void HostKeeper::keep_marks(TimePoint now, Actions& actions) {
   if (marks_at_ && *marks_at_ <= now) {
     marks_at_.reset();

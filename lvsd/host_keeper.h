@@ -52,6 +52,8 @@ class HostKeeper {
   void on(const OtherCoreLeft& event, Actions& actions);
 
   bool lacks_sysctls() const { return config_ && (*config_)->manage_sysctls && !sysctls_set_; }
+  // Whether the rules that the configuration wants stand, or have failed once; without any: yes.
+  bool has_tried_marks() const;
   const std::string& marks_error() const { return marks_error_; }
   const std::vector<std::string>& mark_warnings() const { return mark_warnings_; }
   const std::string& sysctls_error() const { return sysctls_error_; }

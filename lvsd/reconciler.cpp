@@ -588,7 +588,8 @@ bool Reconciler::is_ready(TimePoint now) const {
   if (!applied_once_ || !core_error().empty()) {
     return false;
   }
-  return adopted_ || !wants_nanny() || health_.has_heard_enough(now);
+  const bool has_heard = !wants_nanny() || health_.has_heard_enough(now);
+  return adopted_ || (has_heard && host_.has_tried_marks());
 }
 
 void Reconciler::mark_due(const ServiceKeys& services) {

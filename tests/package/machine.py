@@ -127,7 +127,8 @@ class Machine:
         return self
 
     def __exit__(self, *_):
-        self.power_cut()
+        if self.cgroup.exists():
+            self.power_cut()
 
     def power_on(self, devices=(0, 1)):
         self.cgroup.mkdir()

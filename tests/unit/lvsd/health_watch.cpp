@@ -178,6 +178,25 @@ TEST(HealthWatch, IsReadyAfterABoundWhenMonitorsAreSlow) {
   EXPECT_TRUE(world.lvsd.is_ready(world.now));
 }
 
+// Without its mark a packet is refused: who is not ready does not become active.
+TEST(HealthWatch, IsReadyOnlyWhenTheRulesOfItsMarksStandOrCannot) {
+  auto marked = web(1);
+  marked.fwmark = 80;
+  marked.mark_ports = {{"tcp", {{80, 80}}}};
+  World world;
+  world.marks_take_long = true;
+  world.start(with({marked}));
+  world.pass(kFirstVerdicts * 2);
+  EXPECT_FALSE(world.lvsd.is_ready(world.now));
+  world.feed(MarksDone{Error{ENOENT, "iptables-restore"}});
+  EXPECT_TRUE(world.lvsd.is_ready(world.now));
+  World without;
+  without.marks_take_long = true;
+  without.start(with({web(1)}));
+  without.pass(kFirstVerdicts * 2);
+  EXPECT_TRUE(without.lvsd.is_ready(without.now)) << "no rule is wanted";
+}
+
 TEST(HealthWatch, MonitorsOnlyOnTheActiveWhenTold) {
   auto config = with({web(1)});
   config.standby_monitoring = false;

@@ -47,6 +47,7 @@ class World {
   int nanny_stops = 0;
   int marks = 0;
   std::string marks_error;
+  bool marks_take_long = false;  // The answer does not come.
   std::vector<Sysctl> sysctls;
   std::string sysctls_error;
   int sysctl_sets = 0;
