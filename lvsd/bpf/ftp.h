@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+// clang-format off
 /* FTP through NAT: a control connection tells in its text where the data connection will go, with
  * the addresses and ports of whoever says it. As ip_vs_ftp has it:
  *
- *   PORT 192,0,2,2,156,64        the client waits there: a connection from port 20 of its real
- * server EPRT |2|2001:db8::2|40000|   to that port is entered, as one from the VIP 227 ...
- * (10,0,0,11,156,64)   the real server waits: a connection from any port of the client to 229 ...
- * (|||40000|)          that port of the VIP is entered, and the text of 227 names the VIP
+ *   PORT 192,0,2,2,156,64       the client waits there: a connection from port 20 of its real
+ *   EPRT |2|2001:db8::2|40000|  server to that port is entered, as one from the VIP
+ *   227 ... (10,0,0,11,156,64)  the real server waits: a connection from any port of the client
+ *   229 ... (|||40000|)         to that port of the VIP is entered, and the text of 227 names the VIP
  *
  * A text of another length shifts all that the server sends after it: sequence numbers to the
  * client, and its acknowledgments, follow. Selective acknowledgments are not agreed upon, so
@@ -13,6 +14,7 @@
  *
  * This runs before a packet of a flow that is marked (LVS_FLOW_FTP) is handled as any other. What a
  * loop changes is in a map: see schedule.h. */
+// clang-format on
 #pragma once
 
 #include "lvsd/bpf/connect.h"
