@@ -20,6 +20,7 @@ struct KeyFile {
 };
 
 // "heartbeat key /etc/...: No such file or directory; make it with ..."; empty: it will do.
-std::string trouble_of(const KeyFile& file);
+// `of_next`: it is the second one's file (heartbeat_key_next).
+std::string trouble_of(const KeyFile& file, bool of_next = false);
 
 }  // namespace lvs

@@ -86,11 +86,4 @@ std::vector<std::string> setting_changes(const config::Config& now, const config
   return changes;
 }
 
-std::string reload_refusal(const config::Config& now, const config::Config& then,
-                           const std::string& path) {
-  return now.core == then.core ? ""
-                               : path + ":" + std::to_string(then.lines.of("core")) +
-                                     ": core: another core needs a restart of lvsd";
-}
-
 }  // namespace lvs::lvsd

@@ -25,9 +25,4 @@ std::vector<std::string> setting_changes(const config::Config& now, const config
                                          std::optional<bool> role, const std::set<Address>& own,
                                          const std::function<bool(const Sysctl&)>& has_value);
 
-// Why a reload would be refused although the file loads; empty: it would not be. `path` is the
-// file's.
-std::string reload_refusal(const config::Config& now, const config::Config& then,
-                           const std::string& path);
-
 }  // namespace lvs::lvsd

@@ -6,7 +6,7 @@ std::string Disbelief::advice(Refusal cause) {
   switch (cause) {
     case Refusal::bad_hmac:
       return "its key is another one: copy the file of heartbeat_key from one director to the "
-             "other, then restart pulse there";
+             "other, and reload there: service pulse reload";
     case Refusal::other_version:
       return "it sends heartbeats of another version: install the same one on both directors";
     case Refusal::wrong_cluster:

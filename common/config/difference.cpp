@@ -17,13 +17,6 @@ std::string value_of(const Key<B>& key, const B& block) {
   return value.empty() ? "nothing" : value;
 }
 
-// pulse opens its sockets once.
-bool waits_for_a_restart(const std::string& key) {
-  static const std::set<std::string> kOfHeartbeats = {"primary", "primary_private", "backup",
-                                                      "backup_private", "heartbeat_port"};
-  return kOfHeartbeats.contains(key);
-}
-
 template <typename B>
 void compare_keys(const std::string& place, const std::vector<Key<B>>& keys, const B& now,
                   const B& then, Lines& lines) {
@@ -33,9 +26,7 @@ void compare_keys(const std::string& place, const std::vector<Key<B>>& keys, con
     const std::string was = value_of(key, now);
     const std::string is = value_of(key, then);
     if (was != is && key.name != "serial_no") {
-      const bool waits = place.empty() && waits_for_a_restart(key.name);
-      lines.push_back(lead + key.name + verb + was + " to " + is +
-                      (waits ? " (when pulse is started again)" : ""));
+      lines.push_back(lead + key.name + verb + was + " to " + is);
     }
   }
 }
@@ -92,6 +83,21 @@ std::vector<std::string> differences(const Config& now, const Config& then) {
   compare_services("virtual", now.virtuals, then.virtuals, lines);
   compare_services("failover", now.failovers, then.failovers, lines);
   return lines;
+}
+
+std::string restart_needed(const Config& now, const Config& then, const std::string& file) {
+  static const std::set<std::string> kSettled = {
+      "primary",       "primary_private", "backup", "backup_private",
+      "backup_active", "heartbeat_port",  "core"};
+  const Globals& was = now;
+  const Globals& is = then;
+  for (const auto& key : global_keys()) {
+    if (kSettled.contains(key.name) && value_of(key, was) != value_of(key, is)) {
+      return file + ":" + std::to_string(is.lines.of(key.name)) + ": " + key.name +
+             ": another value needs a restart: service pulse restart, on the standby first";
+    }
+  }
+  return "";
 }
 
 }  // namespace lvs::config

@@ -6,7 +6,7 @@
  *   PORT 192,0,2,2,156,64       the client waits there: a connection from port 20 of its real
  *   EPRT |2|2001:db8::2|40000|  server to that port is entered, as one from the VIP
  *   227 ... (10,0,0,11,156,64)  the real server waits: a connection from any port of the client
- *   229 ... (|||40000|)         to that port of the VIP is entered, and the text of 227 names the VIP
+ *   229 ... (|||40000|)         to that port of the VIP is entered; 227 then names the VIP
  *
  * A text of another length shifts all that the server sends after it: sequence numbers to the
  * client, and its acknowledgments, follow. Selective acknowledgments are not agreed upon, so

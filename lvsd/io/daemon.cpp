@@ -1,7 +1,9 @@
 #include "lvsd/io/daemon.h"
 
+#include <net/if.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/json/array.hpp>
 #include <cstdio>
@@ -190,8 +192,9 @@ class Lvsd {
 
   std::string refusal_of(const LoadedConfig& loaded) const {
     const std::string cut_short = config::reason_to_keep_the_old(loaded.remarks);
-    return cut_short.empty() ? reload_refusal(reconciler_.config(), loaded.config, file_.path())
-                             : cut_short;
+    return cut_short.empty()
+               ? config::restart_needed(reconciler_.config(), loaded.config, file_.path())
+               : cut_short;
   }
 
   // What a reload of the file, as it is now, would change.
@@ -219,6 +222,9 @@ class Lvsd {
     for (const auto& difference : config::differences(now, loaded->config)) {
       answer["differences"].as_array().push_back(json::string(difference));
     }
+    for (const auto& text : devices_lacked(now, loaded->config)) {
+      answer["unsupported"].as_array().push_back(json::string(text));
+    }
     for (const auto& change : address_changes(now, loaded->config)) {
       answer["addresses"].as_array().push_back(json::string(change));
     }
@@ -231,6 +237,22 @@ class Lvsd {
       answer["operations"].as_array().push_back(json::string(ipvs::to_string(op)));
     }
     return answer;
+  }
+
+  // Of addresses that would come: it would not be fit to serve then, and all services would move.
+  static std::vector<std::string> devices_lacked(const config::Config& now,
+                                                 const config::Config& then) {
+    const auto held = config::floating_addresses(now);
+    std::vector<std::string> texts;
+    for (const auto& floating : config::floating_addresses(then)) {
+      const bool is_new = std::find(held.begin(), held.end(), floating) == held.end();
+      if (is_new && ::if_nametoindex(floating.device.c_str()) == 0) {
+        texts.push_back("this machine has no device " + floating.device + " for " +
+                        to_string(floating.address) +
+                        ": a reload would leave this director less fit to serve");
+      }
+    }
+    return texts;
   }
 
   // The embedded core's are not asked for: it has those that it was given.

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "common/config/difference.h"
 #include "common/io/control_socket.h"
 #include "common/io/daemon.h"
 #include "common/io/event_recorder.h"
@@ -415,6 +416,15 @@ void Arbiter::reload() {
     io::log(
         {loaded.setup ? Level::warning : Level::error, "configuration", "", {{"text", complaint}}});
   }
+  if (loaded.setup) {
+    const std::string needed =
+        config::restart_needed(shell_->setup().config, loaded.setup->config, options_.config_file);
+    if (!needed.empty()) {
+      io::log({Level::error, "configuration", "", {{"text", needed}}});
+      loaded = {};
+      loaded.complaints = {needed};
+    }
+  }
   if (!loaded.setup || loaded.is_cut_short) {
     reload_errors_ = std::move(loaded.complaints);
     io::log({Level::error,
@@ -427,15 +437,7 @@ void Arbiter::reload() {
   names_.forget_unasked();
   name_watch_->look();
   const Setup& next = *loaded.setup;
-  const bool same_routes =
-      std::ranges::equal(next.routes, shell_->setup().routes,
-                         [](const auto& a, const auto& b) { return a.is_written_as(b); });
-  if (!same_routes) {
-    io::log({Level::warning, "restart-needed", "", {{"for", "heartbeat addresses or port"}}});
-  }
-  if (same_routes) {
-    take_routes(next.routes);
-  }
+  take_routes(next.routes);
   feed_links(next.settings);
   shell_->change_setup(next);
   driver_->feed(Reconfigured{next.settings});

@@ -28,11 +28,6 @@ struct HeartbeatRoute {
   PathEnd own;
   PathEnd peer;
   uint16_t port = 0;
-  // As lvs.cf has it: names may have other addresses.
-  bool is_written_as(const HeartbeatRoute& other) const {
-    return name == other.name && own.written == other.own.written &&
-           peer.written == other.peer.written && port == other.port;
-  }
   bool operator==(const HeartbeatRoute&) const = default;
 };
 

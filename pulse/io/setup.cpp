@@ -109,13 +109,13 @@ Machine describe_machine(const Config& config, Node node, const std::vector<Hear
   return machine;
 }
 
-Result<Key> read_key(const std::string& path) {
+Result<Key> read_key(const std::string& path, bool of_next) {
   KeyFile file{path};
   const io::UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   struct stat status {};
   if (!fd || ::fstat(fd.get(), &status) != 0) {
     file.error = errno;
-    return Error{file.error, trouble_of(file)};
+    return Error{file.error, trouble_of(file, of_next)};
   }
   file.is_plain = S_ISREG(status.st_mode);
   file.owner = status.st_uid;
@@ -123,7 +123,7 @@ Result<Key> read_key(const std::string& path) {
   Key key(kKeySizeMax + 1);
   const ssize_t size = ::read(fd.get(), key.data(), key.size());
   file.size = size < 0 ? 0 : static_cast<uint64_t>(size);
-  if (const std::string trouble = trouble_of(file); !trouble.empty()) {
+  if (const std::string trouble = trouble_of(file, of_next); !trouble.empty()) {
     return Error{EINVAL, trouble};
   }
   key.resize(file.size);
@@ -135,7 +135,7 @@ Result<Keys> read_keys(const Config& config) {
   for (const auto& [path, key] : {std::pair{&config.heartbeat_key, &keys.now},
                                   std::pair{&config.heartbeat_key_next, &keys.next}}) {
     if (*path) {
-      auto read = read_key(**path);
+      auto read = read_key(**path, key == &keys.next);
       if (!read) {
         return read.error();
       }

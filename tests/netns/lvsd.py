@@ -825,7 +825,7 @@ def plan_tells_what_a_reload_would_do(lab):
     expect((nothing.returncode, nothing.stdout) == (0, "nothing to change\n"), f"nothing to do: {nothing}")
     lab.configure(more="core = kernel")
     refused = run(*lab.enter_director(lvsctl, "plan"), check=False)
-    expect(refused.returncode == 1 and "another core needs a restart" in refused.stdout, f"refused: {refused}")
+    expect(refused.returncode == 1 and "core: another value needs a restart" in refused.stdout, f"refused: {refused}")
     lab.configure(extra="protocol = sctp")
     sctp = run(*lab.enter_director(lvsctl, "plan"), check=False)
     expect(sctp.returncode == 1 and "protocol: unsupported: " in sctp.stdout, f"cannot be served: {sctp}")
@@ -836,7 +836,11 @@ def plan_tells_what_a_reload_would_do(lab):
     expect(lab.servers()["one"]["weight"] == 1, "and nothing was changed")
     lab.configure(more="conntrack = 1\ntcp_timeout = 61\n")
     settings = run(*lab.enter_director(lvsctl, "plan")).stdout
-    expect(settings == "set net.ipv4.vs.conntrack to 1\nset time-outs: tcp 61 s\n", f"settings too: {settings}")
+    expect(settings == "lvs.cf: tcp_timeout: from 0 to 61\nlvs.cf: conntrack: from 0 to 1\n"
+                       "set net.ipv4.vs.conntrack to 1\nset time-outs: tcp 61 s\n", f"settings too: {settings}")
+    lab.configure(more="nat_router = 10.0.0.253 eth7:1\n")
+    lacking = run(*lab.enter_director(lvsctl, "plan"), check=False)
+    expect(lacking.returncode == 1 and "this machine has no device eth7 for 10.0.0.253" in lacking.stdout, f"{lacking}")
     lab.configure(text="virtual web {\n")
     expect("lvs.cf" in lab.ask(do="reload")["error"], "reload by request tells the error")
     lab.configure()

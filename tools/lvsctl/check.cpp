@@ -40,7 +40,9 @@ void note_key(const config::Config& config, std::string_view file, const LookHer
   for (const auto& [name, path] : {std::pair{"heartbeat_key", &config.heartbeat_key},
                                    std::pair{"heartbeat_key_next", &config.heartbeat_key_next}}) {
     const KeyFile key = *path ? look.key(**path) : KeyFile{"", EACCES};
-    if (const std::string trouble = trouble_of(key); !trouble.empty() && key.error != EACCES) {
+    const bool of_next = path == &config.heartbeat_key_next;
+    if (const std::string trouble = trouble_of(key, of_next);
+        !trouble.empty() && key.error != EACCES) {
       diagnostics.push_back(
           {Severity::warning, std::string(file), config.lines.of(name), name, trouble});
     }

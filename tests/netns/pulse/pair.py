@@ -357,8 +357,8 @@ class Pair:
     def primary_serves(self):
         """On a busy machine the backup's lvsd may be ready first."""
         def does_or_is_asked_to():
-            if self.backup.state() == "active" and self.primary.ask("status")["able"]:
-                self.backup.lvsctl("switchover")
+            if self.backup.state() == "active":
+                self.backup.lvsctl("switchover")  # Refused as long as the primary is less fit.
             return self.primary.state() == "active" and self.backup.state() == "standby"
         eventually("the primary serves", does_or_is_asked_to)
         self.primary.reaches("active")
@@ -743,8 +743,7 @@ def without_any_witness_one_still_serves(pair):
     for director in pair.both:
         director.configure(1, keepalive="200ms", deadtime="3s")
         director.service("start")
-    pair.primary.reaches("active")
-    pair.backup.reaches("standby")
+    pair.primary_serves()
     expect(pair.primary.ask("status")["reasons"] == "no-witness", "for want of a better one")
     os.kill(pair.primary.keeper(), signal.SIGKILL)
     pair.backup.reaches("active")
@@ -926,6 +925,20 @@ def a_file_that_is_edited_counts_when_the_operator_says_so(pair):
     pair.primary.service("reload")
     eventually("now it counts", lambda: pair.primary.holds("192.0.2.11"))
     expect("edited" not in pair.primary.lvsctl("status")[0], "and nothing is left to say")
+
+
+def what_is_settled_at_the_start_is_refused_until_the_next(pair):
+    """Else an arbiter that dies would come back with heartbeats of its own, and be deaf."""
+    pair.start()
+    pair.primary.configure(2, more="heartbeat_port = 540")
+    pair.primary.service("reload")
+    eventually("both say so", lambda: pair.primary.lvsctl("status")[0].count(
+        "heartbeat_port: another value needs a restart") == 2)
+    text, code = pair.primary.lvsctl("plan")
+    expect("a reload would be refused" in text and code == 1, text)
+    comes_back_as_active(pair, pair.primary.signal_arbiter(signal.SIGKILL))
+    eventually("all paths are alive", lambda: all(
+        path["alive"] for director in pair.both for path in director.ask("status")["paths"]))
 
 
 def an_arbiter_that_dies_while_its_own_address_is_missing_comes_back(pair):

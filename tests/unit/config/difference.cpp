@@ -34,10 +34,22 @@ TEST(Difference, NamesEachKeyWithTheOldAndTheNewValue) {
                                 web("", server("b", 2, "    weight = 3\n") + server("c", 3)));
   EXPECT_THAT(
       differences(now, then),
-      ElementsAre("backup: from 192.0.2.2 to 192.0.2.3 (when pulse is started again)",
-                  "monitor_links: from 0 to 1", "virtual web: check from tcp to nothing",
-                  "virtual web, server a: gone", "virtual web, server b: weight from 1 to 3",
-                  "virtual web, server c: new"));
+      ElementsAre("backup: from 192.0.2.2 to 192.0.2.3", "monitor_links: from 0 to 1",
+                  "virtual web: check from tcp to nothing", "virtual web, server a: gone",
+                  "virtual web, server b: weight from 1 to 3", "virtual web, server c: new"));
+}
+
+TEST(Difference, WhatIsSettledAtTheStartNeedsAnother) {
+  const std::string services = web("", server("a", 1));
+  const auto needed = [&](const std::string& now, const std::string& then) {
+    return restart_needed(config_of(now, services), config_of(then, services), "f");
+  };
+  EXPECT_EQ(
+      needed("backup = 192.0.2.2\n", "backup = 192.0.2.3\n"),
+      "f:3: backup: another value needs a restart: service pulse restart, on the standby first");
+  EXPECT_NE(needed("", "core = kernel\n"), "");
+  EXPECT_NE(needed("", "heartbeat_port = 540\n"), "");
+  EXPECT_EQ(needed("", "deadtime = 9\n"), "");
 }
 
 TEST(Difference, ServicesComeAndGo) {

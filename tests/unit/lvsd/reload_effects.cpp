@@ -74,14 +74,5 @@ TEST(ReloadEffects, SysctlsAreWrittenWhereTheyAreManagedAndOtherwise) {
   EXPECT_THAT(changes_of_settings(after, before), IsEmpty());
 }
 
-TEST(ReloadEffects, AnotherCoreIsRefused) {
-  const auto before = with({web(1)});
-  auto after = before;
-  after.core = config::CoreKind::kernel;
-  EXPECT_EQ(reload_refusal(before, before, "lvs.cf"), "");
-  EXPECT_EQ(reload_refusal(before, after, "lvs.cf"),
-            "lvs.cf:0: core: another core needs a restart of lvsd");
-}
-
 }  // namespace
 }  // namespace lvs::lvsd

@@ -64,9 +64,7 @@ class Reader {
                                    Duration{0}, kLongestPersistence);
       service.pmask_prefix = settings.prefix;
     }
-    if ((settings.flags & ipvs::kOnePacket) != 0) {
-      draft_.leave(line_, "--ops: packets of a flow stay with its server here");
-    }
+    service.ops = (settings.flags & ipvs::kOnePacket) != 0;
     if (!settings.persistence_engine.empty()) {
       draft_.leave(line_, "--pe " + settings.persistence_engine +
                               ": persistence goes by the client's address only");

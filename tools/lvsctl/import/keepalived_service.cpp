@@ -158,6 +158,8 @@ class ServiceReader {
       take_sorry_server(each);
     } else if (word == "inhibit_on_failure") {
       service_.quiesce_server = true;
+    } else if (word == "ops") {
+      service_.ops = true;
     } else if (word == "weight" && whole_number(value)) {
       weight_ = static_cast<int>(bounded(draft_, each.line, *whole_number(value), 0, kMostWeight));
     } else if (word == "hysteresis" && value == "0") {

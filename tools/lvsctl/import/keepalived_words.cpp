@@ -21,7 +21,7 @@ struct Advice {
   const char* text;
 };
 // Longer words that begin alike come first.
-constexpr std::array<Advice, 36> kAdvice = {{
+constexpr std::array<Advice, 35> kAdvice = {{
     {"notification_email", kMail},
     {"smtp_", kMail},
     {"email_faults", kMail},
@@ -46,7 +46,6 @@ constexpr std::array<Advice, 36> kAdvice = {{
     {"hysteresis", "the sorry server steps aside at quorum, without a margin"},
     {"omega", "a stop of lvsd leaves the table as it is"},
     {"persistence_engine", "persistence goes by the client's address only"},
-    {"ops", "packets of a flow stay with its server here"},
     {"sorry_server_inhibit", kSorry},
     {"sorry_server_lvs_method", kSorry},
     {"misc_dynamic", "a script's exit status says up or down; see check = agent for weights"},

@@ -103,6 +103,7 @@ class ServiceReader {
                            : draft_.leave(netmask->line, "netmask: expected a netmask");
     }
     service_.quiesce_server = settings_.text("quiescent", "yes") == "yes";
+    service_.ops = settings_.text("ops", "no") == "yes";
   }
 
   // 127.0.0.1:80 gate

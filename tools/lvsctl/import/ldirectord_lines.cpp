@@ -9,11 +9,11 @@
 namespace lvs::lvsctl::foreign {
 namespace {
 
-constexpr std::array<std::string_view, 19> kRead = {
-    "checktype",    "service",       "checkport",    "checkcommand",    "request",
-    "receive",      "virtualhost",   "httpmethod",   "login",           "scheduler",
-    "persistent",   "netmask",       "protocol",     "fallback",        "quiescent",
-    "failurecount", "checkinterval", "checktimeout", "negotiatetimeout"};
+constexpr std::array<std::string_view, 20> kRead = {
+    "checktype",        "service",    "checkport", "checkcommand", "request",       "receive",
+    "virtualhost",      "httpmethod", "login",     "scheduler",    "persistent",    "netmask",
+    "protocol",         "fallback",   "quiescent", "failurecount", "checkinterval", "checktimeout",
+    "negotiatetimeout", "ops"};
 // Nothing is lost without them.
 constexpr std::array<std::string_view, 12> kNeedless = {
     "autoreload", "logfile", "fork",        "supervised", "cleanstop",   "readdquiescent",
@@ -23,13 +23,12 @@ struct Advice {
   std::string_view key;
   const char* text;
 };
-constexpr std::array<Advice, 10> kAdvice = {{
+constexpr std::array<Advice, 9> kAdvice = {{
     {"emailalert", "no mail is sent: lvsctl events and the alerts of lvsctl metrics tell"},
     {"smtp", "no mail is sent: lvsctl events and the alerts of lvsctl metrics tell"},
     {"callback", "the file is copied to the other director by whoever changes it"},
     {"fallbackcommand", "no program is called: lvsctl events --follow tells when all have failed"},
     {"maintenancedir", "weight = 0 or active = 0 takes a server out for a while"},
-    {"ops", "packets of a flow stay with its server here"},
     {"passwd", "checks do not log in"},
     {"database", "checks do not log in"},
     {"secret", "checks do not log in"},

@@ -46,11 +46,11 @@ TEST(Plan, WhatTheCoreCannotServeIsSaidAndIsNotGood) {
 
 TEST(Plan, AReloadThatWouldBeRefusedIsSaidAndIsNotGood) {
   const auto page = page_of(
-      R"({"unsupported": [], "refused": "lvs.cf:3: core: another core needs a restart of lvsd",
+      R"({"unsupported": [], "refused": "lvs.cf:3: core: another value needs a restart",
                   "addresses": [], "operations": []})");
   EXPECT_FALSE(page.good);
   EXPECT_EQ(page.text,
-            "a reload would be refused: lvs.cf:3: core: another core needs a restart of lvsd\n");
+            "a reload would be refused: lvs.cf:3: core: another value needs a restart\n");
 }
 
 }  // namespace
