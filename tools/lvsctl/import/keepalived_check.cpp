@@ -1,6 +1,7 @@
 #include "tools/lvsctl/import/keepalived_check.h"
 
 #include <array>
+#include <sstream>
 #include <utility>
 
 #include "common/config/check_syntax.h"
@@ -137,7 +138,7 @@ class CheckReader {
     std::optional<std::string> command;
     each(statement_, [&](const Statement& each) {
       if (each.word() == "misc_path") {
-        command = plain_command(draft_, each.line, each.rest());
+        command = for_each_server(plain_command(draft_, each.line, each.rest()));
       } else if (each.word() == "misc_timeout") {
         timeout_ = seconds(each.value());
       } else if (each.word() == "user") {
@@ -149,6 +150,24 @@ class CheckReader {
     });
     return command ? std::optional<Check>(config::ScriptCheck{*command, "", false, ""})
                    : std::nullopt;
+  }
+
+  // One command checks all servers of a service: the server's own address in it stands for each.
+  std::optional<std::string> for_each_server(const std::optional<std::string>& command) const {
+    if (!command) {
+      return command;
+    }
+    const std::string host = to_string(defaults_.server.address);
+    const std::string port = std::to_string(defaults_.server.port);
+    bool has_host = false;
+    std::istringstream words(*command);
+    std::string text;
+    for (std::string word; words >> word;) {
+      has_host = has_host || word == host;
+      const bool is_port = has_host && word == port;
+      text += (text.empty() ? "" : " ") + (word == host ? "%h" : is_port ? "%p" : word);
+    }
+    return has_host ? text : *command;
   }
 
   std::optional<Check> http(bool tls) {

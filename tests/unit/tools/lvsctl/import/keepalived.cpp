@@ -144,8 +144,14 @@ TEST(ImportKeepalived, EachKindOfCheckHasItsCounterpart) {
   EXPECT_EQ(check_of("DNS_CHECK {\n type A\n name example.com\n}"),
             config::Check(config::NamedCheck{"dns", {{"name", "example.com"}, {"type", "A"}}}));
   EXPECT_EQ(check_of("PING_CHECK {\n}"), config::Check(config::NamedCheck{"ping", {}}));
-  EXPECT_EQ(check_of("MISC_CHECK {\n misc_path \"/usr/local/bin/check 10.0.0.11\"\n}"),
-            config::Check(config::ScriptCheck{"/usr/local/bin/check 10.0.0.11", "", false, ""}));
+  const auto script_of = [&](const std::string& command) {
+    return std::get<config::ScriptCheck>(
+               check_of("MISC_CHECK {\n misc_path \"/bin/check " + command + "\"\n}"))
+        .command;
+  };
+  EXPECT_EQ(script_of("10.0.0.99 80"), "/bin/check 10.0.0.99 80");
+  EXPECT_EQ(script_of("10.0.0.11 80 -n 10.0.0.11"), "/bin/check %h %p -n %h")
+      << "it is the one of every server";
   const auto https = std::get<config::HttpCheck>(check_of("SSL_GET {\n url {\n path /\n}\n}"));
   EXPECT_TRUE(https.tls);
   EXPECT_FALSE(https.verify);
