@@ -73,7 +73,7 @@ list(JOIN qemu_transcripts " " qemu_transcripts)
 set(qemu_ftp kernel/transcripts/ftp/passive.txt kernel/transcripts/ftp/active.txt kernel/transcripts/ftp/ipv6.txt)
 list(JOIN qemu_ftp " " qemu_ftp)
 add_test(NAME kernel.qemu
-  COMMAND kernel/boot --qemu ${PROJECT_SOURCE_DIR}/build/linux-6.1 --timeout 890 --memory 1G
+  COMMAND kernel/boot --qemu ${PROJECT_SOURCE_DIR}/build/linux-6.1 --timeout 1190 --memory 1G
     "kernel/scenario.py --as ipvsadm --as lvsadm --as embedded --binaries '$<TARGET_FILE_DIR:lvsadm>' ${qemu_transcripts} &&
      kernel/scenario.py --as embedded --binaries '$<TARGET_FILE_DIR:lvsadm>' ${qemu_ftp} &&
      python3 netns/lvsd.py '$<TARGET_FILE_DIR:lvsd>' core_that_is_left_serves_until_the_other_is_there"
@@ -81,4 +81,4 @@ add_test(NAME kernel.qemu
 list(APPEND kernel_tests kernel.qemu)
 
 set_tests_properties(${kernel_tests} PROPERTIES LABELS kernel TIMEOUT 600 PROCESSORS 1 SKIP_RETURN_CODE 77)
-set_tests_properties(kernel.qemu PROPERTIES TIMEOUT 900)
+set_tests_properties(kernel.qemu PROPERTIES TIMEOUT 1200)
