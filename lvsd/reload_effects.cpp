@@ -63,6 +63,21 @@ std::vector<std::string> address_changes(const config::Config& now, const config
   return changes;
 }
 
+std::vector<std::string> devices_lacked(const config::Config& now, const config::Config& then,
+                                        const std::function<bool(const std::string&)>& has_device) {
+  const auto held = config::floating_addresses(now);
+  std::vector<std::string> texts;
+  for (const auto& floating : config::floating_addresses(then)) {
+    const bool is_new = std::find(held.begin(), held.end(), floating) == held.end();
+    if (is_new && !has_device(floating.device)) {
+      texts.push_back("this machine has no device " + floating.device + " for " +
+                      to_string(floating.address) +
+                      ": a reload would leave this director less fit to serve");
+    }
+  }
+  return texts;
+}
+
 std::vector<std::string> setting_changes(const config::Config& now, const config::Config& then,
                                          std::optional<bool> role, const std::set<Address>& own,
                                          const std::function<bool(const Sysctl&)>& has_value) {

@@ -18,6 +18,11 @@ namespace lvs::lvsd {
 // address 192.0.2.10: from eth0:1 to eth1:1".
 std::vector<std::string> address_changes(const config::Config& now, const config::Config& then);
 
+// "this machine has no device eth7 for 192.0.2.12: ...": of addresses that would come. The director
+// would be less fit to serve then, and all services would move.
+std::vector<std::string> devices_lacked(const config::Config& now, const config::Config& then,
+                                        const std::function<bool(const std::string&)>& has_device);
+
 // The sysctls and settings of the core that would be written: "set net.ipv4.vs.conntrack to 1",
 // "set net.ipv4.vs.conntrack back to what it was before". `has_value`: of those that already have
 // it nothing is said.

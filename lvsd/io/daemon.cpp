@@ -3,7 +3,6 @@
 #include <net/if.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/json/array.hpp>
 #include <cstdio>
@@ -222,7 +221,9 @@ class Lvsd {
     for (const auto& difference : config::differences(now, loaded->config)) {
       answer["differences"].as_array().push_back(json::string(difference));
     }
-    for (const auto& text : devices_lacked(now, loaded->config)) {
+    for (const auto& text : devices_lacked(now, loaded->config, [](const std::string& device) {
+           return ::if_nametoindex(device.c_str()) != 0;
+         })) {
       answer["unsupported"].as_array().push_back(json::string(text));
     }
     for (const auto& change : address_changes(now, loaded->config)) {
@@ -237,22 +238,6 @@ class Lvsd {
       answer["operations"].as_array().push_back(json::string(ipvs::to_string(op)));
     }
     return answer;
-  }
-
-  // Of addresses that would come: it would not be fit to serve then, and all services would move.
-  static std::vector<std::string> devices_lacked(const config::Config& now,
-                                                 const config::Config& then) {
-    const auto held = config::floating_addresses(now);
-    std::vector<std::string> texts;
-    for (const auto& floating : config::floating_addresses(then)) {
-      const bool is_new = std::find(held.begin(), held.end(), floating) == held.end();
-      if (is_new && ::if_nametoindex(floating.device.c_str()) == 0) {
-        texts.push_back("this machine has no device " + floating.device + " for " +
-                        to_string(floating.address) +
-                        ": a reload would leave this director less fit to serve");
-      }
-    }
-    return texts;
   }
 
   // The embedded core's are not asked for: it has those that it was given.
