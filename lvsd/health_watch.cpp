@@ -55,6 +55,7 @@ void HealthWatch::take(const ActiveServices& services, const std::set<ipvs::Serv
     if (const auto* removed = std::get_if<RemoveMonitor>(&order)) {
       verdicts_.erase(removed->id);
       without_way_.erase(removed->id);
+      failing_.erase(removed->id);
     }
   }
   if (!pid_) {
@@ -79,6 +80,7 @@ void HealthWatch::keep(bool is_wanted, const config::Config& config, TimePoint n
     // What is heard no more is not known: who serves next hears it anew.
     verdicts_.clear();
     without_way_.clear();
+    failing_.clear();
     first_up_.reset();
     return;
   }
@@ -189,6 +191,11 @@ std::vector<ServerId> HealthWatch::on(const VerdictHeard& event, TimePoint now, 
   } else if (verdict.health == Health::cut && verdict.has_way) {
     health = Health::unknown;  // Until it is checked it stays as the table has it.
   }
+  if (health == Health::down || !verdict.has_way) {
+    failing_.insert(verdict.id);
+  } else {
+    failing_.erase(verdict.id);
+  }
   if (is_new || health != before) {
     heard->second.since = now;
   }
@@ -238,7 +245,16 @@ std::optional<bool> HealthWatch::has_way() const {
   if (is_wanted_ && verdicts_.empty() && !monitors_.watched().empty()) {
     return std::nullopt;
   }
-  return !monitors_.covers_a_service(without_way_);
+  return monitors_.services_covered(without_way_) == 0;
+}
+
+std::optional<HealthWatch::Failing> HealthWatch::failing() const {
+  if (!is_wanted_ || verdicts_.size() != monitors_.watched().size()) {
+    return std::nullopt;
+  }
+  const size_t services =
+      monitors_.services_covered(failing_) - monitors_.services_covered(without_way_);
+  return Failing{services, services == 0 ? Duration{0} : monitors_.verdict_skew(failing_)};
 }
 
 bool HealthWatch::has_heard_enough(TimePoint now) const {

@@ -164,12 +164,28 @@ MonitorSet::Update MonitorSet::update(const ActiveServices& services,
   return update;
 }
 
-bool MonitorSet::covers_a_service(const std::set<MonitorId>& monitors) const {
-  return !monitors.empty() && std::ranges::any_of(members_, [&](const auto& service) {
+size_t MonitorSet::services_covered(const std::set<MonitorId>& monitors) const {
+  if (monitors.empty()) {
+    return 0;
+  }
+  const auto is_covered = [&](const auto& service) {
     return !service.second.empty() && std::ranges::all_of(service.second, [&](const auto& member) {
       return monitors.contains(member.second);
     });
-  });
+  };
+  return static_cast<size_t>(std::ranges::count_if(members_, is_covered));
+}
+
+Duration MonitorSet::verdict_skew(const std::set<MonitorId>& monitors) const {
+  Duration longest{0};
+  for (const MonitorId id : monitors) {
+    if (const auto found = watched_.find(id); found != watched_.end()) {
+      const Monitor& monitor = found->second.monitor;
+      const Duration drift = std::max(monitor.rise, monitor.fall) * monitor.interval / 10;
+      longest = std::max(longest, monitor.interval + monitor.timeout + drift);
+    }
+  }
+  return longest;
 }
 
 std::vector<ServerId> MonitorSet::servers() const {

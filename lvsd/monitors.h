@@ -36,8 +36,12 @@ class MonitorSet {
 
   const std::map<MonitorId, Watched>& watched() const { return watched_; }
   std::optional<MonitorId> monitor_of(const ServerId& id) const;
-  // Whether all monitors of a service are among these.
-  bool covers_a_service(const std::set<MonitorId>& monitors) const;
+  // How many services have all their monitors among these.
+  size_t services_covered(const std::set<MonitorId>& monitors) const;
+  // How far apart two directors' verdicts of the same trouble can be, of the slowest of these: one
+  // looked just after it and the other just before, and the pauses of many checks differ
+  // (nanny/schedule.h). 0: none.
+  Duration verdict_skew(const std::set<MonitorId>& monitors) const;
   std::vector<ServerId> servers() const;  // Those that have a monitor, in order.
   // What a nanny must be told that knows nothing.
   std::vector<MonitorOrder> orders() const;

@@ -148,7 +148,8 @@ void Director::on(const Heard& event, TimePoint now) {
     if (heard_before && now > *heard_before + 2 * settings_.keepalive) {
       news_settle_at_ = now + std::min(kNewsSettle, settings_.keepalive / 2);
     }
-    if (peer_.last().fitness() > before.fitness()) {
+    const ServicesDown own_down = failing_services_.counted();
+    if (peer_fitness() > fitness_beside(before.fitness(), before.services_down, own_down)) {
       peer_rose_at_ = now;
     }
     on_news(before, was_silent, now);
@@ -233,6 +234,10 @@ void Director::on(const LvsdChanged& event, TimePoint now) {
 
 void Director::on(const WayChanged& event, TimePoint now) {
   ability_.set_way(event.has_way, now);
+}
+
+void Director::on(const ServicesChanged& event, TimePoint) {
+  failing_services_.set(event.down, event.verdict_skew);
 }
 
 void Director::on(const CoreArmed&, TimePoint now) {
@@ -336,16 +341,18 @@ void Director::on(const Switchover&, TimePoint now) {
     actions_.push_back(
         Answer{false, (is_on_hold() ? "this director" : "the " + other + " director") +
                           std::string(" is held: lvsctl release there first")});
-  } else if (state_ == State::active && can_hand_over(now, std::max(fitness_, Fitness::hardly))) {
+  } else if (state_ == State::active &&
+             can_hand_over(now, std::max(own_fitness(), Fitness::hardly))) {
     begin_handover(Why::asked, now);
     actions_.push_back(Answer{true, "handing over to the " + other + " director"});
   } else if (state_ == State::standby && can_serve() && is_peer_alive(now) &&
-             peer_.last().role == Role::active && fitness_ >= peer_.last().fitness()) {
+             peer_.last().role == Role::active && own_fitness() >= peer_fitness()) {
     asking_until_ = now + kAskLimit;
     actions_.push_back(Answer{true, "asked the " + other + " director to hand over"});
   } else if (state_ == State::active) {
-    const std::string why =
-        !is_peer_alive(now) ? "it is not heard" : "it says " + reason_names(peer_.last().reasons);
+    const std::string why = !is_peer_alive(now)    ? "it is not heard"
+                            : !peer_.last().able() ? "it says " + reason_names(peer_.last().reasons)
+                                                   : "more services have no server there than here";
     actions_.push_back(Answer{false, "the " + other + " director cannot take over: " + why});
   } else {
     actions_.push_back(Answer{false, "this director is " + std::string(name(state_)) + " (" +

@@ -47,7 +47,8 @@
 // stop leads to handing-over. What makes a director let go does so.
 // preparing: as standby, but what would lead to active does so at once; "core armed" does too; the
 // peer active again, inability or a second without an answer lead back to standby.
-// "able" is Ability (able.h), "fit" has four grades: able, in part, hardly, not at all (wire.h).
+// "able" is Ability (able.h), "fit" has four grades: able, in part, hardly, not at all (wire.h);
+// who sees more services fail than the other does (failing_services.h) is hardly fit beside it.
 // Where nobody is able, "able" means: hardly or better, and not less fit than the peer.
 // who may be believed is Peer's matter (peer.h); veto: split_guard.h.
 #pragma once
@@ -69,6 +70,7 @@
 #include "pulse/announce_plan.h"
 #include "pulse/announce_queue.h"
 #include "pulse/disbelief.h"
+#include "pulse/failing_services.h"
 #include "pulse/lease.h"
 #include "pulse/peer.h"
 #include "pulse/settings.h"
@@ -127,6 +129,12 @@ struct LvsdChanged {
 struct WayChanged {
   std::optional<bool> has_way;
 };
+// What lvsd's checks of servers tell. `verdict_skew`: failing_services.h.
+struct ServicesChanged {
+  ServicesDown down;
+  Duration verdict_skew{0};
+  bool operator==(const ServicesChanged&) const = default;
+};
 // lvsd answered ArmCore: its core is armed now.
 struct CoreArmed {};
 // Whether at least one witness answers.
@@ -171,9 +179,9 @@ struct Reconfigured {
 };
 
 using Event = std::variant<Started, TimerFired, Heard, LinkChanged, OwnMacs, LvsdChanged,
-                           WayChanged, CoreArmed, WitnessChanged, AddressClaimed, AddressGone,
-                           AddressFailed, ForeignAddress, Switchover, HoldRole, ReleaseRole,
-                           ForceActive, Stop, Reconfigured>;
+                           WayChanged, ServicesChanged, CoreArmed, WitnessChanged, AddressClaimed,
+                           AddressGone, AddressFailed, ForeignAddress, Switchover, HoldRole,
+                           ReleaseRole, ForceActive, Stop, Reconfigured>;
 
 // ---- Actions, to be performed in the order given ----
 
@@ -280,6 +288,7 @@ class Director {
   void on(const OwnMacs& event, TimePoint now);
   void on(const LvsdChanged& event, TimePoint now);
   void on(const WayChanged& event, TimePoint now);
+  void on(const ServicesChanged& event, TimePoint now);
   void on(const CoreArmed&, TimePoint now);
   void on(const WitnessChanged& event, TimePoint now);
   void on(const AddressClaimed& event, TimePoint now);
@@ -309,8 +318,11 @@ class Director {
   bool is_silence_evidence() const;
   bool is_cut_off(TimePoint now) const;
   bool wants_failback(TimePoint now) const;
+  Fitness own_fitness() const;
+  Fitness peer_fitness() const;
   void refresh_ability(TimePoint now);
   void forget_what_succeeded(TimePoint now);
+  void refresh_services(TimePoint now);
   void refresh_asking(TimePoint now);
   void refresh_belief(TimePoint now);
   const char* doubt(TimePoint now) const;
@@ -370,7 +382,8 @@ class Director {
   Peer peer_;
   Ability ability_;
   uint32_t reasons_ = 0;
-  Fitness fitness_ = Fitness::none;
+  Fitness fitness_ = Fitness::none;  // By the reasons alone.
+  FailingServices failing_services_;
   bool is_deaf_ = false;     // All links of its heartbeats are down.
   bool has_let_go_ = false;  // Cut off, for the sake of a peer that may be whole.
   std::optional<TimePoint> able_since_;

@@ -118,7 +118,10 @@ void Director::prepare(TimePoint now) {
 }
 
 void Director::begin_handover(Why why, TimePoint now) {
-  const char* reason = why == Why::stop ? "stop" : why == Why::unable ? "not-able" : "asked";
+  const char* reason = why == Why::stop    ? "stop"
+                       : why == Why::asked ? "asked"
+                       : is_able()         ? "servers-fail-here-alone"
+                                           : "not-able";
   enter(State::handing_over, reason, now);
   handover_ = Handover{why, now + kHandoverLimit};
   fall_silent();
@@ -371,6 +374,7 @@ Heartbeat Director::heartbeat() {
   }
   h.config_serial = settings_.config_serial;
   h.config_digest = settings_.config_digest;
+  h.services_down = failing_services_.counted();
   h.macs = settings_.macs;
   return h;
 }

@@ -17,6 +17,7 @@ constexpr Duration kAnswerPatience = std::chrono::milliseconds{10};
 
 void Director::apply_rules(TimePoint now) {
   refresh_ability(now);
+  refresh_services(now);
   refresh_asking(now);
   refresh_belief(now);
   for (const size_t path : peer_.refresh_paths(now, settings_.deadtime)) {
@@ -43,6 +44,29 @@ void Director::apply_rules(TimePoint now) {
       break;
     case State::stopped:
       break;
+  }
+}
+
+// Beside the peer that was heard last.
+Fitness Director::own_fitness() const {
+  return fitness_beside(fitness_, failing_services_.counted(), peer_.last().services_down);
+}
+Fitness Director::peer_fitness() const {
+  return fitness_beside(peer_.last().fitness(), peer_.last().services_down,
+                        failing_services_.counted());
+}
+
+void Director::refresh_services(TimePoint now) {
+  const ServicesDown before = failing_services_.counted();
+  failing_services_.refresh(holds(), now);
+  const ServicesDown after = failing_services_.counted();
+  if (after == before) {
+    return;
+  }
+  beat_at_ = now;
+  if (after.value_or(0) != before.value_or(0)) {
+    log(Level::notice, "failing-services", "",
+        {{"from", std::to_string(before.value_or(0))}, {"to", std::to_string(after.value_or(0))}});
   }
 }
 
@@ -115,7 +139,7 @@ bool Director::wants_failback(TimePoint now) const {
   return settings_.failback.enabled && is_primary() && !failback_held_ && !is_on_hold() &&
          state_ == State::standby && able_since_ &&
          now >= *able_since_ + settings_.failback.able_for && is_peer_alive(now) &&
-         peer_.last().role == Role::active;
+         peer_.last().role == Role::active && own_fitness() >= peer_fitness();
 }
 
 bool Director::is_silent(TimePoint now) const {
@@ -143,11 +167,11 @@ const char* Director::reason_to_take_over(TimePoint now) const {
   if (!is_peer_alive(now) || peer_.last().role != Role::passive || may_be_long_past) {
     return nullptr;
   }
-  const Fitness peers = peer_.last().fitness();
-  if (peers < fitness_) {
+  const Fitness peers = peer_fitness();
+  if (peers < own_fitness()) {
     return is_peer_starting(now) ? nullptr : "peer-not-able";
   }
-  return is_primary() && peers == fitness_ ? "peer-passive" : nullptr;
+  return is_primary() && peers == own_fitness() ? "peer-passive" : nullptr;
 }
 
 // Without a witness it may be we who are cut off; unless the peer had none either. A peer that we
@@ -307,12 +331,12 @@ void Director::rule_active(TimePoint now) {
     peer_.listen_from(now);
     return;
   }
-  if (is_on_hold() || !can_hand_over(now, fitness_) ||
+  if (is_on_hold() || !can_hand_over(now, own_fitness()) ||
       (handover_pause_until_ && now < *handover_pause_until_)) {
     return;
   }
   const bool may_follow = peer_rose_at_ && now < *peer_rose_at_ + settling_time(settings_);
-  if (peer_.last().fitness() > fitness_ && !may_follow) {
+  if (peer_fitness() > own_fitness() && !may_follow) {
     begin_handover(Why::unable, now);
   } else if (peer_.last().asking && can_serve()) {
     begin_handover(Why::asked, now);
@@ -327,8 +351,7 @@ bool Director::is_cut_off(TimePoint now) const {
 }
 
 bool Director::can_hand_over(TimePoint now, Fitness least) const {
-  return is_peer_alive(now) && peer_.last().role == Role::passive &&
-         peer_.last().fitness() >= least;
+  return is_peer_alive(now) && peer_.last().role == Role::passive && peer_fitness() >= least;
 }
 
 void Director::rule_handing_over(TimePoint now) {
@@ -365,6 +388,7 @@ std::optional<TimePoint> Director::next_deadline(TimePoint now) const {
   consider(next_announcement(now));
   consider(announce_queue_.wake_at());
   consider(ability_.next_change(settings_, now));
+  consider(failing_services_.next_change());
   if (settings_.alone) {
     return next;
   }

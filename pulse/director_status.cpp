@@ -49,6 +49,7 @@ Status Director::status(TimePoint now) const {
   status.term = kept_.term;
   status.config_digest = settings_.config_digest;
   status.reasons = reasons_;
+  status.failing_services = failing_services_.counted();
   status.links_down = ability_.links_down(settings_);
   status.doubt = holds() || !is_silent(now) ? "" : doubt_logged_;
   for (const FloatingAddress& address : settings_.addresses) {
@@ -63,11 +64,17 @@ Status Director::status(TimePoint now) const {
   };
   const Heartbeat& last = peer_.last();
   const bool same_config = !peer_.heard_at() || last.config_digest == settings_.config_digest;
-  status.peer = {is_peer_alive(now), since(peer_.heard_at()),
-                 last.role,          last.reasons,
-                 last.term,          last.config_serial,
-                 same_config,        peer_macs(),
-                 disbelieved_,       disbelieved_ ? Disbelief::advice(*disbelieved_) : ""};
+  status.peer = {is_peer_alive(now),
+                 since(peer_.heard_at()),
+                 last.role,
+                 last.reasons,
+                 last.term,
+                 last.config_serial,
+                 same_config,
+                 last.services_down,
+                 peer_macs(),
+                 disbelieved_,
+                 disbelieved_ ? Disbelief::advice(*disbelieved_) : ""};
   for (size_t i = 0; i < settings_.paths.size(); ++i) {
     const Peer::Path& path = peer_.paths()[i];
     status.paths.push_back(

@@ -12,7 +12,7 @@ constexpr std::array<uint8_t, 4> kMagic = {'L', 'V', 'S', 'H'};
 constexpr uint8_t kVersion = 3;
 
 enum Flag : uint8_t { kAble = 1, kGoodbye = 2, kAsking = 4 };
-constexpr uint8_t kFlagsAll = 7;
+constexpr uint16_t kServicesDownUnknown = 65535;
 
 template <typename Integer>
 void put(std::vector<uint8_t>& out, Integer value) {
@@ -46,16 +46,15 @@ bool is_of_another_version(std::span<const uint8_t> in) {
   return has_magic(in) && in[4] != kVersion;
 }
 
-// Of an authentic datagram whose length fits its number of hardware addresses.
+// Of an authentic datagram that is long enough for its number of hardware addresses.
 bool is_well_formed(std::span<const uint8_t> in) {
   const uint8_t node = in[5];
   const uint8_t role = in[6];
   const uint8_t flags = in[7];
   const auto reasons = get<uint32_t>(in, 56);
   return (node == 1 || node == 2) && role <= static_cast<uint8_t>(Role::handing_over) &&
-         (flags & ~kFlagsAll) == 0 && ((flags & kAble) != 0) == (reasons == 0) &&
-         get<uint64_t>(in, 16) != 0 && get<uint64_t>(in, 32) != 0 && in[73] == 0 && in[74] == 0 &&
-         in[75] == 0;
+         ((flags & kAble) != 0) == (reasons == 0) && get<uint64_t>(in, 16) != 0 &&
+         get<uint64_t>(in, 32) != 0;
 }
 
 Heartbeat read_fields(std::span<const uint8_t> in) {
@@ -73,6 +72,8 @@ Heartbeat read_fields(std::span<const uint8_t> in) {
   h.reasons = get<uint32_t>(in, 56);
   h.config_serial = get<uint32_t>(in, 60);
   h.config_digest = get<uint64_t>(in, 64);
+  const auto down = get<uint16_t>(in, 74);
+  h.services_down = down == kServicesDownUnknown ? std::nullopt : ServicesDown(down);
   h.macs.resize(in[72]);
   for (size_t i = 0; i < h.macs.size(); ++i) {
     std::copy_n(in.begin() + static_cast<std::ptrdiff_t>(kHeaderSize + 6 * i), 6,
@@ -103,7 +104,8 @@ std::vector<uint8_t> encode(const Heartbeat& h, const Key& key) {
   put(out, h.config_serial);
   put(out, h.config_digest);
   put(out, static_cast<uint8_t>(macs));
-  out.insert(out.end(), 3, uint8_t{0});
+  put(out, uint8_t{0});
+  put(out, h.services_down ? std::min(*h.services_down, kServicesDownMax) : kServicesDownUnknown);
   for (size_t i = 0; i < macs; ++i) {
     out.insert(out.end(), h.macs[i].begin(), h.macs[i].end());
   }
@@ -117,7 +119,7 @@ Decoded decode(std::span<const uint8_t> in, const Key& key) {
     return Refusal::other_version;
   }
   if (in.size() < kHeartbeatSizeMin || in.size() > kHeartbeatSizeMax || !has_magic(in) ||
-      in.size() != kHeaderSize + size_t{6} * in[72] + kTagSize) {
+      in[72] > kMacsMax || in.size() < kHeaderSize + size_t{6} * in[72] + kTagSize) {
     return Refusal::malformed;
   }
   const auto signed_part = in.first(in.size() - kTagSize);

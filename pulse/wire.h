@@ -10,7 +10,8 @@
 //        4    1  version of this layout, 3
 //        5    1  node: 1 primary, 2 backup
 //        6    1  role: 0 passive, 1 adopting, 2 active, 3 handing over
-//        7    1  flags: 1 able, 2 goodbye, 4 asking for a handover to the sender; others 0
+//        7    1  flags: 1 able, 2 goodbye, 4 asking for a handover to the sender; others: 0,
+//                ignored
 //        8    8  cluster id: two pairs on one segment with the same key do not mix
 //       16    8  my incarnation: random for each process, never 0
 //       24    8  your incarnation: the one of yours that I answer; 0: none heard yet
@@ -21,16 +22,22 @@
 //       60    4  configuration serial (serial_no of lvs.cf)
 //       64    8  configuration digest
 //       72    1  number of hardware addresses, 0 to 8
-//       73    3  zero
+//       73    1  zero, ignored
+//       74    2  services of which no server passes its checks; 65535: not known
 //       76  6*n  own hardware addresses, those with which the sender answers ARP
-//   76+6*n   32  HMAC-SHA256 of all bytes before it
+//   76+6*n    e  what a newer program adds, ignored; e is 0 here
+// 76+6*n+e   32  HMAC-SHA256 of all bytes before it
 //
 // clang-format on
+// The layout's version changes only when an older program would misread it: during an upgrade the
+// two directors run different programs, and must go on believing each other.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -44,7 +51,8 @@ inline constexpr size_t kMacsMax = 8;
 inline constexpr size_t kTagSize = 32;
 inline constexpr size_t kHeaderSize = 76;
 inline constexpr size_t kHeartbeatSizeMin = kHeaderSize + kTagSize;
-inline constexpr size_t kHeartbeatSizeMax = kHeaderSize + 6 * kMacsMax + kTagSize;
+inline constexpr size_t kHeartbeatSizeMax = 512;     // Of a newer program's, too.
+inline constexpr uint16_t kServicesDownMax = 65534;  // More are told as so many.
 
 enum class Node : uint8_t { primary = 1, backup = 2 };
 
@@ -89,6 +97,16 @@ inline Fitness fitness_of(uint32_t reasons) {
                                                   : Fitness::none;
 }
 
+// How many services have no server that passes its checks, as a director sees it; nothing: it does
+// not check, or has not checked all of them yet.
+using ServicesDown = std::optional<uint16_t>;
+// Whoever sees more of them than the other lacks a way to some of their servers, whatever the
+// routes say. What both see is no reason to move.
+inline Fitness fitness_beside(Fitness own, ServicesDown own_down, ServicesDown other_down) {
+  const bool sees_less = own_down && other_down && *own_down > *other_down;
+  return sees_less ? std::min(own, Fitness::hardly) : own;
+}
+
 struct Heartbeat {
   Node node = Node::primary;
   Role role = Role::passive;
@@ -103,6 +121,7 @@ struct Heartbeat {
   uint32_t reasons = 0;  // 0: able.
   uint32_t config_serial = 0;
   uint64_t config_digest = 0;
+  ServicesDown services_down;
   std::vector<Mac> macs;
 
   bool able() const { return reasons == 0; }

@@ -186,6 +186,10 @@ class Lvsd {
     if (const auto has_way = reconciler_.health().has_way()) {
       answer["has_way"] = *has_way;
     }
+    if (const auto failing = reconciler_.health().failing()) {
+      answer["failing_services"] = failing->services;
+      answer["verdict_skew_ms"] = lvs::to_ms(failing->verdict_skew).count();
+    }
     return answer;
   }
 

@@ -1,5 +1,6 @@
 #include "pulse/io/lvsd_link.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 
 namespace lvs::pulse {
@@ -8,6 +9,23 @@ namespace {
 std::optional<bool> answer_in(const boost::json::object& reply, const char* field) {
   const boost::json::value* value = reply.if_contains(field);
   return value != nullptr && value->is_bool() ? std::optional(value->get_bool()) : std::nullopt;
+}
+
+std::optional<int64_t> number_in(const boost::json::object& reply, const char* field) {
+  const boost::json::value* value = reply.if_contains(field);
+  return value != nullptr && value->is_int64() && value->get_int64() >= 0
+             ? std::optional(value->get_int64())
+             : std::nullopt;
+}
+
+ServicesChanged services_in(const boost::json::object& reply) {
+  const auto failing = number_in(reply, "failing_services");
+  const auto verdict_skew_ms = number_in(reply, "verdict_skew_ms");
+  if (!failing || !verdict_skew_ms) {
+    return {};
+  }
+  return {static_cast<uint16_t>(std::min<int64_t>(*failing, kServicesDownMax)),
+          std::chrono::milliseconds{*verdict_skew_ms}};
 }
 
 bool is_true(const boost::json::object& reply, const char* field) {
@@ -75,6 +93,7 @@ void LvsdLink::take(const boost::json::object& reply) {
   --questions_;
   unanswered_since_ = questions_ > 0 ? std::optional(Clock::now()) : std::nullopt;
   set_way(answer_in(reply, "has_way"));
+  set_services(services_in(reply));
   set_ready(is_true(reply, "ready"));
   if (stale_questions_ > 0) {
     --stale_questions_;
@@ -93,6 +112,7 @@ void LvsdLink::lost() {
   stale_questions_ = 0;
   armed_ = false;
   set_way(std::nullopt);
+  set_services({});
   set_ready(false);
   tick();
 }
@@ -104,6 +124,13 @@ void LvsdLink::set_way(std::optional<bool> has_way) {
       tick_after(kLvsdAskPauseWithoutWay);
     }
     notices_.way_changed(has_way);
+  }
+}
+
+void LvsdLink::set_services(const ServicesChanged& services) {
+  if (services_ != services) {
+    services_ = services;
+    notices_.services_changed(services);
   }
 }
 

@@ -1,7 +1,8 @@
 // The arbiter's line to lvsd: says which role this director has, on change and once a second, and
-// hears whether lvsd is ready, its core armed, and a way to the real servers there. The line is
-// opened again every 100 ms while lvsd is away. An lvsd that took the question but does not answer
-// (stopped, or lost in a system call) counts as away too. Nothing here ever waits.
+// hears whether lvsd is ready, its core armed, a way to the real servers there, and how many
+// services have none that passes its checks. The line is opened again every 100 ms while lvsd is
+// away. An lvsd that took the question but does not answer (stopped, or lost in a system call)
+// counts as away too. Nothing here ever waits.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -12,6 +13,7 @@
 
 #include "common/io/control_socket.h"
 #include "common/time.h"
+#include "pulse/director.h"
 
 namespace lvs::pulse {
 
@@ -25,6 +27,7 @@ class LvsdLink {
   struct Notices {
     std::function<void(bool ready)> ready_changed;
     std::function<void(std::optional<bool> has_way)> way_changed;
+    std::function<void(const ServicesChanged&)> services_changed;
     std::function<void()> armed;  // Each time that lvsd confirms while this director is active.
   };
 
@@ -43,6 +46,7 @@ class LvsdLink {
   void lost();
   void set_ready(bool ready);
   void set_way(std::optional<bool> has_way);
+  void set_services(const ServicesChanged& services);
 
   boost::asio::io_context& io_;
   std::string path_;
@@ -54,6 +58,7 @@ class LvsdLink {
   bool ready_ = false;
   bool armed_ = false;
   std::optional<bool> has_way_;
+  ServicesChanged services_;
   unsigned questions_ = 0;        // Under way on this connection.
   unsigned stale_questions_ = 0;  // Of those, asked before the role last changed.
 };

@@ -79,6 +79,7 @@ void Shell::drive_with(DirectorDriver& driver) {
   LvsdLink::Notices notices;
   notices.ready_changed = [this](bool ready) { report_lvsd(ready); };
   notices.way_changed = [this](std::optional<bool> has_way) { driver_->feed(WayChanged{has_way}); };
+  notices.services_changed = [this](const ServicesChanged& services) { driver_->feed(services); };
   notices.armed = [this] {
     gate_.open();
     driver_->feed(CoreArmed{});

@@ -16,6 +16,10 @@ json::value ms(const std::optional<Duration>& duration) {
   return duration ? json::value(ms(*duration)) : json::value(nullptr);
 }
 
+json::value number(const std::optional<uint16_t>& number) {
+  return number ? json::value(*number) : json::value(nullptr);
+}
+
 // As text: JSON's numbers are not whole beyond 2^53 everywhere.
 std::string hex(uint64_t number) {
   char text[17];
@@ -36,6 +40,7 @@ json::object peer_json(const PeerStatus& peer) {
           {"term", peer.term},
           {"config_serial", peer.config_serial},
           {"same_config", peer.same_config},
+          {"failing_services", number(peer.failing_services)},
           {"macs", std::move(macs)},
           {"not_believed",
            peer.not_believed ? json::value(name(*peer.not_believed)) : json::value(nullptr)},
@@ -93,6 +98,7 @@ json::object to_json(const Status& status) {
           {"config_digest", hex(status.config_digest)},
           {"able", status.reasons == 0},
           {"reasons", reason_names(status.reasons)},
+          {"failing_services", number(status.failing_services)},
           {"links_down", json::array(status.links_down.begin(), status.links_down.end())},
           {"doubt", status.doubt},
           {"holding", status.holding},

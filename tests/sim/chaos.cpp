@@ -32,7 +32,7 @@ Node any_node(Rng& rng) {
 }
 
 void break_machine(World& world, Node node) {
-  switch (world.rng().below(15)) {
+  switch (world.rng().below(16)) {
     case 0:
       world.lose_power(node);
       break;
@@ -78,6 +78,9 @@ void break_machine(World& world, Node node) {
       break;
     case 14:
       world.set_way(node, world.rng().chance(0.6));
+      break;
+    case 15:
+      world.set_failing_services(node, static_cast<uint16_t>(world.rng().below(3)));
       break;
   }
 }
@@ -191,6 +194,37 @@ void demand_one_exact_takeover(World& world) {
   }
 }
 
+// Servers fail and come back; each director's checks find out when it is their turn.
+void demand_no_move_for_servers_that_fail(World& world) {
+  const std::vector<Node> before = world.holders();
+  for (const uint16_t failing : {uint16_t{2}, uint16_t{0}}) {
+    const Node first = any_node(world.rng());
+    world.set_failing_services(first, failing);
+    world.run_for(up_to(world.rng(), kVerdictSkew - 1s));
+    world.set_failing_services(first == Node::primary ? Node::backup : Node::primary, failing);
+    world.run_for(up_to(world.rng(), 3 * kVerdictSkew));
+    if (world.holders() != before) {
+      world.violated("servers-that-fail-for-both-move-nobody");
+    }
+  }
+  world.run_for(kVerdictSkew + 1s);
+}
+
+// Those of one service fail for the holder alone: it cannot reach them.
+void demand_a_move_to_who_reaches_the_servers(World& world) {
+  const std::vector<Node> before = world.holders();
+  world.set_failing_services(before.front(), 1);
+  world.run_for(kVerdictSkew + 2s);
+  if (world.holders().size() != 1 || world.holders() == before) {
+    world.violated("who-reaches-the-servers-serves");
+  }
+  world.set_failing_services(before.front(), 0);
+  world.run_for(2 * kVerdictSkew);
+  if (world.holders().size() != 1 || world.holders() == before) {
+    world.violated("who-reached-the-servers-goes-on");
+  }
+}
+
 }  // namespace
 
 void cause_chaos(World& world, int misfortunes, Duration pause_max) {
@@ -230,6 +264,10 @@ std::unique_ptr<World> live_through(uint64_t seed) {
   world->start_arbiter(Node::backup);
   world->run_for(2 * timing.deadtime + timing.keepalive + 2s);
   world->checkers().at_the_end();
+  if (world->violations().empty() && !timing.failback.enabled && world->rng().chance(0.3)) {
+    demand_no_move_for_servers_that_fail(*world);
+    demand_a_move_to_who_reaches_the_servers(*world);
+  }
   if (world->violations().empty()) {
     demand_one_exact_takeover(*world);
   }

@@ -27,6 +27,7 @@ struct Machine {
   bool has_inner_carrier = true;  // Of the one to the real servers, if there are two.
   bool sees_witness = true;
   bool has_way = true;                                    // To the real servers.
+  uint16_t failing_services = 0;                          // As its checks see it.
   std::map<Address, std::optional<TimePoint>> addresses;  // With the end of the lease.
   uint64_t address_changes = 0;                           // Distinguishes lease ends.
   pulse::Kept kept;                                       // /run

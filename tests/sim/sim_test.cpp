@@ -6,6 +6,7 @@
 #include "pulse/children.h"
 #include "tests/sim/chaos.h"
 #include "tests/sim/checkers.h"
+#include "tests/sim/pair.h"
 
 namespace lvs::sim {
 
@@ -18,23 +19,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr Timing kFast{.keepalive = 100ms, .deadtime = 300ms};
-constexpr Timing kSlow{.keepalive = 1s, .deadtime = 5s};
 constexpr uint64_t kFixedSeeds = 1000;
-
-// A pair that has come to rest: the primary serves, the backup stands by.
-class Pair {
- public:
-  explicit Pair(const Timing& timing) : world(7, timing) {
-    world.boot(Node::primary);
-    world.boot(Node::backup);
-    world.run_for(2 * timing.deadtime + 7s);
-    world.forget_silence();
-  }
-  ~Pair() { EXPECT_THAT(world.violations(), IsEmpty()) << world.transcript(); }
-
-  World world;
-};
 
 TEST(Pair, PrimaryServesAfterBothBootTogether) {
   Pair pair(kSlow);
@@ -494,24 +479,6 @@ TEST(Pair, ALinkThatFlapsForAMomentMovesNothing) {
   world.set_inner_carrier(Node::primary, false);
   world.run_for(1s);
   EXPECT_EQ(world.state(Node::primary), State::standby);
-}
-
-TEST(Pair, WhoHasNoWayToTheServersHandsOverToWhoHas) {
-  Pair pair(kSlow);
-  World& world = pair.world;
-  world.set_way(Node::primary, false);
-  world.run_for(3s);
-  EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
-  EXPECT_EQ(world.status(Node::primary).reasons, pulse::kNoWay);
-  EXPECT_EQ(world.longest_silence(), 0ms);
-  // Nor has the other: nobody moves any more, and when one of them dies the other serves.
-  world.set_way(Node::backup, false);
-  world.run_for(60s);
-  EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
-  world.lose_power(Node::backup);
-  world.run_for(6s);
-  EXPECT_THAT(world.holders(), ElementsAre(Node::primary));
-  EXPECT_THAT(world.violations(), IsEmpty());
 }
 
 // By its link to the servers it still answers for the other address, and keeps the peer from taking

@@ -153,6 +153,7 @@ void World::start_arbiter(Node node) {
   at(now_ + kLvsdDelay, [this, &m, life = m.life] {
     if (m.life == life && m.lvsd_ready) {
       feed(m, pulse::WayChanged{m.has_way});
+      feed(m, pulse::ServicesChanged{m.failing_services, kVerdictSkew});
     }
   });
 }
@@ -550,6 +551,15 @@ void World::set_lvsd(Node node, bool ready, int failed_restarts) {
   m.lvsd_ready = ready;
   feed(m, pulse::LvsdChanged{ready, ready ? 0 : failed_restarts});
   feed(m, pulse::WayChanged{ready ? std::optional(m.has_way) : std::nullopt});
+  feed(m, pulse::ServicesChanged{});
+  if (ready) {  // It has to check them anew.
+    const auto first_verdicts = static_cast<int64_t>(rng_.below(kVerdictSkew.count()));
+    at(now_ + Duration{first_verdicts}, [this, &m, life = m.life] {
+      if (m.life == life && m.lvsd_ready) {
+        feed(m, pulse::ServicesChanged{m.failing_services, kVerdictSkew});
+      }
+    });
+  }
   if (ready && m.core_wanted) {
     arm_core(m);
   }
@@ -564,6 +574,17 @@ void World::set_way(Node node, bool has_way) {
     m.has_way = has_way;
     if (m.lvsd_ready) {
       feed(m, pulse::WayChanged{has_way});
+    }
+  }
+}
+
+void World::set_failing_services(Node node, uint16_t count) {
+  Machine& m = machine(node);
+  if (m.failing_services != count) {
+    say(std::string(name(node)) + " sees " + std::to_string(count) + " services fail");
+    m.failing_services = count;
+    if (m.lvsd_ready) {
+      feed(m, pulse::ServicesChanged{count, kVerdictSkew});
     }
   }
 }
@@ -670,6 +691,7 @@ void World::heal_all_but_heartbeats() {
     machine(node).asks_again_at = {};
     set_witness(node, true);
     set_way(node, true);
+    set_failing_services(node, 0);
     thaw_arbiter(node);
     start_arbiter(node);
     if (machine(node).kept.hold) {
@@ -718,59 +740,7 @@ void World::forge_something(Node to) {
   checkers_->after_attack(to, before, m.director->status(now_));
 }
 
-// ---- Questions ----
-
-std::vector<Node> World::holders() const {
-  std::vector<Node> holders;
-  for (const Machine& m : machines_) {
-    if (m.holds()) {
-      holders.push_back(m.node);
-    }
-  }
-  return holders;
-}
-
-bool World::is_healthy() const {
-  const bool machines_are = std::all_of(machines_.begin(), machines_.end(), [&](const Machine& m) {
-    const bool sends = std::all_of(m.asks_again_at.begin(), m.asks_again_at.end(),
-                                   [&](TimePoint at) { return at <= now_; });
-    return sends && m.has_power && m.has_carrier && m.has_inner_carrier && m.sees_witness &&
-           m.has_way && m.is_running() && m.lvsd_ready;
-  });
-  return machines_are && can_hear() && !is_segment_split_ && faults_.loss == 0;
-}
-
-bool World::can_hear() const {
-  const bool any_cut = std::any_of(links_.begin(), links_.end(), [](const auto& direction) {
-    return std::any_of(direction.begin(), direction.end(),
-                       [](const Link& l) { return l.is_cut(); });
-  });
-  return !any_cut && machines_[0].key == machines_[1].key && machines_[0].knows_peer &&
-         machines_[1].knows_peer;
-}
-
-bool World::is_served() const {
-  if (!announced_) {
-    return false;
-  }
-  const Machine& m = machine(*announced_);
-  return m.holds() && m.has_carrier && m.core_armed;
-}
-
-void World::watch_service() {
-  if (is_served()) {
-    if (unserved_since_) {
-      longest_silence_ = std::max(longest_silence_, now_ - *unserved_since_);
-    }
-    unserved_since_.reset();
-  } else if (!unserved_since_) {
-    unserved_since_ = now_;
-  }
-}
-
-Duration World::longest_silence() const {
-  return unserved_since_ ? std::max(longest_silence_, now_ - *unserved_since_) : longest_silence_;
-}
+// ---- The record ----
 
 void World::forget_silence() {
   longest_silence_ = Duration{0};

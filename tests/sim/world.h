@@ -25,6 +25,7 @@ using pulse::Node;
 inline constexpr TimePoint kBeginning{std::chrono::hours{1000}};
 inline constexpr int kEventsPerInstantMax = 1000;
 inline constexpr size_t kPaths = 2;
+inline constexpr Duration kVerdictSkew = std::chrono::seconds{6};  // Of the checks of servers.
 
 struct Timing {
   Duration keepalive = std::chrono::seconds{1};
@@ -75,10 +76,12 @@ class World {
   void set_witness(Node node, bool answers);
   void set_lvsd(Node node, bool ready, int failed_restarts = 0);
   void set_way(Node node, bool has_way);  // To the real servers.
-  void remove_address(Node node);         // Somebody else does.
-  void change_key(Node node);             // Of this one alone; its arbiter is started again.
-  void forget_peer(Node node);  // Started again without an address of the peer, if it runs.
-  void learn_peer(Node node);   // Its name resolves.
+  // From now on its checks find no server of so many services.
+  void set_failing_services(Node node, uint16_t count);
+  void remove_address(Node node);  // Somebody else does.
+  void change_key(Node node);      // Of this one alone; its arbiter is started again.
+  void forget_peer(Node node);     // Started again without an address of the peer, if it runs.
+  void learn_peer(Node node);      // Its name resolves.
 
   // What happens to the network. A path's direction is named by its sender.
   void cut(Node from, size_t path);

@@ -25,6 +25,11 @@ bool flag_at(const json::object& object, const char* field, bool fallback) {
   return value != nullptr && value->is_bool() ? value->get_bool() : fallback;
 }
 
+std::optional<int64_t> number_at(const json::object& object, const char* field) {
+  const json::value* value = object.if_contains(field);
+  return value != nullptr && value->is_int64() ? std::optional(value->get_int64()) : std::nullopt;
+}
+
 const json::object& object_at(const json::object& object, const char* field) {
   static const json::object kNone;
   const json::value* value = object.if_contains(field);
@@ -135,6 +140,7 @@ class Page {
     }
     show_hold(object_at(pulse, "held"));
     show_peer(pulse);
+    show_failing_services(pulse);
     const std::string addresses = joined(array_at(pulse, "addresses"), " ");
     fact("addresses", addresses.empty() ? "none"
                                         : addresses + behind(", lease ends in ",
@@ -149,6 +155,18 @@ class Page {
     }
     show_names(pulse);
     show_remarks(pulse);
+  }
+
+  // What both directors see is the servers' trouble, and said with them.
+  void show_failing_services(const json::object& pulse) {
+    const auto here = number_at(pulse, "failing_services");
+    const auto there = number_at(object_at(pulse, "peer"), "failing_services");
+    if (here && there && *here != *there) {
+      worry(std::to_string(*here) + " services have no server that passes its checks here, " +
+            std::to_string(*there) + " on the peer: the servers that fail cannot be reached from " +
+            (*here > *there ? "this director" : "the peer") +
+            "; look there at routes, cables and switches to them");
+    }
   }
 
   static std::string what_its_silence_means(const json::object& pulse) {

@@ -245,6 +245,9 @@ class Director:
         done = self.run("/usr/sbin/lvsctl", *words, check=False)
         return done.stdout, done.returncode
 
+    def sees_a_server_up(self):
+        return re.search(r" up ", self.lvsctl("status")[0]) is not None
+
     def state(self):
         return self.ask("status")["state"]
 
@@ -614,7 +617,7 @@ def without_a_way_to_the_servers_the_service_moves(pair):
     """By direct routing no address is on the link to the servers: pulse learns of it by their checks."""
     with web_server(pair.switch):
         pair.start(forwarding="network = direct", checks="     check = tcp")
-        eventually("the server is up", lambda: all("up" in director.lvsctl("status")[0] for director in pair.both))
+        eventually("the server is up", lambda: all(director.sees_a_server_up() for director in pair.both))
         run("ip", "-n", pair.switch, "link", "set", "primary-br1", "down")
         pair.backup.reaches("active")
         pair.primary.reaches("standby")
@@ -639,13 +642,40 @@ def a_standby_that_does_not_check_sees_when_it_has_a_way_again(pair):
             run("ip", "-n", director.namespace, "route", "add", *route)
         pair.start(checks="     check = tcp\n     interval = 200ms", server="192.168.7.100",
                    forwarding=f"{NAT}\nstandby_monitoring = 0")
-        eventually("the server is up", lambda: "up" in pair.primary.lvsctl("status")[0])
+        eventually("the server is up", pair.primary.sees_a_server_up)
         run("ip", "-n", pair.primary.namespace, "route", "del", *route)
         pair.backup.reaches("active")
         eventually("the primary says why", lambda: pair.primary.ask("status")["reasons"] == "no-way-to-servers")
         run("ip", "-n", pair.primary.namespace, "route", "add", *route)
         eventually("it is able again", lambda: pair.primary.ask("status")["able"])
         expect(pair.backup.state() == "active", "nobody moves back")
+
+
+def servers_that_fail_for_the_active_director_alone_move_the_service(pair):
+    """A wrong route, or a switch that is dead behind a port with carrier: there is a way, and it leads nowhere."""
+    run("ip", "-n", pair.switch, "address", "add", "192.168.7.100/32", "dev", "lo")
+
+    def routed(director, gateway):
+        run("ip", "-n", director.namespace, "route", "replace", "192.168.7.0/24", "via", gateway, "dev", "eth1")
+
+    right, wrong = "10.0.0.100", "10.0.0.123"
+    with web_server(pair.switch, "192.168.7.100"):
+        for director in pair.both:
+            routed(director, right)
+        pair.start(checks="     check = tcp\n     interval = 200ms\n     timeout = 300ms\n     rise = 1",
+                   server="192.168.7.100")
+        eventually("the server is up", lambda: all(director.sees_a_server_up() for director in pair.both))
+        routed(pair.primary, wrong)
+        pair.backup.reaches("active")
+        pair.primary.reaches("standby")
+        text, code = pair.primary.lvsctl("status")
+        expect("1 services have no server that passes its checks here, 0 on the peer" in text and code == 1, text)
+        # Where both see it, it is the server: the service stays.
+        routed(pair.backup, wrong)
+        eventually("the backup sees it too", lambda: pair.backup.ask("status")["failing_services"] == 1)
+        expect(pair.backup.state() == "active" and pair.primary.state() == "standby", "both as they were")
+        routed(pair.primary, right)
+        pair.primary.reaches("active")
 
 
 def a_link_that_flaps_for_a_moment_moves_nothing(pair):

@@ -116,6 +116,25 @@ TEST(HealthWatch, AServerThatWasNeverCheckedForWantOfAWayAddsNothing) {
   EXPECT_THAT(world.web_servers(), IsEmpty());
 }
 
+// pulse compares the number with the peer's: it must be of all checks, or none at all.
+TEST(HealthWatch, CountsTheServicesWithoutAServerThatPassesOnceAllAreChecked) {
+  World world;
+  world.start(with({web(2)}));
+  world.say(1, Health::down);
+  EXPECT_FALSE(world.lvsd.health().failing());
+  world.say(2, Health::up);
+  EXPECT_EQ(world.lvsd.health().failing()->services, 0U);
+  world.feed(VerdictHeard{{2, Health::cut, "no route", 0s, false}});
+  EXPECT_EQ(world.lvsd.health().failing()->services, 1U) << "one down, to the other no way";
+  const Monitor& monitor = world.lvsd.health().monitors().watched().at(1).monitor;
+  EXPECT_EQ(world.lvsd.health().failing()->verdict_skew,
+            monitor.interval + monitor.timeout + monitor.rise * monitor.interval / 10);
+  world.feed(VerdictHeard{{1, Health::down, "no route", 0s, false}});
+  EXPECT_EQ(world.lvsd.health().failing()->services, 0U) << "no way to any is told as that";
+  world.say(1, Health::up);
+  EXPECT_EQ(world.lvsd.health().failing()->services, 0U);
+}
+
 TEST(HealthWatch, AFrozenNannyIsReplacedAndItsVerdictsKept) {
   World world;
   world.start(with({web(2)}));

@@ -24,6 +24,7 @@ Heartbeat full_heartbeat() {
   h.reasons = kLvsdAway | kNoWitness;
   h.config_serial = 0x51525354;
   h.config_digest = 0x6162636465666768;
+  h.services_down = 0x0304;
   h.macs = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}};
   return h;
 }
@@ -67,7 +68,7 @@ TEST(Wire, LaysOutTheFieldsAsTheHeaderSays) {
       0x17, 0x18, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28, 0x31, 0x32, 0x33, 0x34,
       0x35, 0x36, 0x37, 0x38, 0x39, 0x3a, 0x3b, 0x3c, 0x3d, 0x3e, 0x3f, 0x40, 0x41, 0x42,
       0x43, 0x44, 0x45, 0x46, 0x47, 0x48, 0,    0,    0,    0x28, 0x51, 0x52, 0x53, 0x54,
-      0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 2,    0,    0,    0,    2,    0,
+      0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 2,    0,    3,    4,    2,    0,
       0,    0,    0,    1,    2,    0,    0,    0,    0,    2};
   EXPECT_EQ(std::vector<uint8_t>(bytes.begin(), bytes.end() - kTagSize), expected);
 }
@@ -87,7 +88,7 @@ TEST(Wire, RefusesEveryOtherLength) {
     EXPECT_EQ(std::get<Refusal>(decode({bytes.data(), length}, kKey)), Refusal::malformed);
   }
   bytes.push_back(0);
-  EXPECT_EQ(std::get<Refusal>(decode(bytes, kKey)), Refusal::malformed);
+  EXPECT_EQ(std::get<Refusal>(decode(bytes, kKey)), Refusal::bad_hmac);
   EXPECT_EQ(std::get<Refusal>(decode(std::vector<uint8_t>(4, 0xbd), kKey)), Refusal::malformed);
 }
 
@@ -110,11 +111,10 @@ TEST(Wire, RefusesAnotherKey) {
 
 TEST(Wire, RefusesAuthenticNonsense) {
   const std::pair<size_t, uint8_t> nonsense[] = {
-      {5, 0},           // no such node
-      {5, 3},  {6, 4},  // no such role
-      {7, 8},           // no such flag
-      {7, 1},           // able, with reasons not to be
-      {73, 1}, {74, 1}, {75, 1},
+      {5, 0},  // no such node
+      {5, 3},
+      {6, 4},  // no such role
+      {7, 1},  // able, with reasons not to be
   };
   for (const auto& [offset, value] : nonsense) {
     std::vector<uint8_t> bytes = encode(full_heartbeat(), kKey);
@@ -128,6 +128,34 @@ TEST(Wire, RefusesAuthenticNonsense) {
   Heartbeat without_sequence = full_heartbeat();
   without_sequence.sequence = 0;
   EXPECT_EQ(std::get<Refusal>(decode(encode(without_sequence, kKey), kKey)), Refusal::malformed);
+}
+
+// What a newer program adds: a flag, what was zero, bytes behind the hardware addresses.
+TEST(Wire, ReadsWhatItKnowsOfANewerPeersHeartbeat) {
+  const std::vector<uint8_t> own = encode(full_heartbeat(), kKey);
+  std::vector<uint8_t> newer = own;
+  newer[7] |= 0x80;
+  newer[73] = 1;
+  newer.insert(newer.end() - kTagSize, 40, uint8_t{0xee});
+  sign(newer);
+  EXPECT_EQ(std::get<Heartbeat>(decode(newer, kKey)), full_heartbeat());
+  newer.insert(newer.end() - kTagSize, kHeartbeatSizeMax - newer.size(), uint8_t{0xee});
+  sign(newer);
+  EXPECT_EQ(std::get<Heartbeat>(decode(newer, kKey)), full_heartbeat());
+  newer.insert(newer.end() - kTagSize, uint8_t{0xee});
+  sign(newer);
+  EXPECT_EQ(std::get<Refusal>(decode(newer, kKey)), Refusal::malformed);
+}
+
+TEST(Wire, TellsHowManyServicesFailOrThatItDoesNotKnow) {
+  for (const ServicesDown down : {ServicesDown{}, ServicesDown{0}, ServicesDown{258}}) {
+    Heartbeat h = full_heartbeat();
+    h.services_down = down;
+    EXPECT_EQ(std::get<Heartbeat>(decode(encode(h, kKey), kKey)).services_down, down);
+  }
+  Heartbeat h = full_heartbeat();
+  h.services_down = 65535;
+  EXPECT_EQ(std::get<Heartbeat>(decode(encode(h, kKey), kKey)).services_down, kServicesDownMax);
 }
 
 // While one of a pair is newer than the other, for an upgrade of both.
@@ -144,7 +172,7 @@ TEST(Wire, SendsTheFirstHardwareAddressesOfTooMany) {
   Heartbeat h = full_heartbeat();
   h.macs.resize(kMacsMax + 3);
   const auto bytes = encode(h, kKey);
-  EXPECT_EQ(bytes.size(), kHeartbeatSizeMax);
+  EXPECT_EQ(bytes.size(), kHeaderSize + 6 * kMacsMax + kTagSize);
   EXPECT_EQ(std::get<Heartbeat>(decode(bytes, kKey)).macs.size(), kMacsMax);
 }
 
