@@ -146,9 +146,11 @@ bool Director::is_silent(TimePoint now) const {
   return now >= peer_.silent_since() + settings_.deadtime;
 }
 
-// A pair that boots together: the backup gives the primary's lvsd time to become ready.
+// A pair that boots together: the backup gives the primary's lvsd, and its witness, time to answer.
 bool Director::is_peer_starting(TimePoint now) const {
-  return !is_primary() && peer_.last().reasons == kLvsdStarting &&
+  const uint32_t reasons = peer_.last().reasons;
+  return !is_primary() && (reasons & kLvsdStarting) != 0 &&
+         fitness_of(reasons & ~(kLvsdStarting | kNoWitness)) >= own_fitness() &&
          now < peer_.listening_since() + settings_.deadtime;
 }
 

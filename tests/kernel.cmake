@@ -81,4 +81,4 @@ add_test(NAME kernel.qemu
 list(APPEND kernel_tests kernel.qemu)
 
 set_tests_properties(${kernel_tests} PROPERTIES LABELS kernel TIMEOUT 600 PROCESSORS 1 SKIP_RETURN_CODE 77)
-set_tests_properties(kernel.qemu PROPERTIES TIMEOUT 1200)
+set_tests_properties(kernel.qemu PROPERTIES TIMEOUT 1200 PROCESSORS 2)

@@ -16,6 +16,6 @@ lvs_fuzz_replay(heartbeat lvs_pulse)
 if(NOT CARIBE_SANITIZE)
   add_test(NAME mutants COMMAND mutants/run ${PROJECT_BINARY_DIR}
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
-  set_tests_properties(mutants PROPERTIES LABELS mutants TIMEOUT 1800 PROCESSORS 2
+  set_tests_properties(mutants PROPERTIES LABELS mutants TIMEOUT 1800 PROCESSORS 4
     ENVIRONMENT CXX=${CMAKE_CXX_COMPILER})
 endif()

@@ -93,6 +93,7 @@ class Lvsd {
 
   // The running configuration stays when the file has an error.
   void reload() {
+    ++reloads_;
     names_.start_asking();
     const auto loaded = file_.load();
     if (!loaded) {
@@ -169,6 +170,7 @@ class Lvsd {
     status["pid"] = ::getpid();
     status["version"] = lvs::io::version_line("lvsd");
     status["config_file"] = file_.path();
+    status["reloads"] = reloads_;
     status["remarks"] = remarks_;
     const auto troubles = names_.troubles();
     status["names_unresolved"] = json::array(troubles.begin(), troubles.end());
@@ -257,6 +259,7 @@ class Lvsd {
   Names& names_;
   lvs::io::NameWatch name_watch_;
   json::array remarks_;
+  uint64_t reloads_ = 0;  // Asked for, since this process started.
   Reconciler reconciler_;
   Shell shell_;
   Shell::Driver driver_;

@@ -108,6 +108,8 @@ class Arbiter {
   void feed_present();
   void leave_the_terminal();
   void reload();
+  SetupResult load_for_reload();
+  json::object plan();
   json::object answer(const json::object& request);
   json::object status();
   json::object operate(const Event& wish);
@@ -134,6 +136,7 @@ class Arbiter {
   bool has_failed_ = false;
   std::string waiting_for_;                 // Without it we cannot begin.
   std::vector<std::string> not_granted_;    // Real-time privileges.
+  uint64_t reloads_ = 0;                    // Asked for, since this process started.
   std::vector<std::string> reload_errors_;  // Of the last reload; empty when it was accepted.
 };
 
@@ -388,7 +391,11 @@ void Arbiter::feed_present() {
 
 int Arbiter::run() {
   signals_ = std::make_unique<io::Signals>(
-      io_, [this](int) { stop(); }, [this] { running_ ? reload() : begin_if_possible(); });
+      io_, [this](int) { stop(); },
+      [this] {
+        ++reloads_;
+        running_ ? reload() : begin_if_possible();
+      });
   keeper_->say(kArbiterReady);
   leave_the_terminal();
   for (const std::string& missing : not_granted_) {
@@ -408,24 +415,32 @@ void Arbiter::leave_the_terminal() {
   }
 }
 
+// The setup that the file says now; without it, complaints are why the running one must stay.
+SetupResult Arbiter::load_for_reload() {
+  auto loaded = load_setup(options_.config_file, *links_, resolve_, shell_->setup().settings.node);
+  if (loaded.is_cut_short) {
+    loaded.setup.reset();
+  }
+  const std::string needed =
+      loaded.setup ? config::restart_needed(shell_->setup().config, loaded.setup->config,
+                                            options_.config_file)
+                   : "";
+  if (!needed.empty()) {
+    loaded.setup.reset();
+    loaded.complaints = {needed};
+  }
+  return loaded;
+}
+
 // The running configuration stays when the new one has an error.
 void Arbiter::reload() {
   names_.start_asking();
-  auto loaded = load_setup(options_.config_file, *links_, resolve_, shell_->setup().settings.node);
+  auto loaded = load_for_reload();
   for (const std::string& complaint : loaded.complaints) {
     io::log(
         {loaded.setup ? Level::warning : Level::error, "configuration", "", {{"text", complaint}}});
   }
-  if (loaded.setup) {
-    const std::string needed =
-        config::restart_needed(shell_->setup().config, loaded.setup->config, options_.config_file);
-    if (!needed.empty()) {
-      io::log({Level::error, "configuration", "", {{"text", needed}}});
-      loaded = {};
-      loaded.complaints = {needed};
-    }
-  }
-  if (!loaded.setup || loaded.is_cut_short) {
+  if (!loaded.setup) {
     reload_errors_ = std::move(loaded.complaints);
     io::log({Level::error,
              "reload-refused",
@@ -449,6 +464,14 @@ void Arbiter::reload() {
            {{"serial", std::to_string(next.config.serial_no)}}});
 }
 
+// Why a reload of the file, as it is now, would be refused.
+json::object Arbiter::plan() {
+  const auto loaded = load_for_reload();
+  return {{"refusals", loaded.setup
+                           ? json::array{}
+                           : json::array(loaded.complaints.begin(), loaded.complaints.end())}};
+}
+
 json::object Arbiter::answer(const json::object& request) {
   const json::value* word = request.if_contains("do");
   const std::string what =
@@ -460,16 +483,24 @@ json::object Arbiter::answer(const json::object& request) {
             {"able", false},
             {"reasons", "own-address-missing"},
             {"names_unresolved", json::array(troubles.begin(), troubles.end())},
+            {"reloads", reloads_},
             {"pid", ::getpid()}};
   }
   if (what == "events") {
     return events_.answer(request);
+  }
+  if (what == "reload") {
+    ::kill(::getppid(), SIGHUP);  // The keeper tells all its children, and those to come.
+    return {};
   }
   if (!running_) {
     return io::control_error(waiting_for_.empty() ? "starting" : "waiting: " + waiting_for_);
   }
   if (what == "status") {
     return status();
+  }
+  if (what == "plan") {
+    return plan();
   }
   if (what == "switchover") {
     return operate(Switchover{});
@@ -480,7 +511,9 @@ json::object Arbiter::answer(const json::object& request) {
   if (what == "release") {
     return operate(ReleaseRole{});
   }
-  return io::control_error("unknown request: expected status, events, switchover, hold or release");
+  return io::control_error(
+      "unknown request: expected status, events, plan, reload, "
+      "switchover, hold or release");
 }
 
 json::object Arbiter::status() {
@@ -507,6 +540,7 @@ json::object Arbiter::status() {
   status["version"] = io::version_line("pulse");
   status["config_file"] = options_.config_file;
   status["config_serial"] = shell_->setup().config.serial_no;
+  status["reloads"] = reloads_;
   status["reload_errors"] = errors;
   status["remarks"] = key_remarks(*shell_);
   status["names_unresolved"] = json::array(troubles.begin(), troubles.end());

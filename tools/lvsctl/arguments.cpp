@@ -25,6 +25,7 @@ const std::vector<Command>& commands() {
       {"check", {"--strict", "--json"}, true},
       {"status", {"--json"}},
       {"plan", {"--json"}},
+      {"reload", {}},
       {"key", {"--next", "--force"}, true},
       {"import", {"--from", "--output", "--force", "--primary", "--backup", "--device"}, true},
       {"switchover", {"--deadline"}},

@@ -30,6 +30,7 @@
 #include "tools/lvsctl/metrics/io/server.h"
 #include "tools/lvsctl/metrics/page.h"
 #include "tools/lvsctl/plan.h"
+#include "tools/lvsctl/reload.h"
 #include "tools/lvsctl/status.h"
 #include "tools/lvsctl/switchover.h"
 
@@ -61,6 +62,8 @@ constexpr const char* kHelp =
     "  status [--json]                   role, peer, addresses, services and servers of this "
     "director\n"
     "  plan [--json]                     what reloading the configuration would change\n"
+    "  reload                            let both daemons read lvs.cf again, and tell what "
+    "they made of it\n"
     "  key [--next] [--force] [FILE]     make the key of the heartbeats, where an lvs.cf says\n"
     "  import [--from FORMAT] [--primary ADDRESS] [--backup ADDRESS] [--device DEVICE] [--output "
     "FILE] [--force] [FILE]\n"
@@ -176,10 +179,13 @@ int run_metrics(const Arguments& arguments) {
 }
 
 int run_plan(const Arguments& arguments) {
-  const auto reply = ask(kLvsd, {{"do", "plan"}});
+  auto reply = ask(kLvsd, {{"do", "plan"}});
   if (!reply) {
     return complain("plan: lvsd: " + reply.error().what,
                     means_not_running(reply.error()) ? kNotRunning : kBad);
+  }
+  if (const auto of_pulse = ask(kPulse, {{"do", "plan"}})) {
+    reply->insert({{"refusals", of_pulse->at("refusals")}});
   }
   const PlanPage page = plan_page(*reply);
   print(arguments.has("--json") ? json::serialize(*reply) + "\n" : page.text);
@@ -207,6 +213,30 @@ int run_switchover(const Arguments& arguments) {
   return complain("switchover: not done within " +
                       std::to_string(to_ms(arguments.deadline).count() / 1000) +
                       " s; see lvsctl status on both directors",
+                  kBad);
+}
+
+int run_reload(const Arguments&) {
+  const auto pulse = ask(kPulse, {{"do", "status"}});
+  const auto lvsd = pulse ? ask(kLvsd, {{"do", "status"}}) : pulse;
+  const auto asked = lvsd ? ask(kPulse, {{"do", "reload"}}) : lvsd;
+  if (!asked) {
+    return complain(std::string("reload: ") + (pulse ? "" : "pulse: ") + asked.error().what,
+                    means_not_running(asked.error()) ? kNotRunning : kBad);
+  }
+  const Reload reload(*pulse, *lvsd);
+  const TimePoint deadline = Clock::now() + kPatience;
+  while (Clock::now() < deadline) {
+    const auto pulse_now = ask(kPulse, {{"do", "status"}});
+    const auto lvsd_now = ask(kLvsd, {{"do", "status"}});
+    const auto outcome = pulse_now && lvsd_now ? reload.judge(*pulse_now, *lvsd_now) : std::nullopt;
+    if (outcome) {
+      (outcome->done ? print(outcome->text + "\n") : void());
+      return outcome->done ? kGood : complain("reload: " + outcome->text, kBad);
+    }
+    std::this_thread::sleep_for(kLookPause);
+  }
+  return complain("reload: not both daemons have answered for it within 10 s; see lvsctl status",
                   kBad);
 }
 
@@ -287,11 +317,11 @@ int run_key(const Arguments& arguments) {
 }
 
 using Run = int (*)(const Arguments&);
-const std::map<std::string, Run> kRuns = {{"check", run_check},   {"status", run_status},
-                                          {"plan", run_plan},     {"key", run_key},
-                                          {"import", run_import}, {"switchover", run_switchover},
-                                          {"events", run_events}, {"metrics", run_metrics},
-                                          {"hold", run_hold},     {"release", run_release}};
+const std::map<std::string, Run> kRuns = {
+    {"check", run_check},     {"status", run_status},   {"plan", run_plan},
+    {"key", run_key},         {"import", run_import},   {"switchover", run_switchover},
+    {"events", run_events},   {"metrics", run_metrics}, {"hold", run_hold},
+    {"release", run_release}, {"reload", run_reload}};
 
 }  // namespace
 

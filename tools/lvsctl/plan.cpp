@@ -27,7 +27,11 @@ std::string lines_of(const json::object& answer, const char* field, const std::s
 
 PlanPage plan_page(const json::object& answer) {
   const json::value* refused = answer.if_contains("refused");
-  const std::string refusal = refused == nullptr ? "" : text_of(*refused);
+  std::string refusal = refused == nullptr ? "" : text_of(*refused);
+  if (refusal.empty()) {
+    refusal = lines_of(answer, "refusals");
+    refusal.erase(refusal.find_last_not_of('\n') + 1);
+  }
   const std::string unsupported = lines_of(answer, "unsupported");
   const std::string changes = lines_of(answer, "differences", "lvs.cf: ") +
                               lines_of(answer, "addresses") + lines_of(answer, "settings") +

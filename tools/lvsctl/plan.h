@@ -1,5 +1,5 @@
-// `lvsctl plan`: lvsd's answer as text. Good: a reload would be taken, and the core could serve all
-// of it.
+// `lvsctl plan`: the answers of both daemons as text. Good: both would take a reload, and the core
+// could serve all of it.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -12,6 +12,7 @@ struct PlanPage {
   bool good = false;
 };
 
+// lvsd's answer, with pulse's "refusals" among its fields, where pulse runs.
 PlanPage plan_page(const boost::json::object& answer);
 
 }  // namespace lvs::lvsctl

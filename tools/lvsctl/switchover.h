@@ -6,12 +6,9 @@
 #include <optional>
 #include <string>
 
-namespace lvs::lvsctl {
+#include "tools/lvsctl/outcome.h"
 
-struct Outcome {
-  bool done = false;
-  std::string text;
-};
+namespace lvs::lvsctl {
 
 class Switchover {
  public:

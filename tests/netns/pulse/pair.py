@@ -961,11 +961,14 @@ def what_is_settled_at_the_start_is_refused_until_the_next(pair):
     """Else an arbiter that dies would come back with heartbeats of its own, and be deaf."""
     pair.start()
     pair.primary.configure(2, more="heartbeat_port = 540")
-    pair.primary.service("reload")
+    expect(pair.primary.service("reload", check=False).returncode == 1, "the operator is told")
     eventually("both say so", lambda: pair.primary.lvsctl("status")[0].count(
         "heartbeat_port: another value needs a restart") == 2)
     text, code = pair.primary.lvsctl("plan")
     expect("a reload would be refused" in text and code == 1, text)
+    pair.backup.configure(2, more="heartbeat_key = /etc/no-such-key")
+    text, code = pair.backup.lvsctl("plan")
+    expect("a reload would be refused" in text and "/etc/no-such-key" in text and code == 1, text)
     comes_back_as_active(pair, pair.primary.signal_arbiter(signal.SIGKILL))
     eventually("all paths are alive", lambda: all(
         path["alive"] for director in pair.both for path in director.ask("status")["paths"]))
@@ -1145,11 +1148,12 @@ def reload_changes_the_addresses_by_difference(pair):
     eventually("the new address comes", lambda: pair.primary.holds("192.0.2.11"))
     expect(pair.primary.holds(), "the old one stays")
     pair.primary.configure(3)
-    pair.primary.service("reload")
+    expect("reloaded: serial 3 runs" in pair.primary.service("reload").stdout, "and what runs")
     eventually("and goes", lambda: not pair.primary.holds("192.0.2.11"))
     pair.primary.configure(4, more="nonsense = 1\n")
-    pair.primary.service("reload")
-    errors = eventually("it is refused", lambda: pair.primary.ask("status")["reload_errors"])
+    refused = pair.primary.service("reload", check=False)
+    expect(refused.returncode == 1 and re.search(r"lvs\.cf:\d+: nonsense", refused.stderr), f"it is told: {refused}")
+    errors = pair.primary.ask("status")["reload_errors"]
     expect(re.search(r"lvs\.cf:\d+: nonsense", errors[0]), f"with file and line: {errors}")
     status = pair.primary.ask("status")
     expect(status["config_serial"] == 3 and pair.primary.holds() and status["state"] == "active", "the old one runs on")

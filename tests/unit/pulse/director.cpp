@@ -227,13 +227,19 @@ TEST(Director, TwoAblePassiveDirectorsDoNotBothJump) {
 }
 
 TEST(Director, ABackupGivesThePrimarysLvsdTimeToStart) {
-  Bench bench(Node::backup);
-  bench.start();
-  bench.peer.reasons = kLvsdStarting;
-  bench.hear(Role::passive).pass(4900ms, true);
-  EXPECT_EQ(bench.state(), State::standby);
-  bench.pass(100ms, true);
-  EXPECT_EQ(bench.state(), State::active);
+  for (const uint32_t starting : {uint32_t{kLvsdStarting}, kLvsdStarting | kNoWitness}) {
+    Bench bench(Node::backup);
+    bench.start();
+    bench.peer.reasons = starting;
+    bench.hear(Role::passive).pass(4900ms, true);
+    EXPECT_EQ(bench.state(), State::standby) << starting;
+    bench.pass(100ms, true);
+    EXPECT_EQ(bench.state(), State::active);
+  }
+  Bench beside_a_lost_link(Node::backup);
+  beside_a_lost_link.start();
+  beside_a_lost_link.peer.reasons = kLvsdStarting | kServiceLinkDown;
+  EXPECT_EQ(beside_a_lost_link.hear(Role::passive).state(), State::active) << "that will not pass";
 }
 
 TEST(Director, GoodbyeIsAnsweredAtOnce) {

@@ -24,12 +24,12 @@ TEST(Arguments, ACommandItsOptionsAndAFileInAnyOrder) {
 }
 
 TEST(Arguments, AMistypedCommandIsGuessed) {
-  EXPECT_EQ(
-      refusal_of({"staus"}),
-      "expected a command: check, status, plan, key, import, switchover, events, metrics, hold "
-      "or release; did "
-      "you mean status? (see --help)");
-  EXPECT_THAT(refusal_of({"reload"}), testing::EndsWith("hold or release (see --help)"));
+  EXPECT_EQ(refusal_of({"staus"}),
+            "expected a command: check, status, plan, reload, key, import, switchover, events, "
+            "metrics, hold "
+            "or release; did "
+            "you mean status? (see --help)");
+  EXPECT_THAT(refusal_of({"restore"}), testing::EndsWith("hold or release (see --help)"));
   EXPECT_THAT(refusal_of({}), HasSubstr("expected a command"));
 }
 

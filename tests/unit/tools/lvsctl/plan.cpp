@@ -22,6 +22,16 @@ TEST(Plan, AddressesAndSettingsComeBeforeTheTable) {
             "add service TCP 192.0.2.20:80\n");
 }
 
+// The key is pulse's alone.
+TEST(Plan, WhatPulseRefusesIsRefused) {
+  const auto page = page_of(R"({"unsupported": [], "refused": "",
+      "refusals": ["heartbeat_key: /etc/k: No such file or directory"],
+      "operations": ["add service TCP 192.0.2.20:80"]})");
+  EXPECT_FALSE(page.good);
+  EXPECT_EQ(page.text,
+            "a reload would be refused: heartbeat_key: /etc/k: No such file or directory\n");
+}
+
 TEST(Plan, WhatTheFileSaysAnewComesFirst) {
   const auto page = page_of(R"({"unsupported": [], "refused": "",
       "differences": ["virtual web: check from tcp to http"],

@@ -1,0 +1,52 @@
+#include "tools/lvsctl/reload.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+namespace lvs::lvsctl {
+namespace {
+
+boost::json::object parsed(const char* text) {
+  return boost::json::parse(text).as_object();
+}
+
+const Reload kReload(parsed(R"({"pid": 10, "reloads": 0})"), parsed(R"({"pid": 11, "reloads": 4})"));
+constexpr const char* kPulseDone =
+    R"({"pid": 10, "reloads": 1, "reload_errors": [], "config_serial": 8})";
+constexpr const char* kLvsdDone = R"({"pid": 11, "reloads": 5, "reload_error": ""})";
+
+TEST(Reload, IsDoneWhenBothHaveReadTheFileAgain) {
+  EXPECT_FALSE(kReload.judge(parsed(R"({"pid": 10, "reloads": 0})"), parsed(kLvsdDone)));
+  EXPECT_FALSE(kReload.judge(parsed(kPulseDone), parsed(R"({"pid": 11, "reloads": 4})")));
+  const auto outcome = kReload.judge(parsed(kPulseDone), parsed(kLvsdDone));
+  ASSERT_TRUE(outcome);
+  EXPECT_TRUE(outcome->done);
+  EXPECT_EQ(outcome->text, "reloaded: serial 8 runs");
+}
+
+TEST(Reload, OneThatWasStartedAgainHasReadItToo) {
+  EXPECT_TRUE(
+      kReload.judge(parsed(kPulseDone), parsed(R"({"pid": 12, "reloads": 0, "reload_error": ""})")));
+}
+
+TEST(Reload, EachReasonToRefuseItIsToldOnce) {
+  const auto outcome =
+      kReload.judge(parsed(R"({"pid": 10, "reloads": 1, "reload_errors": ["lvs.cf:3: what", "no key"]})"),
+                    parsed(R"({"pid": 11, "reloads": 5, "reload_error": "lvs.cf:3: what"})"));
+  ASSERT_TRUE(outcome);
+  EXPECT_FALSE(outcome->done);
+  EXPECT_EQ(outcome->text,
+            "refused, the configuration that ran goes on:\nlvs.cf:3: what\nno key");
+}
+
+TEST(Reload, APulseThatWaitsForItsAddressSaysSo) {
+  const auto outcome = kReload.judge(
+      parsed(R"({"pid": 10, "reloads": 1, "state": "waiting", "reason": "no address"})"),
+      parsed(kLvsdDone));
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->text, "pulse waits: no address");
+}
+
+}  // namespace
+}  // namespace lvs::lvsctl
