@@ -1,9 +1,17 @@
 // lvs_sim: runs histories of a simulated pair of directors. With one seed it prints the transcript;
-// with --seeds N it runs seeds 1 to N (or from --first) and prints those in which an invariant
-// broke.
+// with --seeds N it runs seeds 1 to N (or from --first), on all processors, and prints those in
+// which an invariant broke.
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
+#include <mutex>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "tests/sim/chaos.h"
 
@@ -28,21 +36,61 @@ int show(uint64_t seed) {
   return world->violations().empty() ? 0 : 1;
 }
 
-int run(uint64_t first, uint64_t count) {
-  int failures = 0;
-  for (uint64_t seed = first; seed < first + count; ++seed) {
-    const auto world = lvs::sim::live_through(seed);
-    if (world->violations().empty()) {
-      continue;
+class Runs {
+ public:
+  Runs(uint64_t first, uint64_t count) : next_(first), first_(first), end_(first + count) {}
+
+  // Each seed is a history of its own, whoever runs it.
+  std::map<uint64_t, std::string> broken() {
+    std::vector<std::thread> workers;
+    for (unsigned i = 0; i < std::max(1U, std::thread::hardware_concurrency()); ++i) {
+      workers.emplace_back([this] { work(); });
     }
-    if (++failures <= kFailuresShownMax) {
-      std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed),
-                  world->violations().front().c_str());
+    for (auto& worker : workers) {
+      worker.join();
+    }
+    return std::move(broken_);
+  }
+
+ private:
+  void work() {
+    for (uint64_t seed = next_++; seed < end_; seed = next_++) {
+      const auto world = lvs::sim::live_through(seed);
+      const std::scoped_lock lock(mutex_);
+      if (!world->violations().empty()) {
+        broken_[seed] = world->violations().front();
+      }
+      tell_progress(seed + 1 - first_);
     }
   }
-  std::printf("%llu seeds, %d broke an invariant\n", static_cast<unsigned long long>(count),
-              failures);
-  return failures == 0 ? 0 : 1;
+
+  void tell_progress(uint64_t done) const {
+    if (shows_progress_ && done % kProgressStep == 0) {
+      std::fprintf(stderr, "\r%llu of %llu", static_cast<unsigned long long>(done),
+                   static_cast<unsigned long long>(end_ - first_));
+    }
+  }
+
+  static constexpr uint64_t kProgressStep = 1000;
+  std::atomic<uint64_t> next_;
+  const uint64_t first_;
+  const uint64_t end_;
+  const bool shows_progress_ = ::isatty(STDERR_FILENO) == 1;
+  std::mutex mutex_;
+  std::map<uint64_t, std::string> broken_;
+};
+
+int run(uint64_t first, uint64_t count) {
+  const auto broken = Runs(first, count).broken();
+  int shown = 0;
+  for (const auto& [seed, invariant] : broken) {
+    if (++shown <= kFailuresShownMax) {
+      std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), invariant.c_str());
+    }
+  }
+  std::printf("%llu seeds, %zu broke an invariant\n", static_cast<unsigned long long>(count),
+              broken.size());
+  return broken.empty() ? 0 : 1;
 }
 
 }  // namespace

@@ -11,7 +11,8 @@ boost::json::object parsed(const char* text) {
   return boost::json::parse(text).as_object();
 }
 
-const Reload kReload(parsed(R"({"pid": 10, "reloads": 0})"), parsed(R"({"pid": 11, "reloads": 4})"));
+const Reload kReload(parsed(R"({"pid": 10, "reloads": 0})"),
+                     parsed(R"({"pid": 11, "reloads": 4})"));
 constexpr const char* kPulseDone =
     R"({"pid": 10, "reloads": 1, "reload_errors": [], "config_serial": 8})";
 constexpr const char* kLvsdDone = R"({"pid": 11, "reloads": 5, "reload_error": ""})";
@@ -26,18 +27,17 @@ TEST(Reload, IsDoneWhenBothHaveReadTheFileAgain) {
 }
 
 TEST(Reload, OneThatWasStartedAgainHasReadItToo) {
-  EXPECT_TRUE(
-      kReload.judge(parsed(kPulseDone), parsed(R"({"pid": 12, "reloads": 0, "reload_error": ""})")));
+  EXPECT_TRUE(kReload.judge(parsed(kPulseDone),
+                            parsed(R"({"pid": 12, "reloads": 0, "reload_error": ""})")));
 }
 
 TEST(Reload, EachReasonToRefuseItIsToldOnce) {
-  const auto outcome =
-      kReload.judge(parsed(R"({"pid": 10, "reloads": 1, "reload_errors": ["lvs.cf:3: what", "no key"]})"),
-                    parsed(R"({"pid": 11, "reloads": 5, "reload_error": "lvs.cf:3: what"})"));
+  const auto outcome = kReload.judge(
+      parsed(R"({"pid": 10, "reloads": 1, "reload_errors": ["lvs.cf:3: what", "no key"]})"),
+      parsed(R"({"pid": 11, "reloads": 5, "reload_error": "lvs.cf:3: what"})"));
   ASSERT_TRUE(outcome);
   EXPECT_FALSE(outcome->done);
-  EXPECT_EQ(outcome->text,
-            "refused, the configuration that ran goes on:\nlvs.cf:3: what\nno key");
+  EXPECT_EQ(outcome->text, "refused, the configuration that ran goes on:\nlvs.cf:3: what\nno key");
 }
 
 TEST(Reload, APulseThatWaitsForItsAddressSaysSo) {
