@@ -193,13 +193,6 @@ std::vector<Health> health_in(const ipvs::ServiceKey& key, const config::Virtual
 
 }  // namespace
 
-Family family_of(const config::VirtualService& service) {
-  if (service.address) {
-    return service.address->address.family();
-  }
-  return service.servers.empty() ? Family::v4 : service.servers.front().address.family();
-}
-
 ipvs::ServiceKey service_key(const config::VirtualService& service) {
   if (service.fwmark != 0) {
     return ipvs::MarkKey{service.fwmark, family_of(service)};

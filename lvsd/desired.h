@@ -74,7 +74,6 @@ struct Desired {
 // Servers that left the configuration and keep their connections, and until when at most.
 using Draining = std::map<ServerId, TimePoint>;
 
-Family family_of(const config::VirtualService& service);
 // What a `virtual` block is called in IPVS: by its mark, else by protocol, address and port.
 ipvs::ServiceKey service_key(const config::VirtualService& service);
 ipvs::DestKey server_key(const config::VirtualService& service, const config::RealServer& server);

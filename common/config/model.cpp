@@ -111,6 +111,18 @@ Check effective_check(const VirtualService& service) {
   return TcpConnect{};
 }
 
+Family family_of(const VirtualService& service) {
+  if (service.address) {
+    return service.address->address.family();
+  }
+  for (const auto& server : service.servers) {
+    if (!server.address.is_unspecified()) {
+      return server.address.family();
+    }
+  }
+  return service.sorry_server ? service.sorry_server->family() : Family::v4;
+}
+
 bool is_checked(const VirtualService& service) {
   const auto* named = service.check ? std::get_if<NamedCheck>(&*service.check) : nullptr;
   return named == nullptr || named->kind != kNoCheck;

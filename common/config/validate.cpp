@@ -135,10 +135,10 @@ class ConfigRules {
   }
 
   static ipvs::ServiceKey key_of(const VirtualService& service) {
-    const Address address = service.address ? service.address->address : Address{};
     if (service.fwmark != 0) {
-      return ipvs::MarkKey{service.fwmark, address.family()};
+      return ipvs::MarkKey{service.fwmark, family_of(service)};
     }
+    const Address address = service.address ? service.address->address : Address{};
     return ipvs::AddressKey{service.protocol, address, service.port};
   }
 

@@ -31,9 +31,8 @@ class ServiceRules {
     } else if (!service_.mark_ports.empty() && !has_address) {
       error(service_.lines, "mark_ports", "expected address as well: whose packets to mark");
     }
-    const bool ipv6 = has_address && !service_.address->address.is_v4();
-    if (service_.pmask_prefix > 32 && !ipv6) {
-      error(service_.lines, "pmask", "expected a netmask of the address's family");
+    if (service_.pmask_prefix > 32 && family_of(service_) == Family::v4) {
+      error(service_.lines, "pmask", "expected a netmask of the service's family, IPv4");
     }
     check_flags_fit_scheduler();
     check_one_packet();
@@ -114,9 +113,10 @@ class ServiceRules {
     if (!service_.sorry_server) {
       return;
     }
-    if (service_.address && service_.sorry_server->family() != service_.address->address.family()) {
+    if (!service_.sorry_server->is_unspecified() &&
+        service_.sorry_server->family() != family_of(service_)) {
       error(service_.lines, "sorry_server",
-            "expected an address of the same family as address, not " +
+            "expected an address of the same family as the service's, not " +
                 to_string(*service_.sorry_server));
     }
     const bool is_server = std::any_of(
@@ -159,8 +159,7 @@ class ServiceRules {
     const bool nat = effective_forward(globals_, service_, server) == ipvs::Forward::masq;
     if (server.address.is_unspecified()) {
       error(server.lines, "address", "expected the server's address");
-    } else if (service_.address && !tunnel &&
-               server.address.family() != service_.address->address.family()) {
+    } else if (!tunnel && server.address.family() != family_of(service_)) {
       error(server.lines, "address",
             "expected an address of the same family as the service's, not " +
                 to_string(server.address));

@@ -10,11 +10,16 @@ void Draft::remark(Remark remark) {
   }
 }
 
+int Draft::line_of(const config::VirtualService& service, const std::string& key) const {
+  const auto found = key_lines_.find({service.lines.block, key});
+  return found == key_lines_.end() ? service.lines.block : found->second;
+}
+
 void Draft::add(config::VirtualService service) {
   if (services.size() == kServicesMax || servers_ + service.servers.size() > kServersMax) {
-    return leave(service.lines.block, "too many: no more than " + std::to_string(kServicesMax) +
-                                          " services and " + std::to_string(kServersMax) +
-                                          " servers are written");
+    return leave(service.lines.block, "the service is one too many: no more than " +
+                                          std::to_string(kServicesMax) + " services and " +
+                                          std::to_string(kServersMax) + " servers are written");
   }
   servers_ += service.servers.size();
   if (service.name.empty()) {
@@ -33,7 +38,8 @@ void Draft::add(config::VirtualService& service, config::RealServer server) {
     return leave(server.lines.block, name + " is a server of this service already");
   }
   if (service.servers.size() == kServersMax) {
-    return leave(server.lines.block, "too many servers");
+    return leave(server.lines.block, "the server " + name + " is one too many: no more than " +
+                                         std::to_string(kServersMax) + " are written");
   }
   server.name = name;
   server.active = true;
@@ -43,7 +49,8 @@ void Draft::add(config::VirtualService& service, config::RealServer server) {
 
 std::string name_of(const config::VirtualService& service) {
   if (service.fwmark != 0) {
-    return "fwmark-" + std::to_string(service.fwmark);
+    return "fwmark-" + std::to_string(service.fwmark) +
+           (family_of(service) == Family::v6 ? "-v6" : "");
   }
   const Address address = service.address ? service.address->address : Address{};
   const std::string name = to_string(Endpoint{address, service.port});

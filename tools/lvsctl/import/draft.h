@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/config/model.h"
@@ -44,6 +46,12 @@ class Draft {
   void leave(int line, std::string text) { remark({line, Carried::no, std::move(text)}); }
   void note(int line, std::string text) { remark({line, Carried::yes, std::move(text)}); }
 
+  // Where a service says what a key of its lvs.cf will hold; else the line of its block.
+  void place(const config::VirtualService& service, const std::string& key, int line) {
+    key_lines_[{service.lines.block, key}] = line;
+  }
+  int line_of(const config::VirtualService& service, const std::string& key) const;
+
   // Nothing, and a remark, where there are too many.
   void add(config::VirtualService service);
   // Likewise; a server that the service has already counts once.
@@ -53,6 +61,7 @@ class Draft {
   void remark(Remark remark);
 
   size_t servers_ = 0;
+  std::map<std::pair<int, std::string>, int> key_lines_;
 };
 
 // "192.0.2.10:80", "192.0.2.10:53-udp", "fwmark-80".

@@ -27,6 +27,9 @@ class Reader {
       line_ = line;
       std::visit([this](const auto& asked) { take(asked); }, request);
     }
+    for (const auto& [key, place] : places_) {
+      tell_of_family(key, services_[place]);
+    }
     for (auto& service : services_) {
       add_check(service);
       draft_.add(std::move(service));
@@ -44,7 +47,7 @@ class Reader {
  private:
   void take(const ipvs::NewService& asked) {
     if (places_.contains(asked.key)) {
-      return draft_.leave(line_, "this service was given before");
+      return draft_.leave(line_, to_string(asked.key) + " was given before: the first one counts");
     }
     VirtualService service;
     service.lines.block = line_;
@@ -60,7 +63,7 @@ class Reader {
     service.scheduler = settings.scheduler;
     service.sched_flags = flag_names(settings.scheduler, settings.flags);
     if ((settings.flags & ipvs::kPersistent) != 0) {
-      service.persistent = bounded(draft_, line_, std::chrono::seconds{settings.timeout},
+      service.persistent = bounded(draft_, {line_, "-p"}, std::chrono::seconds{settings.timeout},
                                    Duration{0}, kLongestPersistence);
       service.pmask_prefix = settings.prefix;
     }
@@ -76,16 +79,19 @@ class Reader {
   void take(const ipvs::NewDest& asked) {
     const auto place = places_.find(asked.service);
     if (place == places_.end()) {
-      return draft_.leave(line_, "there is no such service above this server");
+      return draft_.leave(line_, "there is no service " + to_string(asked.service) +
+                                     " above this server: add it by -A");
     }
     if (asked.dest.tunnel_type != ipvs::TunnelType::ipip) {
-      return draft_.leave(line_, "the only tunnels of lvs.cf are IPIP: set up one on the server");
+      const bool is_gre = asked.dest.tunnel_type == ipvs::TunnelType::gre;
+      tell_of_tunnel(draft_, {line_, std::string("--tun-type ") + (is_gre ? "gre" : "gue")});
     }
     RealServer server;
     server.lines.block = line_;
     server.address = asked.key.address;
     server.port = asked.key.port;
-    server.weight = static_cast<int>(bounded(draft_, line_, asked.dest.weight, 0, kMostWeight));
+    server.weight =
+        static_cast<int>(bounded(draft_, {line_, "-w"}, asked.dest.weight, 0, kMostWeight));
     server.forward = asked.dest.forward;
     server.u_threshold = asked.dest.upper_threshold;
     server.l_threshold = asked.dest.lower_threshold;
@@ -94,11 +100,22 @@ class Reader {
 
   void take(const ipvs::SetConfig& asked) {
     const auto bound = [&](uint32_t seconds) {
-      return static_cast<uint32_t>(bounded(draft_, line_, seconds, 0, kMostSeconds));
+      return static_cast<uint32_t>(bounded(draft_, {line_, "--set"}, seconds, 0, kMostSeconds));
     };
     draft_.globals.tcp_timeout = bound(asked.timeouts.tcp);
     draft_.globals.tcpfin_timeout = bound(asked.timeouts.tcp_fin);
     draft_.globals.udp_timeout = bound(asked.timeouts.udp);
+  }
+
+  // A mark's service without an address is of the family that family_of() finds.
+  void tell_of_family(const ipvs::ServiceKey& key, const VirtualService& service) {
+    const auto* mark = std::get_if<ipvs::MarkKey>(&key);
+    if (mark != nullptr && mark->family != family_of(service)) {
+      const std::string meant = mark->family == Family::v6 ? "IPv6" : "IPv4";
+      draft_.leave(service.lines.block, "fwmark " + std::to_string(mark->mark) + ": it is of " +
+                                            meant + ", which its servers do not say: write an " +
+                                            meant + " address into it");
+    }
   }
 
   template <typename Other>

@@ -25,7 +25,8 @@ void take_timeouts(const Statement& each, Draft& draft) {
     if (timeout == nullptr || !seconds) {
       return draft.leave(each.line, "lvs_timeouts: expected tcp, tcpfin or udp, and seconds");
     }
-    *timeout = static_cast<uint32_t>(bounded(draft, each.line, *seconds, 0, kMostSeconds));
+    *timeout = static_cast<uint32_t>(
+        bounded(draft, {each.line, "lvs_timeouts " + word}, *seconds, 0, kMostSeconds));
   }
 }
 
@@ -39,7 +40,8 @@ void take_sync_daemon(const Statement& each, Draft& draft) {
   for (size_t place = 2; place + 1 < each.words.size(); ++place) {
     const auto id = whole_number(each.words[place + 1]);
     if (each.words[place] == "id" && id) {
-      draft.globals.syncd_id = static_cast<int>(bounded(draft, each.line, *id, 0, kMostSyncId));
+      draft.globals.syncd_id =
+          static_cast<int>(bounded(draft, {each.line, "lvs_sync_daemon id"}, *id, 0, kMostSyncId));
     }
   }
 }

@@ -56,18 +56,23 @@ class CheckReader {
                        : word == "DNS_CHECK"  ? dns()
                        : word == "MISC_CHECK" ? misc()
                        : word == "PING_CHECK" ? ping()
+                       : word == "UDP_CHECK"  ? udp()
                                               : unknown();
-    if (check && !is_writable(*check)) {
-      draft_.leave(statement_.line, word + ": has a value that lvs.cf does not take");
+    const std::string trouble = check ? trouble_of(*check) : "";
+    if (!trouble.empty()) {
+      draft_.leave(statement_.line, word + ": " + trouble);
     }
-    if (!check || !is_writable(*check)) {
+    if (!check || !trouble.empty()) {
       return std::nullopt;
     }
     CheckSetup setup{statement_.line, *check, {}, 1, user_, defaults_.retry_pause};
     const int retries = defaults_.retries.value_or(kind_named(word)->retries);
-    setup.fall = static_cast<int>(bounded(draft_, statement_.line, retries + 1LL, 1, kFallMax));
-    setup.timeout = bounded(draft_, statement_.line, timeout_.value_or(defaults_.connect_timeout),
-                            kShortestPause, kLongestPause);
+    setup.fall =
+        static_cast<int>(bounded(draft_, {statement_.line, "retry"}, retries + 1LL, 1, kFallMax));
+    setup.port = port_;
+    setup.timeout =
+        bounded(draft_, {statement_.line, "connect_timeout"},
+                timeout_.value_or(defaults_.connect_timeout), kShortestPause, kLongestPause);
     return setup;
   }
 
@@ -85,10 +90,7 @@ class CheckReader {
 
   bool takes_place(const Statement& each) {
     if (each.word() == "connect_port") {
-      if (port_number(each.value()) != defaults_.server.port) {
-        draft_.leave(each.line,
-                     "connect_port " + each.value() + ": checks go to the server's own port");
-      }
+      take_port(each);
       return true;
     }
     if (each.word() == "connect_ip") {
@@ -99,6 +101,21 @@ class CheckReader {
       return true;
     }
     return false;
+  }
+
+  // Only nat translates the port: with the other methods a server's port is that of its checks.
+  void take_port(const Statement& each) {
+    const auto port = port_number(each.value());
+    if (port == defaults_.server.port) {
+      return;
+    }
+    if (port && *port != 0 && !defaults_.is_port_served) {
+      port_ = port;
+      return;
+    }
+    draft_.leave(each.line, "connect_port " + each.value() +
+                                ": with NAT checks go to the server's own port, which clients are "
+                                "sent to: check = agent and script ask another one");
   }
 
   std::optional<Check> tcp() {
@@ -138,7 +155,7 @@ class CheckReader {
     std::optional<std::string> command;
     each(statement_, [&](const Statement& each) {
       if (each.word() == "misc_path") {
-        command = for_each_server(plain_command(draft_, each.line, each.rest()));
+        command = for_each_server(plain_command(draft_, {each.line, each.word()}, each.rest()));
       } else if (each.word() == "misc_timeout") {
         timeout_ = seconds(each.value());
       } else if (each.word() == "user") {
@@ -148,8 +165,62 @@ class CheckReader {
       }
       return true;
     });
+    if (statement_.find("misc_path") == nullptr) {
+      draft_.leave(statement_.line, "MISC_CHECK: misc_path is missing: the program to run");
+    }
     return command ? std::optional<Check>(config::ScriptCheck{*command, "", false, ""})
                    : std::nullopt;
+  }
+
+  // It passes where nothing is answered, unless it says otherwise; ours waits for an answer.
+  std::optional<Check> udp() {
+    NamedCheck check{"udp", {}};
+    bool is_answered = false;
+    each(statement_, [&](const Statement& each) {
+      const std::string& word = each.word();
+      if (word == "payload") {
+        const auto text = bytes_of(each);
+        text
+            ? void(check.options.emplace_back("send", *text))
+            : draft_.leave(each.line, "payload: expected bytes in hexadecimal, not " + each.rest());
+      }
+      is_answered = is_answered || word == "require_reply";
+      if (word == "require_reply" && !each.value().empty()) {
+        draft_.leave(each.line,
+                     "require_reply: any answer counts: write what it must begin with "
+                     "as expect=");
+      }
+      if (word == "min_reply_length" || word == "max_reply_length") {
+        draft_.leave(each.line, word + ": the length of an answer is not looked at");
+      }
+      return word == "payload" || word == "require_reply" || word == "min_reply_length" ||
+             word == "max_reply_length";
+    });
+    if (!is_answered) {
+      draft_.leave(
+          statement_.line,
+          "UDP_CHECK without require_reply: check = udp waits for an answer: write it, with "
+          "what to send, if the servers give one");
+      return std::nullopt;
+    }
+    return check;
+  }
+
+  // "48 65 6c6c6f"
+  static std::optional<std::string> bytes_of(const Statement& payload) {
+    std::string digits;
+    for (const char c : payload.rest()) {
+      digits += c == ' ' ? "" : std::string(1, c);
+    }
+    if (digits.empty() || digits.size() % 2 != 0 ||
+        digits.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos) {
+      return std::nullopt;
+    }
+    std::string bytes;
+    for (size_t at = 0; at < digits.size(); at += 2) {
+      bytes += static_cast<char>(std::stoi(digits.substr(at, 2), nullptr, 16));
+    }
+    return bytes;
   }
 
   // One command checks all servers of a service: the server's own address in it stands for each.
@@ -202,7 +273,8 @@ class CheckReader {
       } else if (word == "regex" && config::regex_error(each.value()).empty()) {
         check.body_regex = each.value();
       } else if (word == "regex") {
-        draft_.leave(each.line, "regex: write it as a POSIX extended regular expression, body=");
+        draft_.leave(each.line, "regex " + each.value() +
+                                    ": write it as a POSIX extended regular expression, body=");
       } else {
         tell_of(each, draft_);
       }
@@ -219,7 +291,7 @@ class CheckReader {
       if (first && last && *first >= kLowestStatus && *first <= *last && *last <= kHighestStatus) {
         check.status.emplace_back(*first, *last);
       } else {
-        draft_.leave(given.line, "status_code " + word + ": is none");
+        draft_.leave(given.line, "status_code " + word + ": expected 100 to 599, or a range");
       }
     }
     if (check.status.empty()) {
@@ -238,6 +310,7 @@ class CheckReader {
   Draft& draft_;
   std::optional<Duration> timeout_;
   std::string user_;
+  std::optional<uint16_t> port_;
 };
 
 }  // namespace

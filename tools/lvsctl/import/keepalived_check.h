@@ -15,6 +15,7 @@ struct CheckDefaults {
   std::optional<int> retries;  // By default each kind has its own number.
   std::string host;
   Endpoint server;
+  bool is_port_served = true;  // Clients are sent to that port: the method is nat.
 
   // Reads one of these; false: it is something else.
   bool take(const Statement& statement, Draft& draft);
@@ -27,6 +28,7 @@ struct CheckSetup {
   int fall = 1;
   std::string user;
   Duration retry_pause{0};
+  std::optional<uint16_t> port;  // Other than the server's own.
   bool is_like(const CheckSetup& other) const;
 };
 

@@ -86,7 +86,8 @@ class ServiceReader {
     }
     const auto group = groups.find(statement_.value(2));
     if (group == groups.end()) {
-      draft_.leave(statement_.line, "there is no virtual_server_group " + statement_.value(2));
+      draft_.leave(statement_.line,
+                   "virtual_server: there is no virtual_server_group " + statement_.value(2));
       return faces;
     }
     for (const auto& each : group->second->block) {
@@ -109,7 +110,10 @@ class ServiceReader {
     const auto port = given.value(at + 1).empty() ? 0 : port_number(given.value(at + 1));
     const auto more = dash == range.size() ? 0 : steps_of(first, range.substr(dash + 1));
     if (!first || !port || !more) {
-      return draft_.leave(given.line, "expected an address and a port, or fwmark and a number");
+      return draft_.leave(given.line,
+                          statement_.word() +
+                              ": expected an address and a port, or fwmark and a number, not " +
+                              given.value(at) + " " + given.value(at + 1));
     }
     for (uint32_t step = 0; step <= *more; ++step) {
       if (const auto address = address_above(first->address, step)) {
@@ -148,20 +152,25 @@ class ServiceReader {
       take_delay(each);
     } else if (word == "persistence_timeout") {
       const auto time = value.empty() ? kPersistence : whole_number(value).value_or(kPersistence);
-      service_.persistent =
-          bounded(draft_, each.line, std::chrono::seconds{time}, Duration{0}, kLongestPersistence);
+      service_.persistent = bounded(draft_, {each.line, each.word()}, std::chrono::seconds{time},
+                                    Duration{0}, kLongestPersistence);
     } else if (word == "persistence_granularity") {
       take_granularity(each);
     } else if (word == "quorum" && whole_number(value)) {
-      service_.quorum = static_cast<int>(bounded(draft_, each.line, *whole_number(value), 1, 1000));
+      service_.quorum = static_cast<int>(
+          bounded(draft_, {each.line, each.word()}, *whole_number(value), 1, 1000));
     } else if (word == "sorry_server") {
       take_sorry_server(each);
     } else if (word == "inhibit_on_failure") {
       service_.quiesce_server = true;
     } else if (word == "ops") {
       service_.ops = true;
+      draft_.place(service_, "ops", each.line);
     } else if (word == "weight" && whole_number(value)) {
-      weight_ = static_cast<int>(bounded(draft_, each.line, *whole_number(value), 0, kMostWeight));
+      weight_ = static_cast<int>(
+          bounded(draft_, {each.line, each.word()}, *whole_number(value), 0, kMostWeight));
+    } else if (word == "ip_family" && (value == "inet" || value == "inet6")) {
+      family_ = value == "inet" ? Family::v4 : Family::v6;
     } else if (word == "hysteresis" && value == "0") {
     } else {
       tell_of(each, draft_);
@@ -173,17 +182,20 @@ class ServiceReader {
     const std::string& word = each.word();
     const std::string value = lower(each.value());
     if (word == "lb_algo" || word == "lvs_sched") {
-      is_scheduler(value) ? void(service_.scheduler = value)
-                          : draft_.leave(each.line, "there is no scheduler " + value + ": " +
-                                                        service_.scheduler + " is written");
+      is_scheduler(value)
+          ? void(service_.scheduler = value)
+          : draft_.leave(each.line, each.word() + ": there is no scheduler " + value + ": " +
+                                        service_.scheduler + " is written");
     } else if (word == "lb_kind" || word == "lvs_method") {
       take_forward(each, forward_);
     } else if (word == "protocol") {
       const auto* known = ipvs::find_named(ipvs::kProtocols, value);
-      known != nullptr ? void(service_.protocol = known->protocol)
-                       : draft_.leave(each.line, "there is no protocol " + value);
+      known != nullptr
+          ? void(service_.protocol = known->protocol)
+          : draft_.leave(each.line, "protocol: there is no " + value + ": tcp is written");
     } else if (ipvs::find_named(ipvs::kSchedulerFlags, word) != nullptr) {
       service_.sched_flags.push_back(word);
+      draft_.place(service_, "sched_flags", each.line);
     } else {
       return false;
     }
@@ -197,16 +209,17 @@ class ServiceReader {
     }
     forward = *named;
     if (each.words.size() > 2 && lower(each.value(3)) != "ipip") {
-      draft_.leave(each.line, "the only tunnels of lvs.cf are IPIP: set up one on the servers");
+      tell_of_tunnel(draft_, {each.line, each.word() + " TUN type " + each.value(3)});
     }
   }
 
   void take_delay(const Statement& each) {
     const auto pause = seconds(each.value());
     if (!pause) {
-      return draft_.leave(each.line, "delay_loop: expected seconds");
+      return draft_.leave(each.line, "delay_loop: expected seconds, not " + each.value());
     }
-    service_.interval = bounded(draft_, each.line, *pause, kShortestPause, kLongestPause);
+    service_.interval =
+        bounded(draft_, {each.line, each.word()}, *pause, kShortestPause, kLongestPause);
   }
 
   void take_granularity(const Statement& each) {
@@ -215,15 +228,20 @@ class ServiceReader {
     const auto prefix = mask && mask->is_v4()      ? prefix_of_netmask(*mask)
                         : length && *length <= 128 ? std::optional(static_cast<unsigned>(*length))
                                                    : std::nullopt;
-    prefix&&* prefix > 0 ? void(service_.pmask_prefix = *prefix)
-                         : draft_.leave(each.line, "persistence_granularity: expected a netmask");
+    if (!prefix || *prefix == 0) {
+      return draft_.leave(each.line,
+                          "persistence_granularity: expected a netmask, not " + each.value());
+    }
+    service_.pmask_prefix = *prefix;
+    draft_.place(service_, "pmask", each.line);
   }
 
   void take_sorry_server(const Statement& each) {
     service_.sorry_server = Address::parse(each.value());
     if (!service_.sorry_server) {
-      return draft_.leave(each.line, "sorry_server: expected an address");
+      return draft_.leave(each.line, "sorry_server: expected an address, not " + each.value());
     }
+    draft_.place(service_, "sorry_server", each.line);
     sorry_ = {&each, port_number(each.value(2))};
   }
 
@@ -231,7 +249,8 @@ class ServiceReader {
     const auto address = Address::parse(given.value());
     const auto port = given.value(2).empty() ? service_.port : port_number(given.value(2));
     if (!address || !port) {
-      return draft_.leave(given.line, "real_server: expected an address and a port");
+      return draft_.leave(given.line, "real_server: expected an address and a port, not " +
+                                          given.value() + " " + given.value(2));
     }
     RealServer server;
     server.lines.block = given.line;
@@ -252,7 +271,8 @@ class ServiceReader {
       }
     }
     server.forward = forward;
-    take_checks(checks, given, defaults);
+    defaults.is_port_served = forward == ipvs::Forward::masq;
+    server.port = take_checks(checks, given, defaults).value_or(server.port);
     draft_.add(service_, std::move(server));
   }
 
@@ -262,13 +282,14 @@ class ServiceReader {
     if (word == "inhibit_on_failure") {
       inhibited_.push_back(each.line);
     } else if (word == "weight" && number) {
-      server.weight = static_cast<int>(bounded(draft_, each.line, *number, 0, kMostWeight));
+      server.weight =
+          static_cast<int>(bounded(draft_, {each.line, each.word()}, *number, 0, kMostWeight));
     } else if (word == "uthreshold" && number) {
-      server.u_threshold =
-          static_cast<uint32_t>(bounded(draft_, each.line, *number, 0, kMostConnections));
+      server.u_threshold = static_cast<uint32_t>(
+          bounded(draft_, {each.line, each.word()}, *number, 0, kMostConnections));
     } else if (word == "lthreshold" && number) {
-      server.l_threshold =
-          static_cast<uint32_t>(bounded(draft_, each.line, *number, 0, kMostConnections));
+      server.l_threshold = static_cast<uint32_t>(
+          bounded(draft_, {each.line, each.word()}, *number, 0, kMostConnections));
     } else if (word == "delay_loop") {
       draft_.leave(each.line, "delay_loop: the servers of a service are checked alike");
     } else {
@@ -277,8 +298,9 @@ class ServiceReader {
     return true;
   }
 
-  void take_checks(const std::vector<const Statement*>& checks, const Statement& server,
-                   const CheckDefaults& defaults) {
+  // The port of its check, where that is not the server's own.
+  std::optional<uint16_t> take_checks(const std::vector<const Statement*>& checks,
+                                      const Statement& server, const CheckDefaults& defaults) {
     for (size_t i = 1; i < checks.size(); ++i) {
       draft_.leave(checks[i]->line, checks[i]->word() + ": a server has one check: its first");
     }
@@ -286,17 +308,25 @@ class ServiceReader {
         checks.empty() ? std::nullopt : read_check(*checks.front(), defaults, draft_);
     if (checks.empty()) {
       unchecked_.push_back(server.line);
+    } else if (!setup) {
+      unreadable_.push_back(checks.front());
     } else if (setup && !setup_) {
       setup_ = setup;
     } else if (setup && !setup->is_like(*setup_)) {
       draft_.leave(setup->line, "the servers of a service share one check: that of line " +
                                     std::to_string(setup_->line) + " is written");
     }
+    return setup ? setup->port : std::nullopt;
   }
 
   void settle_check() {
     if (!setup_) {
       service_.check = config::NamedCheck{config::kNoCheck, {}};
+      for (const Statement* check : unreadable_) {
+        draft_.leave(check->line, check->word() +
+                                      ": check = none is written: the servers are not asked at "
+                                      "all until you write a check");
+      }
       return;
     }
     service_.check = setup_->check;
@@ -342,6 +372,11 @@ class ServiceReader {
       draft_.leave(sorry_.first->line, "sorry_server: it is asked at the service's own port, " +
                                            std::to_string(service.port));
     }
+    if (face.mark != 0 && family_ && family_of(service) != *family_) {
+      draft_.leave(service.lines.block, name_of(service) +
+                                            ": ip_family: a mark's service is of the family of its "
+                                            "servers: write an address of the other one into it");
+    }
     draft_.add(std::move(service));
   }
 
@@ -353,7 +388,9 @@ class ServiceReader {
   int weight_ = 1;
   CheckDefaults defaults_;
   std::optional<CheckSetup> setup_;
+  std::optional<Family> family_;
   std::vector<int> unchecked_;
+  std::vector<const Statement*> unreadable_;
   std::vector<int> inhibited_;
   std::pair<const Statement*, std::optional<uint16_t>> sorry_{nullptr, std::nullopt};
 };

@@ -57,7 +57,8 @@ void Vrrp::take(const Statement& each, const std::string& device) {
     take_timing(each);
   } else if (word == "unicast_src_ip" || word == "mcast_src_ip") {
     const auto own = prefixed(each.value());
-    own ? void(own_ = own->address) : draft_.leave(each.line, word + ": expected an address");
+    own ? void(own_ = own->address)
+        : draft_.leave(each.line, word + ": expected an address, not " + each.value());
   } else if (word == "unicast_peer") {
     take_peers(each);
   } else if (word == "virtual_ipaddress" || word == "virtual_ipaddress_excluded") {
@@ -84,12 +85,13 @@ void Vrrp::take_timing(const Statement& each) {
   if (each.word() == "nopreempt") {
     draft_.globals.failback = {};
   } else if (each.word() == "advert_int" && time) {
-    set_timing(draft_.globals, bounded(draft_, each.line, *time, kShortestPause, kLongestAdvert));
+    set_timing(draft_.globals,
+               bounded(draft_, {each.line, each.word()}, *time, kShortestPause, kLongestAdvert));
   } else if (each.word() == "preempt_delay" && time && draft_.globals.failback.enabled) {
     draft_.globals.failback.able_for =
-        bounded(draft_, each.line, *time, Duration{0}, kLongestFailback);
+        bounded(draft_, {each.line, each.word()}, *time, Duration{0}, kLongestFailback);
   } else if (each.word() != "preempt" && !time) {
-    draft_.leave(each.line, each.word() + ": expected seconds");
+    draft_.leave(each.line, each.word() + ": expected seconds, not " + each.value());
   }
 }
 
@@ -97,7 +99,7 @@ void Vrrp::take_peers(const Statement& each) {
   for (const auto& peer : each.block) {
     const auto address = prefixed(peer.word());
     if (!address) {
-      draft_.leave(peer.line, "unicast_peer: expected an address");
+      draft_.leave(peer.line, "unicast_peer: expected an address, not " + peer.word());
     } else if (peer_) {
       draft_.leave(peer.line, "unicast_peer: there are two directors: " + to_string(*peer_) +
                                   " is the other one");
@@ -116,7 +118,7 @@ void Vrrp::take_addresses(const Statement& list, const std::string& device) {
 void Vrrp::take_address(const Statement& each, const std::string& device) {
   const auto address = prefixed(each.word());
   if (!address) {
-    return draft_.leave(each.line, "expected an address");
+    return draft_.leave(each.line, "virtual_ipaddress: expected an address, not " + each.word());
   }
   Floating floating{each.line, {address->address, device, device, address->length}};
   for (size_t place = 1; place + 1 < each.words.size(); ++place) {
@@ -133,17 +135,20 @@ void Vrrp::take_address(const Statement& each, const std::string& device) {
   std::string& label = floating.address.label;
   const bool is_label = is_device(label) && label.substr(0, label.find(':')) == name;
   if (!is_device(name) || name.find(':') != std::string::npos) {
-    return draft_.leave(each.line, "expected the device of " + to_string(address->address));
+    return draft_.leave(each.line, "virtual_ipaddress: expected the device of " +
+                                       to_string(address->address) + ": dev eth0, or interface");
   }
   label = is_label ? label : name;
   if (floating_.size() == kServicesMax) {
-    return draft_.leave(each.line, "too many addresses");
+    return draft_.leave(each.line, to_string(address->address) +
+                                       " is one address too many: no more than " +
+                                       std::to_string(kServicesMax) + " float");
   }
   floating_.try_emplace(address->address, floating);
 }
 
 void Vrrp::take_command(const Statement& each, std::string& command) {
-  const auto plain = plain_command(draft_, each.line, each.value());
+  const auto plain = plain_command(draft_, {each.line, each.word()}, each.value());
   if (plain && !command.empty() && command != *plain) {
     return draft_.leave(each.line, each.word() + ": one program is called: " + command);
   }
@@ -165,7 +170,9 @@ void Vrrp::name_directors(const Statement& instance) {
     globals.primary_private = first;
     globals.backup_private = second;
   } else if (globals.primary != first) {
-    draft_.leave(instance.line, "heartbeats take the paths of the first two instances");
+    draft_.leave(instance.line, instance.word() + " " + instance.value() +
+                                    ": heartbeats take the paths of the first two instances: "
+                                    "this one's addresses are not used for them");
   }
 }
 

@@ -59,7 +59,9 @@ class ServiceReader {
     const std::string name = settings_.text("protocol", "tcp");
     const auto* known = ipvs::find_named(ipvs::kProtocols, name);
     if (known == nullptr && name != "fwm") {
-      draft_.leave(settings_.line("protocol"), "there is no protocol " + name);
+      draft_.leave(settings_.line("protocol"), "protocol: there is no " + name +
+                                                   ": the service at line " +
+                                                   std::to_string(given_.line) + " is left out");
       return false;
     }
     service_.protocol = known == nullptr ? ipvs::Protocol::tcp : known->protocol;
@@ -88,27 +90,35 @@ class ServiceReader {
     const std::string scheduler = settings_.text("scheduler", "wrr");
     is_scheduler(scheduler)
         ? void(service_.scheduler = scheduler)
-        : draft_.leave(settings_.line("scheduler"), "there is no scheduler " + scheduler);
+        : draft_.leave(settings_.line("scheduler"), "there is no scheduler " + scheduler + ": " +
+                                                        service_.scheduler + " is written");
     if (const Setting* persistent = settings_.find("persistent")) {
       const auto time = whole_number(persistent->value);
-      time ? void(service_.persistent = bounded(draft_, persistent->line,
+      time ? void(service_.persistent = bounded(draft_, {persistent->line, "persistent"},
                                                 std::chrono::seconds{std::min(*time, 1LL << 40)},
                                                 Duration{0}, kLongestPersistence))
-           : draft_.leave(persistent->line, "persistent: expected seconds");
+           : draft_.leave(persistent->line,
+                          "persistent: expected seconds, not " + persistent->value);
     }
     if (const Setting* netmask = settings_.find("netmask")) {
       const auto mask = Address::parse(netmask->value);
       const auto prefix = mask ? prefix_of_netmask(*mask) : std::nullopt;
-      prefix&&* prefix > 0 ? void(service_.pmask_prefix = *prefix)
-                           : draft_.leave(netmask->line, "netmask: expected a netmask");
+      draft_.place(service_, "pmask", netmask->line);
+      prefix&&* prefix > 0
+          ? void(service_.pmask_prefix = *prefix)
+          : draft_.leave(netmask->line, "netmask: expected a netmask, not " + netmask->value);
     }
     service_.quiesce_server = settings_.text("quiescent", "yes") == "yes";
     service_.ops = settings_.text("ops", "no") == "yes";
+    draft_.place(service_, "ops", settings_.line("ops"));
   }
 
   // 127.0.0.1:80 gate
   void take_fallback() {
-    const Setting* fallback = settings_.find("fallback");
+    const bool is_v6 = given_.is_v6 || (service_.address && !service_.address->address.is_v4());
+    const Setting* of_v6 = is_v6 ? settings_.find("fallback6") : nullptr;
+    const Setting* fallback = of_v6 != nullptr ? of_v6 : settings_.find("fallback");
+    const std::string fallback_key = of_v6 != nullptr ? "fallback6" : "fallback";
     if (fallback == nullptr) {
       return;
     }
@@ -116,13 +126,15 @@ class ServiceReader {
     const auto place =
         words.empty() ? std::nullopt : endpoint(words.front(), hints_.names, service_.protocol);
     if (!place) {
-      return draft_.leave(fallback->line, "fallback: expected an address and a port");
+      return draft_.leave(fallback->line, fallback_key + ": expected an address and a port, not " +
+                                              fallback->value);
     }
     if (place->port != 0 && place->port != service_.port && service_.fwmark == 0) {
-      draft_.leave(fallback->line, "fallback: it is asked at the service's own port, " +
+      draft_.leave(fallback->line, fallback_key + ": it is asked at the service's own port, " +
                                        std::to_string(service_.port));
     }
     service_.sorry_server = place->address;
+    draft_.place(service_, "sorry_server", fallback->line);
   }
 
   // 10.0.0.11[->10.0.0.20][:80] [gate] [1] ["request", "receive"]
@@ -170,8 +182,12 @@ class ServiceReader {
       const auto weight = whole_number(words[place]);
       if (const auto forward = forward_named(words[place])) {
         server.forward = forward;
+      } else if (words[place] == "gue" || words[place] == "gre") {
+        server.forward = ipvs::Forward::tunnel;
+        tell_of_tunnel(draft_, {line, "real: " + words[place]});
       } else if (weight) {
-        server.weight = static_cast<int>(bounded(draft_, line, *weight, 0, kMostWeight));
+        server.weight =
+            static_cast<int>(bounded(draft_, {line, "real: weight"}, *weight, 0, kMostWeight));
       } else {
         draft_.leave(line, "real: expected gate, masq or ipip and a weight, not " + words[place]);
       }

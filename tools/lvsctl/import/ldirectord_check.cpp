@@ -58,15 +58,18 @@ class CheckChoice {
       return script();
     }
     if (type == "external-perl") {
-      leave("checktype", "external-perl: make a script of its own and name it with check = script");
+      leave(
+          "checktype",
+          "external-perl: make a script of its own and name it with check = script: " + instead());
       return connect();
     }
     const Check check = negotiate();
-    if (is_writable(check)) {
+    const std::string trouble = trouble_of(check);
+    if (trouble.empty()) {
       return check;
     }
     leave("request",
-          "what is asked, or expected, has no place in an lvs.cf: a connection is tried");
+          "what is asked, or expected, has no place in an lvs.cf: " + trouble + ": " + instead());
     return connect();
   }
 
@@ -77,10 +80,18 @@ class CheckChoice {
                                                                 : no_check();
   }
 
+  // What stands in for a check that cannot be written.
+  std::string instead() const {
+    return connect() == no_check() ? "check = none is written: the servers are not asked at all"
+                                   : "check = tcp is written: a connection is tried";
+  }
+
   Check script() {
     const std::string command = settings_.text("checkcommand");
-    const auto plain = plain_command(draft_, settings_.line("checkcommand"), command);
+    const auto plain =
+        plain_command(draft_, {settings_.line("checkcommand"), "checkcommand"}, command);
     if (!plain) {
+      leave("checktype", "external: " + instead());
       return connect();
     }
     const std::string address =
@@ -113,7 +124,7 @@ class CheckChoice {
       return config::SendExpect{"", greeting, true};
     }
     if (name != "none") {
-      leave("service", name + ": there is no such check: a connection is tried");
+      leave("service", name + ": there is no such check: " + instead());
     }
     return connect();
   }
@@ -133,7 +144,9 @@ class CheckChoice {
     if (config::regex_error(pattern).empty()) {
       return pattern;
     }
-    leave("receive", "write it as a POSIX extended regular expression");
+    leave("receive", pattern +
+                         ": write it as a POSIX extended regular expression: nothing is "
+                         "expected of the answer until then");
     return "";
   }
 
@@ -159,7 +172,11 @@ class CheckChoice {
     if (settings_.find("receive") != nullptr) {
       leave("receive", "any record of the name counts as an answer");
     }
-    return name.empty() ? connect() : Check(NamedCheck{"dns", {{"name", name}}});
+    if (name.empty()) {
+      leave("request", "dns: no name to ask for is given: " + instead());
+      return connect();
+    }
+    return NamedCheck{"dns", {{"name", name}}};
   }
 
   void leave(const std::string& key, std::string text) {
@@ -176,9 +193,10 @@ Duration time_of(const Settings& settings, const std::string& key, Duration fall
   const Setting* given = settings.find(key);
   const auto time = given == nullptr ? fallback : seconds(given->value);
   if (!time) {
-    draft.leave(given->line, key + ": expected seconds");
+    draft.leave(given->line, key + ": expected seconds, not " + given->value);
   }
-  return bounded(draft, settings.line(key), time.value_or(fallback), kShortestPause, kLongestPause);
+  return bounded(draft, {settings.line(key), key}, time.value_or(fallback), kShortestPause,
+                 kLongestPause);
 }
 
 }  // namespace
@@ -211,8 +229,8 @@ void add_check(VirtualService& service, const Settings& settings, Draft& draft) 
   service.interval = time_of(settings, "checkinterval", kCheckInterval, draft);
   service.rise = 1;
   const auto failures = whole_number(settings.text("failurecount", "1"));
-  service.fall = static_cast<int>(
-      bounded(draft, settings.line("failurecount"), failures.value_or(1), 1, kFallMax));
+  service.fall = static_cast<int>(bounded(draft, {settings.line("failurecount"), "failurecount"},
+                                          failures.value_or(1), 1, kFallMax));
 }
 
 }  // namespace lvs::lvsctl::foreign

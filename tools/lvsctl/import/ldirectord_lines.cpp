@@ -9,11 +9,12 @@
 namespace lvs::lvsctl::foreign {
 namespace {
 
-constexpr std::array<std::string_view, 20> kRead = {
-    "checktype",        "service",    "checkport", "checkcommand", "request",       "receive",
-    "virtualhost",      "httpmethod", "login",     "scheduler",    "persistent",    "netmask",
-    "protocol",         "fallback",   "quiescent", "failurecount", "checkinterval", "checktimeout",
-    "negotiatetimeout", "ops"};
+constexpr std::array<std::string_view, 21> kRead = {
+    "checktype",  "service",      "checkport",     "checkcommand", "request",
+    "receive",    "virtualhost",  "httpmethod",    "login",        "scheduler",
+    "persistent", "netmask",      "protocol",      "fallback",     "fallback6",
+    "quiescent",  "failurecount", "checkinterval", "checktimeout", "negotiatetimeout",
+    "ops"};
 // Nothing is lost without them.
 constexpr std::array<std::string_view, 12> kNeedless = {
     "autoreload", "logfile", "fork",        "supervised", "cleanstop",   "readdquiescent",
@@ -73,13 +74,13 @@ class Lines {
       return;
     }
     if (equals == std::string_view::npos) {
-      return draft_.leave(number, "expected an assignment");
+      return draft_.leave(number, "expected key = value, not " + std::string(text));
     }
     const bool is_indented = line.front() == ' ' || line.front() == '\t';
     const std::string key(trimmed(text.substr(0, equals)));
     const Setting setting{number, without_quotes(trimmed(text.substr(equals + 1)))};
     if (key == "virtual" || key == "virtual6") {
-      lines_.virtuals.push_back({number, setting.value, {}, {}});
+      lines_.virtuals.push_back({number, setting.value, key == "virtual6", {}, {}});
       return;
     }
     const bool is_global = !is_indented || lines_.virtuals.empty();

@@ -17,6 +17,7 @@ struct Setting {
 struct Virtual {
   int line = 0;
   std::string place;
+  bool is_v6 = false;  // virtual6
   std::vector<Setting> reals;
   std::map<std::string, Setting> settings;  // The last one counts.
 };

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "common/config/difference.h"
 #include "common/config/parse.h"
 #include "common/config/unsupported.h"
 #include "common/config/write.h"
@@ -171,6 +172,23 @@ std::vector<Place> places_of(std::string_view text) {
   return places;
 }
 
+// A key that is not allowed as it is, without which the service is one all the same.
+struct Optional {
+  std::string_view key;
+  const char* instead;
+  void (*reset)(VirtualService& service);
+};
+constexpr std::array<Optional, 4> kOptional = {{
+    {"sorry_server", "none is written: give it one of the service's family",
+     [](VirtualService& service) { service.sorry_server.reset(); }},
+    {"pmask", "none is written: each client's address counts by itself",
+     [](VirtualService& service) { service.pmask_prefix = VirtualService{}.pmask_prefix; }},
+    {"sched_flags", "none are written: the scheduler does without",
+     [](VirtualService& service) { service.sched_flags.clear(); }},
+    {"ops", "it is not written: a client stays with its server as long as its port is the same",
+     [](VirtualService& service) { service.ops = false; }},
+}};
+
 class Settling {
  public:
   explicit Settling(Draft& draft) : draft_(draft) {}
@@ -195,7 +213,7 @@ class Settling {
         return text;
       }
       if (wrong.contains(Place{})) {
-        return Error{EINVAL, "what would be written does not load: " + wrong.at(Place{})};
+        return Error{EINVAL, "what would be written does not load: " + wrong.at(Place{}).text};
       }
       take_out(wrong);
     }
@@ -203,7 +221,11 @@ class Settling {
   }
 
  private:
-  using Reasons = std::map<Place, std::string>;
+  struct Reason {
+    std::string key;
+    std::string text;
+  };
+  using Reasons = std::map<Place, Reason>;
 
   bool take_the_core_that_can(const config::Config& config) {
     const auto lacking = config::unsupported(config);
@@ -221,7 +243,8 @@ class Settling {
     for (const auto& each : diagnostics) {
       if (each.severity == config::Severity::error) {
         const bool is_in = each.line >= 0 && static_cast<size_t>(each.line) < places.size();
-        reasons.try_emplace(is_in ? places[each.line] : Place{}, each.key + ": " + each.text);
+        reasons.try_emplace(is_in ? places[each.line] : Place{},
+                            Reason{each.key, each.key + ": " + each.text});
       }
     }
     return reasons;
@@ -230,14 +253,17 @@ class Settling {
   // What reads back as something else than was meant.
   static Reasons differing(const config::Config& read, const config::Config& meant) {
     Reasons reasons;
+    const auto all = config::differences(meant, read);
+    const std::string first = all.empty() ? "" : ": " + all.front();
     for (size_t i = 0; i < meant.virtuals.size(); ++i) {
       if (i >= read.virtuals.size() || read.virtuals[i] != meant.virtuals[i]) {
-        reasons.try_emplace(Place{static_cast<int>(i), kNowhere}, "it cannot be written as it is");
+        reasons.try_emplace(Place{static_cast<int>(i), kNowhere},
+                            Reason{"", "what is written reads back otherwise" + first});
       }
     }
     const config::Globals& globals = meant;
     if (reasons.empty() && static_cast<const config::Globals&>(read) != globals) {
-      reasons.try_emplace(Place{}, "the globals read back otherwise");
+      reasons.try_emplace(Place{}, Reason{"", "the globals read back otherwise" + first});
     }
     return reasons;
   }
@@ -247,14 +273,26 @@ class Settling {
       const auto& [place, why] = *each;
       VirtualService& service = draft_.services[place.service];
       if (place.server == kNowhere) {
-        draft_.leave(service.lines.block, "the service " + service.name + ": " + why);
-        draft_.services.erase(draft_.services.begin() + place.service);
+        take_out_of_service(place.service, why);
         continue;
       }
       const auto server = service.servers.begin() + place.server;
-      draft_.leave(server->lines.block, "the server " + server->name + ": " + why);
+      draft_.leave(server->lines.block, "the server " + server->name + ": " + why.text);
       service.servers.erase(server);
     }
+  }
+
+  void take_out_of_service(int place, const Reason& why) {
+    VirtualService& service = draft_.services[place];
+    const int line = draft_.line_of(service, why.key);
+    for (const auto& [key, instead, reset] : kOptional) {
+      if (key == why.key) {
+        draft_.leave(line, service.name + ": " + why.text + ": " + instead);
+        return reset(service);
+      }
+    }
+    draft_.leave(line, "the service " + service.name + ": " + why.text);
+    draft_.services.erase(draft_.services.begin() + place);
   }
 
   Draft& draft_;

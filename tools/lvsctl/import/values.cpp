@@ -114,20 +114,20 @@ std::optional<Address> address_above(const Address& address, uint32_t steps) {
   return address.is_v4() ? Address::v4_bytes(bytes) : Address::v6_bytes(bytes);
 }
 
-long long bounded(Draft& draft, int line, long long value, long long low, long long high) {
+long long bounded(Draft& draft, const Said& said, long long value, long long low, long long high) {
   const long long within = std::clamp(value, low, high);
   if (within != value) {
-    draft.leave(line, std::to_string(value) + " is out of range: " + std::to_string(within) +
-                          " is written");
+    draft.leave(said.line, said.word + ": " + std::to_string(value) +
+                               " is out of range: " + std::to_string(within) + " is written");
   }
   return within;
 }
 
-Duration bounded(Draft& draft, int line, Duration value, Duration low, Duration high) {
+Duration bounded(Draft& draft, const Said& said, Duration value, Duration low, Duration high) {
   const Duration within = std::clamp(value, low, high);
   if (within != value) {
-    draft.leave(line, config::duration_text(value) +
-                          " is out of range: " + config::duration_text(within) + " is written");
+    draft.leave(said.line, said.word + ": " + config::duration_text(value) + " is out of range: " +
+                               config::duration_text(within) + " is written");
   }
   return within;
 }
@@ -142,7 +142,7 @@ bool is_writable(std::string_view text) {
   return is_text(text) && config::unquoted(config::quoted_if_needed(text)) == text;
 }
 
-bool is_writable(const config::Check& check) {
+std::string trouble_of(const config::Check& check) {
   const auto form = config::check_form();
   const std::string text = form.print(check);
   const config::Words split = config::split_words(text);
@@ -150,19 +150,31 @@ bool is_writable(const config::Check& check) {
   std::optional<unsigned> no_mask;
   std::vector<std::pair<config::Severity, std::string>> notes;
   std::vector<config::SourceLines::Name> names;
-  return is_text(text) && split.error.empty() &&
-         form.read(split.words, {nobody, no_mask, notes, false, names}) == check;
+  if (!is_text(text)) {
+    return "there are control characters in it";
+  }
+  const auto read = form.read(split.words, {nobody, no_mask, notes, false, names});
+  if (split.error.empty() && read == check) {
+    return "";
+  }
+  return notes.empty() ? "it would read back otherwise: " + text : notes.front().second;
 }
 
-std::optional<std::string> plain_command(Draft& draft, int line, const std::string& text) {
+std::optional<std::string> plain_command(Draft& draft, const Said& said, const std::string& text) {
   if (text.starts_with('/') && text.find_first_of(kShellOnly) == std::string::npos &&
       is_writable(text)) {
     return text;
   }
-  draft.leave(line,
-              "a command is run without a shell, split at blanks, by its absolute path: put this "
-              "one into a script of its own and name that");
+  draft.leave(said.line, said.word + ": " + (text.empty() ? "no command is given" : text) +
+                             ": commands are run without a shell, split at blanks, by their "
+                             "absolute path: put it into a script of its own and name that");
   return std::nullopt;
+}
+
+void tell_of_tunnel(Draft& draft, const Said& said) {
+  draft.leave(said.line, said.word +
+                             ": the only tunnels of lvs.cf are IPIP, and one is written: set up "
+                             "an IPIP tunnel on the server before this file is used");
 }
 
 std::vector<std::string> flag_names(const std::string& scheduler, uint32_t flags) {

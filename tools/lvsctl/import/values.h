@@ -35,17 +35,25 @@ std::optional<Prefixed> prefixed(const std::string& text);
 // The address `steps` above this one; nothing: there is none.
 std::optional<Address> address_above(const Address& address, uint32_t steps);
 
-long long bounded(Draft& draft, int line, long long value, long long low, long long high);
-Duration bounded(Draft& draft, int line, Duration value, Duration low, Duration high);
+// Where a value was said, and by which word.
+struct Said {
+  int line = 0;
+  std::string word;
+};
+long long bounded(Draft& draft, const Said& said, long long value, long long low, long long high);
+Duration bounded(Draft& draft, const Said& said, Duration value, Duration low, Duration high);
 
 // Whether an lvs.cf can hold it as a name of a device, or label.
 bool is_device(std::string_view name);
 // Whether a key whose value is one word or a text in quotes gives it back.
 bool is_writable(std::string_view text);
-bool is_writable(const config::Check& check);
+// Why lvs.cf does not take such a check; empty: it does.
+std::string trouble_of(const config::Check& check);
 // A command of the other program, which may have used a shell: nothing, and a remark, where ours,
 // which splits at blanks, would not run the same.
-std::optional<std::string> plain_command(Draft& draft, int line, const std::string& text);
+std::optional<std::string> plain_command(Draft& draft, const Said& said, const std::string& text);
+// A tunnel of another kind than IPIP, which is written as if it were one.
+void tell_of_tunnel(Draft& draft, const Said& said);
 
 // The marks that the scheduler's own options have in lvs.cf.
 std::vector<std::string> flag_names(const std::string& scheduler, uint32_t flags);

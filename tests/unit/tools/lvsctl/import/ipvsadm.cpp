@@ -73,6 +73,22 @@ TEST(ImportIpvsadm, NamesAreLookedUpAndMarksKept) {
   EXPECT_EQ(outcome.service(1).servers[0].port, 0);
 }
 
+TEST(ImportIpvsadm, AMarkOfIpv6IsOfTheFamilyOfItsServers) {
+  const Outcome outcome = outcome_of(
+      "-A -f 7 -6 -s rr -p 300 -M 64\n"
+      "-a -f 7 -6 -r [fd00::1]:80 -g\n"
+      "-A -f 7 -s rr\n"
+      "-a -f 7 -r 10.0.0.11:80 -g\n"
+      "-A -f 8 -6 -s rr\n");
+  ASSERT_EQ(outcome.config.virtuals.size(), 3U);
+  EXPECT_EQ(outcome.service(0).name + " " + outcome.service(1).name, "fwmark-7-v6 fwmark-7");
+  EXPECT_EQ(outcome.service(0).pmask_prefix, 64U);
+  EXPECT_EQ(config::family_of(outcome.service(0)), Family::v6);
+  EXPECT_EQ(config::family_of(outcome.service(1)), Family::v4);
+  EXPECT_THAT(outcome.left, HasSubstr("5: fwmark 8: it is of IPv6, which its servers do not say"));
+  EXPECT_THAT(outcome.left, Not(HasSubstr("it is of IPv4")));
+}
+
 TEST(ImportIpvsadm, WhatACoreLacksIsTheKernels) {
   const Outcome outcome = outcome_of("-A -t 192.0.2.10:80 -s lblc\n");
   EXPECT_EQ(outcome.config.core, config::CoreKind::kernel);
@@ -92,9 +108,9 @@ TEST(ImportIpvsadm, LinesThatCannotBeCarriedOverAreNamed) {
       "-a -t 192.0.2.10:80 -r 10.0.0.12:80 -m\n"
       "what\n");
   EXPECT_THAT(outcome.left, HasSubstr("1: "));
-  EXPECT_THAT(outcome.left, HasSubstr("2: the only tunnels of lvs.cf are IPIP"));
+  EXPECT_THAT(outcome.left, HasSubstr("2: --tun-type gre: the only tunnels of lvs.cf are IPIP"));
   EXPECT_THAT(outcome.left, HasSubstr("3: "));
-  EXPECT_THAT(outcome.left, HasSubstr("4: there is no such service"));
+  EXPECT_THAT(outcome.left, HasSubstr("4: there is no service TCP 192.0.2.99:80 above"));
   EXPECT_THAT(outcome.left, HasSubstr("5: "));
   EXPECT_THAT(outcome.left, HasSubstr("6: "));
   EXPECT_THAT(outcome.left, HasSubstr("7: the server 192.0.2.10:80: address: expected the server"));
@@ -102,7 +118,8 @@ TEST(ImportIpvsadm, LinesThatCannotBeCarriedOverAreNamed) {
   EXPECT_THAT(outcome.left, HasSubstr("10: "));
   EXPECT_THAT(outcome.left, Not(HasSubstr("8: ")));
   ASSERT_EQ(outcome.config.virtuals.size(), 1U);
-  EXPECT_EQ(outcome.service().servers.size(), 1U);
+  ASSERT_EQ(outcome.service().servers.size(), 2U);
+  EXPECT_EQ(outcome.service().servers[0].forward, ipvs::Forward::tunnel);
 }
 
 TEST(Import, WhatItIsIsRecognised) {

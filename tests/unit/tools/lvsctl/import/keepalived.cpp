@@ -157,6 +157,53 @@ TEST(ImportKeepalived, EachKindOfCheckHasItsCounterpart) {
   EXPECT_FALSE(https.verify);
 }
 
+TEST(ImportKeepalived, ADatagramThatMustBeAnsweredIsACheckOfUdp) {
+  EXPECT_EQ(check_of("UDP_CHECK {\n payload 48 656c6C6f\n require_reply\n}"),
+            config::Check(config::NamedCheck{"udp", {{"send", "Hello"}}}));
+  const Outcome unanswered =
+      outcome_of(service_with("real_server 10.0.0.11 80 {\nUDP_CHECK {\n}\n}"));
+  EXPECT_FALSE(is_checked(unanswered.service()));
+  EXPECT_THAT(unanswered.left, HasSubstr("11: UDP_CHECK without require_reply"));
+  EXPECT_THAT(unanswered.left, HasSubstr("11: UDP_CHECK: check = none is written"));
+}
+
+TEST(ImportKeepalived, ACheckThatCannotBeWrittenIsNamedWithWhatIsWrittenInstead) {
+  const auto left_of = [](const std::string& check) {
+    return outcome_of(service_with("real_server 10.0.0.11 80 {\n" + check + "\n}")).left;
+  };
+  EXPECT_THAT(left_of("MISC_CHECK {\n}"),
+              testing::AllOf(HasSubstr("11: MISC_CHECK: misc_path is missing"),
+                             HasSubstr("11: MISC_CHECK: check = none is written")));
+  EXPECT_THAT(left_of("DNS_CHECK {\n type ANY\n}"),
+              HasSubstr("11: DNS_CHECK: expected type=A, AAAA,"));
+}
+
+TEST(ImportKeepalived, AnotherPortIsCheckedWhereItIsNotThatOfConnections) {
+  const std::string server =
+      "real_server 10.0.0.11 80 {\nTCP_CHECK {\nconnect_port 81\n}\n}\nprotocol TCP\n";
+  const Outcome direct = outcome_of(service_with("lb_kind DR\n" + server));
+  EXPECT_EQ(direct.service().servers[0].port, 81);
+  EXPECT_EQ(direct.service().port, 80);
+  EXPECT_EQ(direct.left.find("connect_port"), std::string::npos);
+  const Outcome nat = outcome_of(service_with("lb_kind NAT\n" + server));
+  EXPECT_EQ(nat.service().servers[0].port, 80);
+  EXPECT_THAT(nat.left, HasSubstr("connect_port 81: with NAT checks go to the server's own port"));
+}
+
+TEST(ImportKeepalived, ATunnelOfAnotherKindIsWrittenAsIpipAndNamed) {
+  const Outcome outcome =
+      outcome_of(service_with("lvs_method TUN type gue port 6080\nreal_server 10.0.0.11 80 {\n}"));
+  EXPECT_EQ(outcome.config.network, ipvs::Forward::tunnel);
+  EXPECT_THAT(outcome.left, HasSubstr("10: lvs_method TUN type gue: the only tunnels of lvs.cf"));
+}
+
+TEST(ImportKeepalived, ASorryServerOfTheOtherFamilyLeavesTheServiceAsItIs) {
+  const Outcome outcome =
+      outcome_of(service_with("sorry_server fd00::9 80\nreal_server 10.0.0.11 80 {\n}"));
+  EXPECT_FALSE(outcome.service().sorry_server);
+  EXPECT_THAT(outcome.left, HasSubstr("10: 192.0.2.10:80: sorry_server: expected"));
+}
+
 TEST(ImportKeepalived, AGroupBecomesServicesOfEachOfItsAddresses) {
   const Outcome outcome =
       outcome_of("virtual_server_group G {\n 192.0.2.10-11 80\n 192.0.2.12 443\n fwmark 5\n}\n" +
@@ -198,11 +245,22 @@ TEST(ImportKeepalived, WhatHasNoCounterpartIsNamedByItsLine) {
   EXPECT_THAT(outcome.left, HasSubstr("8: 192.0.2.10 is no virtual_ipaddress: it is put on eth0"));
   EXPECT_THAT(outcome.left, HasSubstr("10: quorum_up: "));
   EXPECT_THAT(outcome.left, HasSubstr("12: notify_down: "));
-  EXPECT_THAT(outcome.left, HasSubstr("14: a command is run without a shell"));
+  EXPECT_THAT(outcome.left,
+              HasSubstr("14: misc_path: test -e /x && exit 0: commands are run without"));
   EXPECT_THAT(outcome.left, HasSubstr("19: connect_port 81: "));
   EXPECT_THAT(outcome.left, HasSubstr("17: real_server: its } is missing"));
   EXPECT_THAT(outcome.left, Not(HasSubstr("\n9: ")));
   EXPECT_EQ(outcome.service().servers.size(), 2U);
+}
+
+TEST(ImportKeepalived, TheFamilyOfAMarkIsThatOfItsServersOrNamed) {
+  const auto left_of = [](const std::string& family) {
+    return outcome_of("virtual_server fwmark 7 {\nip_family " + family +
+                      "\nreal_server fd00::1 80 {\n}\n}\n")
+        .left;
+  };
+  EXPECT_THAT(left_of("inet6"), Not(HasSubstr("ip_family")));
+  EXPECT_THAT(left_of("inet"), HasSubstr("1: fwmark-7-v6: ip_family: "));
 }
 
 TEST(ImportKeepalived, AServiceByMarkTakesTheOnlyAddressThatIsLeft) {
@@ -242,7 +300,8 @@ TEST(ImportKeepalived, TimesOutOfRangeAreBroughtIntoIt) {
   EXPECT_EQ(outcome.service().interval, 24h);
   EXPECT_EQ(outcome.service().timeout, 10ms);
   EXPECT_EQ(outcome.service().servers[0].weight, 65535);
-  EXPECT_THAT(outcome.left, HasSubstr("10: 99999999 is out of range: 86400 is written"));
+  EXPECT_THAT(outcome.left,
+              HasSubstr("10: delay_loop: 99999999 is out of range: 86400 is written"));
 }
 
 TEST(ImportKeepalived, AddressesThatNoDirectorCanHaveAreNotWritten) {

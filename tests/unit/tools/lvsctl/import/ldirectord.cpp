@@ -82,10 +82,10 @@ TEST(ImportLdirectord, WhatIsLeftIsNamedByItsLine) {
       "nonsense\n");
   EXPECT_THAT(other.left, HasSubstr("2: real: the servers of a service share one check"));
   EXPECT_THAT(other.left, HasSubstr("3: real: expected an address"));
-  EXPECT_THAT(other.left, HasSubstr("5: a command is run without a shell"));
+  EXPECT_THAT(other.left, HasSubstr("5: checkcommand: /usr/bin/test $1: commands are run"));
   EXPECT_THAT(other.left, HasSubstr("6: checkport: "));
   EXPECT_THAT(other.left, HasSubstr("7: no_such_key: "));
-  EXPECT_THAT(other.left, HasSubstr("8: expected an assignment"));
+  EXPECT_THAT(other.left, HasSubstr("8: expected key = value, not nonsense"));
 }
 
 config::Check check_of(const std::string& lines, const std::string& place = "192.0.2.10:80") {
@@ -104,6 +104,49 @@ TEST(ImportLdirectord, EachCheckHasItsCounterpart) {
   EXPECT_EQ(check_of("\tchecktype=external\n\tcheckcommand=/usr/local/bin/check\n"),
             config::Check(
                 config::ScriptCheck{"/usr/local/bin/check 192.0.2.10 80 %h %p", "", false, ""}));
+}
+
+TEST(ImportLdirectord, AFallbackOfTheOtherFamilyLeavesTheServiceAsItIs) {
+  const Outcome outcome = outcome_of(
+      "virtual=192.0.2.10:80\n"
+      "\treal=10.0.0.11:80 gate\n"
+      "\tfallback=[fd00::5]:80\n"
+      "virtual6=[fd00::10]:80\n"
+      "\treal6=[fd00::11]:80 gate\n"
+      "\tfallback=127.0.0.1:80\n"
+      "\tfallback6=[fd00::6]:80\n");
+  ASSERT_EQ(outcome.config.virtuals.size(), 2U);
+  EXPECT_FALSE(outcome.service(0).sorry_server);
+  EXPECT_EQ(to_string(outcome.service(1).sorry_server.value_or(Address{})), "fd00::6");
+  EXPECT_THAT(outcome.left, HasSubstr("3: 192.0.2.10:80: sorry_server: expected an address of the "
+                                      "same family as the service's, not fd00::5: none is"));
+}
+
+TEST(ImportLdirectord, OpsOfTcpLeavesTheServiceAsItIs) {
+  const Outcome outcome =
+      outcome_of("virtual=192.0.2.10:80\n\treal=10.0.0.11:80 gate\n\tops=yes\n\tpersistent=60\n");
+  EXPECT_FALSE(outcome.service().ops);
+  EXPECT_EQ(outcome.service().persistent, 60s);
+  EXPECT_THAT(outcome.left, HasSubstr("3: 192.0.2.10:80: ops: expected protocol = udp"));
+}
+
+TEST(ImportLdirectord, ATunnelOfAnotherKindIsWrittenAsIpipAndNamed) {
+  const Outcome outcome = outcome_of("virtual=192.0.2.10:80\n\treal=10.0.0.11:80 gue\n");
+  ASSERT_EQ(outcome.service().servers.size(), 1U);
+  EXPECT_EQ(outcome.config.network, ipvs::Forward::tunnel);
+  EXPECT_THAT(outcome.left, HasSubstr("2: real: gue: the only tunnels of lvs.cf are IPIP"));
+}
+
+TEST(ImportLdirectord, WhatStandsInForACheckIsNamed) {
+  const auto left_of = [](const std::string& lines) {
+    return outcome_of("virtual=192.0.2.10:53\n\treal=10.0.0.11 gate\n" + lines).left;
+  };
+  EXPECT_THAT(left_of("\tchecktype=external\n\tcheckcommand=/bin/a | b\n"),
+              HasSubstr("3: checktype: external: check = tcp is written"));
+  EXPECT_THAT(left_of("\tprotocol=udp\n\tchecktype=external\n\tcheckcommand=/bin/a | b\n"),
+              testing::AllOf(HasSubstr("5: checkcommand: /bin/a | b: commands are run without"),
+                             HasSubstr("4: checktype: external: check = none is written")));
+  EXPECT_THAT(left_of("\tprotocol=udp\n"), HasSubstr("1: request: dns: no name to ask for"));
 }
 
 TEST(ImportLdirectord, AServiceThatIsOffIsWrittenSwitchedOff) {
