@@ -86,7 +86,8 @@ class Taker {
 
   bool flag(const std::string& name, bool fallback) {
     const std::string value = text(name, fallback ? "1" : "0");
-    require(value == "0" || value == "1", "expected " + name + "=0 or " + name + "=1");
+    require(value == "0" || value == "1",
+            "expected " + name + "=0 or " + name + "=1" + did_you_mean({"0", "1"}, value));
     return value == "1";
   }
 
@@ -166,7 +167,8 @@ std::optional<Check> http_check(Taker& take, bool tls) {
                "expected host=NAME or host=NAME:PORT");
   take.require(http.method == "GET" || http.method == "HEAD" || http.method == "OPTIONS" ||
                    http.method == "POST",
-               "expected method=GET, HEAD, OPTIONS or POST");
+               "expected method=GET, HEAD, OPTIONS or POST" +
+                   did_you_mean({"GET", "HEAD", "OPTIONS", "POST"}, http.method));
   take.require_regex("body", http.body_regex);
   if (const std::string status = take.text("status"); !status.empty()) {
     http.status.clear();
@@ -205,11 +207,29 @@ std::optional<Check> named_check(Taker& take, const std::string& kind, const Opt
     take.require(!name.empty() && name.size() <= kDnsNameMax && is_one_word(name),
                  "expected name=NAME, at most 253 bytes");
     take.require(std::find(kDnsTypes.begin(), kDnsTypes.end(), type) != kDnsTypes.end(),
-                 "expected type=A, AAAA, CNAME, MX, NS, PTR, SOA, SRV or TXT");
+                 "expected type=A, AAAA, CNAME, MX, NS, PTR, SOA, SRV or TXT" +
+                     did_you_mean({kDnsTypes.begin(), kDnsTypes.end()}, type));
   }
   take.require(is_one_word(take.text("helo")), "expected helo=NAME, without blanks");
   take.require(is_one_word(take.text("user")), "expected user=NAME, without blanks");
   return take.done(NamedCheck{kind, options});
+}
+
+std::vector<std::string> option_names(const CheckKind& kind) {
+  std::vector<std::string> names;
+  for (const auto& option : kind.options) {
+    names.push_back(option.name);
+  }
+  return names;
+}
+
+// ": expected path=, host=", or nothing where there are none.
+std::string options_of(const CheckKind& kind) {
+  std::string text;
+  for (const auto& name : option_names(kind)) {
+    text += (text.empty() ? ": expected " : ", ") + name + "=";
+  }
+  return text;
 }
 
 std::optional<Options> read_options(const List& words, const CheckKind& kind, const Notes& notes) {
@@ -220,7 +240,8 @@ std::optional<Options> read_options(const List& words, const CheckKind& kind, co
     const bool known = std::any_of(kind.options.begin(), kind.options.end(),
                                    [&](const CheckOption& o) { return o.name == name; });
     if (equals == std::string::npos || !known) {
-      notes.error("a check of kind " + kind.name + " knows no option " + name);
+      notes.error("a check of kind " + kind.name + " knows no option " + name + options_of(kind) +
+                  did_you_mean(option_names(kind), name));
       return std::nullopt;
     }
     const bool again =

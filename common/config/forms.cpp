@@ -156,6 +156,9 @@ Form<bool> boolean() {
       "0 or 1", "",
       [](const Word& word, const Notes& notes) -> std::optional<bool> {
         const auto value = read_integer(word, 0, 1, notes);
+        if (!value) {
+          notes.error("expected 0 or 1" + did_you_mean({"0", "1"}, word.text));
+        }
         return value ? std::optional<bool>(*value == 1) : std::nullopt;
       },
       [](const bool& value) { return std::string(value ? "1" : "0"); });
@@ -333,13 +336,17 @@ Form<std::vector<std::string>> schedule_flags() {
     names.push_back(flag.name);
   }
   Form<std::vector<std::string>> form = word_list("any of " + joined(names, ", "));
-  form.read = [read = form.read](const List& words,
-                                 const Notes& notes) -> std::optional<std::vector<std::string>> {
+  form.read = [read = form.read, type = form.type, names](
+                  const List& words,
+                  const Notes& notes) -> std::optional<std::vector<std::string>> {
     const auto list = read(words, notes);
-    const bool known = list && std::all_of(list->begin(), list->end(), [](const auto& flag) {
-                         return ipvs::find_named(ipvs::kSchedulerFlags, flag) != nullptr;
-                       });
-    return known ? list : std::nullopt;
+    for (const auto& flag : list.value_or(std::vector<std::string>{})) {
+      if (ipvs::find_named(ipvs::kSchedulerFlags, flag) == nullptr) {
+        notes.error("expected " + type + did_you_mean(names, flag));
+        return std::nullopt;
+      }
+    }
+    return list;
   };
   return form;
 }

@@ -7,6 +7,8 @@
 #include <set>
 #include <utility>
 
+#include "common/ipvs/capabilities.h"
+
 namespace lvs::config {
 
 namespace {
@@ -30,6 +32,7 @@ class ConfigRules {
     check_names_and_keys_are_unique();
     check_floating_addresses();
     check_marks_do_not_overlap();
+    check_express_beside_marks();
     return std::move(found_);
   }
 
@@ -204,6 +207,49 @@ class ConfigRules {
         before.push_back({&entry, &ports});
       }
     }
+  }
+
+  // Of two services that a packet belongs to, the stack knows the mark's first, express the other.
+  void check_express_beside_marks() {
+    if (config_.first_packet != FirstPacket::express || config_.core != CoreKind::embedded) {
+      return;
+    }
+    std::map<Address, std::vector<const Entry*>> marked;
+    for (const auto& entry : config_.virtuals.entries()) {
+      const VirtualService& service = *entry.block;
+      if (service.in_use() && service.fwmark != 0 && service.address) {
+        marked[service.address->address].push_back(&entry);
+      }
+    }
+    for (const auto& by_address : config_.virtuals.entries()) {
+      const VirtualService& service = *by_address.block;
+      if (marked.empty() || !service.in_use() || service.fwmark != 0 || !service.address) {
+        continue;
+      }
+      for (const Entry* by_mark : marked[service.address->address]) {
+        if (share_a_port(service, *by_mark->block)) {
+          warning(*by_mark, "mark_ports",
+                  "first_packet = express gives what has this mark to " + described(by_address) +
+                      " where its address and port are that one's: give them different ports, or "
+                      "use first_packet = stack");
+        }
+      }
+    }
+  }
+
+  static bool share_a_port(const VirtualService& plain, const VirtualService& marked) {
+    constexpr uint16_t kLastPort = 65535;
+    const bool is_any = plain.port == 0;
+    if (marked.mark_ports.empty()) {
+      return is_any || plain.port == marked.port;
+    }
+    const auto known =
+        std::find_if(ipvs::kProtocols.begin(), ipvs::kProtocols.end(),
+                     [&](const auto& each) { return each.protocol == plain.protocol; });
+    const uint16_t first = is_any ? uint16_t{1} : plain.port;
+    const MarkPorts own{known->name, {{first, is_any ? kLastPort : plain.port}}};
+    return std::any_of(marked.mark_ports.begin(), marked.mark_ports.end(),
+                       [&](const MarkPorts& ports) { return overlap(ports, own); });
   }
 
   static bool overlap(const MarkPorts& a, const MarkPorts& b) {

@@ -1,8 +1,8 @@
 #include "lvsd/io/shell.h"
 
 #include "common/io/log_sink.h"
+#include "common/io/own_addresses.h"
 #include "lvsd/io/other_core.h"
-#include "lvsd/io/own_addresses.h"
 #include "lvsd/io/ownership_record.h"
 #include "lvsd/io/sysctls.h"
 
@@ -29,7 +29,7 @@ ipvs::Handler Shell::core() {
 void Shell::perform(const ReadTable&) {
   auto snapshot = read_snapshot(core());
   if (snapshot) {
-    auto addresses = own_addresses();
+    auto addresses = lvs::io::own_addresses();
     if (addresses) {
       snapshot->own_addresses = std::move(*addresses);
     } else {

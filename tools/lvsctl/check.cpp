@@ -72,6 +72,28 @@ void note_devices(const config::Config& config, std::string_view file, const Loo
   }
 }
 
+// People check a file on their workstation too: what the machine lacks says little then.
+void note_neither(const config::Config& config, std::string_view file, const LookHere& look,
+                  config::Diagnostics& diagnostics) {
+  const bool is_known =
+      config.primary && !config.lines.waits_for("primary") && !config.lines.waits_for("backup");
+  if (!look.has_address || !is_known || look.has_address(*config.primary) ||
+      (config.backup && look.has_address(*config.backup))) {
+    return;
+  }
+  const std::string lacking = config.backup
+                                  ? "neither director: it has neither the address of primary, " +
+                                        to_string(*config.primary) + ", nor that of backup, " +
+                                        to_string(*config.backup)
+                                  : "not the director: it does not have the address of primary, " +
+                                        to_string(*config.primary);
+  diagnostics.push_back(
+      {Severity::warning, std::string(file), config.lines.of("primary"), "primary",
+       "this machine is " + lacking +
+           ": pulse would not start here, and what is said of keys and devices is about this "
+           "machine"});
+}
+
 std::string plural(size_t number, const std::string& noun) {
   return std::to_string(number) + " " + noun + (number == 1 ? "" : "s");
 }
@@ -86,6 +108,7 @@ CheckReport check(std::string_view text, std::string_view file, Strictness stric
   std::move(parsed.not_in_effect.begin(), parsed.not_in_effect.end(),
             std::back_inserter(report.diagnostics));
   if (parsed.config) {
+    note_neither(*parsed.config, file, look, report.diagnostics);
     note_key(*parsed.config, file, look, report.diagnostics);
     note_devices(*parsed.config, file, look, report.diagnostics);
   }

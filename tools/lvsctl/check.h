@@ -24,6 +24,7 @@ struct CheckReport {
 struct LookHere {
   std::function<KeyFile(const std::string& path)> key;  // Of two that sign their heartbeats.
   std::function<bool(const std::string& device)> has_device;
+  std::function<bool(const Address& address)> has_address;
 };
 
 CheckReport check(std::string_view text, std::string_view file, Strictness strictness,

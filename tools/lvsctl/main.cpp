@@ -17,6 +17,7 @@
 #include "common/io/control_socket.h"
 #include "common/io/daemon.h"
 #include "common/io/event_recorder.h"
+#include "common/io/own_addresses.h"
 #include "common/io/read_file.h"
 #include "common/io/resolve.h"
 #include "common/io/run_dir.h"
@@ -125,6 +126,16 @@ Answer ask_status(const char* daemon, Duration patience = kPatience) {
   return {std::move(reply).value(), ""};
 }
 
+LookHere look_here() {
+  LookHere look{look_at_key,
+                [](const std::string& device) { return ::if_nametoindex(device.c_str()) != 0; },
+                {}};
+  if (const auto own = lvs::io::own_addresses()) {
+    look.has_address = [own = *own](const Address& address) { return own.contains(address); };
+  }
+  return look;
+}
+
 int run_check(const Arguments& arguments) {
   const std::string file = arguments.file.value_or(kConfigFile);
   const auto text = lvs::io::read_file(file, config::kMaxFileBytes);
@@ -133,9 +144,7 @@ int run_check(const Arguments& arguments) {
   }
   const auto report =
       check(*text, file, arguments.has("--strict") ? Strictness::strict : Strictness::liberal,
-            lvs::io::resolve, {look_at_key, [](const std::string& device) {
-                                 return ::if_nametoindex(device.c_str()) != 0;
-                               }});
+            lvs::io::resolve, look_here());
   print(to_text(report, file, arguments.has("--json") ? Format::json : Format::text));
   return report.good ? kGood : kBad;
 }

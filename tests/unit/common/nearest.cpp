@@ -21,6 +21,19 @@ TEST(Nearest, AnotherWordIsNotAGuess) {
   EXPECT_EQ(nearest(kSchedulers, ""), "");
 }
 
+TEST(Nearest, WhatPeopleAndOtherProgramsSayIsAGuess) {
+  const std::vector<std::string> checks{"tcp", "http", "https", "script", "ping"};
+  EXPECT_EQ(natural(checks, "tcp_connect"), "tcp");
+  EXPECT_EQ(natural(checks, "HTTP"), "http");
+  EXPECT_EQ(natural(checks, "ssl-get"), "https");
+  EXPECT_EQ(natural(checks, "MISC_CHECK"), "script");
+  EXPECT_EQ(natural(checks, "icmp"), "ping");
+  EXPECT_EQ(natural({"nat", "direct", "tunnel"}, "dr"), "direct");
+  EXPECT_EQ(natural(kSchedulers, "round-robin"), "rr");
+  EXPECT_EQ(natural({"0", "1"}, "Yes"), "1");
+  EXPECT_EQ(natural({"lvs", "fos"}, "icmp"), "") << "known elsewhere";
+}
+
 TEST(Nearest, TheGuessIsAQuestion) {
   EXPECT_EQ(did_you_mean(kSchedulers, "wlx"), "; did you mean wlc?");
   EXPECT_EQ(did_you_mean(kSchedulers, "random"), "");

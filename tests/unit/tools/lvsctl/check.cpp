@@ -37,6 +37,48 @@ TEST(Check, ADeviceThatTheMachineDoesNotHaveIsTold) {
             "f:4: address: warning: this machine has no device eht0\nf: good, 1 warning\n");
 }
 
+TEST(Check, AMachineThatIsNeitherDirectorIsTold) {
+  const auto said = [](const std::string& text, const char* own) {
+    LookHere look;
+    look.has_address = [=](const Address& address) { return address == Address::parse(own); };
+    const auto report = check(text, "f", Strictness::liberal, {}, look);
+    EXPECT_TRUE(report.good) << "it may be a workstation";
+    return to_text(report, "f", Format::text);
+  };
+  const std::string two = "backup = 192.0.2.3\n" + kGood;
+  EXPECT_EQ(said(two, "192.0.2.2"), "f: good\n");
+  EXPECT_EQ(said(two, "192.0.2.3"), "f: good\n");
+  EXPECT_THAT(said(two, "192.0.2.4"),
+              testing::StartsWith("f:2: primary: warning: this machine is neither director: it has "
+                                  "neither the address of primary, 192.0.2.2, nor that of backup, "
+                                  "192.0.2.3: pulse would not start here"));
+  EXPECT_THAT(
+      said(kGood, "192.0.2.4"),
+      testing::StartsWith("f:1: primary: warning: this machine is not the director: it does "
+                          "not have the address of primary, 192.0.2.2: pulse would not"));
+}
+
+TEST(Check, OfAMarkAndAnAddressThatShareAPortExpressKnowsTheAddress) {
+  const auto said = [](const std::string& first_packet, const std::string& more) {
+    const std::string text =
+        first_packet + kGood +
+        "virtual shop {\nactive = 1\naddress = 192.0.2.10 eth0:1\nfwmark = 7\n" + more +
+        "server s {\naddress = 10.0.0.1\nactive = 1\n}\n}\n";
+    return to_text(check(text, "f", Strictness::liberal), "f", Format::text);
+  };
+  const std::string express = "first_packet = express\n";
+  EXPECT_THAT(
+      said(express, "mark_ports = tcp/443 tcp/79:81\n"),
+      testing::StartsWith("f:15: mark_ports: warning: first_packet = express gives what has "
+                          "this mark to web (line 3) where"));
+  EXPECT_THAT(said(express, ""), testing::StartsWith("f:11: mark_ports: warning: first_packet"))
+      << "marked by rules that nobody shows";
+  EXPECT_EQ(said(express, "mark_ports = tcp/443 udp/80\n"), "f: good\n");
+  EXPECT_EQ(said(express, "port = 443\n"), "f: good\n");
+  EXPECT_EQ(said("", "mark_ports = tcp/80\n"), "f: good\n");
+  EXPECT_EQ(said("core = kernel\n" + express, "mark_ports = tcp/80\n"), "f: good\n");
+}
+
 TEST(Check, WarningsDoNotMakeItBadButAreCounted) {
   const auto report = check("keepalive = 9\n" + kGood, "f", Strictness::liberal);
   EXPECT_TRUE(report.good);

@@ -1,16 +1,16 @@
-#include "lvsd/io/own_addresses.h"
+#include "common/io/own_addresses.h"
 
 #include <ifaddrs.h>
 #include <netinet/in.h>
 
 #include <memory>
 
-namespace lvs::lvsd::io {
+namespace lvs::io {
 
 Result<std::set<Address>> own_addresses() {
   ifaddrs* list = nullptr;
   if (::getifaddrs(&list) != 0) {
-    return os_error(errno, "list the addresses of this director");
+    return os_error(errno, "list the addresses of this machine");
   }
   const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(list, &::freeifaddrs);
   std::set<Address> addresses;
@@ -29,4 +29,4 @@ Result<std::set<Address>> own_addresses() {
   return addresses;
 }
 
-}  // namespace lvs::lvsd::io
+}  // namespace lvs::io
