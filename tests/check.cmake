@@ -8,3 +8,5 @@ add_test(NAME check.unit COMMAND check/unit WORKING_DIRECTORY ${PROJECT_SOURCE_D
 add_test(NAME check.current COMMAND check/current WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
 set_tests_properties(check.tidy_self check.tidy check.man check.format check.completion check.unit check.current
   PROPERTIES LABELS check)
+add_test(NAME check.alerts COMMAND check/alerts WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+set_tests_properties(check.alerts PROPERTIES LABELS check SKIP_RETURN_CODE 77)

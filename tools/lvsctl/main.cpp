@@ -177,7 +177,10 @@ int run_metrics(const Arguments& arguments) {
   }
   if (!arguments.listen) {
     print(first.page());
-    return first.pulse.status || first.lvsd.status ? kGood : kNotRunning;
+    const bool is_refused = first.pulse.is_refused || first.lvsd.is_refused;
+    return first.pulse.status || first.lvsd.status ? kGood
+           : is_refused                            ? static_cast<int>(Condition::unknown)
+                                                   : kNotRunning;
   }
   const auto served = serve_metrics(
       *arguments.listen, {}, [] { return Answers::ask().page(); },

@@ -114,11 +114,21 @@ TEST_F(Serving, WhoSaysNothingIsLetGo) {
   EXPECT_THAT(ask(kGet), HasSubstr("page 1\n"));
 }
 
-TEST_F(Serving, OneTooManyIsLetGoAtOnceAndTheOthersGoOn) {
-  serve({.connections = 2, .patience = 1h});
+TEST_F(Serving, ParametersAreTaken) {
+  serve({});
+  EXPECT_THAT(ask("GET /metrics?collect=x HTTP/1.1\r\nHost: x\r\n\r\n"),
+              StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(ask("GET /metricsx?a HTTP/1.1\r\nHost: x\r\n\r\n"), StartsWith("HTTP/1.1 404 "));
+}
+
+TEST_F(Serving, OneTooManyIsToldSoAndTheOthersGoOn) {
+  serve({.connections = 2, .refusal_patience = 100ms, .patience = 1h});
   const io::UniqueFd first = connect();
   const io::UniqueFd second = connect();
-  EXPECT_EQ(rest_of(connect()), "");
+  const std::string refused = ask(kGet);
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 503 Service Unavailable\r\n"));
+  EXPECT_THAT(refused, EndsWith("\r\n\r\ntoo many clients at once\n"));
+  EXPECT_EQ(rest_of(connect()), "") << "it asks for nothing";
   EXPECT_GT(::send(first.get(), kGet, std::string(kGet).size(), MSG_NOSIGNAL), 0);
   EXPECT_THAT(rest_of(first), HasSubstr("page 1\n"));
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
+#include <vector>
 
 #include "tools/lvsctl/metrics/fields.h"
 #include "tools/lvsctl/metrics/open_metrics.h"
@@ -20,9 +22,7 @@ constexpr const char* kHoldings[] = {"held", "not-held", "foreign", "failed", "m
 class Page {
  public:
   std::string make(const Answer& pulse, const Answer& lvsd) {
-    out_.family("lvs_daemon_up", Type::gauge, "Whether the daemon answers.");
-    out_.sample({{"daemon", "pulse"}}, pulse.status.has_value());
-    out_.sample({{"daemon", "lvsd"}}, lvsd.status.has_value());
+    write_daemons({{"pulse", &pulse}, {"lvsd", &lvsd}});
     write_configuration(pulse, lvsd);
     if (pulse.status) {
       write_director(*pulse.status);
@@ -42,6 +42,21 @@ class Page {
   }
 
  private:
+  // One that we may not ask may well run.
+  void write_daemons(const std::vector<std::pair<std::string, const Answer*>>& daemons) {
+    out_.family("lvs_daemon_up", Type::gauge, "Whether the daemon answers, if it may be asked.");
+    for (const auto& [name, answer] : daemons) {
+      if (!answer->is_refused) {
+        out_.sample({{"daemon", name}}, answer->status.has_value());
+      }
+    }
+    out_.family("lvs_daemon_may_ask", Type::gauge,
+                "Whether these metrics may ask the daemon: as root, or in group lvs.");
+    for (const auto& [name, answer] : daemons) {
+      out_.sample({{"daemon", name}}, !answer->is_refused);
+    }
+  }
+
   void write_configuration(const Answer& pulse, const Answer& lvsd) {
     const auto serial = lvsd.status ? number_at(*lvsd.status, "serial") : std::nullopt;
     const auto digest = pulse.status ? word_at(*pulse.status, "config_digest") : "";

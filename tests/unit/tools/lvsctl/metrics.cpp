@@ -121,8 +121,14 @@ TEST(Metrics, ThePairIsTold) {
 
 TEST(Metrics, ADaemonThatDoesNotAnswerIsAMetricToo) {
   EXPECT_EQ(metrics_page(kAbsent, kAbsent),
-            "# TYPE lvs_daemon_up gauge\n# HELP lvs_daemon_up Whether the daemon answers.\n"
-            "lvs_daemon_up{daemon=\"pulse\"} 0\nlvs_daemon_up{daemon=\"lvsd\"} 0\n# EOF\n");
+            "# TYPE lvs_daemon_up gauge\n"
+            "# HELP lvs_daemon_up Whether the daemon answers, if it may be asked.\n"
+            "lvs_daemon_up{daemon=\"pulse\"} 0\nlvs_daemon_up{daemon=\"lvsd\"} 0\n"
+            "# TYPE lvs_daemon_may_ask gauge\n"
+            "# HELP lvs_daemon_may_ask Whether these metrics may ask the daemon: as root, or in "
+            "group lvs.\n"
+            "lvs_daemon_may_ask{daemon=\"pulse\"} 1\nlvs_daemon_may_ask{daemon=\"lvsd\"} 1\n"
+            "# EOF\n");
 }
 
 TEST(Metrics, ADirectorAloneHasNoPeer) {
@@ -131,6 +137,15 @@ TEST(Metrics, ADirectorAloneHasNoPeer) {
   const std::string page = metrics_page(alone, kLvsd);
   EXPECT_THAT(page, Not(HasSubstr("lvs_peer_")));
   EXPECT_THAT(page, Not(HasSubstr("lvs_path_")));
+}
+
+TEST(Metrics, WhoMayNotAskDoesNotSayThatTheDaemonIsDown) {
+  const Answer refused{std::nullopt, "Permission denied", true};
+  const std::string page = metrics_page(refused, kAbsent);
+  EXPECT_THAT(page, Not(HasSubstr("lvs_daemon_up{daemon=\"pulse\"}")));
+  EXPECT_THAT(page, HasSubstr("lvs_daemon_up{daemon=\"lvsd\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("lvs_daemon_may_ask{daemon=\"pulse\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("lvs_daemon_may_ask{daemon=\"lvsd\"} 1\n"));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "tools/lvsctl/metrics/io/server.h"
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -56,16 +57,20 @@ class Pages {
   std::string page_;
 };
 
+enum class Answering { what_is_asked, too_busy };
+
 // One request, one answer, and the connection is closed.
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(Tcp::socket socket, Pages& pages, const ServerLimits& limits,
+  Session(Tcp::socket socket, Pages& pages, const ServerLimits& limits, Answering answering,
           std::shared_ptr<size_t> open)
-      : stream_(std::move(socket)), pages_(pages), open_(std::move(open)) {
+      : stream_(std::move(socket)), pages_(pages), answering_(answering), open_(std::move(open)) {
     ++*open_;
     parser_.header_limit(limits.head_bytes);
     parser_.body_limit(0);
-    stream_.expires_after(limits.patience);
+    stream_.expires_after(answering == Answering::too_busy
+                              ? std::min(limits.refusal_patience, limits.patience)
+                              : limits.patience);
   }
   ~Session() { --*open_; }
 
@@ -82,13 +87,19 @@ class Session : public std::enable_shared_from_this<Session> {
 
  private:
   Text answer_to(const http::request<http::string_body>& request) {
+    if (answering_ == Answering::too_busy) {
+      Text refused = answer(http::status::service_unavailable, "too many clients at once\n");
+      refused.set(http::field::retry_after, "1");
+      return refused;
+    }
     const bool is_head = request.method() == http::verb::head;
     if (request.method() != http::verb::get && !is_head) {
       Text refused = answer(http::status::method_not_allowed, "expected GET\n");
       refused.set(http::field::allow, "GET, HEAD");
       return refused;
     }
-    if (request.target() != kPath) {
+    const std::string_view target(request.target().data(), request.target().size());
+    if (target.substr(0, target.find('?')) != kPath) {
       return answer(http::status::not_found, "expected /metrics\n");
     }
     Text page = answer(http::status::ok, pages_.now(), kOpenMetrics);
@@ -111,6 +122,7 @@ class Session : public std::enable_shared_from_this<Session> {
   http::request_parser<http::string_body> parser_;
   Text response_;
   Pages& pages_;
+  Answering answering_;
   std::shared_ptr<size_t> open_;
 };
 
@@ -134,7 +146,7 @@ class Server {
   }
 
  private:
-  // One too many is let go at once: it would wait for somebody who is slow on purpose.
+  // One too many is told so soon: it would wait for somebody who is slow on purpose.
   void accept() {
     acceptor_.async_accept([this](const error_code& error, Tcp::socket socket) {
       if (error == asio::error::operation_aborted) {
@@ -145,18 +157,27 @@ class Server {
         pause_.async_wait([this](const error_code&) { accept(); });
         return;
       }
-      if (*open_ < limits_.connections) {
-        std::make_shared<Session>(std::move(socket), pages_, limits_, open_)->start();
-      }
+      start(std::move(socket));
       accept();
     });
+  }
+
+  void start(Tcp::socket socket) {
+    const bool is_too_many = *open_ >= limits_.connections;
+    const auto& count = is_too_many ? refused_ : open_;
+    if (*count < limits_.connections) {
+      std::make_shared<Session>(std::move(socket), pages_, limits_,
+                                is_too_many ? Answering::too_busy : Answering::what_is_asked, count)
+          ->start();
+    }
   }
 
   Tcp::acceptor acceptor_;
   asio::steady_timer pause_;
   Pages& pages_;
   ServerLimits limits_;
-  std::shared_ptr<size_t> open_ = std::make_shared<size_t>(0);  // Sessions outlive this.
+  std::shared_ptr<size_t> open_ = std::make_shared<size_t>(0);     // Sessions outlive these.
+  std::shared_ptr<size_t> refused_ = std::make_shared<size_t>(0);  // One too many each.
 };
 
 }  // namespace
