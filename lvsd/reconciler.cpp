@@ -104,7 +104,13 @@ void Reconciler::try_failed_again() {
 }
 
 void Reconciler::on(const ReloadFailed& event) {
-  (event.by_names ? names_error_ : reload_error_) = event.what;
+  std::string& told = event.by_names ? names_error_ : reload_error_;
+  if (std::exchange(told, event.what) == event.what) {
+    log(Level::notice, event.by_names ? "names-refused-again" : "reload-failed-again",
+        {{"error", "as before"}, {"action", "the running configuration stays"}},
+        event.by_names ? "" : "rereading configuration file");
+    return;
+  }
   log(Level::error, event.by_names ? "names-refused" : "reload-failed",
       {{"error", event.what}, {"action", "the running configuration stays"}},
       event.by_names ? "" : "rereading configuration file");

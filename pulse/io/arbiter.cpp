@@ -436,9 +436,13 @@ SetupResult Arbiter::load_for_reload() {
 void Arbiter::reload() {
   names_.start_asking();
   auto loaded = load_for_reload();
-  for (const std::string& complaint : loaded.complaints) {
-    io::log(
-        {loaded.setup ? Level::warning : Level::error, "configuration", "", {{"text", complaint}}});
+  if (loaded.setup || loaded.complaints != reload_errors_) {  // Else all was said of it.
+    for (const std::string& complaint : loaded.complaints) {
+      io::log({loaded.setup ? Level::warning : Level::error,
+               "configuration",
+               "",
+               {{"text", complaint}}});
+    }
   }
   if (!loaded.setup) {
     reload_errors_ = std::move(loaded.complaints);

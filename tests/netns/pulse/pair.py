@@ -1157,6 +1157,11 @@ def reload_changes_the_addresses_by_difference(pair):
     expect(re.search(r"lvs\.cf:\d+: nonsense", errors[0]), f"with file and line: {errors}")
     status = pair.primary.ask("status")
     expect(status["config_serial"] == 3 and pair.primary.holds() and status["state"] == "active", "the old one runs on")
+    pair.primary.service("reload")
+    eventually("it is refused again", lambda: pair.primary.said("reload-refused") == 2)
+    eventually("by both daemons", lambda: pair.primary.said("reload-failed-again") == 1)
+    expect(pair.primary.said("configuration") == 1 and pair.primary.said("reload-failed") == 1,
+           "what is wrong with it is told once, by each daemon")
 
 
 def one_dead_path_is_an_alarm_and_no_takeover(pair):

@@ -155,6 +155,11 @@ TEST(Reload, NamesWithOtherAddressesAreAReloadThatSaysSo) {
   world.feed(ReloadFailed{"lvs.cf:9: address: expected an address of the same family", true});
   EXPECT_EQ(world.count("names-refused"), 1);
   EXPECT_EQ(world.count("reload-failed"), 1);
+  world.feed(ReloadFailed{"lvs.cf:7: port: expected a port", false});
+  world.feed(ReloadFailed{"lvs.cf:9: address: expected an address of the same family", true});
+  EXPECT_EQ(world.count("names-refused"), 1) << "once for what is said";
+  EXPECT_EQ(world.count("reload-failed"), 1);
+  EXPECT_EQ(world.count("reload-failed-again"), 1);
   world.feed(Configured{with({web(2)}), true});
   world.all_up();
   EXPECT_THAT(world.web_servers(), ElementsAre(server_at(1), server_at(2)));
