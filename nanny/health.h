@@ -21,6 +21,9 @@ class HealthCounter {
   void let_next_decide() { next_decides_ = true; }
 
   Health health() const { return health_; }
+  // Results in a row that contradict health(), of as many as would change it.
+  int against() const { return against_; }
+  int needed() const { return health_ == Health::up ? fall_ : rise_; }
 
  private:
   std::optional<Health> become(Health health);

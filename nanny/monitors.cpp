@@ -151,8 +151,13 @@ void Monitors::count(MonitorId id, Watched& watched, const ProbeResult& result, 
   }
   const bool stood = std::exchange(watched.stands, false);
   watched.has_way = true;
-  if (const auto health = watched.health.count(result.outcome == Outcome::works)) {
+  const bool works = result.outcome == Outcome::works;
+  if (const auto health = watched.health.count(works)) {
     tell(target, {id, *health, result.reason, latency}, step);
+  } else if (works && watched.health.health() == Health::down) {
+    const std::string reason = "recovering, " + std::to_string(watched.health.against()) + " of " +
+                               std::to_string(watched.health.needed()) + " checks passed";
+    step.actions.push_back(Report{{id, Health::down, reason, latency}});
   } else if (stood || (is_new && watched.health.health() == Health::down)) {
     step.actions.push_back(Report{{id, watched.health.health(), result.reason, latency}});
   }

@@ -18,9 +18,9 @@
 // verdict is told again with the reason why it stands, and once more when a check decides again.
 //
 // A monitor has at most one check at a time, and all of them at most `probes_max`: the rest wait,
-// the one that is due for longest first. A server that is down for another reason than before is
-// reported again. A check that was cancelled cannot speak any more: its
-// number is forgotten.
+// the one that is due for longest first. A server that is down for another reason than before, or
+// recovers from check to check, is reported again. A check that was cancelled cannot speak any
+// more: its number is forgotten.
 #pragma once
 
 #include <map>

@@ -4,14 +4,16 @@
 
 namespace lvs::nanny {
 
-std::string device_does_not_work(const std::string& device) {
-  return device + " of this director is down or has no carrier";
+std::string device_does_not_work(const std::string& device, bool exists) {
+  return exists ? device + " of this director is down or has no carrier"
+                : "this director has no device " + device;
 }
 
 void Ways::device_is(const std::string& name, bool works, TimePoint now) {
   const auto [found, is_new] =
-      devices_.try_emplace(name, Device{works, std::nullopt, std::nullopt, {}});
+      devices_.try_emplace(name, Device{works, true, std::nullopt, std::nullopt, {}});
   Device& device = found->second;
+  device.exists = true;
   if (is_new || device.works == works) {
     return;
   }
@@ -29,6 +31,7 @@ void Ways::device_is(const std::string& name, bool works, TimePoint now) {
 
 void Ways::device_gone(const std::string& name, TimePoint now) {
   device_is(name, false, now);
+  devices_.at(name).exists = false;
   if (led_by(name).empty()) {
     devices_.erase(name);
   }
@@ -50,7 +53,7 @@ std::vector<Ways::Change> Ways::changes(TimePoint now) {
     if (device.tell_at && *device.tell_at <= now) {
       device.tell_at.reset();
       if (auto servers = led_by(name); !servers.empty()) {
-        changes.push_back({name, device.works, std::move(servers)});
+        changes.push_back({name, device.works, device.exists, std::move(servers)});
       }
     }
   }
@@ -100,7 +103,7 @@ std::optional<Ways::Lack> Ways::trouble_of(const std::string& device, TimePoint 
     return std::nullopt;
   }
   if (!found->second.works) {
-    return Lack{device_does_not_work(device), false};
+    return Lack{device_does_not_work(device, found->second.exists), false};
   }
   if (found->second.back_at && since <= *found->second.back_at + kWayReturns) {
     return Lack{device + " of this director had no carrier for a while", true};

@@ -34,7 +34,8 @@ inline constexpr Duration kWaySettles = std::chrono::milliseconds{500};
 // prove nothing by failing.
 inline constexpr Duration kWayReturns = std::chrono::seconds{2};
 
-std::string device_does_not_work(const std::string& device);  // Why there is no way.
+// Why there is no way.
+std::string device_does_not_work(const std::string& device, bool exists);
 
 class Ways {
  public:
@@ -42,6 +43,7 @@ class Ways {
   struct Change {
     std::string device;
     bool works;
+    bool exists;
     std::vector<Address> servers;
   };
 
@@ -71,6 +73,7 @@ class Ways {
  private:
   struct Device {
     bool works = false;
+    bool exists = true;
     std::optional<TimePoint> back_at;  // It did not work before.
     std::optional<TimePoint> tell_at;  // That it does not work as it did.
     Absence absence;

@@ -46,7 +46,7 @@ class Shell {
 
  private:
   void tell(const Ways::Change& change) {
-    on_way_({change.servers, change.works, device_does_not_work(change.device)});
+    on_way_({change.servers, change.works, device_does_not_work(change.device, change.exists)});
   }
 
   boost::asio::io_context& io_;

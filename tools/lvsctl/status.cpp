@@ -103,6 +103,9 @@ class Page {
     if (pulse.is_refused || lvsd.is_refused) {
       return {Condition::unknown, "nothing is known: " + pulse.error + "\n"};
     }
+    if (lvsd.status) {
+      serial_ = text_at(*lvsd.status, "serial");
+    }
     if (pulse.status) {
       show_pulse(*pulse.status);
     } else {
@@ -232,7 +235,7 @@ class Page {
       worry("the peer is not able to serve" + behind(": ", text_at(peer, "reasons")));
     }
     if (!flag_at(peer, "same_config", true)) {
-      remark("the peer has another lvs.cf (serial " + text_at(peer, "config_serial") + ")");
+      show_other_configuration(text_at(peer, "config_serial"));
     }
     std::string paths;
     for (const auto& each : array_at(pulse, "paths")) {
@@ -247,6 +250,15 @@ class Page {
       }
     }
     fact("paths", paths);
+  }
+
+  // A reload that one of them refused is such a difference as well as a file that was not copied.
+  void show_other_configuration(const std::string& serial) {
+    remark(serial_.empty()     ? "the peer runs another lvs.cf, of serial " + serial
+           : serial_ == serial ? "the peer runs another lvs.cf, though its serial is " + serial +
+                                     " as well: compare the two files, and reload both"
+                               : "the peer runs another lvs.cf: its serial is " + serial +
+                                     ", that of this director " + serial_);
   }
 
   void show_lvsd(const json::object& lvsd) {
@@ -370,7 +382,8 @@ class Page {
     }
     if (cut > 0) {
       worry("this director has no way to " + std::to_string(cut) + " of " + std::to_string(real) +
-            " servers of " + text_at(service, "name"));
+            " servers of " + text_at(service, "name") +
+            ": REASON says which device or route is missing here; it is not the servers' fault");
     }
   }
 
@@ -393,6 +406,7 @@ class Page {
   }
   void remark(const std::string& text) { remarks_.push_back("! " + text); }
 
+  std::string serial_;  // Of what runs here; empty: not known.
   std::vector<Row> facts_, services_;
   std::vector<std::string> remarks_;
   bool degraded_ = false;

@@ -134,7 +134,25 @@ TEST(Monitors, AServerThatIsDownForAnotherReasonIsToldAgain) {
   EXPECT_THAT(world.told, SizeIs(2)) << "what it says each time is no other reason";
   world.check(kWorks);
   world.check(kFails);
-  EXPECT_THAT(world.told, SizeIs(3));
+  EXPECT_THAT(world.told, SizeIs(4)) << "it began to recover";
+}
+
+TEST(Monitors, AServerThatRecoversSaysHowFarItIs) {
+  World world;
+  world.set(80, 3, 1);
+  world.check(kFails);
+  world.check(kWorks);
+  world.check(kWorks);
+  ASSERT_THAT(world.told, SizeIs(3));
+  EXPECT_EQ(world.told[1].reason, "recovering, 1 of 3 checks passed");
+  EXPECT_EQ(world.told[2].reason, "recovering, 2 of 3 checks passed");
+  EXPECT_EQ(world.told[2].health, Health::down);
+  world.check(kFails);
+  EXPECT_EQ(world.told.back().reason, "connect: Connection refused");
+  for (int i = 0; i < 3; ++i) {
+    world.check(kWorks);
+  }
+  EXPECT_EQ(world.told.back(), (Verdict{80, Health::up, "connected", world.told.back().latency}));
 }
 
 TEST(Monitors, LatencyIsThatOfTheDecidingCheck) {

@@ -59,7 +59,13 @@ TEST(Ways, TheDefaultRouteIsNoWayWhenTheRouteThatLedThereIsGone) {
 TEST(Ways, ADeviceThatIsGoneIsRemembered) {
   Ways ways = director();
   ways.device_gone("eth1", at(5));
-  EXPECT_TRUE(ways.missing(kServer, kOutside, at(6)));
+  EXPECT_EQ(what(ways.missing(kServer, kOutside, at(6))), "this director has no device eth1");
+  const auto lost = ways.changes(at(6));
+  ASSERT_EQ(lost.size(), 1U);
+  EXPECT_FALSE(lost[0].exists);
+  ways.device_is("eth1", false, at(7));
+  EXPECT_EQ(what(ways.missing(kServer, kOutside, at(8))),
+            "eth1 of this director is down or has no carrier");
 }
 
 TEST(Ways, TheServersBehindADeviceThatIsAwayAreToldOnceAndAgainWhenItIsBack) {

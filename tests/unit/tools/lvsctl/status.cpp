@@ -210,7 +210,24 @@ TEST(Status, ServersToWhichThereIsNoWayAreToldAsTheDirectorsTrouble) {
   const StatusPage page = status_page(kPulse, lvsd);
   EXPECT_EQ(page.condition, Condition::degraded);
   EXPECT_THAT(page.text, HasSubstr("not checked: no route"));
-  EXPECT_THAT(page.text, HasSubstr("! this director has no way to 1 of 1 servers of web\n"));
+  EXPECT_THAT(page.text,
+              HasSubstr("! this director has no way to 1 of 1 servers of web: REASON says"));
+}
+
+TEST(Status, AnotherConfigurationOfThePeerIsToldWithBothSerials) {
+  const auto said = [](int serial, const Answer& lvsd) {
+    Answer pulse = kPulse;
+    auto& peer = (*pulse.status)["peer"].as_object();
+    peer["same_config"] = false;
+    peer["config_serial"] = serial;
+    return status_page(pulse, lvsd).text;
+  };
+  EXPECT_THAT(said(41, kLvsd), HasSubstr("! the peer runs another lvs.cf: its serial is 41, that "
+                                         "of this director 42\n"));
+  EXPECT_THAT(
+      said(42, kLvsd),
+      HasSubstr("! the peer runs another lvs.cf, though its serial is 42 as well: compare"));
+  EXPECT_THAT(said(41, kAbsent), HasSubstr("! the peer runs another lvs.cf, of serial 41\n"));
 }
 
 TEST(Status, TheSorryServerIsNotCountedAmongTheServers) {
