@@ -127,9 +127,13 @@ std::vector<Key<V>> server_choice_keys() {
            kAlways}),
       key("reentry", &V::reentry, duration_between(0s, kDay),
           {"180",
-           "How long a failed server must pass its checks before it is used again. One to which "
-           "this "
-           "director itself had no way (route, carrier) is used again at once.",
+           "How long a failed server must pass its checks before it is used again: so many checks "
+           "in a row as the pause (interval, else timeout) goes into it, without a rest and at "
+           "least one; one that fails begins the count anew. What the checks themselves take comes "
+           "on top. With rise it is not used. The first check of a server, after a start or when "
+           "it "
+           "is new, decides alone, and one to which this director itself had no way (route, "
+           "carrier) is used again at once.",
            "15",
            {},
            kAlways}),
@@ -162,8 +166,9 @@ std::vector<Key<V>> new_keys() {
       key("ops", &V::ops, boolean(),
           {"0",
            "One-packet scheduling: whether each datagram finds a server anew, whatever port it "
-           "comes "
-           "from. For udp, and the udp of a fwmark.",
+           "comes from. For udp, and the udp of a fwmark. With nat the answers come from the real "
+           "server's address, since they belong to no connection, unless a firewall rule of the "
+           "director translates their source (lvsadm(8), --ops): use direct or tunnel.",
            "", kNew}),
       key("forward", &V::forward, forward_method(),
           {"", "How packets reach this service's servers; by default as network says.", "", kNew}),
