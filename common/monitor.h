@@ -53,6 +53,7 @@ struct Verdict {
   std::string reason;   // "connect: Connection refused", "status 503", ...: at most 200 bytes.
   Duration latency{0};  // Of the check that decided.
   bool has_way = true;  // False: the last check failed for want of one from this machine.
+  bool passed = false;  // The check that this tells of.
   bool operator==(const Verdict&) const = default;
 };
 struct Pong {

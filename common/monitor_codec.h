@@ -4,7 +4,8 @@
 //    "timeout_ns":1000000000,"rise":2,"fall":3,"check":{"kind":"http","path":"/",...}}
 //   {"do":"remove","id":7}
 //   {"do":"ping","number":3}
-//   {"verdict":"down","id":7,"reason":"status 503","latency_ns":1834211,"has_way":true}
+//   {"verdict":"down","id":7,"reason":"status
+//   503","latency_ns":1834211,"has_way":true,"passed":false}
 //   {"pong":3}
 //
 // Every field must be there and in range; a field that the reader does not know is refused too: a

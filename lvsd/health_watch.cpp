@@ -23,6 +23,14 @@ std::string transition_marker(Health to, const std::string& server) {
   return "";
 }
 
+void note(std::set<MonitorId>& monitors, MonitorId id, bool belongs) {
+  if (belongs) {
+    monitors.insert(id);
+  } else {
+    monitors.erase(id);
+  }
+}
+
 std::string client_monitor_of(const config::Config& config) {
   for (const auto& service : config.virtuals) {
     if (service.in_use() && !service.client_monitor.empty()) {
@@ -56,6 +64,7 @@ void HealthWatch::take(const ActiveServices& services, const std::set<ipvs::Serv
       verdicts_.erase(removed->id);
       without_way_.erase(removed->id);
       failing_.erase(removed->id);
+      undecided_.erase(removed->id);
     }
   }
   if (!pid_) {
@@ -81,6 +90,7 @@ void HealthWatch::keep(bool is_wanted, const config::Config& config, TimePoint n
     verdicts_.clear();
     without_way_.clear();
     failing_.clear();
+    undecided_.clear();
     first_up_.reset();
     return;
   }
@@ -177,11 +187,7 @@ std::vector<ServerId> HealthWatch::on(const VerdictHeard& event, TimePoint now, 
   if (watched == monitors_.watched().end()) {
     return {};
   }
-  if (verdict.has_way) {
-    without_way_.erase(verdict.id);
-  } else {
-    without_way_.insert(verdict.id);
-  }
+  note(without_way_, verdict.id, !verdict.has_way);
   const auto [heard, is_new] = verdicts_.try_emplace(verdict.id);
   const Health before = is_new ? Health::unknown : heard->second.verdict.health;
   heard->second.verdict = verdict;
@@ -191,11 +197,8 @@ std::vector<ServerId> HealthWatch::on(const VerdictHeard& event, TimePoint now, 
   } else if (verdict.health == Health::cut && verdict.has_way) {
     health = Health::unknown;  // Until it is checked it stays as the table has it.
   }
-  if (health == Health::down || !verdict.has_way) {
-    failing_.insert(verdict.id);
-  } else {
-    failing_.erase(verdict.id);
-  }
+  note(failing_, verdict.id, (health == Health::down && !verdict.passed) || !verdict.has_way);
+  note(undecided_, verdict.id, health == Health::unknown && verdict.has_way);
   if (is_new || health != before) {
     heard->second.since = now;
   }
@@ -248,13 +251,14 @@ std::optional<bool> HealthWatch::has_way() const {
   return monitors_.services_covered(without_way_) == 0;
 }
 
-std::optional<HealthWatch::Failing> HealthWatch::failing() const {
-  if (!is_wanted_ || verdicts_.size() != monitors_.watched().size()) {
-    return std::nullopt;
+HealthWatch::Unserved HealthWatch::unserved() const {
+  const size_t cut = monitors_.services_covered(without_way_);
+  const bool all_checked = verdicts_.size() == monitors_.watched().size() && undecided_.empty();
+  if (!is_wanted_ || !all_checked || liveness_.unanswered() > 1) {
+    return {cut, std::nullopt, Duration{0}};
   }
-  const size_t services =
-      monitors_.services_covered(failing_) - monitors_.services_covered(without_way_);
-  return Failing{services, services == 0 ? Duration{0} : monitors_.verdict_skew(failing_)};
+  const size_t failing = monitors_.services_covered(failing_) - cut;
+  return {cut, failing, failing == 0 ? Duration{0} : monitors_.several_checks(failing_)};
 }
 
 bool HealthWatch::has_heard_enough(TimePoint now) const {

@@ -60,13 +60,13 @@ class HealthWatch {
   // Whether this machine has a way to a server of each service that is checked (none is, or the
   // checks do not run: yes); nothing: no check has ended yet.
   std::optional<bool> has_way() const;
-  // How many services have no server that passes its checks, though there is a way to one; nothing:
-  // not all have been checked.
-  struct Failing {
-    size_t services;
-    Duration verdict_skew;  // Of their checks: MonitorSet.
+  struct Unserved {
+    size_t cut;                     // Services without a way to any server.
+    std::optional<size_t> failing;  // Others, of which each server failed its last check; nothing:
+                                    // not all are checked, or nanny does not answer.
+    Duration several_checks;        // Of those: MonitorSet.
   };
-  std::optional<Failing> failing() const;
+  Unserved unserved() const;
   // Whether nanny has answered for every monitor, or has run for kFirstVerdicts.
   bool has_heard_enough(TimePoint now) const;
   std::optional<int> nanny_pid() const { return pid_; }
@@ -86,7 +86,8 @@ class HealthWatch {
   MonitorSet monitors_;
   std::map<MonitorId, HeardVerdict> verdicts_;
   std::set<MonitorId> without_way_;  // Of these.
-  std::set<MonitorId> failing_;      // Without a way, or down.
+  std::set<MonitorId> failing_;      // Without a way, or down and failed the last check.
+  std::set<MonitorId> undecided_;    // No check has ended since there is a way.
 
   bool is_wanted_ = true;
   bool starting_ = false;

@@ -176,13 +176,14 @@ size_t MonitorSet::services_covered(const std::set<MonitorId>& monitors) const {
   return static_cast<size_t>(std::ranges::count_if(members_, is_covered));
 }
 
-Duration MonitorSet::verdict_skew(const std::set<MonitorId>& monitors) const {
+Duration MonitorSet::several_checks(const std::set<MonitorId>& monitors) const {
+  constexpr int kSeveral = 4;
   Duration longest{0};
   for (const MonitorId id : monitors) {
     if (const auto found = watched_.find(id); found != watched_.end()) {
       const Monitor& monitor = found->second.monitor;
-      const Duration drift = std::max(monitor.rise, monitor.fall) * monitor.interval / 10;
-      longest = std::max(longest, monitor.interval + monitor.timeout + drift);
+      longest =
+          std::max(longest, (kSeveral + monitor.fall - 1) * (monitor.interval + monitor.timeout));
     }
   }
   return longest;

@@ -38,10 +38,9 @@ class MonitorSet {
   std::optional<MonitorId> monitor_of(const ServerId& id) const;
   // How many services have all their monitors among these.
   size_t services_covered(const std::set<MonitorId>& monitors) const;
-  // How far apart two directors' verdicts of the same trouble can be, of the slowest of these: one
-  // looked just after it and the other just before, and the pauses of many checks differ
-  // (nanny/schedule.h). 0: none.
-  Duration verdict_skew(const std::set<MonitorId>& monitors) const;
+  // How long several checks of the slowest of these take, each until it fails; 0: none. Another
+  // director has checked as well by then, and chance failures of all of them are rare.
+  Duration several_checks(const std::set<MonitorId>& monitors) const;
   std::vector<ServerId> servers() const;  // Those that have a monitor, in order.
   // What a nanny must be told that knows nothing.
   std::vector<MonitorOrder> orders() const;

@@ -75,6 +75,14 @@ bool Ability::has_service_link(const Settings& settings, TimePoint now) const {
                      [&](const FloatingAddress& a) { return works(a.device, now); });
 }
 
+unsigned Ability::services_without_link(const Settings& settings, TimePoint now) const {
+  unsigned services = 0;
+  for (const auto& [device, on_it] : settings.services_on) {
+    services += works(device, now) ? 0 : on_it;
+  }
+  return services;
+}
+
 bool Ability::are_all_down(const std::set<std::string>& devices, TimePoint now) const {
   return !devices.empty() &&
          std::none_of(devices.begin(), devices.end(),

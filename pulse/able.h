@@ -53,6 +53,8 @@ class Ability {
   std::optional<TimePoint> next_change(const Settings& settings, TimePoint now) const;
   // Carrier on at least one of the devices that carry floating addresses.
   bool has_service_link(const Settings& settings, TimePoint now) const;
+  // How many services have their address on a device that does not work.
+  unsigned services_without_link(const Settings& settings, TimePoint now) const;
   // No carrier on any of these: what came by them cannot be heard.
   bool are_all_down(const std::set<std::string>& devices, TimePoint now) const;
   bool exists(const std::string& device) const;  // Unless told otherwise.

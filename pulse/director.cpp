@@ -148,8 +148,7 @@ void Director::on(const Heard& event, TimePoint now) {
     if (heard_before && now > *heard_before + 2 * settings_.keepalive) {
       news_settle_at_ = now + std::min(kNewsSettle, settings_.keepalive / 2);
     }
-    const ServicesDown own_down = failing_services_.counted();
-    if (peer_fitness() > fitness_beside(before.fitness(), before.services_down, own_down)) {
+    if (peer_standing() > standing_of(before)) {
       peer_rose_at_ = now;
     }
     on_news(before, was_silent, now);
@@ -237,7 +236,8 @@ void Director::on(const WayChanged& event, TimePoint now) {
 }
 
 void Director::on(const ServicesChanged& event, TimePoint) {
-  failing_services_.set(event.down, event.verdict_skew);
+  cut_services_ = event.cut;
+  failing_services_.set(event.failing, event.patience);
 }
 
 void Director::on(const CoreArmed&, TimePoint now) {
@@ -341,18 +341,17 @@ void Director::on(const Switchover&, TimePoint now) {
     actions_.push_back(
         Answer{false, (is_on_hold() ? "this director" : "the " + other + " director") +
                           std::string(" is held: lvsctl release there first")});
-  } else if (state_ == State::active &&
-             can_hand_over(now, std::max(own_fitness(), Fitness::hardly))) {
+  } else if (state_ == State::active && can_hand_over(now)) {
     begin_handover(Why::asked, now);
     actions_.push_back(Answer{true, "handing over to the " + other + " director"});
   } else if (state_ == State::standby && can_serve() && is_peer_alive(now) &&
-             peer_.last().role == Role::active && own_fitness() >= peer_fitness()) {
+             peer_.last().role == Role::active && own_standing() >= peer_standing()) {
     asking_until_ = now + kAskLimit;
     actions_.push_back(Answer{true, "asked the " + other + " director to hand over"});
   } else if (state_ == State::active) {
     const std::string why = !is_peer_alive(now)    ? "it is not heard"
                             : !peer_.last().able() ? "it says " + reason_names(peer_.last().reasons)
-                                                   : "more services have no server there than here";
+                                                   : "it can serve fewer services than this one";
     actions_.push_back(Answer{false, "the " + other + " director cannot take over: " + why});
   } else {
     actions_.push_back(Answer{false, "this director is " + std::string(name(state_)) + " (" +
@@ -404,7 +403,7 @@ void Director::on(const Stop&, TimePoint now) {
   log(Level::notice, "stop");
   if (state_ == State::handing_over) {
     handover_->why = Why::stop;
-  } else if (state_ == State::active && can_hand_over(now, Fitness::hardly)) {
+  } else if (state_ == State::active && is_peer_ready(now)) {
     begin_handover(Why::stop, now);
   } else {
     finish_stop("stop", now);

@@ -48,7 +48,7 @@
 // preparing: as standby, but what would lead to active does so at once; "core armed" does too; the
 // peer active again, inability or a second without an answer lead back to standby.
 // "able" is Ability (able.h), "fit" has four grades: able, in part, hardly, not at all (wire.h);
-// who sees more services fail than the other does (failing_services.h) is hardly fit beside it.
+// of two, the one that can serve more services is the fitter (standing.h).
 // Where nobody is able, "able" means: hardly or better, and not less fit than the peer.
 // who may be believed is Peer's matter (peer.h); veto: split_guard.h.
 #pragma once
@@ -75,6 +75,7 @@
 #include "pulse/peer.h"
 #include "pulse/settings.h"
 #include "pulse/split_guard.h"
+#include "pulse/standing.h"
 #include "pulse/status.h"
 #include "pulse/wire.h"
 
@@ -129,10 +130,12 @@ struct LvsdChanged {
 struct WayChanged {
   std::optional<bool> has_way;
 };
-// What lvsd's checks of servers tell. `verdict_skew`: failing_services.h.
+// What lvsd's checks of servers tell: of how many services there is no way to a server, of how many
+// others none passes its checks (nothing: not all were checked). `patience`: failing_services.h.
 struct ServicesChanged {
-  ServicesDown down;
-  Duration verdict_skew{0};
+  uint16_t cut = 0;
+  Unserved failing;
+  Duration patience{0};
   bool operator==(const ServicesChanged&) const = default;
 };
 // lvsd answered ArmCore: its core is armed now.
@@ -314,12 +317,16 @@ class Director {
   const char* reason_to_take_over(TimePoint now) const;
   bool is_silent(TimePoint now) const;
   bool is_peer_starting(TimePoint now) const;
-  bool can_hand_over(TimePoint now, Fitness least) const;
+  bool is_peer_ready(TimePoint now) const;
+  bool can_hand_over(TimePoint now) const;
   bool is_silence_evidence() const;
   bool is_cut_off(TimePoint now) const;
   bool wants_failback(TimePoint now) const;
-  Fitness own_fitness() const;
-  Fitness peer_fitness() const;
+  Standing own_standing() const;
+  Standing peer_standing() const { return standing_of(peer_.last()); }
+  static Standing standing_of(const Heartbeat& peer) {
+    return {peer.reasons, peer.unserved, peer.config_digest};
+  }
   void refresh_ability(TimePoint now);
   void forget_what_succeeded(TimePoint now);
   void refresh_services(TimePoint now);
@@ -382,10 +389,12 @@ class Director {
   Peer peer_;
   Ability ability_;
   uint32_t reasons_ = 0;
-  Fitness fitness_ = Fitness::none;  // By the reasons alone.
+  Fitness fitness_ = Fitness::none;
   FailingServices failing_services_;
-  bool is_deaf_ = false;     // All links of its heartbeats are down.
-  bool has_let_go_ = false;  // Cut off, for the sake of a peer that may be whole.
+  uint16_t cut_services_ = 0;  // Without a way, as told last.
+  Unserved unserved_;          // As told last.
+  bool is_deaf_ = false;       // All links of its heartbeats are down.
+  bool has_let_go_ = false;    // Cut off, for the sake of a peer that may be whole.
   std::optional<TimePoint> able_since_;
   Lease lease_;
   AnnouncePlan announcements_;

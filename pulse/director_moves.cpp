@@ -62,6 +62,9 @@ void Director::take_over(const char* reason, TimePoint now) {
     actions_.push_back(ArmCore{});
   }
   kept_.term = std::max(kept_.term, peer_.last().term) + 1;
+  if (is_peer_alive(now) && peer_.last().able() && peer_standing() < own_standing()) {
+    failing_services_.rest_from(now);
+  }
   held_.clear();
   if (!settings_.alone) {
     lease_.start(now, Lease::length(settings_.deadtime));
@@ -312,7 +315,7 @@ void Director::see_rival(const std::string& who, TimePoint now) {
 }
 
 void Director::probe(TimePoint now) {
-  const bool asks = holds() ? suspects_rival(now) : can_serve() && !peer_.said_goodbye();
+  const bool asks = holds() ? suspects_rival(now) : !peer_.said_goodbye();
   if (!asks || !settings_.split_guard ||
       now < split_guard_.next_probe(peer_.silent_since(), settings_.deadtime)) {
     return;
@@ -374,7 +377,7 @@ Heartbeat Director::heartbeat() {
   }
   h.config_serial = settings_.config_serial;
   h.config_digest = settings_.config_digest;
-  h.services_down = failing_services_.counted();
+  h.unserved = own_standing().unserved;
   h.macs = settings_.macs;
   return h;
 }

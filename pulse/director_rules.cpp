@@ -47,26 +47,28 @@ void Director::apply_rules(TimePoint now) {
   }
 }
 
-// Beside the peer that was heard last.
-Fitness Director::own_fitness() const {
-  return fitness_beside(fitness_, failing_services_.counted(), peer_.last().services_down);
-}
-Fitness Director::peer_fitness() const {
-  return fitness_beside(peer_.last().fitness(), peer_.last().services_down,
-                        failing_services_.counted());
+Standing Director::own_standing() const {
+  return {reasons_, unserved_, settings_.config_digest};
 }
 
 void Director::refresh_services(TimePoint now) {
-  const ServicesDown before = failing_services_.counted();
   failing_services_.refresh(holds(), now);
-  const ServicesDown after = failing_services_.counted();
-  if (after == before) {
+  const Unserved before = unserved_;
+  unserved_ = failing_services_.counted();
+  if (unserved_) {
+    const unsigned all = *unserved_ + ability_.services_without_link(settings_, now) +
+                         ((reasons_ & kNoWay) != 0 ? cut_services_ : 0U) +
+                         ((reasons_ & kAddressFailed) != 0 ? 1U : 0U);
+    unserved_ = static_cast<uint16_t>(std::min<unsigned>(all, kUnservedMax));
+  }
+  if (unserved_ == before) {
     return;
   }
   beat_at_ = now;
-  if (after.value_or(0) != before.value_or(0)) {
-    log(Level::notice, "failing-services", "",
-        {{"from", std::to_string(before.value_or(0))}, {"to", std::to_string(after.value_or(0))}});
+  if (unserved_.value_or(0) != before.value_or(0)) {
+    log(Level::notice, "unserved-services", "",
+        {{"from", std::to_string(before.value_or(0))},
+         {"to", std::to_string(unserved_.value_or(0))}});
   }
 }
 
@@ -139,7 +141,7 @@ bool Director::wants_failback(TimePoint now) const {
   return settings_.failback.enabled && is_primary() && !failback_held_ && !is_on_hold() &&
          state_ == State::standby && able_since_ &&
          now >= *able_since_ + settings_.failback.able_for && is_peer_alive(now) &&
-         peer_.last().role == Role::active && own_fitness() >= peer_fitness();
+         peer_.last().role == Role::active && own_standing() >= peer_standing();
 }
 
 bool Director::is_silent(TimePoint now) const {
@@ -150,7 +152,7 @@ bool Director::is_silent(TimePoint now) const {
 bool Director::is_peer_starting(TimePoint now) const {
   const uint32_t reasons = peer_.last().reasons;
   return !is_primary() && (reasons & kLvsdStarting) != 0 &&
-         fitness_of(reasons & ~(kLvsdStarting | kNoWitness)) >= own_fitness() &&
+         fitness_of(reasons & ~(kLvsdStarting | kNoWitness)) >= fitness_ &&
          now < peer_.listening_since() + settings_.deadtime;
 }
 
@@ -169,11 +171,10 @@ const char* Director::reason_to_take_over(TimePoint now) const {
   if (!is_peer_alive(now) || peer_.last().role != Role::passive || may_be_long_past) {
     return nullptr;
   }
-  const Fitness peers = peer_fitness();
-  if (peers < own_fitness()) {
+  if (peer_standing() < own_standing()) {
     return is_peer_starting(now) ? nullptr : "peer-not-able";
   }
-  return is_primary() && peers == own_fitness() ? "peer-passive" : nullptr;
+  return is_primary() && peer_standing() == own_standing() ? "peer-passive" : nullptr;
 }
 
 // Without a witness it may be we who are cut off; unless the peer had none either. A peer that we
@@ -333,12 +334,12 @@ void Director::rule_active(TimePoint now) {
     peer_.listen_from(now);
     return;
   }
-  if (is_on_hold() || !can_hand_over(now, own_fitness()) ||
+  if (is_on_hold() || !can_hand_over(now) ||
       (handover_pause_until_ && now < *handover_pause_until_)) {
     return;
   }
   const bool may_follow = peer_rose_at_ && now < *peer_rose_at_ + settling_time(settings_);
-  if (peer_fitness() > own_fitness() && !may_follow) {
+  if (peer_standing() > own_standing() && !may_follow) {
     begin_handover(Why::unable, now);
   } else if (peer_.last().asking && can_serve()) {
     begin_handover(Why::asked, now);
@@ -352,8 +353,12 @@ bool Director::is_cut_off(TimePoint now) const {
   return (reasons_ & kServiceLinkDown) != 0 && is_silent(now) && is_deaf_;
 }
 
-bool Director::can_hand_over(TimePoint now, Fitness least) const {
-  return is_peer_alive(now) && peer_.last().role == Role::passive && peer_fitness() >= least;
+bool Director::is_peer_ready(TimePoint now) const {
+  return is_peer_alive(now) && peer_.last().role == Role::passive && peer_standing().can_serve();
+}
+
+bool Director::can_hand_over(TimePoint now) const {
+  return is_peer_ready(now) && peer_standing() >= own_standing();
 }
 
 void Director::rule_handing_over(TimePoint now) {
@@ -362,7 +367,7 @@ void Director::rule_handing_over(TimePoint now) {
     stand_down("no-carrier", now);
   } else if (is_peer_alive(now) && holds_addresses(peer_.last().role)) {
     stand_down("handed-over", now);
-  } else if (now < handover_->until && can_hand_over(now, Fitness::hardly)) {
+  } else if (now < handover_->until && is_peer_ready(now)) {
     return;
   } else if (!stopping) {
     resume_active("peer-did-not-take-over", now);
@@ -423,7 +428,7 @@ std::optional<TimePoint> Director::next_deadline(TimePoint now) const {
     consider(split_guard_.machine_lives_until(settings_.deadtime));
     consider(peer_.listening_since() + settings_.deadtime);
     consider(split_guard_.veto_until(settings_.deadtime));
-    if (!holds() && can_serve() && settings_.split_guard) {
+    if (!holds() && settings_.split_guard) {
       consider(split_guard_.next_probe(peer_.silent_since(), settings_.deadtime));
     }
   }

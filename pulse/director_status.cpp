@@ -49,7 +49,7 @@ Status Director::status(TimePoint now) const {
   status.term = kept_.term;
   status.config_digest = settings_.config_digest;
   status.reasons = reasons_;
-  status.failing_services = failing_services_.counted();
+  status.unserved = own_standing().unserved;
   status.links_down = ability_.links_down(settings_);
   status.doubt = holds() || !is_silent(now) ? "" : doubt_logged_;
   for (const FloatingAddress& address : settings_.addresses) {
@@ -71,7 +71,7 @@ Status Director::status(TimePoint now) const {
                  last.term,
                  last.config_serial,
                  same_config,
-                 last.services_down,
+                 last.unserved,
                  peer_macs(),
                  disbelieved_,
                  disbelieved_ ? Disbelief::advice(*disbelieved_) : ""};

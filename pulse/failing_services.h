@@ -1,9 +1,10 @@
 // How many services have no server that passes its checks, as it counts when the two directors are
-// compared. When the servers themselves fail, both directors see it, one of them a while before the
-// other; moving would cost the clients of all other services a move, and help nobody. So a director
-// that serves believes in the worse only after the other's checks had time to end, and in the
-// better at once; one that does not serve believes in the worse at once, and in the better only
-// after that time.
+// compared (standing.h). When the servers themselves fail, both directors see it, one of them a
+// while before the other, and a failure that one check meets is missed by another; moving would
+// cost the clients of all other services a move, and help nobody. So a director that serves
+// believes in the worse only when it has seen it for longer than it has not, by several checks, and
+// in the better at once; one that does not serve believes in the worse at once, and in the better
+// only after that time. Who has just been moved to for this reason does not move back for a rest.
 #pragma once
 
 #include <algorithm>
@@ -16,59 +17,75 @@ namespace lvs::pulse {
 
 class FailingServices {
  public:
-  // As lvsd sees it now. `verdict_skew`: how much later another director's checks may find out the
-  // same.
-  void set(ServicesDown now_down, Duration verdict_skew) {
-    if (now_down && !seen_) {
+  static constexpr Duration kPatienceMin = std::chrono::seconds{2};
+  static constexpr Duration kRest = std::chrono::minutes{5};
+
+  // As lvsd sees it now; nothing: it does not check, or has not checked all of them yet.
+  // `patience`: several checks of these services.
+  void set(Unserved failing, Duration patience) {
+    if (failing && !seen_) {
       counted_ = 0;
+      doubt_ = Duration{0};
     }
-    if (now_down.value_or(0) > 0) {
-      patience_ = std::max(verdict_skew, kPatienceMin);
+    if (failing.value_or(0) > 0) {
+      patience_ = std::max(patience, kPatienceMin);
     }
-    seen_ = now_down;
+    seen_ = failing;
   }
+  // The service came here because more of them failed on the other director.
+  void rest_from(TimePoint now) { rests_until_ = now + kRest; }
 
   // To be called at every event, and at next_change().
   void refresh(bool serves, TimePoint now) {
-    if (!seen_ || *seen_ == counted_) {
-      waits_.reset();
+    const Duration passed = now - refreshed_at_;
+    refreshed_at_ = now;
+    if (serves_ != serves) {
+      serves_ = serves;
+      doubt_ = Duration{0};
+    }
+    if (!seen_) {
       return;
     }
-    if ((*seen_ < counted_) == serves) {
+    doubt_ = was_doubtful_ ? std::min(doubt_ + passed, patience_)
+                           : std::max(doubt_ - passed, Duration{0});
+    was_doubtful_ = *seen_ != counted_;
+    if (was_doubtful_ && (*seen_ < counted_) == serves) {
       counted_ = *seen_;
-      waits_.reset();
+      was_doubtful_ = false;
+    }
+    if (!was_doubtful_) {
       return;
     }
-    if (!waits_ || waits_->serves != serves) {
-      waits_ = Wait{serves, now, *seen_};
-    }
-    waits_->nearest =
-        serves ? std::min(waits_->nearest, *seen_) : std::max(waits_->nearest, *seen_);
-    if (now >= waits_->since + patience_) {
-      counted_ = waits_->nearest;
-      waits_.reset();
-      refresh(serves, now);  // What changed meanwhile begins to wait.
+    nearest_ = doubt_ == Duration{0} ? *seen_
+               : serves              ? std::min(nearest_, *seen_)
+                                     : std::max(nearest_, *seen_);
+    if (doubt_ >= patience_ && !(serves && now < rests_until_)) {
+      counted_ = nearest_;
+      doubt_ = Duration{0};
+      was_doubtful_ = *seen_ != counted_;
+      nearest_ = *seen_;
     }
   }
 
-  ServicesDown counted() const { return seen_ ? ServicesDown(counted_) : std::nullopt; }
-  ServicesDown seen() const { return seen_; }
+  Unserved counted() const { return seen_ ? Unserved(counted_) : std::nullopt; }
   std::optional<TimePoint> next_change() const {
-    return waits_ ? std::optional(waits_->since + patience_) : std::nullopt;
+    if (!seen_ || !was_doubtful_) {
+      return std::nullopt;
+    }
+    const TimePoint end = refreshed_at_ + (patience_ - doubt_);
+    return serves_ ? std::max(end, rests_until_) : end;
   }
 
  private:
-  static constexpr Duration kPatienceMin = std::chrono::seconds{2};
-  struct Wait {
-    bool serves;
-    TimePoint since;
-    uint16_t nearest;  // Of what was seen since, to what counts.
-  };
-
-  ServicesDown seen_;
+  Unserved seen_;
   uint16_t counted_ = 0;
   Duration patience_ = kPatienceMin;
-  std::optional<Wait> waits_;
+  bool serves_ = false;
+  bool was_doubtful_ = false;  // What is seen has differed since refreshed_at_.
+  Duration doubt_{0};          // For how long it has, less for how long it has not since.
+  uint16_t nearest_ = 0;       // Of what was seen meanwhile, to what counts.
+  TimePoint refreshed_at_{};
+  TimePoint rests_until_{};
 };
 
 }  // namespace lvs::pulse

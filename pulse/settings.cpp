@@ -26,6 +26,21 @@ bool is_same_way(const PathEnd& a, const PathEnd& b) {
   return a.written == b.written || (a.address && a.address == b.address);
 }
 
+std::map<std::string, unsigned> services_on(const std::vector<FloatingAddress>& addresses,
+                                            const config::Config& config) {
+  std::map<Address, std::string> device_of;
+  for (const FloatingAddress& each : addresses) {
+    device_of.emplace(each.address, each.device);
+  }
+  std::map<std::string, unsigned> services;
+  for (const auto& service : config.virtuals) {
+    if (service.in_use() && service.address) {
+      ++services[device_of.at(service.address->address)];
+    }
+  }
+  return services;
+}
+
 }  // namespace
 
 std::vector<HeartbeatPath> heartbeat_paths(const config::Config& config) {
@@ -65,6 +80,7 @@ Result<Settings> settings_of(const config::Config& config, const std::string& te
   s.keepalive = config::heartbeat_interval(config);
   s.deadtime = config.deadtime;
   s.addresses = config::floating_addresses(config);
+  s.services_on = services_on(s.addresses, config);
   s.paths.clear();
   for (const HeartbeatPath& path : paths) {
     s.paths.push_back(path.name);

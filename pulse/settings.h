@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -26,6 +27,7 @@ struct Settings {
   Duration keepalive = std::chrono::seconds{2};
   Duration deadtime = std::chrono::seconds{5};
   std::vector<FloatingAddress> addresses;
+  std::map<std::string, unsigned> services_on;  // By the device of their address.
   // Names of the heartbeat paths; a PathId is an index here.
   std::vector<std::string> paths = {"public"};
   // Of the own heartbeat addresses.

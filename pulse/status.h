@@ -58,7 +58,7 @@ struct PeerStatus {
   uint64_t term = 0;
   uint32_t config_serial = 0;
   bool same_config = true;
-  ServicesDown failing_services;
+  Unserved unserved;
   std::vector<Mac> macs;
   // Heard but not believed: why, and what to do.
   std::optional<Refusal> not_believed;
@@ -86,7 +86,7 @@ struct Status {
   uint64_t term = 0;
   uint64_t config_digest = 0;
   uint32_t reasons = 0;              // Bits of Reason; 0: able.
-  ServicesDown failing_services;     // As they count: failing_services.h.
+  Unserved unserved;                 // As it is told to the peer.
   std::set<std::string> links_down;  // Devices without carrier, of those that count.
   std::string doubt;  // Why a silent peer is not taken over from: "peer-holds-address"; or empty.
   bool holding = false;  // At least one.

@@ -12,7 +12,7 @@ constexpr std::array<uint8_t, 4> kMagic = {'L', 'V', 'S', 'H'};
 constexpr uint8_t kVersion = 3;
 
 enum Flag : uint8_t { kAble = 1, kGoodbye = 2, kAsking = 4 };
-constexpr uint16_t kServicesDownUnknown = 65535;
+constexpr uint16_t kUnservedUnknown = 65535;
 
 template <typename Integer>
 void put(std::vector<uint8_t>& out, Integer value) {
@@ -73,7 +73,7 @@ Heartbeat read_fields(std::span<const uint8_t> in) {
   h.config_serial = get<uint32_t>(in, 60);
   h.config_digest = get<uint64_t>(in, 64);
   const auto down = get<uint16_t>(in, 74);
-  h.services_down = down == kServicesDownUnknown ? std::nullopt : ServicesDown(down);
+  h.unserved = down == kUnservedUnknown ? std::nullopt : Unserved(down);
   h.macs.resize(in[72]);
   for (size_t i = 0; i < h.macs.size(); ++i) {
     std::copy_n(in.begin() + static_cast<std::ptrdiff_t>(kHeaderSize + 6 * i), 6,
@@ -105,7 +105,7 @@ std::vector<uint8_t> encode(const Heartbeat& h, const Key& key) {
   put(out, h.config_digest);
   put(out, static_cast<uint8_t>(macs));
   put(out, uint8_t{0});
-  put(out, h.services_down ? std::min(*h.services_down, kServicesDownMax) : kServicesDownUnknown);
+  put(out, h.unserved ? std::min(*h.unserved, kUnservedMax) : kUnservedUnknown);
   for (size_t i = 0; i < macs; ++i) {
     out.insert(out.end(), h.macs[i].begin(), h.macs[i].end());
   }

@@ -23,7 +23,7 @@
 //       64    8  configuration digest
 //       72    1  number of hardware addresses, 0 to 8
 //       73    1  zero, ignored
-//       74    2  services of which no server passes its checks; 65535: not known
+//       74    2  services that it cannot serve (standing.h); 65535: not known
 //       76  6*n  own hardware addresses, those with which the sender answers ARP
 //   76+6*n    e  what a newer program adds, ignored; e is 0 here
 // 76+6*n+e   32  HMAC-SHA256 of all bytes before it
@@ -51,8 +51,8 @@ inline constexpr size_t kMacsMax = 8;
 inline constexpr size_t kTagSize = 32;
 inline constexpr size_t kHeaderSize = 76;
 inline constexpr size_t kHeartbeatSizeMin = kHeaderSize + kTagSize;
-inline constexpr size_t kHeartbeatSizeMax = 512;     // Of a newer program's, too.
-inline constexpr uint16_t kServicesDownMax = 65534;  // More are told as so many.
+inline constexpr size_t kHeartbeatSizeMax = 512;  // Of a newer program's, too.
+inline constexpr uint16_t kUnservedMax = 65534;   // More are told as so many.
 
 enum class Node : uint8_t { primary = 1, backup = 2 };
 
@@ -97,15 +97,8 @@ inline Fitness fitness_of(uint32_t reasons) {
                                                   : Fitness::none;
 }
 
-// How many services have no server that passes its checks, as a director sees it; nothing: it does
-// not check, or has not checked all of them yet.
-using ServicesDown = std::optional<uint16_t>;
-// Whoever sees more of them than the other lacks a way to some of their servers, whatever the
-// routes say. What both see is no reason to move.
-inline Fitness fitness_beside(Fitness own, ServicesDown own_down, ServicesDown other_down) {
-  const bool sees_less = own_down && other_down && *own_down > *other_down;
-  return sees_less ? std::min(own, Fitness::hardly) : own;
-}
+// How many services a director cannot serve; nothing: it does not know.
+using Unserved = std::optional<uint16_t>;
 
 struct Heartbeat {
   Node node = Node::primary;
@@ -121,11 +114,10 @@ struct Heartbeat {
   uint32_t reasons = 0;  // 0: able.
   uint32_t config_serial = 0;
   uint64_t config_digest = 0;
-  ServicesDown services_down;
+  Unserved unserved;
   std::vector<Mac> macs;
 
   bool able() const { return reasons == 0; }
-  Fitness fitness() const { return fitness_of(reasons); }
   bool operator==(const Heartbeat&) const = default;
 };
 

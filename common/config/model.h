@@ -232,10 +232,10 @@ struct Config : Globals {
 // The check that a service's servers get: `check`, else send_program, send/expect, Piranha's
 // built-in HTTP probe for port 80 without any of them, else a TCP connect.
 Check effective_check(const VirtualService& service);
-// False with `check = none`: no monitor, the servers count as up.
 // Of its address; of a mark's without one, of its first server with an address, else of its sorry
 // server.
 Family family_of(const VirtualService& service);
+// False with `check = none`: no monitor, the servers count as up.
 bool is_checked(const VirtualService& service);
 // rise, else reentry / pause, at least 1 (Piranha counts reentry in check periods).
 int effective_rise(const VirtualService& service);

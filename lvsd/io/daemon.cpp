@@ -188,9 +188,11 @@ class Lvsd {
     if (const auto has_way = reconciler_.health().has_way()) {
       answer["has_way"] = *has_way;
     }
-    if (const auto failing = reconciler_.health().failing()) {
-      answer["failing_services"] = failing->services;
-      answer["verdict_skew_ms"] = lvs::to_ms(failing->verdict_skew).count();
+    const auto unserved = reconciler_.health().unserved();
+    answer["cut_services"] = unserved.cut;
+    if (unserved.failing) {
+      answer["failing_services"] = *unserved.failing;
+      answer["several_checks_ms"] = lvs::to_ms(unserved.several_checks).count();
     }
     return answer;
   }

@@ -18,14 +18,10 @@ std::optional<int64_t> number_in(const boost::json::object& reply, const char* f
              : std::nullopt;
 }
 
-ServicesChanged services_in(const boost::json::object& reply) {
-  const auto failing = number_in(reply, "failing_services");
-  const auto verdict_skew_ms = number_in(reply, "verdict_skew_ms");
-  if (!failing || !verdict_skew_ms) {
-    return {};
-  }
-  return {static_cast<uint16_t>(std::min<int64_t>(*failing, kServicesDownMax)),
-          std::chrono::milliseconds{*verdict_skew_ms}};
+Unserved services_in(const boost::json::object& reply, const char* field) {
+  const auto number = number_in(reply, field);
+  return number ? Unserved(static_cast<uint16_t>(std::min<int64_t>(*number, kUnservedMax)))
+                : std::nullopt;
 }
 
 bool is_true(const boost::json::object& reply, const char* field) {
@@ -93,7 +89,9 @@ void LvsdLink::take(const boost::json::object& reply) {
   --questions_;
   unanswered_since_ = questions_ > 0 ? std::optional(Clock::now()) : std::nullopt;
   set_way(answer_in(reply, "has_way"));
-  set_services(services_in(reply));
+  set_services({services_in(reply, "cut_services").value_or(0),
+                services_in(reply, "failing_services"),
+                std::chrono::milliseconds{number_in(reply, "several_checks_ms").value_or(0)}});
   set_ready(is_true(reply, "ready"));
   if (stale_questions_ > 0) {
     --stale_questions_;

@@ -71,17 +71,84 @@ TEST(Pair, WhoCannotReachTheServersHandsOverToWhoCan) {
   Pair pair(kSlow);
   World& world = pair.world;
   world.set_failing_services(Node::primary, 1);
-  world.run_for(kVerdictSkew - 1s);
+  world.run_for(kSeveralChecks - 1s);
   EXPECT_THAT(world.holders(), ElementsAre(Node::primary)) << "they may just have failed";
   world.run_for(3s);
   EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
   EXPECT_EQ(world.longest_silence(), 0ms);
-  // Back and forth: a director that saw them fail just now is not gone back to.
-  world.set_failing_services(Node::primary, 0);
-  world.set_failing_services(Node::backup, 1);
-  world.run_for(kVerdictSkew - 1s);
+}
+
+// Each director's checks meet failures of their own, as of a server with too much to do.
+TEST(Pair, ChecksThatFailByChanceMoveNobody) {
+  Pair pair(kSlow);
+  World& world = pair.world;
+  for (int second = 0; second < 3600; ++second) {
+    for (const Node node : {Node::primary, Node::backup}) {
+      world.set_failing_services(node, world.rng().chance(0.2) ? 1 : 0);
+    }
+    world.run_for(1s);
+    ASSERT_THAT(world.holders(), ElementsAre(Node::primary)) << "after " << second << " s";
+  }
+}
+
+TEST(Pair, ServersThatComeAndGoForOneDirectorAloneMoveTheServiceToo) {
+  Pair pair(kSlow);
+  World& world = pair.world;
+  for (int round = 0; round < 24 && world.holders().front() == Node::primary; ++round) {
+    world.set_failing_services(Node::primary, 1);
+    world.run_for(3s);
+    world.set_failing_services(Node::primary, 0);
+    world.run_for(2s);
+  }
   EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
-  world.run_for(3s);
+}
+
+TEST(Pair, FaultsThatAlternateMoveTheServiceOnceInAWhile) {
+  Pair pair(kSlow);
+  World& world = pair.world;
+  const uint64_t before = world.status(Node::primary).term;
+  for (int round = 0; round < 10; ++round) {
+    world.set_failing_services(Node::primary, round % 2 == 0 ? 1 : 0);
+    world.set_failing_services(Node::backup, round % 2 == 0 ? 0 : 1);
+    world.run_for(2 * kSeveralChecks + 6s);
+  }
+  EXPECT_LE(world.status(Node::primary).term, before + 2) << "in 300 s";
+}
+
+// A service that hardly anybody needs must not keep a director that serves nothing.
+TEST(Pair, WhoServesMoreServicesServes) {
+  Timing timing = kSlow;
+  timing.two_devices = true;
+  for (const bool fails_for_both : {false, true}) {
+    for (const bool loses_its_way : {false, true}) {
+      Pair pair(timing);
+      World& world = pair.world;
+      world.set_failing_services(Node::backup, 1);
+      world.set_failing_services(Node::primary, fails_for_both ? 1 : 0);
+      world.run_for(60s);
+      EXPECT_THAT(world.holders(), ElementsAre(Node::primary));
+      if (loses_its_way) {
+        world.set_failing_services(Node::primary, 0);  // Those without a way are counted as that.
+        world.set_way(Node::primary, false);
+      } else {
+        world.set_carrier(Node::primary, false);
+        world.set_inner_carrier(Node::primary, false);
+      }
+      world.run_for(10s);
+      EXPECT_THAT(world.holders(), ElementsAre(Node::backup)) << fails_for_both << loses_its_way;
+    }
+  }
+}
+
+TEST(Pair, ADirectorThatIsReadyLateAsksTheSegmentFirst) {
+  Pair pair(kSlow);
+  World& world = pair.world;
+  world.cut_paths();
+  world.set_lvsd(Node::backup, false);
+  world.run_for(30s);
+  world.set_lvsd(Node::backup, true);
+  world.run_for(1s);
+  EXPECT_EQ(world.status(Node::backup).counters.takeovers, 0U);
   EXPECT_THAT(world.holders(), ElementsAre(Node::primary));
 }
 

@@ -16,6 +16,7 @@ const pulse::Key kRightKey = {'s', 'e', 'c', 'r', 'e', 't'};
 constexpr uint64_t kClusterId = 42;
 constexpr size_t kRecordedMax = 32;
 constexpr Duration kNetlinkDelay = 100us;
+constexpr uint16_t kServices = 2;
 constexpr Duration kLvsdDelay = 1ms;
 constexpr Duration kLvsdStart = 20ms;
 const char* const kPublicDevice = "eth0";
@@ -57,6 +58,9 @@ pulse::Settings World::settings(Node node) const {
   s.keepalive = timing_.keepalive;
   s.deadtime = timing_.deadtime;
   s.addresses = floating_addresses(timing_.two_devices);
+  for (const auto& each : s.addresses) {
+    ++s.services_on[each.device];
+  }
   s.witness = timing_.witness;
   s.paths = {"public", "private"};
   s.paths.resize(paths());
@@ -153,7 +157,7 @@ void World::start_arbiter(Node node) {
   at(now_ + kLvsdDelay, [this, &m, life = m.life] {
     if (m.life == life && m.lvsd_ready) {
       feed(m, pulse::WayChanged{m.has_way});
-      feed(m, pulse::ServicesChanged{m.failing_services, kVerdictSkew});
+      feed(m, services_of(m, true));
     }
   });
 }
@@ -551,18 +555,23 @@ void World::set_lvsd(Node node, bool ready, int failed_restarts) {
   m.lvsd_ready = ready;
   feed(m, pulse::LvsdChanged{ready, ready ? 0 : failed_restarts});
   feed(m, pulse::WayChanged{ready ? std::optional(m.has_way) : std::nullopt});
-  feed(m, pulse::ServicesChanged{});
+  feed(m, services_of(m, false));
   if (ready) {  // It has to check them anew.
     const auto first_verdicts = static_cast<int64_t>(rng_.below(kVerdictSkew.count()));
     at(now_ + Duration{first_verdicts}, [this, &m, life = m.life] {
       if (m.life == life && m.lvsd_ready) {
-        feed(m, pulse::ServicesChanged{m.failing_services, kVerdictSkew});
+        feed(m, services_of(m, true));
       }
     });
   }
   if (ready && m.core_wanted) {
     arm_core(m);
   }
+}
+
+pulse::ServicesChanged World::services_of(const Machine& m, bool checked) {
+  const uint16_t cut = m.has_way ? 0 : kServices;
+  return {cut, checked ? pulse::Unserved(m.failing_services) : std::nullopt, kSeveralChecks};
 }
 
 // lvsd tells only while it is ready; what it told last holds.
@@ -573,6 +582,7 @@ void World::set_way(Node node, bool has_way) {
         (has_way ? " has a way to the servers" : " has no way to the servers"));
     m.has_way = has_way;
     if (m.lvsd_ready) {
+      feed(m, services_of(m, true));
       feed(m, pulse::WayChanged{has_way});
     }
   }
@@ -584,7 +594,7 @@ void World::set_failing_services(Node node, uint16_t count) {
     say(std::string(name(node)) + " sees " + std::to_string(count) + " services fail");
     m.failing_services = count;
     if (m.lvsd_ready) {
-      feed(m, pulse::ServicesChanged{count, kVerdictSkew});
+      feed(m, services_of(m, true));
     }
   }
 }

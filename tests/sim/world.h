@@ -25,7 +25,10 @@ using pulse::Node;
 inline constexpr TimePoint kBeginning{std::chrono::hours{1000}};
 inline constexpr int kEventsPerInstantMax = 1000;
 inline constexpr size_t kPaths = 2;
-inline constexpr Duration kVerdictSkew = std::chrono::seconds{6};  // Of the checks of servers.
+// Of the checks of servers: how far apart two directors find out the same, and what lvsd calls
+// several of them.
+inline constexpr Duration kVerdictSkew = std::chrono::seconds{6};
+inline constexpr Duration kSeveralChecks = std::chrono::seconds{12};
 
 struct Timing {
   Duration keepalive = std::chrono::seconds{1};
@@ -138,6 +141,8 @@ class World {
     std::vector<uint8_t> bytes;
   };
 
+  // What lvsd tells of the services; `checked`: all of them.
+  static pulse::ServicesChanged services_of(const Machine& machine, bool checked);
   static size_t index(Node node) { return node == Node::primary ? 0 : 1; }
   static Node other(Node node) { return node == Node::primary ? Node::backup : Node::primary; }
   pulse::Settings settings(Node node) const;

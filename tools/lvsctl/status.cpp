@@ -143,7 +143,7 @@ class Page {
     }
     show_hold(object_at(pulse, "held"));
     show_peer(pulse);
-    show_failing_services(pulse);
+    show_unserved(pulse);
     const std::string addresses = joined(array_at(pulse, "addresses"), " ");
     fact("addresses", addresses.empty() ? "none"
                                         : addresses + behind(", lease ends in ",
@@ -160,15 +160,14 @@ class Page {
     show_remarks(pulse);
   }
 
-  // What both directors see is the servers' trouble, and said with them.
-  void show_failing_services(const json::object& pulse) {
-    const auto here = number_at(pulse, "failing_services");
-    const auto there = number_at(object_at(pulse, "peer"), "failing_services");
+  // What both directors lack is said with the services.
+  void show_unserved(const json::object& pulse) {
+    const auto here = number_at(pulse, "unserved");
+    const auto there = number_at(object_at(pulse, "peer"), "unserved");
     if (here && there && *here != *there) {
-      worry(std::to_string(*here) + " services have no server that passes its checks here, " +
-            std::to_string(*there) + " on the peer: the servers that fail cannot be reached from " +
-            (*here > *there ? "this director" : "the peer") +
-            "; look there at routes, cables and switches to them");
+      worry("this director cannot serve " + std::to_string(*here) + " of its services, the peer " +
+            std::to_string(*there) + ": what fails cannot be reached from " +
+            (*here > *there ? "here" : "there") + "; look at routes, cables and switches");
     }
   }
 

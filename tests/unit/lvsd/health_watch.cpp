@@ -117,22 +117,30 @@ TEST(HealthWatch, AServerThatWasNeverCheckedForWantOfAWayAddsNothing) {
 }
 
 // pulse compares the number with the peer's: it must be of all checks, or none at all.
-TEST(HealthWatch, CountsTheServicesWithoutAServerThatPassesOnceAllAreChecked) {
+TEST(HealthWatch, CountsTheServicesThatItCannotServeOnceAllAreChecked) {
   World world;
   world.start(with({web(2)}));
+  const auto unserved = [&] { return world.lvsd.health().unserved(); };
   world.say(1, Health::down);
-  EXPECT_FALSE(world.lvsd.health().failing());
+  EXPECT_EQ(unserved().failing, std::nullopt);
   world.say(2, Health::up);
-  EXPECT_EQ(world.lvsd.health().failing()->services, 0U);
-  world.feed(VerdictHeard{{2, Health::cut, "no route", 0s, false}});
-  EXPECT_EQ(world.lvsd.health().failing()->services, 1U) << "one down, to the other no way";
+  EXPECT_EQ(unserved().failing, 0U);
+  world.say(2, Health::down);
+  EXPECT_EQ(unserved().failing, 1U);
   const Monitor& monitor = world.lvsd.health().monitors().watched().at(1).monitor;
-  EXPECT_EQ(world.lvsd.health().failing()->verdict_skew,
-            monitor.interval + monitor.timeout + monitor.rise * monitor.interval / 10);
+  EXPECT_EQ(unserved().several_checks, 4 * (monitor.interval + monitor.timeout));
+  world.feed(VerdictHeard{{1, Health::down, "recovering, 1 of 9", 0s, true, true}});
+  EXPECT_EQ(unserved().failing, 0U) << "what passes again serves soon";
   world.feed(VerdictHeard{{1, Health::down, "no route", 0s, false}});
-  EXPECT_EQ(world.lvsd.health().failing()->services, 0U) << "no way to any is told as that";
-  world.say(1, Health::up);
-  EXPECT_EQ(world.lvsd.health().failing()->services, 0U);
+  EXPECT_EQ(unserved().failing, 1U) << "to one no way, the other down";
+  EXPECT_EQ(unserved().cut, 0U);
+  world.feed(VerdictHeard{{2, Health::down, "no route", 0s, false}});
+  EXPECT_EQ(unserved().failing, 0U);
+  EXPECT_EQ(unserved().cut, 1U);
+  world.say(2, Health::up);
+  world.feed(VerdictHeard{{2, Health::cut, "no route", 0s, false}});
+  world.feed(VerdictHeard{{2, Health::cut, "not checked since the way is back", 0s, true}});
+  EXPECT_EQ(unserved().failing, std::nullopt) << "not checked since";
 }
 
 TEST(HealthWatch, AFrozenNannyIsReplacedAndItsVerdictsKept) {

@@ -24,7 +24,7 @@ Heartbeat full_heartbeat() {
   h.reasons = kLvsdAway | kNoWitness;
   h.config_serial = 0x51525354;
   h.config_digest = 0x6162636465666768;
-  h.services_down = 0x0304;
+  h.unserved = 0x0304;
   h.macs = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}};
   return h;
 }
@@ -147,15 +147,15 @@ TEST(Wire, ReadsWhatItKnowsOfANewerPeersHeartbeat) {
   EXPECT_EQ(std::get<Refusal>(decode(newer, kKey)), Refusal::malformed);
 }
 
-TEST(Wire, TellsHowManyServicesFailOrThatItDoesNotKnow) {
-  for (const ServicesDown down : {ServicesDown{}, ServicesDown{0}, ServicesDown{258}}) {
+TEST(Wire, TellsHowManyServicesItCannotServeOrThatItDoesNotKnow) {
+  for (const Unserved down : {Unserved{}, Unserved{0}, Unserved{258}}) {
     Heartbeat h = full_heartbeat();
-    h.services_down = down;
-    EXPECT_EQ(std::get<Heartbeat>(decode(encode(h, kKey), kKey)).services_down, down);
+    h.unserved = down;
+    EXPECT_EQ(std::get<Heartbeat>(decode(encode(h, kKey), kKey)).unserved, down);
   }
   Heartbeat h = full_heartbeat();
-  h.services_down = 65535;
-  EXPECT_EQ(std::get<Heartbeat>(decode(encode(h, kKey), kKey)).services_down, kServicesDownMax);
+  h.unserved = 65535;
+  EXPECT_EQ(std::get<Heartbeat>(decode(encode(h, kKey), kKey)).unserved, kUnservedMax);
 }
 
 // While one of a pair is newer than the other, for an upgrade of both.

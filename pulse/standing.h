@@ -1,0 +1,41 @@
+// Which of two directors serves more of the clients. Where both tell how many services they cannot
+// serve (no carrier where its address is, no way to its servers, no server that passes its checks),
+// the one with fewer of them is the better; a lack that costs no client, as that of a witness,
+// decides between equals. Where one does not tell, or they run different files, what they lack
+// decides alone.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+
+#include "pulse/wire.h"
+
+namespace lvs::pulse {
+
+struct Standing {
+  uint32_t reasons = 0;
+  Unserved unserved;
+  uint64_t config_digest = 0;
+
+  bool can_serve() const { return fitness_of(reasons) != Fitness::none; }
+};
+
+// Greater: the better one.
+inline std::weak_ordering operator<=>(const Standing& one, const Standing& other) {
+  if (one.can_serve() != other.can_serve()) {
+    return one.can_serve() <=> other.can_serve();
+  }
+  const bool both_tell = one.unserved && other.unserved && one.config_digest == other.config_digest;
+  if (!both_tell) {
+    return fitness_of(one.reasons) <=> fitness_of(other.reasons);
+  }
+  if (*one.unserved != *other.unserved) {
+    return *other.unserved <=> *one.unserved;
+  }
+  return fitness_of(one.reasons & ~kNoWay) <=> fitness_of(other.reasons & ~kNoWay);
+}
+inline bool operator==(const Standing& one, const Standing& other) {
+  return (one <=> other) == 0;
+}
+
+}  // namespace lvs::pulse
