@@ -389,6 +389,9 @@ struct lvs_rounds {
 /* A packet of lvsd's own, to see whether copies come to ipvs0. */
 #define LVS_PRIORITY_PROBE 0x4c560005U
 
+/* nic_ingress's word about the first packet of a data connection that FTP has told of. */
+#define LVS_PRIORITY_EXPECTED 0x4c560006U
+
 /* Why a packet was dropped or left to the stack; lvsd/core/drops.h has the names. */
 enum lvs_drop {
   LVS_DROP_MALFORMED = 0,
@@ -413,6 +416,8 @@ enum lvs_drop {
   LVS_EVICTED_HALF_OPEN,
   LVS_EVICTED_TEMPLATE,
   LVS_PASS_NO_REPLY,
+  LVS_FTP_NOT_READ,
+  LVS_FTP_PORT_TAKEN,
   LVS_DROPS,
 };
 

@@ -8,6 +8,8 @@
  *   227 ... (10,0,0,11,156,64)  the real server waits: a connection from any port of the client
  *   229 ... (|||40000|)         to that port of the VIP is entered; 227 then names the VIP
  *
+ * The numbers of 227 may stand without parenthesis, and another character for the bars.
+ *
  * A text of another length shifts all that the server sends after it: sequence numbers to the
  * client, and its acknowledgments, follow. Selective acknowledgments are not agreed upon, so
  * that nothing else has to.
@@ -32,11 +34,52 @@ struct handed {
 enum ftp_form {
   FTP_NO_FORM,
   FTP_SIX_NUMBERS, /* h1,h2,h3,h4,p1,p2 */
-  FTP_BARS,        /* |family|address|port| */
+  FTP_BARS,        /* |family|address|port|, or with another character */
 };
 
 static __always_inline __u32 four(const char* text) {
   return (__u32)text[0] << 24 | text[1] << 16 | text[2] << 8 | text[3];
+}
+
+/* Of h1,h2,h3,h4,p1,p2: what is no such row of numbers, as the words before it, is skipped. */
+static __always_inline long read_number(struct lvs_text* text, __u32 i, char c) {
+  if (c >= '0' && c <= '9') {
+    text->from = text->separators || text->digits ? text->from : i;
+    text->value = text->value * 10 + (c - '0');
+    text->digits += 1;
+    return text->digits > FTP_DIGITS_MAX;
+  }
+  if (text->separators == FTP_NUMBERS - 1 && text->digits) {
+    text->to = i;
+    return 1;
+  }
+  const int goes_on = c == ',' && text->digits;
+  text->separators = goes_on ? text->separators + 1 : 0;
+  text->before = text->value;
+  text->value = 0;
+  text->digits = 0;
+  return 0;
+}
+
+/* Of |family|address|port|, or what stands for the bars. */
+static __always_inline long read_field(struct lvs_text* text, __u32 i, char c) {
+  const int is_digit = c >= '0' && c <= '9';
+  if (!text->delimiter) {
+    text->delimiter = c;
+    text->separators = 1;
+    return is_digit || c < '!' || c > '~';
+  }
+  if (text->separators < 3) {
+    text->separators += c == text->delimiter;
+    return 0;
+  }
+  if (is_digit && text->digits < FTP_DIGITS_MAX) {
+    text->value = text->value * 10 + (c - '0');
+    text->digits += 1;
+    return 0;
+  }
+  text->to = c == text->delimiter ? i : 0;
+  return 1;
 }
 
 /* Reads one character; ends behind the port. */
@@ -53,51 +96,22 @@ static long read_character(__u32 i, struct handed* handed) {
     text->waits_for = c == text->waits_for ? 0 : text->waits_for;
     return 0;
   }
-  const int is_digit = c >= '0' && c <= '9';
-  if (text->form == FTP_BARS) {
-    text->separators += c == '|';
-    if (text->separators < 3) {
-      return 0;
-    }
-  } else {
-    if (is_digit && !text->from) {
-      text->from = i;
-    }
-    text->separators += c == ',';
+  return text->form == FTP_BARS ? read_field(text, i, c) : read_number(text, i, c);
+}
+
+/* The form of what this word begins. */
+static __always_inline enum ftp_form form_of(__u32 word, int is_reply) {
+  const __u32 upper = word & 0xdfdfdfdf;
+  if (is_reply) {
+    return word == four("227 ") ? FTP_SIX_NUMBERS : word == four("229 ") ? FTP_BARS : FTP_NO_FORM;
   }
-  if (is_digit && text->digits < FTP_DIGITS_MAX) {
-    text->value = text->value * 10 + (c - '0');
-    text->digits += 1;
-    return 0;
-  }
-  if (c == ',' && text->form == FTP_SIX_NUMBERS && text->digits) {
-    text->before = text->value;
-    text->value = 0;
-    text->digits = 0;
-    return 0;
-  }
-  if (c == '|' && text->form == FTP_BARS && text->separators == 3) {
-    return 0;
-  }
-  text->to = is_digit || (text->form == FTP_BARS && c != '|') ? 0 : i;
-  return 1;
+  return upper == four("PORT") ? FTP_SIX_NUMBERS : upper == four("EPRT") ? FTP_BARS : FTP_NO_FORM;
 }
 
 /* The port that the text names; 0: none. */
 static __always_inline __u32 read_port(struct lvs_text* text, int is_reply) {
-  const __u32 word = four(text->in);
-  if (is_reply) {
-    text->form = word == four("227 ") ? FTP_SIX_NUMBERS : word == four("229 ") ? FTP_BARS : 0;
-    text->at = 4;
-    text->waits_for = '(';
-  } else {
-    const __u32 upper = word & 0xdfdfdfdf;
-    text->form = upper == four("PORT") ? FTP_SIX_NUMBERS : upper == four("EPRT") ? FTP_BARS : 0;
-    text->at = 5;
-  }
-  if (!text->form) {
-    return 0;
-  }
+  text->at = is_reply ? 4 : 5;
+  text->waits_for = is_reply && text->form == FTP_BARS ? '(' : 0;
   struct handed handed = {.text = text};
   bpf_loop(LVS_TEXT_MAX, read_character, &handed, 0);
   if (!text->to || !text->digits || text->value > 0xffff) {
@@ -106,8 +120,7 @@ static __always_inline __u32 read_port(struct lvs_text* text, int is_reply) {
   if (text->form == FTP_BARS) {
     return text->value;
   }
-  const int is_right = text->separators == FTP_NUMBERS - 1 && text->value < 256;
-  return is_right && text->before < 256 ? text->before << 8 | text->value : 0;
+  return text->before < 256 && text->value < 256 ? text->before << 8 | text->value : 0;
 }
 
 /* The same number, 1 to LVS_TEXT_MAX, so that the verifier sees it. */
@@ -117,16 +130,30 @@ static __always_inline __u32 bounded(__u32 bytes) {
   return (less & TEXT_MASK) + 1;
 }
 
-/* What a TCP packet carries, when it is short enough to be a line of the dialogue. */
-static __always_inline int load_text(struct __sk_buff* skb, __u32 at, __u32 end,
-                                     struct lvs_text* text) {
+/* The port that a packet's text names, from `at` to `end`; 0: none, which is counted where there
+ * should be one. */
+static __always_inline __u32 load_port(struct __sk_buff* skb, __u32 at, __u32 end,
+                                       struct lvs_text* text, int is_reply) {
   const __u32 bytes = end - at;
-  __builtin_memset(text, 0, sizeof(*text));
-  if (end <= at || bytes < 8 || bytes >= LVS_TEXT_MAX) {
+  char head[4];
+  if (end <= at || bytes < 6 || bpf_skb_load_bytes(skb, at, head, sizeof(head))) {
     return 0;
   }
+  const enum ftp_form form = form_of(four(head), is_reply);
+  if (form == FTP_NO_FORM) {
+    return 0;
+  }
+  __builtin_memset(text, 0, sizeof(*text));
+  text->form = form;
   text->length = bytes;
-  return !bpf_skb_load_bytes(skb, at, text->in, bounded(bytes));
+  __u32 port = 0;
+  if (bytes < LVS_TEXT_MAX && !bpf_skb_load_bytes(skb, at, text->in, bounded(bytes))) {
+    port = read_port(text, is_reply);
+  }
+  if (!port) {
+    count_drop(LVS_FTP_NOT_READ);
+  }
+  return port;
 }
 
 static __always_inline void put_number(struct lvs_text* text, __u32 number) {
@@ -319,12 +346,10 @@ static __always_inline int help_request(const int family, struct __sk_buff* skb,
                                         struct scratch* scratch, __u64 now) {
   const __u32 l4 = l4_offset(family, packet);
   struct lvs_text* text = &scratch->text;
-  if (load_text(skb, l4 + packet->l4_words * 4, end_of_packet(family, skb), text)) {
-    const __u32 port = read_port(text, 0);
-    if (port) {
-      expect(family, &packet->key, flow, bpf_htons(port), bpf_htons(FTP_DATA_PORT),
-             bpf_htons(bpf_ntohs(flow->port) - 1), now);
-    }
+  const __u32 port = load_port(skb, l4 + packet->l4_words * 4, end_of_packet(family, skb), text, 0);
+  if (port) {
+    expect(family, &packet->key, flow, bpf_htons(port), bpf_htons(FTP_DATA_PORT),
+           bpf_htons(bpf_ntohs(flow->port) - 1), now);
   }
   if (family == AF_INET6) {
     return 1;
@@ -346,7 +371,7 @@ static __always_inline int help_reply(const int family, struct __sk_buff* skb,
   if (packet->tcp_flags & LVS_TCP_FLAG_SYN) {
     return family == AF_INET6 || forbid_sack(skb, packet, text);
   }
-  const __u32 port = load_text(skb, at, end_of_packet(family, skb), text) ? read_port(text, 1) : 0;
+  const __u32 port = load_port(skb, at, end_of_packet(family, skb), text, 1);
   if (port) {
     union any_key key;
     copy_key(family, &key, other_of(family, reply));

@@ -220,7 +220,7 @@ union outer {
   struct gue_header gue;
 };
 
-#define LVS_TEXT_MAX 128U
+#define LVS_TEXT_MAX 256U
 #define LVS_NUMBERS_MAX 32U
 
 /* A line of FTP's dialogue, and what is read of it. Behind the text is nothing but zeros. */
@@ -234,6 +234,7 @@ struct lvs_text {
   __u32 form;
   __u32 at; /* Where reading begins. */
   __u32 waits_for;
+  __u32 delimiter; /* Of a form with bars: what stands for them. */
   __u32 separators;
   __u32 digits;
   __u32 value;

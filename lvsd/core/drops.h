@@ -30,6 +30,8 @@ constexpr std::array<const char*, LVS_DROPS> kDropNames = {
     "evicted-half-open",
     "evicted-template",
     "passed-no-reply",
+    "ftp-not-read",
+    "ftp-port-taken",
 };
 
 }  // namespace lvs::core

@@ -108,12 +108,15 @@ TEST_F(Ftp, EachFormTellsWhereTheDataConnectionGoes) {
 }
 
 TEST_F(Ftp, WhatIsNoSuchTextTellsNothingAndStaysAsItIs) {
-  const std::string spaces(200, ' ');
+  const std::string spaces(300, ' ');
   for (const std::string& text :
        {std::string("227 Entering Passive Mode\r\n"), std::string("227 (10,0,0,2,156)\r\n"),
+        std::string("227 10,0,0,2,156\r\n"), std::string("227 (10,0,0,,2,156,64)\r\n"),
         std::string("227 (10,0,0,2,256,1)\r\n"), std::string("227 (10,0,0,2,1,256)\r\n"),
         std::string("227 (10,0,0,2,1,1"), std::string("227 (,,,,,)\r\n"),
         std::string("229 (|||)\r\n"), std::string("229 (|||0|)\r\n"),
+        std::string("229 |||40001|\r\n"), std::string("229 (|||40001!)\r\n"),
+        std::string("229 (111400011)\r\n"), std::string("229 (   40001 )\r\n"),
         std::string("229 (|||65536|)\r\n"), std::string("229 (|||4000000000000|)\r\n"),
         std::string("220 (10,0,0,2,156,64)\r\n"), "227 (10,0,0,2,156,64)" + spaces}) {
     EXPECT_EQ(server_says(text).payload, text);
@@ -124,6 +127,56 @@ TEST_F(Ftp, WhatIsNoSuchTextTellsNothingAndStaysAsItIs) {
     EXPECT_EQ(client_says(text).payload, text);
     EXPECT_THAT(expected(), IsEmpty()) << text;
   }
+}
+
+TEST_F(Ftp, TheSixNumbersOf227NeedNoParenthesis) {
+  const std::pair<const char*, const char*> texts[] = {
+      {"227 Entering Passive Mode 10,0,0,2,156,64\r\n",
+       "227 Entering Passive Mode 192,0,2,100,156,64\r\n"},
+      {"227 =10,0,0,2,156,64\r\n", "227 =192,0,2,100,156,64\r\n"},
+      {"227 Passive, 4 you (10,0,0,2,156,64)\r\n", "227 Passive, 4 you (192,0,2,100,156,64)\r\n"},
+  };
+  for (const auto& [text, heard] : texts) {
+    ask(ipvs::KillConnections{*Address::parse("0.0.0.0"), 0});
+    first({.dport = 21});
+    EXPECT_EQ(server_says(text).payload, heard);
+    EXPECT_THAT(expected(), ElementsAre("0 40000 40000")) << text;
+  }
+}
+
+TEST_F(Ftp, AnyCharacterThatIsNoDigitMayDelimitTheExtendedForms) {
+  for (const char* text :
+       {"229 Entering Extended Passive Mode (!!!40000!)\r\n", "229 (~~~40000~)\r\n"}) {
+    server_says(text);
+    EXPECT_THAT(expected(), ElementsAre("0 40000 40000")) << text;
+    ask(ipvs::KillConnections{*Address::parse("0.0.0.0"), 0});
+    first({.dport = 21});
+  }
+  client_says("EPRT !1!192.0.2.2!40000!\r\n");
+  EXPECT_THAT(expected(), ElementsAre("40000 20 20"));
+}
+
+TEST_F(Ftp, ALongReplyIsReadAndOneThatIsTooLongIsCounted) {
+  const std::string words(180, 'x');
+  EXPECT_EQ(server_says("227 " + words + " (10,0,0,2,156,64)\r\n").payload,
+            "227 " + words + " (192,0,2,100,156,64)\r\n");
+  EXPECT_EQ(drops()["ftp-not-read"], 0U);
+  const std::string long_text = "227 (10,0,0,2,156,64)" + std::string(300, ' ') + "\r\n";
+  EXPECT_EQ(server_says(long_text).payload, long_text);
+  EXPECT_EQ(drops()["ftp-not-read"], 1U);
+}
+
+TEST_F(Ftp, WhatShouldTellOfAConnectionButDoesNotIsCounted) {
+  server_says("227 Entering Passive Mode\r\n");
+  server_says("229 Entering Extended Passive Mode (|||)\r\n");
+  client_says("PORT 1,2,3\r\n");
+  client_says("EPRT |1|192.0.2.2|\r\n");
+  EXPECT_EQ(drops()["ftp-not-read"], 4U);
+  server_says("220 welcome\r\n");
+  client_says("PASV\r\n");
+  client_says("RETR 1,2,3,4,5,6\r\n");
+  server_says("150 " + std::string(300, ' ') + "\r\n");
+  EXPECT_EQ(drops()["ftp-not-read"], 4U);
 }
 
 TEST_F(Ftp, TheToldConnectionIsTakenByItsClientAlone) {
