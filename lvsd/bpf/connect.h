@@ -257,8 +257,8 @@ static __always_inline void describe(const int family, struct lvs_flow* flow,
   flow->forward = method_of(dest);
   flow->flags = (dest->is_local ? LVS_FLOW_TO_SELF : 0) | (packet->is_own ? LVS_FLOW_FROM_SELF : 0);
   if (is_tcp && packet->dport == bpf_htons(FTP_PORT) && flow->forward == LVS_FORWARD_NAT &&
-      !flow->flags) {
-    flow->flags = LVS_FLOW_FTP;
+      !packet->is_own) {
+    flow->flags |= LVS_FLOW_FTP;
   }
   flow->word = (__u64)new_generation() << LVS_WORD_GENERATION_SHIFT | state |
                (is_active ? LVS_WORD_ACTIVE : 0) |
@@ -302,6 +302,17 @@ static __always_inline struct lvs_flow* bind(const int family, union any_key* ke
   return made;
 }
 
+/* Whether the connection that waits is another real server's, whose client may still come: one
+ * behind the same address as this one's. */
+static __always_inline int is_anothers(const int family, const struct lvs_flow* waiting,
+                                       const struct lvs_flow* owner, __u64 now) {
+  if (waiting->dest == owner->dest || waiting->word & LVS_WORD_DEAD || now >= waiting->expires) {
+    return 0;
+  }
+  const struct lvs_flow* its_owner = find_flow(family, template_key_of_flow(family, waiting));
+  return its_owner && !(its_owner->word & LVS_WORD_DEAD) && its_owner->word & LVS_WORD_ACTIVE;
+}
+
 /* An entry for the data connection that an FTP control connection has told of, from `client_port`
  * (0: any) to the VIP's. It waits in LISTEN for its first packet. */
 static __always_inline void expect(const int family, const union any_key* control,
@@ -323,6 +334,10 @@ static __always_inline void expect(const int family, const union any_key* contro
     key->v4.dport = vip_port;
   }
   struct lvs_flow* before = find_flow(family, key);
+  if (before && !client_port && is_anothers(family, before, owner, now)) {
+    count_drop(LVS_FTP_PORT_TAKEN);
+    return;
+  }
   if (before) {
     kill_flow(family, key, before, generation_of(before->word), now);
   }
@@ -336,7 +351,7 @@ static __always_inline void expect(const int family, const union any_key* contro
   flow->direction = LVS_TO_SERVER;
   flow->forward = LVS_FORWARD_NAT;
   flow->dest = owner->dest;
-  flow->flags = LVS_FLOW_FTP_DATA;
+  flow->flags = LVS_FLOW_FTP_DATA | (owner->flags & LVS_FLOW_TO_SELF);
   flow->service = owner->service;
   flow->created = now;
   flow->mark = owner->mark;
@@ -353,9 +368,10 @@ static __always_inline void expect(const int family, const union any_key* contro
   }
 }
 
-/* The data connection that was told of, now that its client has a port; null: there is none. */
-static __always_inline struct lvs_flow* connect_expected(const int family, struct packet* packet,
-                                                         struct scratch* scratch, __u64 now) {
+/* The data connection that was told of and waits for this packet's client, its key in the scratch;
+ * null: there is none. */
+static __always_inline struct lvs_flow* find_expected(const int family, const struct packet* packet,
+                                                      struct scratch* scratch) {
   union any_key* key = (union any_key*)&scratch->template_key;
   copy_key(family, key, &packet->key);
   if (family == AF_INET6) {
@@ -363,7 +379,14 @@ static __always_inline struct lvs_flow* connect_expected(const int family, struc
   } else {
     key->v4.sport = 0;
   }
-  struct lvs_flow* waiting = find_flow(family, key);
+  return find_flow(family, key);
+}
+
+/* The same, now that its client has a port. */
+static __always_inline struct lvs_flow* connect_expected(const int family, struct packet* packet,
+                                                         struct scratch* scratch, __u64 now) {
+  union any_key* key = (union any_key*)&scratch->template_key;
+  struct lvs_flow* waiting = find_expected(family, packet, scratch);
   struct lvs_dest* dest = waiting ? dest_of(waiting->dest) : 0;
   if (!waiting || !dest || now >= waiting->expires || !(waiting->flags & LVS_FLOW_FTP_DATA)) {
     return 0;
@@ -425,18 +448,20 @@ static __always_inline struct lvs_flow* connect(const int family, struct packet*
                                                 __u64 now) {
   struct scratch* scratch = scratch_of_cpu();
   struct lvs_service* service = 0;
+  struct lvs_flow* expected = 0;
   __u32 template_generation = 0;
+  if (scratch && is_ftp_data_port(packet)) {
+    expected = connect_expected(family, packet, scratch, now);
+  }
+  if (expected) {
+    return expected;
+  }
   if (scratch) {
     service = find_service(family, packet, mark, &scratch->match);
   }
   if (!scratch || !service) {
     *reason = LVS_PASS_NO_SERVICE;
     return 0;
-  }
-  struct lvs_flow* expected =
-      is_ftp_data_port(packet) ? connect_expected(family, packet, scratch, now) : 0;
-  if (expected) {
-    return expected;
   }
   struct match* match = &scratch->match;
   const int is_persistent = match->slice.flags & LVS_SERVICE_PERSISTENT;

@@ -21,14 +21,17 @@
 #include "lvsd/bpf/transmit.h"
 
 /* A client's port that begins anew on a connection that is over, or whose real server gets no new
- * connections any more: as ip_vs has it (conn_reuse_mode, expire_nodest_conn). */
+ * connections any more: as ip_vs has it (conn_reuse_mode, expire_nodest_conn). Except that a
+ * SYN+ACK begins nothing, and that a data connection of FTP goes where its control connection goes:
+ * ip_vs ends active FTP to a server of weight 0 by the one, and passive by the other. */
 static __always_inline int begins_anew(const struct packet* packet, const struct lvs_flow* flow,
                                        __u64 word, const struct lvs_config* config) {
-  if (!(packet->tcp_flags & LVS_TCP_FLAG_SYN)) {
+  if ((packet->tcp_flags & (LVS_TCP_FLAG_SYN | LVS_TCP_FLAG_ACK)) != LVS_TCP_FLAG_SYN) {
     return 0;
   }
   const struct lvs_dest* dest = dest_of(flow->dest);
-  if (dest && !dest->weight && setting(config, LVS_EXPIRE_NODEST_CONN)) {
+  if (dest && !dest->weight && setting(config, LVS_EXPIRE_NODEST_CONN) &&
+      !(flow->flags & LVS_FLOW_FTP_DATA)) {
     return 1;
   }
   const __u32 mode = setting(config, LVS_CONN_REUSE_MODE);
@@ -191,6 +194,17 @@ static __always_inline int is_for_express(const struct __sk_buff* skb, const str
          may_schedule(packet, config);
 }
 
+/* A data connection of FTP that was told of begins: the nft chain, which knows the addresses of
+ * services but not those that a mark stands for, hears it by the packet's priority. */
+static __always_inline void note_expected(const int family, struct __sk_buff* skb,
+                                          const struct packet* packet) {
+  struct scratch* scratch = scratch_of_cpu();
+  if (scratch && packet->tcp_flags & LVS_TCP_FLAG_SYN && is_ftp_data_port(packet) &&
+      find_expected(family, packet, scratch)) {
+    skb->priority = LVS_PRIORITY_EXPECTED;
+  }
+}
+
 static __always_inline int arrive(const int family, struct __sk_buff* skb) {
   struct packet packet;
   const enum parsed parsed = parse(family, skb, &packet, WHOLE_PACKETS);
@@ -208,8 +222,12 @@ static __always_inline int arrive(const int family, struct __sk_buff* skb) {
   if (!config) {
     return LVS_PASS;
   }
+  if (!flow && is_for_express(skb, &packet, config)) {
+    return LEFT_TO_EXPRESS;
+  }
   if (!flow) {
-    return is_for_express(skb, &packet, config) ? LEFT_TO_EXPRESS : LVS_PASS;
+    note_expected(family, skb, &packet);
+    return LVS_PASS;
   }
   const __u64 now = bpf_ktime_get_coarse_ns();
   if (flow->direction == LVS_TO_CLIENT) {
@@ -564,8 +582,13 @@ static __always_inline int leave(const int family, struct __sk_buff* skb) {
     }
     return LVS_PASS;
   }
-  if (flow->direction != LVS_TO_CLIENT || !(flow->flags & LVS_FLOW_TO_SELF) ||
-      (!is_later && !advance_by_reply(family, flow, &packet, now))) {
+  if (flow->direction != LVS_TO_CLIENT || !(flow->flags & LVS_FLOW_TO_SELF)) {
+    return LVS_PASS;
+  }
+  if (!is_later && needs_help(flow)) {
+    return LEFT_TO_HELP;
+  }
+  if (!is_later && !advance_by_reply(family, flow, &packet, now)) {
     return LVS_PASS;
   }
   if (is_later) {
@@ -586,18 +609,23 @@ VERIFIED_ALONE int leave6(struct __sk_buff* skb) {
 
 SEC("tc")
 int nic_egress(struct __sk_buff* skb) {
-  if (skb->ingress_ifindex) {
+  const int is_of_ipv6 = is_ipv6(skb);
+  if (skb->ingress_ifindex || (!is_of_ipv6 && !is_ip(skb))) {
     return LVS_PASS;
   }
-  if (is_ip(skb)) {
-    const int verdict = leave4(skb);
-    return verdict == LEFT_TO_ICMP ? translate_error(skb, 1) : verdict;
+  int verdict = is_of_ipv6 ? leave6(skb) : leave4(skb);
+  if (verdict == LEFT_TO_HELP) {
+    if (!(is_of_ipv6 ? help6(skb) : help4(skb))) {
+      return drop(LVS_DROP_MALFORMED);
+    }
+    note_help(1);
+    verdict = is_of_ipv6 ? leave6(skb) : leave4(skb);
+    note_help(0);
   }
-  if (!is_ipv6(skb)) {
-    return LVS_PASS;
+  if (verdict == LEFT_TO_ICMP) {
+    return is_of_ipv6 ? translate_error6(skb, 1) : translate_error(skb, 1);
   }
-  const int verdict = leave6(skb);
-  return verdict == LEFT_TO_ICMP ? translate_error6(skb, 1) : verdict;
+  return verdict;
 }
 
 SEC("syscall")

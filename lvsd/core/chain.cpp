@@ -140,6 +140,12 @@ std::string input_rules(const FamilyTable& table) {
                                  "iif \"ipvs1\" drop",
                                  "meta l4proto != { tcp, udp } accept",
                                  "th sport 20 accept"};
+  const std::string expected = "meta priority " + class_of(LVS_PRIORITY_EXPECTED) + " ";
+  if (table.family == Family::v4) {
+    rules.push_back(expected + "ip frag-off & 0x4000 == 0 meta priority set " +
+                    class_of(LVS_PRIORITY_MAY_FRAGMENT) + " " + table.copy);
+  }
+  rules.push_back(expected + table.copy);
   if (table.family == Family::v4) {
     rules.push_back("ip frag-off & 0x4000 == 0 meta priority set " +
                     class_of(LVS_PRIORITY_MAY_FRAGMENT));

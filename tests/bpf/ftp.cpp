@@ -202,6 +202,20 @@ TEST_F(Ftp, AnActiveServerComesFromTheVip) {
   EXPECT_EQ(answer.packet->to, "10.0.0.2");
 }
 
+TEST_F(Ftp, AQuiescedServerKeepsTheDataConnectionsOfItsControlConnections) {
+  ask(ipvs::SetSetting{"expire_nodest_conn", 1});
+  ask(ipvs::SetDest{kFtp, {*Address::parse("10.0.0.2"), 21}, {.weight = 0}});
+  client_says("PORT 192,0,2,2,156,65\r\n");
+  on_nic({.from = "10.0.0.2", .to = "192.0.2.2", .sport = 20, .dport = 40001});
+  const Packet answer = {.sport = 40001, .dport = 20, .flags = kSyn | kAck};
+  EXPECT_EQ(on_nic(answer).packet->to, "10.0.0.2") << "it begins nothing";
+  EXPECT_EQ(on_nic(answer).packet->to, "10.0.0.2") << "sent again";
+  server_says(kServersText);
+  const Packet passive = {.sport = 50000, .dport = 40000};
+  EXPECT_EQ(first(passive).packet->to, "10.0.0.2");
+  EXPECT_EQ(on_nic(passive).packet->to, "10.0.0.2") << "sent again";
+}
+
 TEST_F(Ftp, SelectiveAcknowledgmentsAreNotAgreedUpon) {
   const std::string with = {2, 4, 5, '\xb4', 1, 3, 3, 7, 4, 2, 1, 1};
   std::string without = with;
@@ -209,6 +223,49 @@ TEST_F(Ftp, SelectiveAcknowledgmentsAreNotAgreedUpon) {
   EXPECT_EQ(server_says("", 999, kSyn | kAck, with).tcp_options, without);
   const std::string odd = {1, 4, 2, 1};
   EXPECT_EQ(server_says("", 999, kSyn | kAck, odd).tcp_options, std::string(4, 1));
+}
+
+// Another client behind the same address, whose server is another one.
+TEST_F(Ftp, AToldConnectionIsNotTakenOverByAnotherServersWhileItsControlConnectionLives) {
+  ask(ipvs::NewDest{kFtp, {*Address::parse("10.0.0.3"), 21}, {}});
+  first({.sport = 41000, .dport = 21});
+  const auto other_says = [&](const std::string& text, uint8_t flags) {
+    return on_nic({.from = "10.0.0.3",
+                   .to = "192.0.2.2",
+                   .sport = 21,
+                   .dport = 41000,
+                   .flags = flags,
+                   .payload = text,
+                   .sequence = 1000});
+  };
+  ASSERT_EQ(other_says("", kSyn | kAck).verdict, TC_ACT_REDIRECT);
+  on_nic({.sport = 41000, .dport = 21, .flags = kAck});
+  server_says(kServersText);
+  other_says("227 Entering Passive Mode (10,0,0,3,156,64).\r\n", kAck);
+  EXPECT_EQ(drops()["ftp-port-taken"], 1U);
+  EXPECT_EQ(first({.sport = 50000, .dport = 40000}).packet->to, "10.0.0.2");
+  other_says("227 Entering Passive Mode (10,0,0,3,156,64).\r\n", kAck);
+  EXPECT_EQ(drops()["ftp-port-taken"], 1U) << "the first is used";
+  EXPECT_EQ(first({.sport = 50001, .dport = 40000}).packet->to, "10.0.0.3");
+  server_says(kServersText);
+  on_nic({.dport = 21, .flags = kRst});
+  other_says("227 Entering Passive Mode (10,0,0,3,156,64).\r\n", kAck);
+  EXPECT_EQ(first({.sport = 50002, .dport = 40000}).packet->to, "10.0.0.3")
+      << "nobody waits any more";
+}
+
+// Of a mark that is on port 21 alone.
+TEST_F(Ftp, AToldConnectionIsFoundWhateverItsMark) {
+  ask(ipvs::Flush{});
+  ask(ipvs::KillConnections{*Address::parse("0.0.0.0"), 0});
+  balance(kMark, {.scheduler = "rr"}, 1, 21);
+  first({.dport = 21}, 7);
+  server_says("", 999, kSyn | kAck);
+  on_nic({.dport = 21, .flags = kAck});
+  EXPECT_EQ(server_says(kServersText).payload, kClientsText);
+  const auto data = first({.sport = 50000, .dport = 40000});
+  EXPECT_EQ(data.packet->to, "10.0.0.2");
+  EXPECT_EQ(data.packet->dport, 40000);
 }
 
 }  // namespace
