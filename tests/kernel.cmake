@@ -48,7 +48,7 @@ set(express_transcripts scheduling/wlc scheduling/wrr answers/no-server answers/
   marks/before-address marks/two-ports persistence/any-port persistence/netmask connections/port-reused
   connections/half-open forwarding/mixed forwarding/local-server paths/address-taken-away paths/small-link paths/tracked paths/own-connections
   fragments/nat ipv6/forwarding-direct ipv6/marks-before-address ops/direct ops/persistent ops/ipv6
-  ftp/passive ftp/active)
+  ftp/passive ftp/active ftp/marked ftp/local-server ftp/from-port-20)
 list(TRANSFORM express_transcripts REPLACE "(.+)" "kernel/transcripts/\\1.txt")
 add_test(NAME kernel.scenarios.express
   COMMAND kernel/scenario.py --as express --binaries $<TARGET_FILE_DIR:lvsadm> ${express_transcripts}
@@ -70,7 +70,8 @@ set(qemu_transcripts scheduling/wlc scheduling/udp marks/two-ports answers/no-se
 list(TRANSFORM qemu_transcripts REPLACE "(.+)" "kernel/transcripts/\\1.txt")
 list(JOIN qemu_transcripts " " qemu_transcripts)
 # What was fetched of that kernel has no ip_vs_ftp.
-set(qemu_ftp kernel/transcripts/ftp/passive.txt kernel/transcripts/ftp/active.txt kernel/transcripts/ftp/ipv6.txt)
+set(qemu_ftp kernel/transcripts/ftp/passive.txt kernel/transcripts/ftp/active.txt kernel/transcripts/ftp/ipv6.txt
+  kernel/transcripts/ftp/marked.txt kernel/transcripts/ftp/local-server.txt)
 list(JOIN qemu_ftp " " qemu_ftp)
 add_test(NAME kernel.qemu
   COMMAND kernel/boot --qemu ${PROJECT_SOURCE_DIR}/build/linux-6.1 --timeout 1190 --memory 1G

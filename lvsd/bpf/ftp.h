@@ -58,7 +58,7 @@ static __always_inline long read_number(struct lvs_text* text, __u32 i, char c) 
   text->before = text->value;
   text->value = 0;
   text->digits = 0;
-  return 0;
+  return c == '\n';
 }
 
 /* Of |family|address|port|, or what stands for the bars. */

@@ -187,11 +187,12 @@ static __always_inline int may_schedule(const struct packet* packet,
 }
 
 /* Whether a packet of no connection may begin one here: `first_packet = express`. What the director
- * sends to itself always goes by the stack. */
+ * sends to itself always goes by the stack; so does what comes from FTP's data port, which the nft
+ * chain lets pass: it is never scheduled. */
 static __always_inline int is_for_express(const struct __sk_buff* skb, const struct packet* packet,
                                           const struct lvs_config* config) {
   return setting(config, LVS_EXPRESS) && config->armed && skb->ifindex != LOOPBACK_IFINDEX &&
-         may_schedule(packet, config);
+         packet->sport != bpf_htons(FTP_DATA_PORT) && may_schedule(packet, config);
 }
 
 /* A data connection of FTP that was told of begins: the nft chain, which knows the addresses of

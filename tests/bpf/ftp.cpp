@@ -111,14 +111,15 @@ TEST_F(Ftp, WhatIsNoSuchTextTellsNothingAndStaysAsItIs) {
   const std::string spaces(300, ' ');
   for (const std::string& text :
        {std::string("227 Entering Passive Mode\r\n"), std::string("227 (10,0,0,2,156)\r\n"),
-        std::string("227 10,0,0,2,156\r\n"), std::string("227 (10,0,0,,2,156,64)\r\n"),
-        std::string("227 (10,0,0,2,256,1)\r\n"), std::string("227 (10,0,0,2,1,256)\r\n"),
-        std::string("227 (10,0,0,2,1,1"), std::string("227 (,,,,,)\r\n"),
-        std::string("229 (|||)\r\n"), std::string("229 (|||0|)\r\n"),
-        std::string("229 |||40001|\r\n"), std::string("229 (|||40001!)\r\n"),
-        std::string("229 (111400011)\r\n"), std::string("229 (   40001 )\r\n"),
-        std::string("229 (|||65536|)\r\n"), std::string("229 (|||4000000000000|)\r\n"),
-        std::string("220 (10,0,0,2,156,64)\r\n"), "227 (10,0,0,2,156,64)" + spaces}) {
+        std::string("227 no\r\n150 10,0,0,2,156,64\r\n"), std::string("227 10,0,0,2,156\r\n"),
+        std::string("227 (10,0,0,,2,156,64)\r\n"), std::string("227 (10,0,0,2,256,1)\r\n"),
+        std::string("227 (10,0,0,2,1,256)\r\n"), std::string("227 (10,0,0,2,1,1"),
+        std::string("227 (,,,,,)\r\n"), std::string("229 (|||)\r\n"),
+        std::string("229 (|||0|)\r\n"), std::string("229 |||40001|\r\n"),
+        std::string("229 (|||40001!)\r\n"), std::string("229 (111400011)\r\n"),
+        std::string("229 (   40001 )\r\n"), std::string("229 (|||65536|)\r\n"),
+        std::string("229 (|||4000000000000|)\r\n"), std::string("220 (10,0,0,2,156,64)\r\n"),
+        "227 (10,0,0,2,156,64)" + spaces}) {
     EXPECT_EQ(server_says(text).payload, text);
     EXPECT_THAT(expected(), IsEmpty()) << text;
   }
