@@ -199,9 +199,11 @@ static __always_inline int is_for_express(const struct __sk_buff* skb, const str
  * services but not those that a mark stands for, hears it by the packet's priority. */
 static __always_inline void note_expected(const int family, struct __sk_buff* skb,
                                           const struct packet* packet) {
+  if (!(packet->tcp_flags & LVS_TCP_FLAG_SYN) || !is_ftp_data_port(packet)) {
+    return;
+  }
   struct scratch* scratch = scratch_of_cpu();
-  if (scratch && packet->tcp_flags & LVS_TCP_FLAG_SYN && is_ftp_data_port(packet) &&
-      find_expected(family, packet, scratch)) {
+  if (scratch && find_expected(family, packet, scratch)) {
     skb->priority = LVS_PRIORITY_EXPECTED;
   }
 }
