@@ -1,4 +1,6 @@
 lvs_test(unit/lvsd/core/tcp_states lvs_core)
+lvs_test(unit/lvsd/core/sctp_states lvs_core)
+lvs_test(unit/lvsd/core/sctp_checksum lvs_core)
 lvs_test(unit/lvsd/core/cursor lvs_core)
 lvs_test(unit/lvsd/core/schedulers lvs_core)
 lvs_test(unit/lvsd/core/table lvs_core)
@@ -22,6 +24,7 @@ lvs_test(bpf/chain lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/table_law lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/ipv6 lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/ftp lvs_core_io PkgConfig::LIBBPF)
+lvs_test(bpf/sctp lvs_core_io PkgConfig::LIBBPF)
 
 # These keep a processor busy, which counts as two jobs (tests/CMakeLists.txt).
 set_tests_properties(bpf.nat bpf.icmp bpf.changes bpf.scheduling bpf.chain bpf.table_law bpf.ipv6 bpf.ftp

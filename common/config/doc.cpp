@@ -72,9 +72,8 @@ std::string embedded_item(const std::string& what, const Table& table) {
 }
 
 std::string embedded_items() {
-  return ".Bl -tag -width Ds -compact\n.It families\nIPv4, IPv6\n" +
-         embedded_item("protocols", ipvs::kProtocols) +
-         ".It forwarding methods\nnat, direct, tunnel\n" +
+  return ".Bl -tag -width Ds -compact\n.It families\nIPv4, IPv6\n"
+         ".It protocols\ntcp, udp, sctp\n.It forwarding methods\nnat, direct, tunnel\n" +
          embedded_item("schedulers", ipvs::kSchedulers) + ".It services\nat most " +
          std::to_string(ipvs::kEmbeddedServices) + "\n.It servers\nat most " +
          std::to_string(ipvs::kEmbeddedServersOfService) + " of one service, " +

@@ -48,8 +48,8 @@ std::vector<Choice<ipvs::Protocol>> protocols() {
   return choices;
 }
 
-std::string sctp_unchecked(const V& service, CoreKind core) {
-  return service.protocol == ipvs::Protocol::sctp && core == CoreKind::kernel
+std::string sctp_unchecked(const V& service, CoreKind) {
+  return service.protocol == ipvs::Protocol::sctp
              ? "sctp is not checked: only scripts and http can judge a server"
              : "";
 }

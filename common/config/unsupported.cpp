@@ -12,19 +12,9 @@ using Entry = Blocks<VirtualService>::Entry;
 
 constexpr const char* kRemedy = ": core = kernel does";
 
-template <typename Table, typename Is>
-auto find_if_lacking(const Table& table, Is is) {
-  const auto found = std::find_if(table.begin(), table.end(), is);
-  return found != table.end() && !found->is_embedded ? &*found : nullptr;
-}
-
-// Null: the embedded core has it.
-const ipvs::ProtocolInfo* lacking(ipvs::Protocol protocol) {
-  return find_if_lacking(ipvs::kProtocols,
-                         [=](const auto& has) { return has.protocol == protocol; });
-}
-const ipvs::SchedulerInfo* lacking(const std::string& scheduler) {
-  return find_if_lacking(ipvs::kSchedulers, [&](const auto& has) { return has.name == scheduler; });
+bool is_lacking(const std::string& scheduler) {
+  const auto* known = ipvs::find_named(ipvs::kSchedulers, scheduler);
+  return known != nullptr && !known->is_embedded;
 }
 
 class EmbeddedCore {
@@ -44,11 +34,7 @@ class EmbeddedCore {
  private:
   void judge_key(const Entry& entry) {
     const VirtualService& service = *entry.block;
-    const auto* protocol = service.fwmark == 0 ? lacking(service.protocol) : nullptr;
-    if (protocol != nullptr) {
-      note(entry, "protocol", "does not serve " + std::string(protocol->name));
-    }
-    if (lacking(service.scheduler) != nullptr) {
+    if (is_lacking(service.scheduler)) {
       note(entry, "scheduler",
            "does not have " + service.scheduler + ", only " +
                ipvs::embedded_names(ipvs::kSchedulers));

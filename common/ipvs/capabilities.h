@@ -12,16 +12,15 @@
 
 namespace lvs::ipvs {
 
-// As lvs.cf calls them.
+// As lvs.cf calls them. Both cores have all of them.
 struct ProtocolInfo {
   const char* name;
-  bool is_embedded;
   Protocol protocol;
 };
 inline constexpr std::array<ProtocolInfo, 3> kProtocols = {
-    {{"tcp", true, Protocol::tcp}, {"udp", true, Protocol::udp}, {"sctp", false, Protocol::sctp}}};
+    {{"tcp", Protocol::tcp}, {"udp", Protocol::udp}, {"sctp", Protocol::sctp}}};
 
-// Both cores have all of them.
+// These, too.
 struct ForwardInfo {
   const char* name;
   Forward forward;

@@ -289,6 +289,7 @@ enum lvs_setting {
   LVS_SLOPPY_TCP,
   LVS_CONNTRACK,
   LVS_EXPRESS, /* The embedded core's own: nic_express. */
+  LVS_SLOPPY_SCTP,
   LVS_SETTINGS,
 };
 #define LVS_SETTINGS_ROOM 32U
@@ -342,9 +343,9 @@ LVS_ASSERT(sizeof(struct lvs_device) == 8);
 /* A packet that was given back, by what no rule changes. IPv4 addresses: the first word. */
 struct lvs_given_back {
   struct lvs_key6 key;
-  __be16 id;     /* Of IPv4. */
-  __sum16 check; /* Of its TCP or UDP header. */
-  __u32 sequence;
+  __be16 id;      /* Of IPv4. */
+  __sum16 check;  /* Of its TCP or UDP header. */
+  __u32 sequence; /* Of TCP's; what else tells packets of SCTP from each other. */
 };
 LVS_ASSERT(sizeof(struct lvs_given_back) == 48);
 
@@ -440,6 +441,6 @@ struct lvs_sweep {
   __u32 where;        /* enum lvs_sweep_where */
   __u32 keys;         /* How many. */
   __u32 unassured;    /* Templates without a connection, never established, go too. */
-  __u64 half_open_ns; /* TCP that has been half open so long ends; 0: as it expires. */
+  __u64 half_open_ns; /* TCP, SCTP half open for so long ends; 0: as it expires. */
   __u64 udp_idle_ns;  /* UDP that has been idle so long; 0: as it expires. */
 };

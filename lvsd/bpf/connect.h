@@ -11,7 +11,6 @@
 
 #define FTP_PORT 21
 #define FIRST_USER_PORT 1024
-#define NS_PER_S 1000000000ULL
 #define SLICE_TRIES 4
 
 static __always_inline struct lvs_service* find_service_by(struct match* match) {
@@ -251,18 +250,18 @@ static __always_inline __u8 method_of(const struct lvs_dest* dest) {
 static __always_inline void describe(const int family, struct lvs_flow* flow,
                                      const struct packet* packet, const struct lvs_config* config,
                                      const struct lvs_dest* dest, int keeps_port, __u64 now) {
+  flow->forward = method_of(dest);
+  const int is_answered = flow->forward == LVS_FORWARD_NAT;
+  /* The first packet advances the connection like any other. SYN may do so twice, INIT not. */
   const int is_tcp = packet->protocol == IPPROTO_TCP;
   const __u8 state = is_tcp ? lvs_tcp_step(LVS_TCP_IN, LVS_TCP_NONE, packet->tcp_flags) : 0;
-  const int is_active = is_tcp && lvs_tcp_is_active(state);
-  flow->forward = method_of(dest);
   flow->flags = (dest->is_local ? LVS_FLOW_TO_SELF : 0) | (packet->is_own ? LVS_FLOW_FROM_SELF : 0);
-  if (is_tcp && packet->dport == bpf_htons(FTP_PORT) && flow->forward == LVS_FORWARD_NAT &&
-      !packet->is_own) {
+  if (is_tcp && packet->dport == bpf_htons(FTP_PORT) && is_answered && !packet->is_own) {
     flow->flags |= LVS_FLOW_FTP;
   }
   flow->word = (__u64)new_generation() << LVS_WORD_GENERATION_SHIFT | state |
-               (is_active ? LVS_WORD_ACTIVE : 0) |
-               (flow->forward == LVS_FORWARD_NAT ? 0 : LVS_WORD_NOOUTPUT);
+               (is_active(packet->protocol, state) ? LVS_WORD_ACTIVE : 0) |
+               (is_answered ? 0 : LVS_WORD_NOOUTPUT);
   flow->expires = now + timeout_of(config, packet->protocol, state);
   flow->touch = now;
   copy_address(family, address_in(family, flow), dest->address);

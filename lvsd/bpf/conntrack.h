@@ -5,12 +5,15 @@
  * no key. */
 #pragma once
 
+#include <linux/in.h>
+
 #include "lvsd/bpf/counters.h"
 #include "lvsd/bpf/family.h"
-#include "lvsd/bpf/tcp_states.h"
+#include "lvsd/bpf/sctp_states.h"
 
 /* More than processors that could get in between at one word. */
 #define WORD_TRIES 32
+#define NS_PER_S 1000000000ULL
 
 /* What became of a change to an entry's word. */
 enum change {
@@ -37,9 +40,32 @@ static __always_inline __u32 new_generation(void) {
   return bpf_get_prandom_u32() | 1;
 }
 
+static __always_inline __u8 next_state(__u8 protocol, enum lvs_tcp_sender sender, __u8 state,
+                                       __u8 flags) {
+  if (protocol == IPPROTO_TCP) {
+    return lvs_tcp_step(sender, state, flags);
+  }
+  return protocol == IPPROTO_SCTP ? lvs_sctp_step(sender, state, flags) : 0;
+}
+
+static __always_inline int is_established(__u8 protocol, __u8 state) {
+  return protocol == IPPROTO_TCP    ? state == LVS_TCP_ESTABLISHED
+         : protocol == IPPROTO_SCTP ? state == LVS_SCTP_ESTABLISHED
+                                    : 0;
+}
+
+static __always_inline int is_active(__u8 protocol, __u8 state) {
+  return protocol == IPPROTO_TCP ? lvs_tcp_is_active(state) : is_established(protocol, state);
+}
+
 static __always_inline __u64 timeout_of(const struct lvs_config* config, __u8 protocol,
                                         __u8 state) {
-  const __u32 index = protocol == 6 ? state : LVS_TIMEOUT_UDP;
+  if (protocol == IPPROTO_SCTP) {
+    __u32 column = state;
+    LVS_KEEP(column);
+    return lvs_sctp_timeouts[column & 15] * NS_PER_S;
+  }
+  const __u32 index = protocol == IPPROTO_TCP ? state : LVS_TIMEOUT_UDP;
   return config->timeouts[index & (LVS_TIMEOUTS - 1)];
 }
 
@@ -221,15 +247,12 @@ VERIFIED_ALONE enum advance advance_word(struct lvs_flow* flow, const struct seg
     }
     const __u8 state = word & LVS_WORD_STATE;
     /* A datagram that is answered. */
-    int assures = segment->protocol != 6 && segment->sender == LVS_TCP_OUT;
-    __u8 next = LVS_TCP_NONE;
-    if (segment->protocol == 6) {
-      next = lvs_tcp_step(segment->sender, state, segment->tcp_flags);
-    }
+    int assures = segment->protocol == IPPROTO_UDP && segment->sender == LVS_TCP_OUT;
+    const __u8 next = next_state(segment->protocol, segment->sender, state, segment->tcp_flags);
     /* A reply that is seen after all: from now on both sides tell the state. */
     const __u64 seen = segment->sender == LVS_TCP_OUT ? word & LVS_WORD_NOOUTPUT : 0;
     if (next != state || seen) {
-      const __u64 active = lvs_tcp_is_active(next) ? LVS_WORD_ACTIVE : 0;
+      const __u64 active = is_active(segment->protocol, next) ? LVS_WORD_ACTIVE : 0;
       const __u64 changed = ((word & ~(LVS_WORD_STATE | LVS_WORD_ACTIVE)) | next | active) & ~seen;
       if (__sync_val_compare_and_swap(&flow->word, word, changed) != word) {
         continue;
@@ -238,7 +261,7 @@ VERIFIED_ALONE enum advance advance_word(struct lvs_flow* flow, const struct seg
       if (dest && active != (word & LVS_WORD_ACTIVE)) {
         __sync_fetch_and_add(&dest->active, active ? 1 : -1);
       }
-      assures |= next == LVS_TCP_ESTABLISHED;
+      assures |= is_established(segment->protocol, next);
     }
     flow->expires = now + timeout_of(config, segment->protocol, next);
     return assures && flow->template_generation ? ADVANCE_ASSURES : ADVANCE_DONE;

@@ -327,19 +327,6 @@ static __always_inline int forbid_sack(struct __sk_buff* skb, const struct packe
          !bpf_l4_csum_replace(skb, l4 + TCP_CHECK_OFFSET, 0, change, 0);
 }
 
-/* Where the text of a packet of this connection ends in its frame, which may be padded. */
-static __always_inline __u32 end_of_packet(const int family, struct __sk_buff* skb) {
-  __be16 bytes = 0;
-  if (family == AF_INET6) {
-    bpf_skb_load_bytes(skb, ETH_HLEN + __builtin_offsetof(struct ipv6hdr, payload_len), &bytes,
-                       sizeof(bytes));
-    return ETH_HLEN + IPV6_HEADER + bpf_ntohs(bytes);
-  }
-  bpf_skb_load_bytes(skb, ETH_HLEN + __builtin_offsetof(struct iphdr, tot_len), &bytes,
-                     sizeof(bytes));
-  return ETH_HLEN + bpf_ntohs(bytes);
-}
-
 /* The client says where it waits. */
 static __always_inline int help_request(const int family, struct __sk_buff* skb,
                                         const struct packet* packet, struct lvs_flow* flow,

@@ -112,7 +112,7 @@ VERIFIED_ALONE int translate_error(struct __sk_buff* skb, int is_own) {
     return LVS_PASS;
   }
   const __u32 ports_at = icmp_at + sizeof(struct icmp_error) + quoting.ip.ihl * 4;
-  if ((quoting.ip.protocol != IPPROTO_TCP && quoting.ip.protocol != IPPROTO_UDP) ||
+  if (!is_balanced(quoting.ip.protocol) ||
       bpf_skb_load_bytes(skb, ports_at, &ports, sizeof(ports))) {
     return LVS_PASS;
   }

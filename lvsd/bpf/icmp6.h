@@ -88,8 +88,7 @@ VERIFIED_ALONE int translate_error6(struct __sk_buff* skb, int is_own) {
     return LVS_PASS;
   }
   const __u32 ports_at = l4_offset(AF_INET6, &quoted);
-  if ((quoted.protocol != IPPROTO_TCP && quoted.protocol != IPPROTO_UDP) ||
-      bpf_skb_load_bytes(skb, ports_at, &ports, sizeof(ports))) {
+  if (!is_balanced(quoted.protocol) || bpf_skb_load_bytes(skb, ports_at, &ports, sizeof(ports))) {
     return LVS_PASS;
   }
   struct lvs_key6 key = {.sport = ports.dest, .dport = ports.source, .protocol = quoted.protocol};

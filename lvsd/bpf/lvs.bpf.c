@@ -36,8 +36,9 @@ static __always_inline int begins_anew(const struct packet* packet, const struct
   }
   const __u32 mode = setting(config, LVS_CONN_REUSE_MODE);
   const __u8 state = word & LVS_WORD_STATE;
-  const int is_over = state == LVS_TCP_TIME_WAIT || state == LVS_TCP_CLOSE ||
-                      ((mode & 2) && state == LVS_TCP_FIN_WAIT && (word & LVS_WORD_NOOUTPUT));
+  const int is_over_tcp = state == LVS_TCP_TIME_WAIT || state == LVS_TCP_CLOSE ||
+                          ((mode & 2) && state == LVS_TCP_FIN_WAIT && (word & LVS_WORD_NOOUTPUT));
+  const int is_over = packet->protocol == IPPROTO_SCTP ? state == LVS_SCTP_CLOSED : is_over_tcp;
   return mode && is_over && !flow->template_generation;
 }
 
@@ -80,8 +81,7 @@ static __always_inline int forward(const int family, struct __sk_buff* skb,
   if (is_due && !(packet->tcp_flags & LVS_TCP_FLAG_SYN) && needs_help(flow)) {
     return LEFT_TO_HELP;
   }
-  if (is_due || (packet->protocol == IPPROTO_TCP &&
-                 lvs_tcp_step(sender_of(word), state, packet->tcp_flags) != state)) {
+  if (is_due || next_state(packet->protocol, sender_of(word), state, packet->tcp_flags) != state) {
     const struct segment segment = {.generation = generation,
                                     .protocol = packet->protocol,
                                     .sender = sender_of(word),
@@ -117,8 +117,8 @@ static __always_inline int advance_owner(const int family, const struct lvs_flow
     return 0;
   }
   const __u8 state = word & LVS_WORD_STATE;
-  const int is_new_at_server =
-      (tcp_flags & LVS_TCP_FLAG_SYN) && !lvs_tcp_is_active(state) && state != LVS_TCP_LISTEN;
+  const int is_new_at_server = protocol == IPPROTO_TCP && (tcp_flags & LVS_TCP_FLAG_SYN) &&
+                               !lvs_tcp_is_active(state) && state != LVS_TCP_LISTEN;
   if (now >= flow->expires || is_new_at_server) {
     kill_flow(family, &key, flow, generation, now);
     if (is_new_at_server) {
@@ -181,9 +181,11 @@ static __always_inline int is_of_other_director(const struct lvs_flow* flow,
 
 static __always_inline int may_schedule(const struct packet* packet,
                                         const struct lvs_config* config) {
+  const enum lvs_setting sloppy =
+      packet->protocol == IPPROTO_SCTP ? LVS_SLOPPY_SCTP : LVS_SLOPPY_TCP;
   return packet->protocol == IPPROTO_UDP ||
          (!(packet->tcp_flags & LVS_TCP_FLAG_RST) &&
-          ((packet->tcp_flags & LVS_TCP_FLAG_SYN) || setting(config, LVS_SLOPPY_TCP)));
+          ((packet->tcp_flags & LVS_TCP_FLAG_SYN) || setting(config, sloppy)));
 }
 
 /* Whether a packet of no connection may begin one here: `first_packet = express`. What the director

@@ -46,15 +46,20 @@ static __always_inline struct patience patience_of(const struct lvs_config* conf
 
 static __always_inline int is_closed(__u8 protocol, __u64 word) {
   const __u8 state = word & LVS_WORD_STATE;
-  return protocol == IPPROTO_TCP && (state == LVS_TCP_CLOSE || state == LVS_TCP_TIME_WAIT);
+  return protocol == IPPROTO_TCP    ? state == LVS_TCP_CLOSE || state == LVS_TCP_TIME_WAIT
+         : protocol == IPPROTO_SCTP ? lvs_sctp_is_closed(state)
+                                    : 0;
 }
 
-/* TCP that its client never completed or that is over, UDP that nobody has used for long. */
+/* TCP and SCTP that its client never completed or that is over, UDP that nobody has used for long.
+ */
 static __always_inline int is_cheap(const struct patience* patience, __u8 protocol,
                                     const struct lvs_flow* flow, __u64 word, __u64 now) {
   const __u8 state = word & LVS_WORD_STATE;
-  if (protocol == IPPROTO_TCP) {
-    const int is_half_open = state == LVS_TCP_SYN_RECV || state == LVS_TCP_SYNACK;
+  if (protocol != IPPROTO_UDP) {
+    const int is_half_open = protocol == IPPROTO_TCP
+                                 ? state == LVS_TCP_SYN_RECV || state == LVS_TCP_SYNACK
+                                 : lvs_sctp_is_half_open(state);
     return patience->half_open_ns && (is_half_open || is_closed(protocol, word)) &&
            now >= flow->created + patience->half_open_ns;
   }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a frame says: a packet of TCP or UDP for this machine, as a key and a few fields.
+/* What a frame says: a packet of TCP, UDP or SCTP for this machine, as a key and a few fields.
  *
  * Fragments are the stack's at a network device: it puts the datagram together, which is then a
  * packet like others behind INPUT. The copy that nft sends to ipvs0 is cut once more into what it
@@ -17,7 +17,7 @@
 
 #include "lvsd/bpf/drops.h"
 #include "lvsd/bpf/family.h"
-#include "lvsd/bpf/tcp_states.h"
+#include "lvsd/bpf/sctp_states.h"
 
 #define IP_DONT_FRAGMENT 0x4000
 #define IP_MORE_FRAGMENTS 0x2000
@@ -29,6 +29,8 @@
 #define TCP_ACK_OFFSET 8
 #define TCP_HEADER 20U
 #define UDP_HEADER 8U
+#define SCTP_HEADER 12U
+#define SCTP_CHECK_OFFSET 8
 
 struct packet {
   union any_key key;
@@ -38,15 +40,28 @@ struct packet {
   __u8 ip_words; /* Length of the IP header, IPv6 extensions included, in 32-bit words. */
   __u8 ttl;      /* Or hop limit. */
   __u8 protocol;
-  __u8 tcp_flags; /* 0 for UDP. */
-  __u8 l4_words;  /* Length of the TCP or UDP header. */
+  __u8 tcp_flags; /* Of SCTP: see sctp_states.h. 0 for UDP. */
+  __u8 l4_words;  /* Length of the header of TCP, UDP or SCTP. */
   __u8 dont_fragment;
   __u8 fragment; /* enum fragment */
   __u8 is_own;   /* The director's own, as far as the one that opens a connection. */
   __u32 fragments_id;
 };
 
+static __always_inline int is_balanced(__u8 protocol) {
+  return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
+}
+
 enum fragment { NO_FRAGMENT = 0, FIRST_FRAGMENT, LATER_FRAGMENT };
+
+/* Of a value whose first byte in the packet is its lowest: SCTP's checksum. */
+static __always_inline __u32 le_word(__u32 value) {
+  return __builtin_bswap32(bpf_ntohl(value));
+}
+
+static __always_inline __u16 le_half(__u16 value) {
+  return __builtin_bswap16(bpf_ntohs(value));
+}
 
 static __always_inline __u16 fold(__u32 sum) {
   sum = (sum & 0xffff) + (sum >> 16);
@@ -60,13 +75,20 @@ static __always_inline __u32 counted_bytes(const int family, const struct packet
   return packet->bytes - (has_header ? 8 : 0);
 }
 
-/* Length of the longest IP packet that becomes of it: a GSO packet is a train of them. */
+/* What a train of SCTP packets has for their length: each has its own. */
+#define GSO_BY_FRAGMENTS 0xffff
+
+/* Length of the longest IP packet that becomes of it: a GSO packet is a train of them. Of SCTP's,
+ * which only a sender on this very machine makes, it is not known: they are taken to fit. */
 static __always_inline __u32 longest_segment(struct __sk_buff* skb, const struct packet* packet) {
   const __u32 payload = skb->gso_size;
+  if (payload == GSO_BY_FRAGMENTS) {
+    return 0;
+  }
   return payload ? payload + (packet->ip_words + packet->l4_words) * 4 : packet->bytes;
 }
 
-/* Offset of the TCP or UDP header in the frame; the mask tells the verifier its bound and
+/* Offset of the header behind IP's in the frame; the mask tells the verifier its bound and
  * alignment. */
 static __always_inline __u32 l4_offset(const int family, const struct packet* packet) {
   __u32 words = packet->ip_words;
@@ -152,7 +174,30 @@ static __always_inline void put_ports(const int family, struct packet* packet) {
   }
 }
 
-/* The TCP or UDP header behind the IP header that was read. */
+struct sctp_chunk {
+  __u8 type;
+  __u8 flags;
+  __be16 bytes;
+};
+
+/* What an SCTP packet does to its connection, as lvs_sctp_flags has it; negative: it is none. Its
+ * first chunk tells, or an ABORT behind a cookie. */
+VERIFIED_ALONE int read_sctp(struct __sk_buff* skb, __u32 l4) {
+  struct sctp_chunk chunk;
+  if (bpf_skb_load_bytes(skb, l4 + SCTP_HEADER, &chunk, sizeof(chunk))) {
+    return -1;
+  }
+  const __u8 type = chunk.type;
+  const __u32 bytes = bpf_ntohs(chunk.bytes);
+  const int is_cookie = type == LVS_SCTP_CHUNK_COOKIE_ECHO || type == LVS_SCTP_CHUNK_COOKIE_ACK;
+  const int is_abort =
+      is_cookie && bytes >= sizeof(chunk) &&
+      !bpf_skb_load_bytes(skb, l4 + SCTP_HEADER + ((bytes + 3) & ~3U), &chunk, sizeof(chunk)) &&
+      chunk.type == LVS_SCTP_CHUNK_ABORT;
+  return lvs_sctp_flags_of(is_abort ? LVS_SCTP_CHUNK_ABORT : type);
+}
+
+/* The header behind the IP header that was read. */
 static __always_inline enum parsed parse_l4(const int family, struct __sk_buff* skb,
                                             struct packet* packet) {
   const __u32 l4 = l4_offset(family, packet);
@@ -182,6 +227,13 @@ static __always_inline enum parsed parse_l4(const int family, struct __sk_buff* 
     }
     packet->tcp_flags = header[13];
     packet->l4_words = header[12] >> 4;
+  } else if (packet->protocol == IPPROTO_SCTP) {
+    const int flags = read_sctp(skb, l4);
+    if (flags < 0) {
+      return PARSED_OTHER;
+    }
+    packet->tcp_flags = flags;
+    packet->l4_words = SCTP_HEADER / 4;
   }
   put_ports(family, packet);
   if (packet->fragment == FIRST_FRAGMENT) {
@@ -198,7 +250,7 @@ static __always_inline enum parsed parse4(struct __sk_buff* skb, struct packet* 
   if ((void*)(ip + 1) > end || ip->version != 4 || ip->ihl < 5) {
     return PARSED_OTHER;
   }
-  if (ip->protocol != IPPROTO_TCP && ip->protocol != IPPROTO_UDP) {
+  if (!is_balanced(ip->protocol)) {
     const int is_whole = !(ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_FRAGMENT_OFFSET));
     return ip->protocol == IPPROTO_ICMP && is_whole ? PARSED_ICMP : PARSED_OTHER;
   }
@@ -283,7 +335,7 @@ static __always_inline enum parsed parse6(struct __sk_buff* skb, struct packet* 
   if (skipped != PARSED_OURS) {
     return skipped;
   }
-  if (packet->protocol != IPPROTO_TCP && packet->protocol != IPPROTO_UDP) {
+  if (!is_balanced(packet->protocol)) {
     return packet->protocol == IPPROTO_ICMPV6 ? PARSED_ICMP : PARSED_OTHER;
   }
   packet->key.v6.protocol = packet->protocol;
@@ -298,6 +350,19 @@ static __always_inline enum parsed parse(const int family, struct __sk_buff* skb
     return PARSED_OTHER;
   }
   return family == AF_INET6 ? parse6(skb, packet, takes) : parse4(skb, packet, takes);
+}
+
+/* Where a packet ends in its frame, which may be padded. */
+static __always_inline __u32 end_of_packet(const int family, struct __sk_buff* skb) {
+  __be16 bytes = 0;
+  if (family == AF_INET6) {
+    bpf_skb_load_bytes(skb, ETH_HLEN + __builtin_offsetof(struct ipv6hdr, payload_len), &bytes,
+                       sizeof(bytes));
+    return ETH_HLEN + IPV6_HEADER + bpf_ntohs(bytes);
+  }
+  bpf_skb_load_bytes(skb, ETH_HLEN + __builtin_offsetof(struct iphdr, tot_len), &bytes,
+                     sizeof(bytes));
+  return ETH_HLEN + bpf_ntohs(bytes);
 }
 
 static __always_inline int is_ip(const struct __sk_buff* skb) {

@@ -65,7 +65,7 @@ static inline enum lvs_tcp_event lvs_tcp_event_of(__u8 flags) {
 #define LA LVS_TCP_LAST_ACK
 #define LI LVS_TCP_LISTEN
 #define SA LVS_TCP_SYNACK
-static const __u8 lvs_tcp_next[16][16] = {
+const __u8 lvs_tcp_next[16][16] = {
     /*          NO  ES  SS  SR  FW  TW  CL  CW  LA  LI  SA */
     /* IN  */
     /* syn */ {SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SR},
@@ -113,5 +113,5 @@ static inline int lvs_tcp_is_active(__u8 state) {
 }
 
 /* Seconds, by state; the last is UDP's. ESTABLISHED, FIN_WAIT and UDP can be set. */
-static const __u32 lvs_timeout_defaults[LVS_TIMEOUTS] = {2,  900, 120, 60, 120, 120, 10, 60,
-                                                         30, 120, 120, 0,  0,   0,   0,  300};
+const __u32 lvs_timeout_defaults[LVS_TIMEOUTS] = {2,  900, 120, 60, 120, 120, 10, 60,
+                                                  30, 120, 120, 0,  0,   0,   0,  300};

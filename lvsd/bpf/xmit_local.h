@@ -36,6 +36,8 @@ static __always_inline __u32 rounds_of(const int family, struct __sk_buff* skb,
                      sizeof(one.check));
   if (is_tcp) {
     bpf_skb_load_bytes(skb, l4 + TCP_SEQUENCE_OFFSET, &one.sequence, sizeof(one.sequence));
+  } else if (packet->protocol == IPPROTO_SCTP) {
+    bpf_skb_load_bytes(skb, l4 + SCTP_CHECK_OFFSET, &one.sequence, sizeof(one.sequence));
   }
   struct lvs_rounds* rounds = bpf_map_lookup_elem(&lvs_given_backs, &one);
   if (rounds && now < rounds->since + LVS_ROUNDS_NS) {

@@ -8,8 +8,35 @@
 #pragma once
 
 #include "lvsd/bpf/packet.h"
+#include "lvsd/bpf/sctp_checksum.h"
 #include "lvsd/bpf/xmit_direct.h"
 #include "lvsd/bpf/xmit_local.h"
+
+/* SCTP's checksum after the port has changed. One of 0 is the device's to fill in. */
+VERIFIED_ALONE int follow_sctp_port(struct __sk_buff* skb, __u32 check_at, __u16 change,
+                                    __u32 bytes) {
+  __u32 check = 0;
+  if (bpf_skb_load_bytes(skb, check_at, &check, sizeof(check))) {
+    return 0;
+  }
+  if (!check) {
+    return 1;
+  }
+  check ^= le_word(lvs_crc32c_change(le_half(change), bytes));
+  return !bpf_skb_store_bytes(skb, check_at, &check, sizeof(check), BPF_F_RECOMPUTE_CSUM);
+}
+
+/* The rest of a packet whose addresses and port are the new ones already. In fragments it cannot be
+ * done: nobody here knows how long all of them are. */
+static __always_inline int finish_sctp(const int family, struct __sk_buff* skb,
+                                       const struct packet* packet, __be16 old_port, __be16 port,
+                                       int is_request) {
+  const __u32 l4 = l4_offset(family, packet);
+  const __u32 bytes = end_of_packet(family, skb) - l4 - (is_request ? sizeof(port) : 0);
+  return old_port == port ||
+         (packet->fragment == NO_FRAGMENT &&
+          follow_sctp_port(skb, l4 + SCTP_CHECK_OFFSET, old_port ^ port, bytes));
+}
 
 /* False: it is not what it was taken for. `hops` and `mac`: as in xmit_direct.h. */
 static __always_inline int rewrite_nat4(struct __sk_buff* skb, const struct packet* packet,
@@ -28,7 +55,8 @@ static __always_inline int rewrite_nat4(struct __sk_buff* skb, const struct pack
   const __be16 port = to->port;
   const int is_request = to->direction == LVS_TO_SERVER;
   const int is_tcp = packet->protocol == IPPROTO_TCP;
-  const int is_unsummed = !is_tcp && ports[3] == 0;
+  const int is_sctp = packet->protocol == IPPROTO_SCTP;
+  const int is_unsummed = !is_tcp && (is_sctp || ports[3] == 0);
   const __be32 old_address = is_request ? ip->daddr : ip->saddr;
   const __be16 old_port = is_request ? ports[1] : ports[0];
 
@@ -52,7 +80,7 @@ static __always_inline int rewrite_nat4(struct __sk_buff* skb, const struct pack
     set_macs(ethernet, mac);
   }
   if (is_unsummed) {
-    return 1;
+    return !is_sctp || finish_sctp(AF_INET, skb, packet, old_port, port, is_request);
   }
   const __u32 check = l4 + (is_tcp ? TCP_CHECK_OFFSET : UDP_CHECK_OFFSET);
   const __u64 flags = is_tcp ? 0 : BPF_F_MARK_MANGLED_0;
@@ -64,6 +92,13 @@ static __always_inline int rewrite_nat4(struct __sk_buff* skb, const struct pack
 
 #define IPV6_SADDR_OFFSET (ETH_HLEN + __builtin_offsetof(struct ipv6hdr, saddr))
 #define IPV6_DADDR_OFFSET (ETH_HLEN + __builtin_offsetof(struct ipv6hdr, daddr))
+
+static __always_inline int rewrite_sctp6(struct __sk_buff* skb, const struct packet* packet,
+                                         __be16 old_port, __be16 port, int is_request) {
+  const __u32 at = l4_offset(AF_INET6, packet) + (is_request ? sizeof(port) : 0);
+  return !bpf_skb_store_bytes(skb, at, &port, sizeof(port), BPF_F_RECOMPUTE_CSUM) &&
+         finish_sctp(AF_INET6, skb, packet, old_port, port, is_request);
+}
 
 static __always_inline int rewrite_nat6(struct __sk_buff* skb, const struct packet* packet,
                                         const struct lvs_flow* to, int hops,
@@ -83,8 +118,14 @@ static __always_inline int rewrite_nat6(struct __sk_buff* skb, const struct pack
   const __s64 change =
       bpf_csum_diff(old_address.word, sizeof(old_address), address.word, sizeof(address), 0);
   const __u64 flags = is_tcp ? 0 : BPF_F_MARK_MANGLED_0;
-  if (bpf_skb_store_bytes(skb, at, &address, sizeof(address), BPF_F_RECOMPUTE_CSUM) ||
-      bpf_l4_csum_replace(skb, check, 0, change, flags | BPF_F_PSEUDO_HDR)) {
+  if (bpf_skb_store_bytes(skb, at, &address, sizeof(address), BPF_F_RECOMPUTE_CSUM)) {
+    return 0;
+  }
+  if (packet->protocol == IPPROTO_SCTP) {
+    return rewrite_sctp6(skb, packet, old_port, port, is_request) &&
+           rewrite_direct6(skb, packet, hops, mac);
+  }
+  if (bpf_l4_csum_replace(skb, check, 0, change, flags | BPF_F_PSEUDO_HDR)) {
     return 0;
   }
   if (old_port != port &&

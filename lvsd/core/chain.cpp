@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 
+#include "common/ipvs/capabilities.h"
 #include "lvsd/bpf/abi.h"
 
 namespace lvs::core {
@@ -65,7 +66,9 @@ struct Element {
 };
 
 std::string name_of(ipvs::Protocol protocol) {
-  return protocol == ipvs::Protocol::tcp ? "tcp" : "udp";
+  const auto* known = std::find_if(ipvs::kProtocols.begin(), ipvs::kProtocols.end(),
+                                   [=](const auto& one) { return one.protocol == protocol; });
+  return known->name;
 }
 
 std::vector<Element> elements_of(const ipvs::ServiceKey& key) {
@@ -138,7 +141,7 @@ std::string input_rules(const FamilyTable& table) {
                                  "meta mark " + std::to_string(LVS_MARK_LOCAL) + " accept",
                                  "iif \"ipvs0\" accept",
                                  "iif \"ipvs1\" drop",
-                                 "meta l4proto != { tcp, udp } accept",
+                                 "meta l4proto != { tcp, udp, sctp } accept",
                                  "th sport 20 accept"};
   const std::string expected = "meta priority " + class_of(LVS_PRIORITY_EXPECTED) + " ";
   if (table.family == Family::v4) {
@@ -167,7 +170,7 @@ std::string forward_rules(const FamilyTable& table, ChainMode mode) {
              std::string("iif @attached ") + kHardlyInFragments + " accept"};
   }
   rules.insert(rules.end(), {"meta mark " + std::to_string(LVS_MARK_FORWARDED) + " accept",
-                             "iif \"ipvs0\" accept", "meta l4proto != { tcp, udp } accept"});
+                             "iif \"ipvs0\" accept", "meta l4proto != { tcp, udp, sctp } accept"});
   if (mode.has_tracking && !mode.tracks) {
     rules.insert(rules.end(), {"ct status snat accept", "ct status dnat accept"});
   }

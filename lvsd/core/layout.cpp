@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 
+#include "lvsd/bpf/sctp_states.h"
 #include "lvsd/core/cursor.h"
 #include "lvsd/core/schedulers.h"
 
@@ -16,6 +17,15 @@ namespace {
 constexpr std::array<const char*, 11> kTcpStates = {
     "NONE",  "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT", "TIME_WAIT",
     "CLOSE", "CLOSE_WAIT",  "LAST_ACK", "LISTEN",   "SYNACK"};
+
+constexpr std::array<const char*, LVS_SCTP_STATES> kSctpStates = {
+    "NONE",     "INIT1",       "INIT",   "C-SENT",     "C-REPLIED",  "C-WAIT",   "COOKIE",
+    "C-ECHOED", "ESTABLISHED", "S-SENT", "S-RECEIVED", "S-ACK-SENT", "REJECTED", "CLOSED"};
+
+template <typename Names>
+std::string name_in(const Names& names, uint8_t state) {
+  return state < names.size() ? names[state] : "ERR!";
+}
 
 }  // namespace
 
@@ -137,10 +147,10 @@ Server server_of(const lvs_dest& from, uint32_t id) {
 }
 
 std::string state_name(uint8_t protocol, uint8_t state) {
-  if (protocol == 17) {
+  if (protocol == IPPROTO_UDP) {
     return "UDP";
   }
-  return state < kTcpStates.size() ? kTcpStates[state] : "ERR!";
+  return protocol == IPPROTO_SCTP ? name_in(kSctpStates, state) : name_in(kTcpStates, state);
 }
 
 }  // namespace lvs::core

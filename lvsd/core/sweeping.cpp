@@ -2,7 +2,7 @@
 
 #include <netinet/in.h>
 
-#include "lvsd/bpf/tcp_states.h"
+#include "lvsd/bpf/sctp_states.h"
 
 namespace lvs::core {
 
@@ -16,9 +16,12 @@ bool Sweeping::may_go(const lvs_flow& flow, uint8_t protocol) const {
   if (ends_lost && (flow.dest >= dests.size() || dests[flow.dest].use != LVS_DEST_AVAILABLE)) {
     return true;
   }
-  return protocol == IPPROTO_TCP
-             ? how.half_open_ns != 0 && (flow.word & LVS_WORD_STATE) != LVS_TCP_ESTABLISHED
-             : how.udp_idle_ns != 0;
+  if (protocol == IPPROTO_UDP) {
+    return how.udp_idle_ns != 0;
+  }
+  const uint64_t established =
+      protocol == IPPROTO_SCTP ? uint64_t{LVS_SCTP_ESTABLISHED} : uint64_t{LVS_TCP_ESTABLISHED};
+  return how.half_open_ns != 0 && (flow.word & LVS_WORD_STATE) != established;
 }
 
 bool Sweeping::may_go(const lvs_template& item) const {

@@ -23,15 +23,9 @@ Error unknown_service(const ServiceKey& key) {
 }
 
 std::optional<Error> wrong_key(const ServiceKey& key) {
-  const auto* by_address = std::get_if<ipvs::AddressKey>(&key);
-  if (by_address == nullptr) {
-    const auto& by_mark = std::get<ipvs::MarkKey>(key);
-    return by_mark.mark == 0 ? std::optional(Error{EINVAL, "a firewall mark of 0"}) : std::nullopt;
-  }
-  if (by_address->protocol == ipvs::Protocol::sctp) {
-    return Error{EPROTONOSUPPORT, "the embedded core balances TCP and UDP only"};
-  }
-  return std::nullopt;
+  const auto* by_mark = std::get_if<ipvs::MarkKey>(&key);
+  const bool is_wrong = by_mark != nullptr && by_mark->mark == 0;
+  return is_wrong ? std::optional(Error{EINVAL, "a firewall mark of 0"}) : std::nullopt;
 }
 
 std::optional<Error> wrong_service(const ServiceKey& key, const Service& service) {

@@ -15,6 +15,10 @@ The steps, apart from ipvsadm:
   finish WHICH [by server]               FIN from the client, or from the server;  WHICH: the connections of a real
                                          server, of a client port, or `all`
   reset WHICH [by server]                RST
+  sctp NAME[+NAME] to ADDRESS:PORT [times N] [from ADDRESS[:PORT]] [bytes N]   a packet of SCTP with these chunks, from a
+                                         port of its own; with `associate` for a name all four of an association
+  sctp NAME[+NAME] on WHICH [bytes N] [by server]   one more between the same two
+  sctp none at NODE                      it has no SCTP any more, and its kernel says so
   sysctl NAME=VALUE                      on the director
   wait SECONDS                           time that the story needs, as timeouts do
   serve-ftp PORT at NODE                 vsftpd, on port 21 in place of what listens there
@@ -39,7 +43,8 @@ import traceback
 from ftp import FtpServer, fetch
 from inside import IPVSADM, execute
 from network import SERVERS, Network
-from traffic import PATIENCE_S, SILENCE_S, Traffic
+from sctp import Sctp
+from traffic import FIRST_PORT, PATIENCE_S, SILENCE_S, Traffic
 from transcript import Transcript, rounded, same, timeless
 
 WAYS = ("ipvsadm", "lvsadm", "embedded", "express")
@@ -94,7 +99,7 @@ class Stage:
 
     def __init__(self, way, binaries):
         self.network = Network()
-        self.traffic, self.ftp_servers = Traffic(self.network), []
+        self.traffic, self.sctp, self.ftp_servers = Traffic(self.network), None, []
         self.core = EmbeddedCore(binaries, self.network["director"]) if way in ON_EMBEDDED_CORE else None
         self.program = {"ipvsadm": [IPVSADM],
                         "lvsadm": [f"{binaries}/lvsadm", "--core", "kernel"]}.get(way, [f"{binaries}/lvsadm", "--core", "embedded"])
@@ -103,6 +108,8 @@ class Stage:
 
     def close(self):
         self.traffic.close()
+        if self.sctp:
+            self.sctp.close()
         for one in self.ftp_servers:
             one.stop()
         if self.core:
@@ -137,6 +144,9 @@ class Stage:
             return self.send_new(verb, rest, expected)
         if verb == "send":
             return [self.traffic.send(rest[2], int(rest[0]), SILENCE_S if expected in (["timeout"], ["reset"]) else PATIENCE_S)]
+        if verb == "sctp":
+            self.sctp = self.sctp or Sctp(self.network, FIRST_PORT)
+            return self.sctp.step(rest[0], rest[1:], expected)
         if verb == "without-df":
             self.traffic.let_be_cut()
             return []

@@ -23,8 +23,10 @@ IP_RECVERR, IPV6_RECVERR = 11, 25
 IP_MTU_DISCOVER, IP_PMTUDISC_DONT = 10, 0
 ORIGIN_LOCAL, ORIGIN_ICMP, ORIGIN_ICMP6 = 1, 2, 3
 ICMP_WORDS = {(ORIGIN_ICMP, 3, 0): "network-unreachable", (ORIGIN_ICMP, 3, 1): "host-unreachable",
-              (ORIGIN_ICMP, 3, 3): "port-unreachable", (ORIGIN_ICMP, 11, 0): "ttl-exceeded",
-              (ORIGIN_ICMP6, 1, 4): "port-unreachable", (ORIGIN_ICMP6, 1, 3): "host-unreachable"}
+              (ORIGIN_ICMP, 3, 3): "port-unreachable", (ORIGIN_ICMP, 3, 2): "protocol-unreachable",
+              (ORIGIN_ICMP, 11, 0): "ttl-exceeded",
+              (ORIGIN_ICMP6, 1, 4): "port-unreachable", (ORIGIN_ICMP6, 1, 3): "host-unreachable",
+              (ORIGIN_ICMP6, 4, 1): "protocol-unreachable"}
 
 
 def endpoint(text):
@@ -50,17 +52,21 @@ def is_ready(one, limit_s, for_what=select.POLLIN):
     return bool(poll.poll(limit_s * 1000))
 
 
-def icmp_of(one):
-    """The word for an ICMP error that this socket got, or nothing."""
+def quoting_icmp_of(one):
+    """The word for an ICMP error that this socket got, and what it quotes; or nothing."""
     try:
-        _, ancillary, _, _ = one.recvmsg(512, 512, socket.MSG_ERRQUEUE)
+        quoted, ancillary, _, _ = one.recvmsg(512, 512, socket.MSG_ERRQUEUE)
     except OSError:
-        return None
-    for _, _, content in ancillary:
+        return None, b""
+    for _, kind_of, content in ancillary:
         _, origin, kind, code = struct.unpack_from("=IBBB", content)
-        if origin != ORIGIN_LOCAL:
-            return ICMP_WORDS.get((origin, kind, code), f"icmp-{kind}/{code}")
-    return None
+        if kind_of in (IP_RECVERR, IPV6_RECVERR) and origin != ORIGIN_LOCAL:
+            return ICMP_WORDS.get((origin, kind, code), f"icmp-{kind}/{code}"), quoted
+    return None, b""
+
+
+def icmp_of(one):
+    return quoting_icmp_of(one)[0]
 
 
 class Connection:

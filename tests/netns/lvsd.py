@@ -826,9 +826,9 @@ def plan_tells_what_a_reload_would_do(lab):
     lab.configure(more="core = kernel")
     refused = run(*lab.enter_director(lvsctl, "plan"), check=False)
     expect(refused.returncode == 1 and "core: another value needs a restart" in refused.stdout, f"refused: {refused}")
-    lab.configure(extra="protocol = sctp")
-    sctp = run(*lab.enter_director(lvsctl, "plan"), check=False)
-    expect(sctp.returncode == 1 and "protocol: unsupported: " in sctp.stdout, f"cannot be served: {sctp}")
+    lab.configure(extra="scheduler = lblc")
+    lblc = run(*lab.enter_director(lvsctl, "plan"), check=False)
+    expect(lblc.returncode == 1 and "scheduler: unsupported: " in lblc.stdout, f"cannot be served: {lblc}")
     lab.configure(weight=3)
     expect(len(lab.ask(do="plan")["operations"]) == 1, "one weight differs")
     planned = run(*lab.enter_director(f"{lab.binaries}/lvsd", "--plan")).stdout

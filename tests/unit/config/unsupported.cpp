@@ -58,8 +58,8 @@ std::string services(int count, const std::string& body, int servers) {
 TEST(Unsupported, IsSaidOfTheLineThatAsksForIt) {
   EXPECT_THAT(
       unsupported_in(service(80, "protocol = sctp\nscheduler = lblc\n", server(1) + server(2))),
-      ElementsAre("6: protocol: does not serve sctp", "7: scheduler: does not have lblc, only " +
-                                                          ipvs::embedded_names(ipvs::kSchedulers)));
+      ElementsAre("7: scheduler: does not have lblc, only " +
+                  ipvs::embedded_names(ipvs::kSchedulers)));
 }
 
 TEST(Unsupported, IsNotSaidOfWhatIsSwitchedOff) {

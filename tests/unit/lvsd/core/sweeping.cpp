@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 
-#include "lvsd/bpf/tcp_states.h"
+#include "lvsd/bpf/sctp_states.h"
 
 namespace lvs::core {
 namespace {
@@ -64,6 +64,11 @@ TEST(Sweeping, UnderPressureWhatIsNotEstablishedMayGo) {
   EXPECT_FALSE(sweeping.may_go(datagrams, IPPROTO_UDP)) << "only when idle ones are asked for";
   sweeping.how.udp_idle_ns = 1;
   EXPECT_TRUE(sweeping.may_go(datagrams, IPPROTO_UDP));
+  auto associated = established();
+  associated.word = LVS_SCTP_ESTABLISHED | LVS_WORD_ACTIVE;
+  EXPECT_FALSE(sweeping.may_go(associated, IPPROTO_SCTP)) << "nor is it a datagram that is idle";
+  associated.word = LVS_SCTP_COOKIE_SENT;
+  EXPECT_TRUE(sweeping.may_go(associated, IPPROTO_SCTP));
   lvs_template client{};
   client.expires = kNow + 1;
   EXPECT_TRUE(sweeping.may_go(client));

@@ -6,6 +6,8 @@
 #include <boost/json.hpp>
 #include <cerrno>
 
+#include "common/ipvs/capabilities.h"
+
 namespace lvs::lvsctl {
 namespace {
 
@@ -131,12 +133,14 @@ TEST(Check, AFileWithoutItsEndIsNotGood) {
 TEST(Check, WhatTheCoreCannotServeMakesItBad) {
   const std::string text = kGood +
                            "virtual phone {\nactive = 1\naddress = 192.0.2.11 eth0:1\nport = 5060\n"
-                           "protocol = sctp\nserver s {\naddress = 10.0.0.1\nactive = 1\n}\n}\n";
+                           "scheduler = lblc\nserver s {\naddress = 10.0.0.1\nactive = 1\n}\n}\n";
   const auto report = check(text, "f", Strictness::liberal);
   EXPECT_FALSE(report.good);
   EXPECT_THAT(to_text(report, "f", Format::text),
-              ::testing::HasSubstr("protocol: unsupported: the embedded core does not serve sctp: "
-                                   "core = kernel does\n"
+              ::testing::HasSubstr("scheduler: unsupported: the embedded core does not have lblc, "
+                                   "only " +
+                                   ipvs::embedded_names(ipvs::kSchedulers) +
+                                   ": core = kernel does\n"
                                    "f: not good, 1 thing that its core cannot serve\n"));
   EXPECT_TRUE(check("core = kernel\n" + text, "f", Strictness::liberal).good);
 }

@@ -48,10 +48,10 @@ TEST(Plan, NothingIsSaidToBeNothing) {
 }
 
 TEST(Plan, WhatTheCoreCannotServeIsSaidAndIsNotGood) {
-  const auto page = page_of(R"({"unsupported": ["lvs.cf:9: protocol: unsupported: no"],
-      "refused": "", "addresses": [], "operations": ["add service SCTP 192.0.2.20:80"]})");
+  const auto page = page_of(R"({"unsupported": ["lvs.cf:9: scheduler: unsupported: no"],
+      "refused": "", "addresses": [], "operations": ["add service TCP 192.0.2.20:80"]})");
   EXPECT_FALSE(page.good);
-  EXPECT_EQ(page.text, "lvs.cf:9: protocol: unsupported: no\nadd service SCTP 192.0.2.20:80\n");
+  EXPECT_EQ(page.text, "lvs.cf:9: scheduler: unsupported: no\nadd service TCP 192.0.2.20:80\n");
 }
 
 TEST(Plan, AReloadThatWouldBeRefusedIsSaidAndIsNotGood) {
