@@ -24,12 +24,12 @@ lvs_kernel_test(role "kernel/role.py '$<TARGET_FILE_DIR:lvsd>'")
 lvs_kernel_test(pair "kernel/pair.py '$<TARGET_FILE_DIR:lvsd>'")
 
 # One topic a test, each way: both programs on the kernel's ip_vs, and natively the embedded core. That lvsadm says what
-# ipvsadm says is shown by topics enough without the last four.
-foreach(topic scheduling persistence marks connections answers admin forwarding hashing paths settings ipv6 fragments ops ftp)
+# ipvsadm says is shown by topics enough without the last five.
+foreach(topic scheduling persistence marks connections answers admin forwarding hashing paths settings ipv6 fragments ops ftp sctp)
   file(GLOB transcripts CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} kernel/transcripts/${topic}/*.txt)
   list(JOIN transcripts " " transcripts)
   set(ways ipvsadm lvsadm)
-  if(topic MATCHES "ipv6|fragments|ops|ftp")
+  if(topic MATCHES "ipv6|fragments|ops|ftp|sctp")
     set(ways ipvsadm)
   endif()
   foreach(way IN LISTS ways)
@@ -48,7 +48,7 @@ set(express_transcripts scheduling/wlc scheduling/wrr answers/no-server answers/
   marks/before-address marks/two-ports persistence/any-port persistence/netmask connections/port-reused
   connections/half-open forwarding/mixed forwarding/local-server paths/address-taken-away paths/small-link paths/tracked paths/own-connections
   fragments/nat ipv6/forwarding-direct ipv6/marks-before-address ops/direct ops/persistent ops/ipv6
-  ftp/passive ftp/active ftp/marked ftp/local-server ftp/from-port-20)
+  ftp/passive ftp/active ftp/marked ftp/local-server ftp/from-port-20 sctp/nat sctp/strays)
 list(TRANSFORM express_transcripts REPLACE "(.+)" "kernel/transcripts/\\1.txt")
 add_test(NAME kernel.scenarios.express
   COMMAND kernel/scenario.py --as express --binaries $<TARGET_FILE_DIR:lvsadm> ${express_transcripts}
@@ -66,7 +66,7 @@ set(qemu_transcripts scheduling/wlc scheduling/udp marks/two-ports answers/no-se
   forwarding/direct paths/vip-on-loopback paths/rule-by-source settings/udp-server-removed
   forwarding/ipv6-nat ipv6/forwarding-direct fragments/nat fragments/nat-ipv6 paths/server-behind-a-tunnel
   paths/own-connections paths/one-arm paths/small-link forwarding/tunnel-other-family paths/tunnel-errors emulated/vlan emulated/filter-of-others emulated/ipsec emulated/one-arm-ipv6
-  emulated/one-packet ops/ipv6 ops/cold-neighbours)
+  emulated/one-packet ops/ipv6 ops/cold-neighbours emulated/sctp)
 list(TRANSFORM qemu_transcripts REPLACE "(.+)" "kernel/transcripts/\\1.txt")
 list(JOIN qemu_transcripts " " qemu_transcripts)
 # What was fetched of that kernel has no ip_vs_ftp.

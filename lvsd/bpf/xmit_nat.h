@@ -93,10 +93,21 @@ static __always_inline int rewrite_nat4(struct __sk_buff* skb, const struct pack
 #define IPV6_SADDR_OFFSET (ETH_HLEN + __builtin_offsetof(struct ipv6hdr, saddr))
 #define IPV6_DADDR_OFFSET (ETH_HLEN + __builtin_offsetof(struct ipv6hdr, daddr))
 
-static __always_inline int rewrite_sctp6(struct __sk_buff* skb, const struct packet* packet,
-                                         __be16 old_port, __be16 port, int is_request) {
+/* The addresses and ports of SCTP. Verified alone for the stack's sake. */
+VERIFIED_ALONE int rewrite_sctp6(struct __sk_buff* skb, const struct packet* packet,
+                                 const struct lvs_flow6* to) {
+  if (!packet || !to) {
+    return 0;
+  }
+  const int is_request = to->flow.direction == LVS_TO_SERVER;
+  const __be16 old_port = is_request ? packet->dport : packet->sport;
+  const __be16 port = to->flow.port;
   const __u32 at = l4_offset(AF_INET6, packet) + (is_request ? sizeof(port) : 0);
-  return !bpf_skb_store_bytes(skb, at, &port, sizeof(port), BPF_F_RECOMPUTE_CSUM) &&
+  struct address6 address;
+  copy_address(AF_INET6, address.word, to->address);
+  return !bpf_skb_store_bytes(skb, is_request ? IPV6_DADDR_OFFSET : IPV6_SADDR_OFFSET, &address,
+                              sizeof(address), BPF_F_RECOMPUTE_CSUM) &&
+         !bpf_skb_store_bytes(skb, at, &port, sizeof(port), BPF_F_RECOMPUTE_CSUM) &&
          finish_sctp(AF_INET6, skb, packet, old_port, port, is_request);
 }
 
@@ -118,14 +129,8 @@ static __always_inline int rewrite_nat6(struct __sk_buff* skb, const struct pack
   const __s64 change =
       bpf_csum_diff(old_address.word, sizeof(old_address), address.word, sizeof(address), 0);
   const __u64 flags = is_tcp ? 0 : BPF_F_MARK_MANGLED_0;
-  if (bpf_skb_store_bytes(skb, at, &address, sizeof(address), BPF_F_RECOMPUTE_CSUM)) {
-    return 0;
-  }
-  if (packet->protocol == IPPROTO_SCTP) {
-    return rewrite_sctp6(skb, packet, old_port, port, is_request) &&
-           rewrite_direct6(skb, packet, hops, mac);
-  }
-  if (bpf_l4_csum_replace(skb, check, 0, change, flags | BPF_F_PSEUDO_HDR)) {
+  if (bpf_skb_store_bytes(skb, at, &address, sizeof(address), BPF_F_RECOMPUTE_CSUM) ||
+      bpf_l4_csum_replace(skb, check, 0, change, flags | BPF_F_PSEUDO_HDR)) {
     return 0;
   }
   if (old_port != port &&
@@ -165,6 +170,12 @@ static __always_inline int rewrite_nat(const int family, struct __sk_buff* skb,
   if (packet->fragment == LATER_FRAGMENT) {
     return rewrite_nat_later(family, skb, packet, to, hops, mac);
   }
-  return family == AF_INET6 ? rewrite_nat6(skb, packet, to, hops, mac)
-                            : rewrite_nat4(skb, packet, to, hops, mac);
+  if (family == AF_INET) {
+    return rewrite_nat4(skb, packet, to, hops, mac);
+  }
+  if (packet->protocol == IPPROTO_SCTP) {
+    return rewrite_sctp6(skb, packet, (const struct lvs_flow6*)to) &&
+           rewrite_direct6(skb, packet, hops, mac);
+  }
+  return rewrite_nat6(skb, packet, to, hops, mac);
 }

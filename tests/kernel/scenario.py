@@ -19,6 +19,8 @@ The steps, apart from ipvsadm:
                                          port of its own; with `associate` for a name all four of an association
   sctp NAME[+NAME] on WHICH [bytes N] [by server]   one more between the same two
   sctp none at NODE                      it has no SCTP any more, and its kernel says so
+  serve-sctp [ADDRESS:]PORT at NODE      by a socket, where the kernel has SCTP
+  talk-sctp ADDRESS:PORT bytes N         an association between sockets; all of it to the server and back
   sysctl NAME=VALUE                      on the director
   wait SECONDS                           time that the story needs, as timeouts do
   serve-ftp PORT at NODE                 vsftpd, on port 21 in place of what listens there
@@ -44,6 +46,7 @@ from ftp import FtpServer, fetch
 from inside import IPVSADM, execute
 from network import SERVERS, Network
 from sctp import Sctp
+from sctp_talk import SctpTalks
 from traffic import FIRST_PORT, PATIENCE_S, SILENCE_S, Traffic
 from transcript import Transcript, rounded, same, timeless
 
@@ -100,6 +103,7 @@ class Stage:
     def __init__(self, way, binaries):
         self.network = Network()
         self.traffic, self.sctp, self.ftp_servers = Traffic(self.network), None, []
+        self.sctp_talks = SctpTalks(self.network, FIRST_PORT)
         self.core = EmbeddedCore(binaries, self.network["director"]) if way in ON_EMBEDDED_CORE else None
         self.program = {"ipvsadm": [IPVSADM],
                         "lvsadm": [f"{binaries}/lvsadm", "--core", "kernel"]}.get(way, [f"{binaries}/lvsadm", "--core", "embedded"])
@@ -110,6 +114,7 @@ class Stage:
         self.traffic.close()
         if self.sctp:
             self.sctp.close()
+        self.sctp_talks.close()
         for one in self.ftp_servers:
             one.stop()
         if self.core:
@@ -147,6 +152,11 @@ class Stage:
         if verb == "sctp":
             self.sctp = self.sctp or Sctp(self.network, FIRST_PORT)
             return self.sctp.step(rest[0], rest[1:], expected)
+        if verb == "serve-sctp":
+            self.sctp_talks.serve(rest[0], self.names(rest[2]))
+            return []
+        if verb == "talk-sctp":
+            return [self.sctp_talks.talk(rest[0], int(rest[2]))]
         if verb == "without-df":
             self.traffic.let_be_cut()
             return []

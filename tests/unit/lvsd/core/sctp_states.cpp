@@ -47,8 +47,8 @@ in-only  abort              CL CL CL CL CL RJ CL CL CL CL CL CL CL CL
 
 // Types of chunks, as RFC 9260 numbers them.
 const std::map<std::string, uint32_t> kChunks = {
-    {"data", 0},        {"init", 1},         {"init_ack", 2},          {"cookie_echo", 10},
-    {"cookie_ack", 11}, {"shutdown", 7},     {"shutdown_ack", 8},      {"shutdown_complete", 14},
+    {"data", 0},        {"init", 1},     {"init_ack", 2},     {"cookie_echo", 10},
+    {"cookie_ack", 11}, {"shutdown", 7}, {"shutdown_ack", 8}, {"shutdown_complete", 14},
     {"error", 9},       {"abort", 6}};
 const std::map<std::string, lvs_tcp_sender> kSenders = {
     {"in", LVS_TCP_IN}, {"out", LVS_TCP_OUT}, {"in-only", LVS_TCP_IN_ONLY}};
