@@ -82,10 +82,10 @@ static __always_inline __u32 counted_bytes(const int family, const struct packet
  * which only a sender on this very machine makes, it is not known: they are taken to fit. */
 static __always_inline __u32 longest_segment(struct __sk_buff* skb, const struct packet* packet) {
   const __u32 payload = skb->gso_size;
-  if (payload == GSO_BY_FRAGMENTS) {
-    return 0;
+  if (!payload) {
+    return packet->bytes;
   }
-  return payload ? payload + (packet->ip_words + packet->l4_words) * 4 : packet->bytes;
+  return payload == GSO_BY_FRAGMENTS ? 0 : payload + (packet->ip_words + packet->l4_words) * 4;
 }
 
 /* Offset of the header behind IP's in the frame; the mask tells the verifier its bound and

@@ -12,30 +12,37 @@
 #include "lvsd/bpf/xmit_direct.h"
 #include "lvsd/bpf/xmit_local.h"
 
-/* SCTP's checksum after the port has changed. One of 0 is the device's to fill in. */
-VERIFIED_ALONE int follow_sctp_port(struct __sk_buff* skb, __u32 check_at, __u16 change,
-                                    __u32 bytes) {
+/* A port of SCTP, and its checksum after it. One of 0 is the device's to fill in. `at`: where the
+ * port is; `bytes`: from it to the end of the packet. */
+VERIFIED_ALONE int replace_sctp_port(struct __sk_buff* skb, __u32 at, __u32 check_at, __u16 port,
+                                     __u32 bytes) {
   __u32 check = 0;
-  if (bpf_skb_load_bytes(skb, check_at, &check, sizeof(check))) {
+  __u16 before = 0;
+  if (bpf_skb_load_bytes(skb, at, &before, sizeof(before)) ||
+      bpf_skb_load_bytes(skb, check_at, &check, sizeof(check)) ||
+      bpf_skb_store_bytes(skb, at, &port, sizeof(port), BPF_F_RECOMPUTE_CSUM)) {
     return 0;
   }
   if (!check) {
     return 1;
   }
-  check ^= le_word(lvs_crc32c_change(le_half(change), bytes));
+  check ^= le_word(lvs_crc32c_change(le_half(before ^ port), bytes));
   return !bpf_skb_store_bytes(skb, check_at, &check, sizeof(check), BPF_F_RECOMPUTE_CSUM);
 }
 
-/* The rest of a packet whose addresses and port are the new ones already. In fragments it cannot be
- * done: nobody here knows how long all of them are. */
-static __always_inline int finish_sctp(const int family, struct __sk_buff* skb,
-                                       const struct packet* packet, __be16 old_port, __be16 port,
-                                       int is_request) {
+/* In fragments it cannot be done: nobody here knows how long all of them are. */
+static __always_inline int rewrite_sctp_port(const int family, struct __sk_buff* skb,
+                                             const struct packet* packet,
+                                             const struct lvs_flow* to) {
+  const int is_request = to->direction == LVS_TO_SERVER;
   const __u32 l4 = l4_offset(family, packet);
-  const __u32 bytes = end_of_packet(family, skb) - l4 - (is_request ? sizeof(port) : 0);
-  return old_port == port ||
-         (packet->fragment == NO_FRAGMENT &&
-          follow_sctp_port(skb, l4 + SCTP_CHECK_OFFSET, old_port ^ port, bytes));
+  const __u32 at = l4 + (is_request ? sizeof(to->port) : 0);
+  if (to->port == (is_request ? packet->dport : packet->sport)) {
+    return 1;
+  }
+  return packet->fragment == NO_FRAGMENT &&
+         replace_sctp_port(skb, at, l4 + SCTP_CHECK_OFFSET, to->port,
+                           end_of_packet(family, skb) - at);
 }
 
 /* False: it is not what it was taken for. `hops` and `mac`: as in xmit_direct.h. */
@@ -55,8 +62,7 @@ static __always_inline int rewrite_nat4(struct __sk_buff* skb, const struct pack
   const __be16 port = to->port;
   const int is_request = to->direction == LVS_TO_SERVER;
   const int is_tcp = packet->protocol == IPPROTO_TCP;
-  const int is_sctp = packet->protocol == IPPROTO_SCTP;
-  const int is_unsummed = !is_tcp && (is_sctp || ports[3] == 0);
+  const int is_unsummed = !is_tcp && ports[3] == 0;
   const __be32 old_address = is_request ? ip->daddr : ip->saddr;
   const __be16 old_port = is_request ? ports[1] : ports[0];
 
@@ -80,7 +86,7 @@ static __always_inline int rewrite_nat4(struct __sk_buff* skb, const struct pack
     set_macs(ethernet, mac);
   }
   if (is_unsummed) {
-    return !is_sctp || finish_sctp(AF_INET, skb, packet, old_port, port, is_request);
+    return 1;
   }
   const __u32 check = l4 + (is_tcp ? TCP_CHECK_OFFSET : UDP_CHECK_OFFSET);
   const __u64 flags = is_tcp ? 0 : BPF_F_MARK_MANGLED_0;
@@ -92,24 +98,6 @@ static __always_inline int rewrite_nat4(struct __sk_buff* skb, const struct pack
 
 #define IPV6_SADDR_OFFSET (ETH_HLEN + __builtin_offsetof(struct ipv6hdr, saddr))
 #define IPV6_DADDR_OFFSET (ETH_HLEN + __builtin_offsetof(struct ipv6hdr, daddr))
-
-/* The addresses and ports of SCTP. Verified alone for the stack's sake. */
-VERIFIED_ALONE int rewrite_sctp6(struct __sk_buff* skb, const struct packet* packet,
-                                 const struct lvs_flow6* to) {
-  if (!packet || !to) {
-    return 0;
-  }
-  const int is_request = to->flow.direction == LVS_TO_SERVER;
-  const __be16 old_port = is_request ? packet->dport : packet->sport;
-  const __be16 port = to->flow.port;
-  const __u32 at = l4_offset(AF_INET6, packet) + (is_request ? sizeof(port) : 0);
-  struct address6 address;
-  copy_address(AF_INET6, address.word, to->address);
-  return !bpf_skb_store_bytes(skb, is_request ? IPV6_DADDR_OFFSET : IPV6_SADDR_OFFSET, &address,
-                              sizeof(address), BPF_F_RECOMPUTE_CSUM) &&
-         !bpf_skb_store_bytes(skb, at, &port, sizeof(port), BPF_F_RECOMPUTE_CSUM) &&
-         finish_sctp(AF_INET6, skb, packet, old_port, port, is_request);
-}
 
 static __always_inline int rewrite_nat6(struct __sk_buff* skb, const struct packet* packet,
                                         const struct lvs_flow* to, int hops,
@@ -141,10 +129,11 @@ static __always_inline int rewrite_nat6(struct __sk_buff* skb, const struct pack
   return rewrite_direct6(skb, packet, hops, mac);
 }
 
-/* What has no ports: all but the first fragment of a datagram. */
-static __always_inline int rewrite_nat_later(const int family, struct __sk_buff* skb,
-                                             const struct packet* packet, const struct lvs_flow* to,
-                                             int hops, const struct lvs_route* mac) {
+/* The address alone: all but the first fragment of a datagram have no ports. */
+static __always_inline int rewrite_nat_address(const int family, struct __sk_buff* skb,
+                                               const struct packet* packet,
+                                               const struct lvs_flow* to, int hops,
+                                               const struct lvs_route* mac) {
   const int is_request = to->direction == LVS_TO_SERVER;
   const __be32* address = address_of(family, to);
   if (family == AF_INET6) {
@@ -167,15 +156,10 @@ static __always_inline int rewrite_nat_later(const int family, struct __sk_buff*
 static __always_inline int rewrite_nat(const int family, struct __sk_buff* skb,
                                        const struct packet* packet, const struct lvs_flow* to,
                                        int hops, const struct lvs_route* mac) {
-  if (packet->fragment == LATER_FRAGMENT) {
-    return rewrite_nat_later(family, skb, packet, to, hops, mac);
+  if (packet->fragment == LATER_FRAGMENT || packet->protocol == IPPROTO_SCTP) {
+    return (packet->fragment == LATER_FRAGMENT || rewrite_sctp_port(family, skb, packet, to)) &&
+           rewrite_nat_address(family, skb, packet, to, hops, mac);
   }
-  if (family == AF_INET) {
-    return rewrite_nat4(skb, packet, to, hops, mac);
-  }
-  if (packet->protocol == IPPROTO_SCTP) {
-    return rewrite_sctp6(skb, packet, (const struct lvs_flow6*)to) &&
-           rewrite_direct6(skb, packet, hops, mac);
-  }
-  return rewrite_nat6(skb, packet, to, hops, mac);
+  return family == AF_INET6 ? rewrite_nat6(skb, packet, to, hops, mac)
+                            : rewrite_nat4(skb, packet, to, hops, mac);
 }
