@@ -60,7 +60,7 @@ target_link_libraries(kernel_transport PRIVATE lvs_options lvs_ipvs_io GTest::gt
 set_target_properties(kernel_transport PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
 lvs_kernel_test(transport "'$<TARGET_FILE:kernel_transport>'")
 
-# All three ways side by side on Debian's own 6.1, the oldest kernel that the embedded core runs on. 77 where `./run` could
+# Both cores side by side on Debian's own 6.1, the oldest kernel that the embedded core runs on. 77 where `./run` could
 # not fetch it.
 set(qemu_transcripts scheduling/wlc scheduling/udp marks/two-ports answers/no-server
   forwarding/direct paths/vip-on-loopback paths/rule-by-source settings/udp-server-removed
@@ -75,7 +75,7 @@ set(qemu_ftp kernel/transcripts/ftp/passive.txt kernel/transcripts/ftp/active.tx
 list(JOIN qemu_ftp " " qemu_ftp)
 add_test(NAME kernel.qemu
   COMMAND kernel/boot --qemu ${PROJECT_SOURCE_DIR}/build/linux-6.1 --timeout 1190 --memory 1G
-    "kernel/scenario.py --as ipvsadm --as lvsadm --as embedded --binaries '$<TARGET_FILE_DIR:lvsadm>' ${qemu_transcripts} &&
+    "kernel/scenario.py --as ipvsadm --as embedded --binaries '$<TARGET_FILE_DIR:lvsadm>' ${qemu_transcripts} &&
      kernel/scenario.py --as embedded --binaries '$<TARGET_FILE_DIR:lvsadm>' ${qemu_ftp} &&
      python3 netns/lvsd.py '$<TARGET_FILE_DIR:lvsd>' core_that_is_left_serves_until_the_other_is_there"
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)

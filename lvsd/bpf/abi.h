@@ -124,6 +124,8 @@ LVS_ASSERT(sizeof(struct lvs_flow6) == 224);
 #define LVS_FLOW_FTP_DATA                                               \
   0x10U /* Its data connection; the key of the control connection is in \
            template_key. */
+#define LVS_FLOW_SCTP \
+  0x20U /* Always due: each packet may change the state, and no other is asked about it. */
 
 /* The word of a connection changes by compare-and-swap alone. Whoever sets DEAD unbinds it from its
  * real server and deletes both entries: exactly once. The generation tells an entry from another

@@ -258,6 +258,8 @@ static __always_inline void describe(const int family, struct lvs_flow* flow,
   flow->flags = (dest->is_local ? LVS_FLOW_TO_SELF : 0) | (packet->is_own ? LVS_FLOW_FROM_SELF : 0);
   if (is_tcp && packet->dport == bpf_htons(FTP_PORT) && is_answered && !packet->is_own) {
     flow->flags |= LVS_FLOW_FTP;
+  } else if (packet->protocol == IPPROTO_SCTP) {
+    flow->flags |= LVS_FLOW_SCTP;
   }
   flow->word = (__u64)new_generation() << LVS_WORD_GENERATION_SHIFT | state |
                (is_active(packet->protocol, state) ? LVS_WORD_ACTIVE : 0) |

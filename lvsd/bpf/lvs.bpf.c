@@ -56,7 +56,7 @@ static __always_inline int needs_help(const struct lvs_flow* flow) {
 }
 
 static __always_inline __u64 next_touch(const struct lvs_flow* flow, __u64 now) {
-  return flow->flags & LVS_FLOW_FTP ? 0 : now + LVS_TOUCH_NS;
+  return flow->flags & (LVS_FLOW_FTP | LVS_FLOW_SCTP) ? 0 : now + LVS_TOUCH_NS;
 }
 
 /* Around what looks at a packet for the second time. */
@@ -81,7 +81,8 @@ static __always_inline int forward(const int family, struct __sk_buff* skb,
   if (is_due && !(packet->tcp_flags & LVS_TCP_FLAG_SYN) && needs_help(flow)) {
     return LEFT_TO_HELP;
   }
-  if (is_due || next_state(packet->protocol, sender_of(word), state, packet->tcp_flags) != state) {
+  if (is_due || (packet->protocol == IPPROTO_TCP &&
+                 lvs_tcp_step(sender_of(word), state, packet->tcp_flags) != state)) {
     const struct segment segment = {.generation = generation,
                                     .protocol = packet->protocol,
                                     .sender = sender_of(word),
