@@ -531,7 +531,7 @@ TEST(Pair, WhoLetGoInVainServesWhatItCan) {
 
 // Frames that waited for the neighbour come all at once, the oldest first.
 TEST(Pair, WhatALinkDeliversLateMakesNoSecondHolder) {
-  for (int ms = 500; ms < 900; ms += 7) {
+  for (int ms = 500; ms < 900; ms += 3) {
     Timing timing = kSlow;
     timing.keepalive = 100ms;
     timing.deadtime = 2s;

@@ -102,7 +102,7 @@ TEST(Monitors, TheFirstCheckComesSoonAndItsVerdictIsTold) {
   world.check(kWorks);
   EXPECT_LT(world.now - start, 500ms);
   ASSERT_THAT(world.told, SizeIs(1));
-  EXPECT_EQ(world.told[0], (Verdict{80, Health::up, "connected", 0s}));
+  EXPECT_EQ(world.told[0], (Verdict{80, Health::up, "connected", 0s, true, true}));
 }
 
 TEST(Monitors, AVerdictIsToldOnChangeOnly) {
@@ -152,7 +152,7 @@ TEST(Monitors, AServerThatRecoversSaysHowFarItIs) {
   for (int i = 0; i < 3; ++i) {
     world.check(kWorks);
   }
-  EXPECT_EQ(world.told.back(), (Verdict{80, Health::up, "connected", world.told.back().latency}));
+  EXPECT_EQ(world.told.back(), (Verdict{80, Health::up, "connected", world.told.back().latency, true, true}));
 }
 
 TEST(Monitors, LatencyIsThatOfTheDecidingCheck) {
@@ -353,7 +353,7 @@ TEST(Monitors, OfAServerThatWasNeverCheckedOnlyTheMissingWayIsTold) {
   world.check(cut("no route"));
   EXPECT_EQ(world.told.back(), (Verdict{80, Health::unknown, "not checked: no route", 0s, false}));
   world.check(kWorks);
-  EXPECT_EQ(world.told.back(), (Verdict{80, Health::up, "connected", 0s, true}));
+  EXPECT_EQ(world.told.back(), (Verdict{80, Health::up, "connected", 0s, true, true}));
 }
 
 TEST(Monitors, WhoLosesTheWayToAServerDoesNotWaitForItsChecksToFail) {
@@ -368,7 +368,7 @@ TEST(Monitors, WhoLosesTheWayToAServerDoesNotWaitForItsChecksToFail) {
             (Verdict{80, Health::cut, "not checked since the way is back", 0s, true}));
   EXPECT_THAT(world.running, SizeIs(1)) << "it is checked at once";
   world.check(kWorks);
-  EXPECT_EQ(world.told.back(), (Verdict{80, Health::up, "connected", 0s, true}));
+  EXPECT_EQ(world.told.back(), (Verdict{80, Health::up, "connected", 0s, true, true}));
   EXPECT_EQ(world.now, lost_at);
 }
 
