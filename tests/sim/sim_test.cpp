@@ -537,6 +537,9 @@ TEST(Pair, WhatALinkDeliversLateMakesNoSecondHolder) {
     timing.deadtime = 2s;
     Pair pair(timing);
     World& world = pair.world;
+    for (int draws = ms; draws > 0; --draws) {
+      world.rng().next();  // Other delays each time.
+    }
     world.cut(Node::primary, 1);
     world.set_carrier(Node::primary, false);
     world.run_for(std::chrono::milliseconds{ms});
