@@ -419,6 +419,9 @@ void Director::on(const Reconfigured& event, TimePoint now) {
   if (next.witness && !settings_.witness) {
     ability_.trust_witness();
   }
+  if (next.config_digest != settings_.config_digest) {
+    services_settle_at_ = now + kServicesSettle;
+  }
   settings_ = std::move(next);
   if (!holds()) {
     return;

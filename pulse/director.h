@@ -254,6 +254,9 @@ struct Step {
 // A neighbour that cannot be resolved lets frames wait (in Linux three seconds), and when it can be
 // they all come at once: after a gap in the heartbeats the first one heard may be the oldest.
 inline constexpr Duration kNewsSettle = std::chrono::milliseconds{20};
+// lvsd reads a new configuration for itself, and is asked once a second: what it told of services
+// may be of the old one still.
+inline constexpr Duration kServicesSettle = std::chrono::seconds{3};
 
 class Director {
  public:
@@ -393,8 +396,9 @@ class Director {
   FailingServices failing_services_;
   uint16_t cut_services_ = 0;  // Without a way, as told last.
   Unserved unserved_;          // As told last.
-  bool is_deaf_ = false;       // All links of its heartbeats are down.
-  bool has_let_go_ = false;    // Cut off, for the sake of a peer that may be whole.
+  std::optional<TimePoint> services_settle_at_;
+  bool is_deaf_ = false;     // All links of its heartbeats are down.
+  bool has_let_go_ = false;  // Cut off, for the sake of a peer that may be whole.
   std::optional<TimePoint> able_since_;
   Lease lease_;
   AnnouncePlan announcements_;

@@ -54,7 +54,8 @@ Standing Director::own_standing() const {
 void Director::refresh_services(TimePoint now) {
   failing_services_.refresh(holds(), now);
   const Unserved before = unserved_;
-  unserved_ = failing_services_.counted();
+  const bool is_settled = !services_settle_at_ || now >= *services_settle_at_;
+  unserved_ = is_settled ? failing_services_.counted() : std::nullopt;
   if (unserved_) {
     const unsigned all = *unserved_ + ability_.services_without_link(settings_, now) +
                          ((reasons_ & kNoWay) != 0 ? cut_services_ : 0U) +
@@ -396,6 +397,7 @@ std::optional<TimePoint> Director::next_deadline(TimePoint now) const {
   consider(announce_queue_.wake_at());
   consider(ability_.next_change(settings_, now));
   consider(failing_services_.next_change());
+  consider(services_settle_at_);
   if (settings_.alone) {
     return next;
   }

@@ -152,7 +152,8 @@ TEST(Monitors, AServerThatRecoversSaysHowFarItIs) {
   for (int i = 0; i < 3; ++i) {
     world.check(kWorks);
   }
-  EXPECT_EQ(world.told.back(), (Verdict{80, Health::up, "connected", world.told.back().latency, true, true}));
+  EXPECT_EQ(world.told.back(),
+            (Verdict{80, Health::up, "connected", world.told.back().latency, true, true}));
 }
 
 TEST(Monitors, LatencyIsThatOfTheDecidingCheck) {

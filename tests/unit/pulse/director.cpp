@@ -242,6 +242,21 @@ TEST(Director, ABackupGivesThePrimarysLvsdTimeToStart) {
   EXPECT_EQ(beside_a_lost_link.hear(Role::passive).state(), State::active) << "that will not pass";
 }
 
+// lvsd may not have read it yet: an active peer that has would compare its count with an old one.
+TEST(Director, WhatWasToldOfServicesIsNotToldOfANewConfiguration) {
+  Bench bench = standby_backup();
+  bench.feed(ServicesChanged{0, 0, 1s});
+  EXPECT_EQ(bench.first<SendHeartbeat>().heartbeat.unserved, 0);
+  Settings next = some_settings(Node::backup);
+  next.config_digest += 1;
+  bench.feed(Reconfigured{next});
+  EXPECT_EQ(bench.first<SendHeartbeat>().heartbeat.unserved, std::nullopt);
+  bench.hear(Role::active).pass(kServicesSettle - 1ms, true);
+  EXPECT_EQ(bench.director.status(bench.now).unserved, std::nullopt);
+  bench.pass(1ms, true);
+  EXPECT_EQ(bench.director.status(bench.now).unserved, 0);
+}
+
 TEST(Director, GoodbyeIsAnsweredAtOnce) {
   Bench bench = standby_backup();
   bench.peer.goodbye = true;
