@@ -63,6 +63,7 @@ void HealthWatch::take(const ActiveServices& services, const std::set<ipvs::Serv
     if (const auto* removed = std::get_if<RemoveMonitor>(&order)) {
       verdicts_.erase(removed->id);
       without_way_.erase(removed->id);
+      down_.erase(removed->id);
       failing_.erase(removed->id);
       undecided_.erase(removed->id);
     }
@@ -89,6 +90,7 @@ void HealthWatch::keep(bool is_wanted, const config::Config& config, TimePoint n
     // What is heard no more is not known: who serves next hears it anew.
     verdicts_.clear();
     without_way_.clear();
+    down_.clear();
     failing_.clear();
     undecided_.clear();
     first_up_.reset();
@@ -197,6 +199,7 @@ std::vector<ServerId> HealthWatch::on(const VerdictHeard& event, TimePoint now, 
   } else if (verdict.health == Health::cut && verdict.has_way) {
     health = Health::unknown;  // Until it is checked it stays as the table has it.
   }
+  note(down_, verdict.id, health == Health::down || !verdict.has_way);
   note(failing_, verdict.id, (health == Health::down && !verdict.passed) || !verdict.has_way);
   note(undecided_, verdict.id, health == Health::unknown && verdict.has_way);
   if (is_new || health != before) {
@@ -255,10 +258,11 @@ HealthWatch::Unserved HealthWatch::unserved() const {
   const size_t cut = monitors_.services_covered(without_way_);
   const bool all_checked = verdicts_.size() == monitors_.watched().size() && undecided_.empty();
   if (!is_wanted_ || !all_checked || liveness_.unanswered() > 1) {
-    return {cut, std::nullopt, Duration{0}};
+    return {cut, std::nullopt, std::nullopt, Duration{0}};
   }
+  const size_t down = monitors_.services_covered(down_) - cut;
   const size_t failing = monitors_.services_covered(failing_) - cut;
-  return {cut, failing, failing == 0 ? Duration{0} : monitors_.several_checks(failing_)};
+  return {cut, down, failing, failing == 0 ? Duration{0} : monitors_.several_checks(failing_)};
 }
 
 bool HealthWatch::has_heard_enough(TimePoint now) const {

@@ -61,10 +61,12 @@ class HealthWatch {
   // checks do not run: yes); nothing: no check has ended yet.
   std::optional<bool> has_way() const;
   struct Unserved {
-    size_t cut;                     // Services without a way to any server.
-    std::optional<size_t> failing;  // Others, of which each server failed its last check; nothing:
-                                    // not all are checked, or nanny does not answer.
-    Duration several_checks;        // Of those: MonitorSet.
+    size_t cut;  // Services without a way to any server.
+    // Others, of which each server is down, and of those the ones of which each failed its last
+    // check; nothing: not all are checked, or nanny does not answer.
+    std::optional<size_t> down;
+    std::optional<size_t> failing;
+    Duration several_checks;  // Of those that fail: MonitorSet.
   };
   Unserved unserved() const;
   // Whether nanny has answered for every monitor, or has run for kFirstVerdicts.
@@ -86,7 +88,8 @@ class HealthWatch {
   MonitorSet monitors_;
   std::map<MonitorId, HeardVerdict> verdicts_;
   std::set<MonitorId> without_way_;  // Of these.
-  std::set<MonitorId> failing_;      // Without a way, or down and failed the last check.
+  std::set<MonitorId> down_;         // Or without a way.
+  std::set<MonitorId> failing_;      // Of these: without a way, or failed the last check.
   std::set<MonitorId> undecided_;    // No check has ended since there is a way.
 
   bool is_wanted_ = true;

@@ -4,7 +4,9 @@
 // cost the clients of all other services a move, and help nobody. So a director that serves
 // believes in the worse only when it has seen it for longer than it has not, by several checks, and
 // in the better at once; one that does not serve believes in the worse at once, and in the better
-// only after that time. Who has just been moved to for this reason does not move back for a rest.
+// only after that time. Nor would it serve a service all of whose servers are down, though they
+// pass again: they come into the table later, and those of the director that serves may be there.
+// Who has just been moved to for this reason does not move back for a rest.
 #pragma once
 
 #include <algorithm>
@@ -18,19 +20,21 @@ namespace lvs::pulse {
 class FailingServices {
  public:
   static constexpr Duration kPatienceMin = std::chrono::seconds{2};
-  static constexpr Duration kRest = std::chrono::minutes{5};
+  static constexpr Duration kRest = std::chrono::minutes{1};
 
-  // As lvsd sees it now; nothing: it does not check, or has not checked all of them yet.
-  // `patience`: several checks of these services.
-  void set(Unserved failing, Duration patience) {
-    if (failing && !seen_) {
+  // Services all of whose servers are down, and of those the ones whose servers all failed their
+  // last check, as lvsd sees it now; nothing: it does not check, or has not checked all of them
+  // yet. `patience`: several checks of these services.
+  void set(Unserved down, Unserved failing, Duration patience) {
+    if (failing && !failing_) {
       counted_ = 0;
       doubt_ = Duration{0};
     }
     if (failing.value_or(0) > 0) {
       patience_ = std::max(patience, kPatienceMin);
     }
-    seen_ = failing;
+    down_ = down;
+    failing_ = failing;
   }
   // The service came here because more of them failed on the other director.
   void rest_from(TimePoint now) { rests_until_ = now + kRest; }
@@ -43,33 +47,34 @@ class FailingServices {
       serves_ = serves;
       doubt_ = Duration{0};
     }
-    if (!seen_) {
+    const Unserved seen = serves ? failing_ : down_;
+    if (!seen) {
       return;
     }
     doubt_ = was_doubtful_ ? std::min(doubt_ + passed, patience_)
                            : std::max(doubt_ - passed, Duration{0});
-    was_doubtful_ = *seen_ != counted_;
-    if (was_doubtful_ && (*seen_ < counted_) == serves) {
-      counted_ = *seen_;
+    was_doubtful_ = *seen != counted_;
+    if (was_doubtful_ && (*seen < counted_) == serves) {
+      counted_ = *seen;
       was_doubtful_ = false;
     }
     if (!was_doubtful_) {
       return;
     }
-    nearest_ = doubt_ == Duration{0} ? *seen_
-               : serves              ? std::min(nearest_, *seen_)
-                                     : std::max(nearest_, *seen_);
+    nearest_ = doubt_ == Duration{0} ? *seen
+               : serves              ? std::min(nearest_, *seen)
+                                     : std::max(nearest_, *seen);
     if (doubt_ >= patience_ && !(serves && now < rests_until_)) {
       counted_ = nearest_;
       doubt_ = Duration{0};
-      was_doubtful_ = *seen_ != counted_;
-      nearest_ = *seen_;
+      was_doubtful_ = *seen != counted_;
+      nearest_ = *seen;
     }
   }
 
-  Unserved counted() const { return seen_ ? Unserved(counted_) : std::nullopt; }
+  Unserved counted() const { return failing_ ? Unserved(counted_) : std::nullopt; }
   std::optional<TimePoint> next_change() const {
-    if (!seen_ || !was_doubtful_) {
+    if (!failing_ || !was_doubtful_) {
       return std::nullopt;
     }
     const TimePoint end = refreshed_at_ + (patience_ - doubt_);
@@ -77,7 +82,8 @@ class FailingServices {
   }
 
  private:
-  Unserved seen_;
+  Unserved down_;
+  Unserved failing_;
   uint16_t counted_ = 0;
   Duration patience_ = kPatienceMin;
   bool serves_ = false;

@@ -26,7 +26,8 @@
  * ip_vs ends active FTP to a server of weight 0 by the one, and passive by the other. */
 static __always_inline int begins_anew(const struct packet* packet, const struct lvs_flow* flow,
                                        __u64 word, const struct lvs_config* config) {
-  if ((packet->tcp_flags & (LVS_TCP_FLAG_SYN | LVS_TCP_FLAG_ACK)) != LVS_TCP_FLAG_SYN) {
+  if (!(packet->tcp_flags & LVS_TCP_FLAG_SYN) ||
+      (packet->protocol == IPPROTO_TCP && packet->tcp_flags & LVS_TCP_FLAG_ACK)) {
     return 0;
   }
   const struct lvs_dest* dest = dest_of(flow->dest);

@@ -47,7 +47,10 @@ std::optional<Outcome> Reload::judge(const json::object& pulse, const json::obje
   if (errors.empty()) {
     return Outcome{true, "reloaded: serial " + text_at(pulse, "config_serial") + " runs"};
   }
-  std::string text = "refused, the configuration that ran goes on:";
+  const bool taken_by_lvsd = text_at(lvsd, "reload_error").empty();
+  std::string text = taken_by_lvsd
+                         ? "refused by pulse, which goes on as before; lvsd has taken the file:"
+                         : "refused, the configuration that ran goes on:";
   for (const std::string& error : errors) {
     text += "\n" + error;
   }

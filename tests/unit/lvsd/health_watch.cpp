@@ -131,6 +131,7 @@ TEST(HealthWatch, CountsTheServicesThatItCannotServeOnceAllAreChecked) {
   EXPECT_EQ(unserved().several_checks, 4 * (monitor.interval + monitor.timeout));
   world.feed(VerdictHeard{{1, Health::down, "recovering, 1 of 9", 0s, true, true}});
   EXPECT_EQ(unserved().failing, 0U) << "what passes again serves soon";
+  EXPECT_EQ(unserved().down, 1U) << "but not yet";
   world.feed(VerdictHeard{{1, Health::down, "no route", 0s, false}});
   EXPECT_EQ(unserved().failing, 1U) << "to one no way, the other down";
   EXPECT_EQ(unserved().cut, 0U);

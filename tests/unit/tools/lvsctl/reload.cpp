@@ -40,6 +40,15 @@ TEST(Reload, EachReasonToRefuseItIsToldOnce) {
   EXPECT_EQ(outcome->text, "refused, the configuration that ran goes on:\nlvs.cf:3: what\nno key");
 }
 
+TEST(Reload, WhatPulseAloneRefusesIsSaidToBeHalfTaken) {
+  const auto outcome = kReload.judge(
+      parsed(R"({"pid": 10, "reloads": 1, "reload_errors": ["no key"]})"), parsed(kLvsdDone));
+  ASSERT_TRUE(outcome);
+  EXPECT_FALSE(outcome->done);
+  EXPECT_EQ(outcome->text,
+            "refused by pulse, which goes on as before; lvsd has taken the file:\nno key");
+}
+
 TEST(Reload, APulseThatWaitsForItsAddressSaysSo) {
   const auto outcome = kReload.judge(
       parsed(R"({"pid": 10, "reloads": 1, "state": "waiting", "reason": "no address"})"),
