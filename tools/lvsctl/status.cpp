@@ -164,11 +164,16 @@ class Page {
   void show_unserved(const json::object& pulse) {
     const auto here = number_at(pulse, "unserved");
     const auto there = number_at(object_at(pulse, "peer"), "unserved");
-    if (here && there && *here != *there) {
-      worry("this director cannot serve " + std::to_string(*here) + " of its services, the peer " +
-            std::to_string(*there) + ": what fails cannot be reached from " +
-            (*here > *there ? "here" : "there") + "; look at routes, cables and switches");
+    if (!here || !there || *here == *there || !flag_at(object_at(pulse, "peer"), "alive", false)) {
+      return;
     }
+    const bool is_here = *here > *there;
+    worry((is_here ? "this director" : "the peer") + std::string(" cannot serve ") +
+          std::to_string(is_here ? *here : *there) + " of its services, " +
+          (is_here ? "the peer " : "this director ") + std::to_string(is_here ? *there : *here) +
+          ": what fails " + (is_here ? "here" : "there") +
+          " alone cannot be reached, or waits for reentry; look there at routes, cables and "
+          "switches to the servers");
   }
 
   static std::string what_its_silence_means(const json::object& pulse) {

@@ -165,6 +165,21 @@ TEST(Status, WhatNeedsAttentionDegradesIt) {
       degraded);
 }
 
+TEST(Status, WhoCanServeFewerServicesIsNamedOnBothDirectors) {
+  const auto page_of = [](int here, int there) {
+    Answer pulse = kPulse;
+    (*pulse.status)["unserved"] = boost::json::value(here);
+    (*pulse.status)["peer"].as_object()["unserved"] = boost::json::value(there);
+    return status_page(pulse, kLvsd);
+  };
+  EXPECT_THAT(page_of(2, 0).text,
+              HasSubstr("! this director cannot serve 2 of its services, the peer 0: "));
+  EXPECT_EQ(page_of(2, 0).condition, Condition::degraded);
+  EXPECT_THAT(page_of(1, 2).text,
+              HasSubstr("! the peer cannot serve 2 of its services, this director 1: "));
+  EXPECT_THAT(page_of(2, 2).text, Not(HasSubstr("cannot serve")));
+}
+
 TEST(Status, ANannyThatWasReplacedIsShownWithTheCause) {
   Answer lvsd = kLvsd;
   (*lvsd.status)["nanny"] = {
