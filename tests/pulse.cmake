@@ -11,7 +11,9 @@ lvs_test(io/pulse/arming_gate lvs_pulse_io)
 lvs_test(netns/pulse/addresses lvs_pulse_io)
 lvs_test(netns/pulse/announce lvs_pulse_io)
 
-# Two whole directors. 77: skipped, with the reason.
-add_test(NAME netns.pulse.pair COMMAND netns/pulse/pair.py $<TARGET_FILE_DIR:pulse>
-  WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
-set_tests_properties(netns.pulse.pair PROPERTIES LABELS netns TIMEOUT 600 SKIP_RETURN_CODE 77)
+# Two whole directors; one test a subject, a file each. 77: skipped, with the reason.
+foreach(subject life serving hearing operating)
+  add_test(NAME netns.pulse.${subject} COMMAND netns/pulse/pair.py $<TARGET_FILE_DIR:pulse> ${subject}
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+  set_tests_properties(netns.pulse.${subject} PROPERTIES LABELS netns TIMEOUT 600 SKIP_RETURN_CODE 77)
+endforeach()

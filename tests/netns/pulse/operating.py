@@ -1,0 +1,190 @@
+"""What the operator asks and is told: lvsctl, reloads, switchover, hold, events."""
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+from directors import MORE, PATIENCE_S, ROOT, config, eventually, expect, run, web_server
+from life import comes_back_as_active
+
+
+def expect_status(director, role, peer, armed):
+    text, _ = director.lvsctl("status")
+    place = "192.0.2.10 10.0.0.10, lease" if armed else "none"
+    for pattern in (rf"^pulse +{role} for .*, {director.name}, term \d+", rf"^peer +{peer}, heard \d+ ms ago$",
+                    "^paths +public alive, private alive$", rf"^addresses +{place}",
+                    rf"^lvsd +ready, {'armed' if armed else 'not armed'}, {role}, serial 1$", r"^core +embedded, \d+ of \d+ connections, \d+ of \d+ templates$",
+                    r"^web \(TCP 192\.0\.2\.10:80 wlc\) +one 10\.0\.0\.100:80 +up +1 +Masq "):
+        expect(re.search(pattern, text, re.MULTILINE), f"{pattern} in {text}")
+    text, code = director.lvsctl("status", "--json")
+    said = json.loads(text)
+    expect(code == 0 and said["condition"] == "healthy", f"exit status {code}: {text}")
+    expect(said["pulse"]["state"] == role and said["pulse"]["peer"]["role"] == peer, text)
+    expect(said["lvsd"]["role"] == role and said["lvsd"]["armed"] == armed, text)
+    services = said["lvsd"]["services"]
+    expect([service["name"] for service in services] == ["web"], text)
+    expect([(server["name"], server["health"], server["in_table"]) for server in services[0]["servers"]]
+           == [("one", "up", True)], text)
+    text, code = director.lvsctl("metrics")
+    # Debian's Python: it has Debian's parser.
+    run("/usr/bin/python3", f"{ROOT}/tests/check/metrics", f"{ROOT}/etc/prometheus/caribe.rules.yml", input=text)
+    for line in (f'lvs_director_state{{state="{role}"}} 1', f"lvs_director_holding {int(armed)}", "lvs_peer_heard 1",
+                 'lvs_daemon_up{daemon="lvsd"} 1', "lvs_peer_same_configuration 1", "lvs_core_copies_lost 0",
+                 'lvs_service_servers_up{service="web",key="TCP 192.0.2.10:80"} 1'):
+        expect(f"\n{line}\n" in text, f"{line} in {text}")
+
+
+def lvsctl_tells_each_directors_state(pair):
+    for director in pair.both:
+        expect(director.lvsctl("status")[1] == 3, "nothing runs")
+    with web_server(pair.switch):
+        pair.start(checks="     check = tcp\n     interval = 100ms\n     timeout = 20s\n     rise = 1")
+        for director in pair.both:
+            eventually(f"{director.name} is healthy", lambda: director.lvsctl("status")[1] == 0)
+        expect_status(pair.primary, "active", "passive", True)
+        expect_status(pair.backup, "standby", "active", False)
+    for director in pair.both:
+        text = eventually(f"{director.name} is degraded", lambda: director.lvsctl("status")[1] == 1
+                          and director.lvsctl("status")[0])
+        expect(re.search(r"one 10\.0\.0\.100:80 +down ", text), f"the server is down: {text}")
+        expect("! 1 of 1 servers of web is down\n" in text, f"and said to be: {text}")
+    pair.backup.service("stop")
+    eventually("the peer is missed", lambda: "! the peer is not heard" in pair.primary.lvsctl("status")[0])
+    text, code = pair.backup.lvsctl("status", "--json")
+    expect(code == 3 and json.loads(text)["condition"] == "not running", f"exit status {code}: {text}")
+
+
+def the_group_lvs_may_look_and_not_touch(pair):
+    pair.primary.run("sh", "-c", "echo lvs:x:4711: >>/etc/group")
+    pair.primary.service("start")
+    pair.primary.reaches("active")
+
+    def as_member(*words, group="4711"):
+        done = pair.primary.run("setpriv", "--reuid=65534", f"--regid={group}", "--clear-groups", "/usr/sbin/lvsctl", *words, check=False)
+        return done.stdout + done.stderr
+
+    expect('"state":"active"' in as_member("status", "--json"), "a member sees the status")
+    expect("only root" in as_member("switchover"), "and changes nothing")
+    expect("only root and the group lvs" in as_member("plan", group="65534"), "others see nothing")
+    pair.primary.lvsctl("switchover")
+    eventually("the log says who asked", lambda: any(
+        "event=asked what=switchover" in line and "uid=0" in line for line in pair.primary.logged))
+
+
+def a_file_that_is_edited_counts_when_the_operator_says_so(pair):
+    """Not when a process happens to die, nor is a broken file the end of lvsd."""
+    pair.start(more="backup = 192.0.2.2")
+    for text, word in ((config(2, more=MORE), "is not what runs"), ("keepalive = soon\n", "keepalive")):
+        pair.primary.write("/etc/sysconfig/ha/lvs.cf", text)
+        for name in ("pulse", "lvsd"):
+            killed = pair.primary.children()[name]
+            os.kill(killed, signal.SIGKILL)
+            eventually("the keeper starts another", lambda: pair.primary.children().get(name, killed) != killed)
+        eventually("lvsd is back", lambda: pair.primary.ask("status")["able"])
+        eventually("it is said", lambda: word in pair.primary.lvsctl("status")[0])
+        expect("192.0.2.11" not in pair.primary.lvsctl("status")[0], "nothing new is served")
+        expect(pair.primary.holds() and pair.primary.state() == "active", "all as it was")
+    pair.primary.configure(3, more=MORE)
+    pair.primary.service("reload")
+    eventually("now it counts", lambda: pair.primary.holds("192.0.2.11"))
+    expect("edited" not in pair.primary.lvsctl("status")[0], "and nothing is left to say")
+
+
+def what_is_settled_at_the_start_is_refused_until_the_next(pair):
+    """Else an arbiter that dies would come back with heartbeats of its own, and be deaf."""
+    pair.start()
+    pair.primary.configure(2, more="heartbeat_port = 540")
+    expect(pair.primary.service("reload", check=False).returncode == 1, "the operator is told")
+    eventually("both say so", lambda: pair.primary.lvsctl("status")[0].count(
+        "heartbeat_port: another value needs a restart") == 2)
+    text, code = pair.primary.lvsctl("plan")
+    expect("a reload would be refused" in text and code == 1, text)
+    pair.backup.configure(2, more="heartbeat_key = /etc/no-such-key")
+    text, code = pair.backup.lvsctl("plan")
+    expect("a reload would be refused" in text and "/etc/no-such-key" in text and code == 1, text)
+    done = pair.backup.service("reload", check=False)
+    expect(done.returncode == 1 and "neither daemon was told" in done.stdout + done.stderr, f"{done.stdout}{done.stderr}")
+    status = json.loads(pair.backup.lvsctl("status", "--json")[0])
+    expect(status["lvsd"]["serial"] == status["pulse"]["config_serial"] == 1, "both run the file that ran")
+    comes_back_as_active(pair, pair.primary.signal_arbiter(signal.SIGKILL))
+    eventually("all paths are alive", lambda: all(
+        path["alive"] for director in pair.both for path in director.ask("status")["paths"]))
+
+
+def switchover_and_back(pair):
+    pair.start()
+    expect(pair.primary.lvsctl("switchover") == ("the backup director serves\n", 0), "it is done when it says so")
+    eventually("one holder", lambda: pair.holders() == [pair.backup])
+    expect(pair.primary.lvsctl("switchover") == ("this director serves\n", 0), "and when the standby asks")
+    eventually("one holder", lambda: pair.holders() == [pair.primary])
+
+
+def a_switchover_that_comes_to_nothing_is_told(pair):
+    pair.start()
+    os.kill(pair.backup.arbiter(), signal.SIGSTOP)
+    began = time.monotonic()
+    expect(pair.primary.lvsctl("switchover") == ("", 1), "nobody took over")
+    expect(time.monotonic() - began < 9, "told before the deadline")
+    expect(pair.primary.holds(), "the service stays")
+
+
+def a_held_standby_leaves_the_service_alone_until_it_is_released(pair):
+    pair.start(keepalive="200ms", deadtime="3s")
+    text, code = pair.backup.lvsctl("hold")
+    expect((text, code) == ("held: this director stays standby, and does not take over, until lvsctl release\n", 0), f"{text} {code}")
+    eventually("the log says who asked", lambda: any("event=asked what=hold" in line and "uid=0" in line for line in pair.backup.logged))
+    killed = pair.backup.signal_arbiter(signal.SIGKILL)
+    eventually("the keeper starts another", lambda: pair.backup.arbiter() not in (0, killed))
+    pair.backup.reaches("standby")
+    text, code = pair.backup.lvsctl("status")
+    expect(re.search(r"^! held by \S+ since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d: it takes over", text, re.MULTILINE) and code == 1, text)
+    held = json.loads(pair.backup.lvsctl("status", "--json")[0])["pulse"]["held"]
+    expect(held["by"] and abs(held["since"] - time.time()) < PATIENCE_S, f"{held}")
+    eventually("the peer knows", lambda: "! the peer is held: it would not take over" in pair.primary.lvsctl("status")[0])
+    expect(pair.primary.lvsctl("switchover")[1] == 1, "and hands nothing over to it")
+    pair.primary.service("stop")
+    eventually("what it does not do is told", lambda: pair.backup.said("held-back"))
+    expect(not pair.holders(), "nobody serves")
+    expect(pair.backup.lvsctl("release") == ("released\n", 0), "released")
+    pair.backup.reaches("active", patience=5)
+
+
+def events_tell_what_happened_and_outlive_the_daemons(pair):
+    pair.start(keepalive="200ms", deadtime="3s")
+
+    def events():
+        return [json.loads(line) for line in pair.primary.lvsctl("events", "--json")[0].splitlines()]
+
+    def told(daemon, event, **fields):
+        return [one for one in events() if (one["daemon"], one["event"]) == (daemon, event)
+                and fields.items() <= one["fields"].items()]
+
+    expect(told("pulse", "takeover", to="active") and told("lvsd", "armed"), f"how it began: {events()}")
+    follower = subprocess.Popen(pair.primary.inside("/usr/sbin/lvsctl", "events", "--follow"), stdout=subprocess.PIPE, text=True)
+    known = next(line for line in follower.stdout if " pulse takeover " in line)
+    expect("to=active" in known, f"it begins with what is known: {known}")
+    pair.primary.lvsctl("switchover")
+    line = next(line for line in follower.stdout if "handed-over" in line)
+    follower.kill()
+    follower.wait()
+    expect(re.search(r"^\S+ \S+\.\d\d\d pulse standdown from=handing-over to=standby reason=handed-over$", line), line)
+    expect(told("pulse", "asked", what="switchover", uid="0"), f"who asked: {events()}")
+    expect(told("lvsd", "disarmed"), f"lvsd too: {events()}")
+
+    before = events()
+    killed = pair.primary.signal_arbiter(signal.SIGKILL)
+    eventually("the keeper starts another", lambda: pair.primary.arbiter() not in (0, killed))
+    pair.primary.reaches("standby")
+    after = events()
+    expect(all(one in after for one in before), f"nothing is lost: {before} {after}")
+    threads = run("ps", "--ppid", str(pair.primary.arbiter()), "-o", "stat=", check=False).stdout.split()
+    expect(not any(state.startswith("Z") for state in threads), f"no writer is left: {threads}")
+
+    pair.primary.service("stop")
+    expect(told("pulse", "stopped") and told("lvsd", "stop"), f"after the end from the files: {events()}")
+    pair.primary.write("/var/lib/lvs/events/pulse", "rubbish\n")
+    pair.primary.service("start")
+    pair.primary.reaches("standby")
+    expect([one["event"] for one in events() if one["daemon"] == "pulse"][0] == "events-unreadable", f"begun anew: {events()}")
