@@ -231,6 +231,13 @@ int run_switchover(const Arguments& arguments) {
 int run_reload(const Arguments&) {
   const auto pulse = ask(kPulse, {{"do", "status"}});
   const auto lvsd = pulse ? ask(kLvsd, {{"do", "status"}}) : pulse;
+  if (lvsd) {
+    const auto refusal =
+        refusal_by_one(ask(kPulse, {{"do", "plan"}}), ask(kLvsd, {{"do", "plan"}}));
+    if (refusal) {
+      return complain("reload: " + refusal->text, kBad);
+    }
+  }
   const auto asked = lvsd ? ask(kPulse, {{"do", "reload"}}) : lvsd;
   if (!asked) {
     return complain(std::string("reload: ") + (pulse ? "" : "pulse: ") + asked.error().what,

@@ -1,8 +1,10 @@
 #include "tools/lvsctl/reload.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
-#include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace lvs::lvsctl {
 namespace {
@@ -17,12 +19,43 @@ std::string text_at(const json::object& object, const char* field) {
   return value->is_string() ? std::string(value->get_string()) : json::serialize(*value);
 }
 
+std::vector<std::string> texts_at(const json::object& object, const char* field) {
+  std::vector<std::string> texts;
+  const json::value* list = object.if_contains(field);
+  if (list != nullptr && list->is_array()) {
+    for (const auto& text : list->get_array()) {
+      texts.push_back(text.is_string() ? std::string(text.get_string()) : json::serialize(text));
+    }
+  }
+  return texts;
+}
+
+std::string in_lines(const std::string& first, const std::vector<std::string>& others) {
+  std::string text = first;
+  for (const std::string& other : others) {
+    text += "\n" + other;
+  }
+  return text;
+}
+
 bool has_read_again(const json::object& before, const json::object& now) {
   return text_at(before, "pid") != text_at(now, "pid") ||
          text_at(before, "reloads") != text_at(now, "reloads");
 }
 
 }  // namespace
+
+std::optional<Outcome> refusal_by_one(const Result<json::object>& pulse,
+                                      const Result<json::object>& lvsd) {
+  const auto of_pulse = pulse ? texts_at(*pulse, "refusals") : std::vector<std::string>{};
+  const std::string of_lvsd = lvsd ? text_at(*lvsd, "refused") : lvsd.error().what;
+  if (of_pulse.empty() == of_lvsd.empty()) {
+    return std::nullopt;
+  }
+  const std::string who = of_lvsd.empty() ? "pulse" : "lvsd";
+  return Outcome{false, in_lines("refused by " + who + "; neither daemon was told to reload:",
+                                 of_lvsd.empty() ? of_pulse : std::vector{of_lvsd})};
+}
 
 Reload::Reload(json::object pulse_before, json::object lvsd_before)
     : pulse_before_(std::move(pulse_before)), lvsd_before_(std::move(lvsd_before)) {
@@ -35,26 +68,19 @@ std::optional<Outcome> Reload::judge(const json::object& pulse, const json::obje
   if (text_at(pulse, "state") == "waiting") {
     return Outcome{false, "pulse waits: " + text_at(pulse, "reason")};
   }
-  std::set<std::string> errors;
-  if (const json::value* list = pulse.if_contains("reload_errors"); list && list->is_array()) {
-    for (const auto& error : list->get_array()) {
-      errors.insert(error.is_string() ? std::string(error.get_string()) : json::serialize(error));
-    }
-  }
-  if (const std::string error = text_at(lvsd, "reload_error"); !error.empty()) {
-    errors.insert(error);
-  }
-  if (errors.empty()) {
+  auto errors = texts_at(pulse, "reload_errors");
+  const std::string of_lvsd = text_at(lvsd, "reload_error");
+  if (errors.empty() && of_lvsd.empty()) {
     return Outcome{true, "reloaded: serial " + text_at(pulse, "config_serial") + " runs"};
   }
-  const bool taken_by_lvsd = text_at(lvsd, "reload_error").empty();
-  std::string text = taken_by_lvsd
-                         ? "refused by pulse, which goes on as before; lvsd has taken the file:"
-                         : "refused, the configuration that ran goes on:";
-  for (const std::string& error : errors) {
-    text += "\n" + error;
+  const char* refusal =
+      of_lvsd.empty()  ? "refused by pulse, which goes on as before; lvsd has taken the file:"
+      : errors.empty() ? "refused by lvsd, which goes on as before; pulse has taken the file:"
+                       : "refused, the configuration that ran goes on:";
+  if (!of_lvsd.empty() && std::ranges::find(errors, of_lvsd) == errors.end()) {
+    errors.push_back(of_lvsd);
   }
-  return Outcome{false, text};
+  return Outcome{false, in_lines(refusal, errors)};
 }
 
 }  // namespace lvs::lvsctl

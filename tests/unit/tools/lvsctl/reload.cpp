@@ -33,11 +33,11 @@ TEST(Reload, OneThatWasStartedAgainHasReadItToo) {
 
 TEST(Reload, EachReasonToRefuseItIsToldOnce) {
   const auto outcome = kReload.judge(
-      parsed(R"({"pid": 10, "reloads": 1, "reload_errors": ["lvs.cf:3: what", "no key"]})"),
+      parsed(R"({"pid": 10, "reloads": 1, "reload_errors": ["no key", "lvs.cf:3: what"]})"),
       parsed(R"({"pid": 11, "reloads": 5, "reload_error": "lvs.cf:3: what"})"));
   ASSERT_TRUE(outcome);
   EXPECT_FALSE(outcome->done);
-  EXPECT_EQ(outcome->text, "refused, the configuration that ran goes on:\nlvs.cf:3: what\nno key");
+  EXPECT_EQ(outcome->text, "refused, the configuration that ran goes on:\nno key\nlvs.cf:3: what");
 }
 
 TEST(Reload, WhatPulseAloneRefusesIsSaidToBeHalfTaken) {
@@ -47,6 +47,25 @@ TEST(Reload, WhatPulseAloneRefusesIsSaidToBeHalfTaken) {
   EXPECT_FALSE(outcome->done);
   EXPECT_EQ(outcome->text,
             "refused by pulse, which goes on as before; lvsd has taken the file:\nno key");
+}
+
+TEST(Reload, IsNotBegunWhereOneWouldRefuseItAlone) {
+  const auto takes = parsed(R"({"refusals": [], "refused": ""})");
+  const auto pulse_refuses = parsed(R"({"refusals": ["no key", "and no device"]})");
+  const auto lvsd_refuses = parsed(R"({"refused": "another core"})");
+  const Error unread{EINVAL, "lvs.cf:3: what"};
+  EXPECT_FALSE(refusal_by_one(takes, takes));
+  EXPECT_FALSE(refusal_by_one(pulse_refuses, lvsd_refuses)) << "both refuse, and remember why";
+  EXPECT_FALSE(refusal_by_one(Error{EAGAIN, "waiting: no address"}, takes)) << "it has not begun";
+  const auto text_of = [](const std::optional<Outcome>& outcome) {
+    return outcome && !outcome->done ? outcome->text : "";
+  };
+  EXPECT_EQ(text_of(refusal_by_one(pulse_refuses, takes)),
+            "refused by pulse; neither daemon was told to reload:\nno key\nand no device");
+  EXPECT_EQ(text_of(refusal_by_one(takes, lvsd_refuses)),
+            "refused by lvsd; neither daemon was told to reload:\nanother core");
+  EXPECT_EQ(text_of(refusal_by_one(takes, unread)),
+            "refused by lvsd; neither daemon was told to reload:\nlvs.cf:3: what");
 }
 
 TEST(Reload, APulseThatWaitsForItsAddressSaysSo) {
