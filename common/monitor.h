@@ -44,8 +44,9 @@ struct Ping {
 };
 using MonitorOrder = std::variant<SetMonitor, RemoveMonitor, Ping>;
 
+// recovering: down, and passed its last check, as it must a few more times.
 // cut: up when it was checked last, and now this machine has no way to it.
-enum class Health : uint8_t { unknown, up, down, cut };
+enum class Health : uint8_t { unknown, up, down, recovering, cut };
 
 struct Verdict {
   MonitorId id;
@@ -53,7 +54,6 @@ struct Verdict {
   std::string reason;   // "connect: Connection refused", "status 503", ...: at most 200 bytes.
   Duration latency{0};  // Of the check that decided.
   bool has_way = true;  // False: the last check failed for want of one from this machine.
-  bool passed = false;  // The check that this tells of.
   bool operator==(const Verdict&) const = default;
 };
 struct Pong {

@@ -329,6 +329,8 @@ std::string health_word(Health health) {
       return "up";
     case Health::cut:
       return "cut";
+    case Health::recovering:
+      return "recovering";
     case Health::down:
       return "down";
     case Health::unknown:
@@ -338,7 +340,8 @@ std::string health_word(Health health) {
 }
 
 std::optional<Health> health_of(const std::string& word) {
-  for (const auto health : {Health::unknown, Health::up, Health::down, Health::cut}) {
+  for (const auto health :
+       {Health::unknown, Health::up, Health::down, Health::recovering, Health::cut}) {
     if (word == health_word(health)) {
       return health;
     }
@@ -350,14 +353,13 @@ Verdict read_verdict(Fields& fields) {
   Verdict verdict;
   const std::optional<Health> health = health_of(fields.text("verdict"));
   if (!health) {
-    fields.fail(EINVAL, "packet.verdict: expected unknown, up, down or cut");
+    fields.fail(EINVAL, "packet.verdict: expected unknown, up, down, recovering or cut");
   }
   verdict.health = health.value_or(Health::down);
   verdict.id = fields.number<MonitorId>("id", 0, kNumberMax);
   verdict.reason = fields.text("reason", kVerdictReasonMax);
   verdict.latency = fields.duration("latency_ns", Duration{0}, Duration::max());
   verdict.has_way = fields.boolean("has_way");
-  verdict.passed = fields.boolean("passed");
   return verdict;
 }
 
@@ -393,8 +395,7 @@ std::string encode(const MonitorAnswer& answer) {
                                       {"id", verdict.id},
                                       {"reason", text_to_json(reason)},
                                       {"latency_ns", verdict.latency.count()},
-                                      {"has_way", verdict.has_way},
-                                      {"passed", verdict.passed}});
+                                      {"has_way", verdict.has_way}});
 }
 
 Result<MonitorOrder> decode_monitor_order(std::string_view packet) {

@@ -5,7 +5,7 @@
 //   {"do":"remove","id":7}
 //   {"do":"ping","number":3}
 //   {"verdict":"down","id":7,"reason":"status
-//   503","latency_ns":1834211,"has_way":true,"passed":false}
+//   503","latency_ns":1834211,"has_way":true}
 //   {"pong":3}
 //
 // Every field must be there and in range; a field that the reader does not know is refused too: a

@@ -66,7 +66,8 @@ class EntryBuilder {
         out_.standings[key] = Standing::up;
         return;
       case Health::down:
-      case Health::cut:  // health_in() has chosen already.
+      case Health::recovering:  // health_in() has chosen already.
+      case Health::cut:
         add_down(key, server);
         return;
       case Health::unknown:
@@ -112,6 +113,11 @@ class EntryBuilder {
     }
     out_.entry.dests[key] = dest;
     out_.standings[key] = Standing::sorry;
+  }
+
+  bool takes_connections(const ipvs::DestKey& key) const {
+    const ipvs::Dest* held = held_dest(key);
+    return held != nullptr && held->weight > 0;
   }
 
   WantedService take() { return std::move(out_); }
@@ -178,7 +184,8 @@ using Servers = std::map<ipvs::DestKey, const config::RealServer*>;
 
 // The health of a service's servers, in their order, as the service is to act on it.
 std::vector<Health> health_in(const ipvs::ServiceKey& key, const config::VirtualService& service,
-                              const Servers& servers, const HealthOf& health_of) {
+                              const Servers& servers, const HealthOf& health_of,
+                              const EntryBuilder& builder) {
   const bool is_checked = config::is_checked(service);
   std::vector<Health> health;
   health.reserve(servers.size());
@@ -187,7 +194,17 @@ std::vector<Health> health_in(const ipvs::ServiceKey& key, const config::Virtual
     health.push_back(is_checked ? health_of({key, server_key}) : Health::up);
     others_serve = others_serve || (health.back() == Health::up && server->weight > 0);
   }
-  std::replace(health.begin(), health.end(), Health::cut, others_serve ? Health::down : Health::up);
+  bool early_ones_serve = false;
+  auto each = health.begin();
+  for (const auto& [server_key, server] : servers) {
+    if (*each == Health::recovering && (!others_serve || builder.takes_connections(server_key))) {
+      *each = Health::up;
+      early_ones_serve = early_ones_serve || server->weight > 0;
+    }
+    ++each;
+  }
+  std::replace(health.begin(), health.end(), Health::cut,
+               others_serve || early_ones_serve ? Health::down : Health::up);
   return health;
 }
 
@@ -279,7 +296,7 @@ WantedService want_service(const config::Config& config, const config::VirtualSe
   const auto held = actual.find(key);
   EntryBuilder builder(config, service, held == actual.end() ? nullptr : &held->second);
   const auto servers = active_servers(service);
-  const auto health = health_in(key, service, servers, health_of);
+  const auto health = health_in(key, service, servers, health_of, builder);
   size_t at = 0;
   for (const auto& [server_key, server] : servers) {
     builder.add_server(server_key, *server, health[at++]);

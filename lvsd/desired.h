@@ -5,11 +5,13 @@
 // nothing: so a restarted lvsd, whose monitors have not answered yet, wants exactly what is there.
 // One that is cut was up before this director lost its way to it: it counts as down where another
 // server or the sorry server can serve instead, and else it keeps its place. A server of a service
-// with `check = none` is up. One that is down is removed, or gets weight 0 with quiesce_server; the
-// sorry server (weight 1, the service's port) serves while fewer than `quorum` servers are
-// available, and the others take no new connections until it steps aside. A server that left the
-// configuration of a service with `drain` stays with weight 0 as long as the reconciler lists it as
-// draining.
+// with `check = none` is up. One that recovers counts as down where another server or the sorry
+// server can serve instead, and else as up until it fails: clients need not wait for a re-entry
+// time that spares them nothing; so do others that recover meanwhile. One that is down is removed,
+// or gets weight 0 with quiesce_server; the sorry server (weight 1, the service's port) serves
+// while fewer than `quorum` servers are available, and the others take no new connections until it
+// steps aside. A server that left the configuration of a service with `drain` stays with weight 0
+// as long as the reconciler lists it as draining.
 //
 // A mark service whose mark_ports cover more than its one port gets servers with port 0 where the
 // configuration gives none: the client's port is kept (ip_vs rewrites it otherwise, and port 443

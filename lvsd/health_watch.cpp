@@ -16,11 +16,16 @@ std::string transition_marker(Health to, const std::string& server) {
       return "[ active ] making " + server + " available";
     case Health::down:
       return "[inactive] shutting down " + server + " due to connection failure";
+    case Health::recovering:
     case Health::cut:
     case Health::unknown:
       break;
   }
   return "";
+}
+
+bool is_down(Health health) {
+  return health == Health::down || health == Health::recovering;
 }
 
 void note(std::set<MonitorId>& monitors, MonitorId id, bool belongs) {
@@ -50,6 +55,8 @@ std::string to_word(Health health) {
       return "up";
     case Health::down:
       return "down";
+    case Health::recovering:
+      return "recovering";
     case Health::cut:
       return "cut";
   }
@@ -63,7 +70,6 @@ void HealthWatch::take(const ActiveServices& services, const std::set<ipvs::Serv
     if (const auto* removed = std::get_if<RemoveMonitor>(&order)) {
       verdicts_.erase(removed->id);
       without_way_.erase(removed->id);
-      down_.erase(removed->id);
       failing_.erase(removed->id);
       undecided_.erase(removed->id);
     }
@@ -90,7 +96,6 @@ void HealthWatch::keep(bool is_wanted, const config::Config& config, TimePoint n
     // What is heard no more is not known: who serves next hears it anew.
     verdicts_.clear();
     without_way_.clear();
-    down_.clear();
     failing_.clear();
     undecided_.clear();
     first_up_.reset();
@@ -199,16 +204,19 @@ std::vector<ServerId> HealthWatch::on(const VerdictHeard& event, TimePoint now, 
   } else if (verdict.health == Health::cut && verdict.has_way) {
     health = Health::unknown;  // Until it is checked it stays as the table has it.
   }
-  note(down_, verdict.id, health == Health::down || !verdict.has_way);
-  note(failing_, verdict.id, (health == Health::down && !verdict.passed) || !verdict.has_way);
+  note(failing_, verdict.id, health == Health::down || !verdict.has_way);
   note(undecided_, verdict.id, health == Health::unknown && verdict.has_way);
-  if (is_new || health != before) {
+  const bool stays_down = is_down(before) && is_down(health);
+  if (is_new || (health != before && !stays_down)) {
     heard->second.since = now;
   }
   if (health == before) {
     return {};
   }
   const auto& [monitor, servers] = watched->second;
+  if (stays_down) {
+    return servers;
+  }
   for (const auto& id : servers) {
     const std::string server = to_string(Endpoint{id.server.address, monitor.target.port});
     actions.push_back(Log{{Level::notice,
@@ -258,11 +266,10 @@ HealthWatch::Unserved HealthWatch::unserved() const {
   const size_t cut = monitors_.services_covered(without_way_);
   const bool all_checked = verdicts_.size() == monitors_.watched().size() && undecided_.empty();
   if (!is_wanted_ || !all_checked || liveness_.unanswered() > 1) {
-    return {cut, std::nullopt, std::nullopt, Duration{0}};
+    return {cut, std::nullopt, Duration{0}};
   }
-  const size_t down = monitors_.services_covered(down_) - cut;
   const size_t failing = monitors_.services_covered(failing_) - cut;
-  return {cut, down, failing, failing == 0 ? Duration{0} : monitors_.several_checks(failing_)};
+  return {cut, failing, failing == 0 ? Duration{0} : monitors_.several_checks(failing_)};
 }
 
 bool HealthWatch::has_heard_enough(TimePoint now) const {

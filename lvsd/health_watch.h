@@ -35,7 +35,7 @@ struct HeardVerdict {
   TimePoint since;  // Of the present health.
 };
 
-std::string to_word(Health health);  // up, down, cut, unknown
+std::string to_word(Health health);  // up, down, recovering, cut, unknown
 
 class HealthWatch {
  public:
@@ -62,9 +62,8 @@ class HealthWatch {
   std::optional<bool> has_way() const;
   struct Unserved {
     size_t cut;  // Services without a way to any server.
-    // Others, of which each server is down, and of those the ones of which each failed its last
-    // check; nothing: not all are checked, or nanny does not answer.
-    std::optional<size_t> down;
+    // Others, of which each server is down and does not recover; nothing: not all are checked, or
+    // nanny does not answer.
     std::optional<size_t> failing;
     Duration several_checks;  // Of those that fail: MonitorSet.
   };
@@ -88,8 +87,7 @@ class HealthWatch {
   MonitorSet monitors_;
   std::map<MonitorId, HeardVerdict> verdicts_;
   std::set<MonitorId> without_way_;  // Of these.
-  std::set<MonitorId> down_;         // Or without a way.
-  std::set<MonitorId> failing_;      // Of these: without a way, or failed the last check.
+  std::set<MonitorId> failing_;      // Down, or without a way.
   std::set<MonitorId> undecided_;    // No check has ended since there is a way.
 
   bool is_wanted_ = true;

@@ -29,7 +29,7 @@ bool is_idle_and_alike(const MonitorSet::Watched& watched, const Monitor& wanted
 template <typename Members>
 auto member_at(Members& members, const ipvs::DestKey& server) {
   return std::lower_bound(members.begin(), members.end(), server,
-                          [](const auto& member, const auto& key) { return member.first < key; });
+                          [](const auto& member, const auto& key) { return member.server < key; });
 }
 
 }  // namespace
@@ -44,8 +44,8 @@ std::optional<MonitorId> MonitorSet::monitor_of(const ServerId& id) const {
     return std::nullopt;
   }
   const auto member = member_at(members->second, id.server);
-  const bool is_there = member != members->second.end() && member->first == id.server;
-  return is_there ? std::optional(member->second) : std::nullopt;
+  const bool is_there = member != members->second.end() && member->server == id.server;
+  return is_there ? std::optional(member->id) : std::nullopt;
 }
 
 std::optional<MonitorId> MonitorSet::find(const Monitor& wanted, Likeness alike) const {
@@ -70,8 +70,8 @@ MonitorSet::Members MonitorSet::let_go(const ipvs::ServiceKey& service) {
   if (!members) {
     return {};
   }
-  for (const auto& [server, id] : members.mapped()) {
-    std::erase(watched_.at(id).servers, ServerId{service, server});
+  for (const Member& member : members.mapped()) {
+    std::erase(watched_.at(member.id).servers, ServerId{service, member.server});
   }
   return std::move(members.mapped());
 }
@@ -86,11 +86,11 @@ std::vector<MonitorSet::Unplaced> MonitorSet::place(const ipvs::ServiceKey& key,
   for (const auto& [server_key, server] : servers) {
     Monitor wanted = monitor_for(service, *server);
     const auto id = find(wanted, is_same);
-    members.emplace_back(server_key, id.value_or(0));
+    members.push_back({server_key, id.value_or(0), server->weight > 0});
     if (id) {
       hang({key, server_key}, *id);
     } else {
-      unplaced.push_back({{key, server_key}, std::move(wanted), &members.back().second});
+      unplaced.push_back({{key, server_key}, std::move(wanted), &members.back().id});
     }
   }
   return unplaced;
@@ -130,9 +130,9 @@ MonitorSet::Update MonitorSet::update(const ActiveServices& services,
   std::set<ServerId> had_one;
   std::set<MonitorId> left;
   for (const auto& key : changed) {
-    for (const auto& [server, id] : let_go(key)) {
-      had_one.insert({key, server});
-      left.insert(id);
+    for (const Member& member : let_go(key)) {
+      had_one.insert({key, member.server});
+      left.insert(member.id);
     }
   }
   std::vector<Unplaced> unplaced;
@@ -145,9 +145,9 @@ MonitorSet::Update MonitorSet::update(const ActiveServices& services,
     for (auto& server : place(key, *service->second)) {
       unplaced.push_back(std::move(server));
     }
-    for (const auto& [server, id] : members_.at(key)) {
-      if (!had_one.contains({key, server})) {
-        update.added.push_back({key, server});
+    for (const Member& member : members_.at(key)) {
+      if (!had_one.contains({key, member.server})) {
+        update.added.push_back({key, member.server});
       }
     }
   }
@@ -169,9 +169,12 @@ size_t MonitorSet::services_covered(const std::set<MonitorId>& monitors) const {
     return 0;
   }
   const auto is_covered = [&](const auto& service) {
-    return !service.second.empty() && std::ranges::all_of(service.second, [&](const auto& member) {
-      return monitors.contains(member.second);
-    });
+    const Members& members = service.second;
+    const auto is_other_working = [&](const Member& member) {
+      return member.has_weight && !monitors.contains(member.id);
+    };
+    return std::ranges::any_of(members, &Member::has_weight) &&
+           std::ranges::none_of(members, is_other_working);
   };
   return static_cast<size_t>(std::ranges::count_if(members_, is_covered));
 }
@@ -192,8 +195,8 @@ Duration MonitorSet::several_checks(const std::set<MonitorId>& monitors) const {
 std::vector<ServerId> MonitorSet::servers() const {
   std::vector<ServerId> servers;
   for (const auto& [service, members] : members_) {
-    for (const auto& [server, id] : members) {
-      servers.push_back({service, server});
+    for (const Member& member : members) {
+      servers.push_back({service, member.server});
     }
   }
   return servers;

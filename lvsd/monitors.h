@@ -36,7 +36,8 @@ class MonitorSet {
 
   const std::map<MonitorId, Watched>& watched() const { return watched_; }
   std::optional<MonitorId> monitor_of(const ServerId& id) const;
-  // How many services have all their monitors among these.
+  // Of how many services all servers that could serve, those with a weight, have their monitors
+  // among these.
   size_t services_covered(const std::set<MonitorId>& monitors) const;
   // How long several checks of the slowest of these take, each until it fails; 0: none. Another
   // director has checked as well by then, and chance failures of all of them are rare.
@@ -47,7 +48,12 @@ class MonitorSet {
 
  private:
   using Target = std::tuple<Endpoint, ipvs::Protocol>;
-  using Members = std::vector<std::pair<ipvs::DestKey, MonitorId>>;  // Ordered.
+  struct Member {
+    ipvs::DestKey server;
+    MonitorId id;
+    bool has_weight;
+  };
+  using Members = std::vector<Member>;  // Ordered.
   using Likeness = bool (*)(const Watched&, const Monitor&);
   struct Unplaced {
     ServerId server;

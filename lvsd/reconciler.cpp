@@ -484,7 +484,28 @@ void Reconciler::on(const OpsDone& event) {
   due_at_ = now_;
 }
 
+// A server that takes connections before its re-entry time is over, since no other one does.
+void Reconciler::tell_of_early(const ipvs::Request& request) {
+  const auto* added = std::get_if<ipvs::NewDest>(&request);
+  const auto* changed = std::get_if<ipvs::SetDest>(&request);
+  if ((added == nullptr && changed == nullptr) ||
+      (added != nullptr ? added->dest : changed->dest).weight == 0) {
+    return;
+  }
+  const ServerId id = added != nullptr ? ServerId{added->service, added->key}
+                                       : ServerId{changed->service, changed->key};
+  const HeardVerdict* heard = health_.verdict_of(id);
+  if (heard != nullptr && heard->verdict.health == Health::recovering) {
+    actions_.push_back(Log{{Level::notice,
+                            "early",
+                            "[ active ] making " + ipvs::to_string(id.server) + " available",
+                            {{"service", ipvs::to_string(id.service)},
+                             {"reason", "no other server can serve: " + heard->verdict.reason}}}});
+  }
+}
+
 void Reconciler::take_done(const ipvs::Request& request) {
+  tell_of_early(request);
   apply_op(request, *actual_);
   apply_daemon_op(request, daemons_);
   if (const auto* timeouts = std::get_if<ipvs::SetConfig>(&request)) {

@@ -110,6 +110,7 @@ class Reconciler {
   void note_unreadable(const Error& error);
   bool is_as_configured() const;
   void take_done(const ipvs::Request& request);
+  void tell_of_early(const ipvs::Request& request);
 
   // The table as it should be.
   bool is_wanted(const ipvs::ServiceKey& key) const;

@@ -153,14 +153,13 @@ void Monitors::count(MonitorId id, Watched& watched, const ProbeResult& result, 
   watched.has_way = true;
   const bool works = result.outcome == Outcome::works;
   if (const auto health = watched.health.count(works)) {
-    tell(target, {id, *health, result.reason, latency, true, works}, step);
+    tell(target, {id, *health, result.reason, latency, true}, step);
   } else if (works && watched.health.health() == Health::down) {
     const std::string reason = "recovering, " + std::to_string(watched.health.against()) + " of " +
                                std::to_string(watched.health.needed()) + " checks passed";
-    step.actions.push_back(Report{{id, Health::down, reason, latency, true, true}});
+    step.actions.push_back(Report{{id, Health::recovering, reason, latency, true}});
   } else if (stood || (is_new && watched.health.health() == Health::down)) {
-    step.actions.push_back(
-        Report{{id, watched.health.health(), result.reason, latency, true, works}});
+    step.actions.push_back(Report{{id, watched.health.health(), result.reason, latency, true}});
   }
 }
 

@@ -237,7 +237,7 @@ void Director::on(const WayChanged& event, TimePoint now) {
 
 void Director::on(const ServicesChanged& event, TimePoint) {
   cut_services_ = event.cut;
-  failing_services_.set(event.down, event.failing, event.patience);
+  failing_services_.set(event.failing, event.patience);
 }
 
 void Director::on(const CoreArmed&, TimePoint now) {

@@ -131,11 +131,10 @@ struct WayChanged {
   std::optional<bool> has_way;
 };
 // What lvsd's checks of servers tell: of how many services there is no way to a server; of how many
-// others all servers are down, and all failed their last check (nothing: not all were checked).
+// others all servers are down and failed their last check (nothing: not all were checked).
 // `patience`: failing_services.h.
 struct ServicesChanged {
   uint16_t cut = 0;
-  Unserved down;
   Unserved failing;
   Duration patience{0};
   bool operator==(const ServicesChanged&) const = default;

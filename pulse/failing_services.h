@@ -4,9 +4,7 @@
 // cost the clients of all other services a move, and help nobody. So a director that serves
 // believes in the worse only when it has seen it for longer than it has not, by several checks, and
 // in the better at once; one that does not serve believes in the worse at once, and in the better
-// only after that time. Nor would it serve a service all of whose servers are down, though they
-// pass again: they come into the table later, and those of the director that serves may be there.
-// Who has just been moved to for this reason does not move back for a rest.
+// only after that time. Who has just been moved to for this reason does not move back for a rest.
 #pragma once
 
 #include <algorithm>
@@ -22,10 +20,10 @@ class FailingServices {
   static constexpr Duration kPatienceMin = std::chrono::seconds{2};
   static constexpr Duration kRest = std::chrono::minutes{1};
 
-  // Services all of whose servers are down, and of those the ones whose servers all failed their
-  // last check, as lvsd sees it now; nothing: it does not check, or has not checked all of them
-  // yet. `patience`: several checks of these services.
-  void set(Unserved down, Unserved failing, Duration patience) {
+  // Services all of whose servers are down and failed their last check, as lvsd sees it now;
+  // nothing: it does not check, or has not checked all of them yet. `patience`: several checks of
+  // these services.
+  void set(Unserved failing, Duration patience) {
     if (failing && !failing_) {
       counted_ = 0;
       doubt_ = Duration{0};
@@ -33,7 +31,6 @@ class FailingServices {
     if (failing.value_or(0) > 0) {
       patience_ = std::max(patience, kPatienceMin);
     }
-    down_ = down;
     failing_ = failing;
   }
   // The service came here because more of them failed on the other director.
@@ -47,28 +44,28 @@ class FailingServices {
       serves_ = serves;
       doubt_ = Duration{0};
     }
-    const Unserved seen = serves ? failing_ : down_;
-    if (!seen) {
+    if (!failing_) {
       return;
     }
+    const uint16_t seen = *failing_;
     doubt_ = was_doubtful_ ? std::min(doubt_ + passed, patience_)
                            : std::max(doubt_ - passed, Duration{0});
-    was_doubtful_ = *seen != counted_;
-    if (was_doubtful_ && (*seen < counted_) == serves) {
-      counted_ = *seen;
+    was_doubtful_ = seen != counted_;
+    if (was_doubtful_ && (seen < counted_) == serves) {
+      counted_ = seen;
       was_doubtful_ = false;
     }
     if (!was_doubtful_) {
       return;
     }
-    nearest_ = doubt_ == Duration{0} ? *seen
-               : serves              ? std::min(nearest_, *seen)
-                                     : std::max(nearest_, *seen);
+    nearest_ = doubt_ == Duration{0} ? seen
+               : serves              ? std::min(nearest_, seen)
+                                     : std::max(nearest_, seen);
     if (doubt_ >= patience_ && !(serves && now < rests_until_)) {
       counted_ = nearest_;
       doubt_ = Duration{0};
-      was_doubtful_ = *seen != counted_;
-      nearest_ = *seen;
+      was_doubtful_ = seen != counted_;
+      nearest_ = seen;
     }
   }
 
@@ -82,7 +79,6 @@ class FailingServices {
   }
 
  private:
-  Unserved down_;
   Unserved failing_;
   uint16_t counted_ = 0;
   Duration patience_ = kPatienceMin;

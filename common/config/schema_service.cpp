@@ -127,13 +127,13 @@ std::vector<Key<V>> server_choice_keys() {
            kAlways}),
       key("reentry", &V::reentry, duration_between(0s, kDay),
           {"180",
-           "How long a failed server must pass its checks before it is used again: so many checks "
-           "in a row as the pause (interval, else timeout) goes into it, without a rest and at "
-           "least one; one that fails begins the count anew. What the checks themselves take comes "
-           "on top. With rise it is not used. The first check of a server, after a start or when "
-           "it "
-           "is new, decides alone, and one to which this director itself had no way (route, "
-           "carrier) is used again at once.",
+           "How long a failed server must pass its checks before it is used again: so many "
+           "checks in a row as the pause (interval, else timeout) goes into it, without a rest "
+           "and at least one; one that fails begins the count anew. What the checks take comes "
+           "on top. With rise it is not used. While no other server of the service passes and "
+           "it has no sorry_server, one that passes is used at once. The first check of a "
+           "server, after a start or when it is new, decides alone, and one to which this "
+           "director itself had no way (route, carrier) is used again at once.",
            "15",
            {},
            kAlways}),

@@ -191,7 +191,6 @@ class Lvsd {
     const auto unserved = reconciler_.health().unserved();
     answer["cut_services"] = unserved.cut;
     if (unserved.failing) {
-      answer["down_services"] = *unserved.down;
       answer["failing_services"] = *unserved.failing;
       answer["several_checks_ms"] = lvs::to_ms(unserved.several_checks).count();
     }

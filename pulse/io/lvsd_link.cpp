@@ -89,7 +89,7 @@ void LvsdLink::take(const boost::json::object& reply) {
   --questions_;
   unanswered_since_ = questions_ > 0 ? std::optional(Clock::now()) : std::nullopt;
   set_way(answer_in(reply, "has_way"));
-  set_services({services_in(reply, "cut_services").value_or(0), services_in(reply, "down_services"),
+  set_services({services_in(reply, "cut_services").value_or(0),
                 services_in(reply, "failing_services"),
                 std::chrono::milliseconds{number_in(reply, "several_checks_ms").value_or(0)}});
   set_ready(is_true(reply, "ready"));

@@ -711,6 +711,25 @@ def sorry_server_serves_when_all_are_dead(lab):
     eventually("both again", lambda: lab.in_table() == ["one", "two"])
 
 
+def servers_that_pass_serve_where_none_has_proved_itself(lab):
+    """A re-entry time of a minute and more: clients of a service without any server do not wait for it."""
+    lab.configure(text=CONFIG.format(serial=99, vip=VIP, weight=1, extra="", more="").replace("rise = 1", "rise = 900"))
+    lab.hang_up()
+    for server in ("one", "two"):
+        lab.kill_server(server)
+    eventually("no server", lambda: lab.in_table() == [])
+    lab.start_server("one")
+    eventually("the first serves", lambda: lab.in_table() == ["one"])
+    expect(lab.get() == "one", "it answers")
+    lab.start_server("two")
+    eventually("the second as well", lambda: lab.in_table() == ["one", "two"])
+    expect({lab.servers()[server]["health"] for server in ("one", "two")} == {"recovering"}, "neither has proved itself")
+    expect(lab.log_text().count("[ active ] making 10.0.0.1:80 available event=early") == 1, "the log says why, once")
+    lab.configure()
+    lab.hang_up()
+    eventually("both are up", lambda: {lab.servers()[server]["health"] for server in ("one", "two")} == {"up"})
+
+
 def marks_are_set_and_saved(lab):
     marked = """
 virtual marked {
@@ -929,6 +948,7 @@ STORIES = [
     rules_of_output_that_take_new_connections_away_are_told,
     policies_of_ipsec_are_kept,
     sorry_server_serves_when_all_are_dead,
+    servers_that_pass_serve_where_none_has_proved_itself,
     marks_are_set_and_saved,
     marks_that_nobody_sets_are_warned_about,
     second_lvsd_refuses,

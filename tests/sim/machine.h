@@ -28,7 +28,6 @@ struct Machine {
   bool sees_witness = true;
   bool has_way = true;                                    // To the real servers.
   uint16_t failing_services = 0;                          // As its checks see it.
-  uint16_t recovering_services = 0;                       // They pass, for too short a time.
   std::map<Address, std::optional<TimePoint>> addresses;  // With the end of the lease.
   uint64_t address_changes = 0;                           // Distinguishes lease ends.
   pulse::Kept kept;                                       // /run

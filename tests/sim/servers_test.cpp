@@ -115,27 +115,6 @@ TEST(Pair, FaultsThatAlternateMoveTheServiceOnceInAWhile) {
   EXPECT_LE(world.status(Node::primary).term, before + 6) << "in 300 s";
 }
 
-// Its table is empty until the servers have passed for long enough.
-TEST(Pair, AStandbyWhoseServersRecoverIsNotMovedTo) {
-  Timing timing = kSlow;
-  timing.monitored = true;
-  Pair pair(timing);
-  World& world = pair.world;
-  world.set_recovering_services(Node::backup, 2);
-  world.run_for(kSeveralChecks);
-  world.set_inner_carrier(Node::primary, false);  // A lack that costs no client.
-  world.run_for(60s);
-  EXPECT_THAT(world.holders(), ElementsAre(Node::primary));
-  world.set_recovering_services(Node::backup, 0);
-  world.run_for(kSeveralChecks + 1s);
-  EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
-  // On the director that serves they are no reason to go: they were its own a moment ago.
-  world.set_inner_carrier(Node::primary, true);
-  world.set_recovering_services(Node::backup, 2);
-  world.run_for(60s);
-  EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
-}
-
 // A service that hardly anybody needs must not keep a director that serves nothing.
 TEST(Pair, WhoServesMoreServicesServes) {
   Timing timing = kSlow;

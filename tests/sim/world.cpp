@@ -572,9 +572,7 @@ void World::set_lvsd(Node node, bool ready, int failed_restarts) {
 pulse::ServicesChanged World::services_of(const Machine& m, bool checked) {
   const uint16_t cut = m.has_way ? 0 : kServices;
   const auto failing = checked ? pulse::Unserved(m.failing_services) : std::nullopt;
-  const auto down =
-      checked ? pulse::Unserved(std::max(m.failing_services, m.recovering_services)) : std::nullopt;
-  return {cut, down, failing, kSeveralChecks};
+  return {cut, failing, kSeveralChecks};
 }
 
 // lvsd tells only while it is ready; what it told last holds.
@@ -600,13 +598,6 @@ void World::set_failing_services(Node node, uint16_t count) {
       feed(m, services_of(m, true));
     }
   }
-}
-
-void World::set_recovering_services(Node node, uint16_t count) {
-  Machine& m = machine(node);
-  say(std::string(name(node)) + " waits for " + std::to_string(count) + " services that recover");
-  m.recovering_services = count;
-  feed(m, services_of(m, true));
 }
 
 void World::remove_address(Node node) {

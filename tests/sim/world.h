@@ -81,7 +81,6 @@ class World {
   void set_way(Node node, bool has_way);  // To the real servers.
   // From now on its checks find no server of so many services.
   void set_failing_services(Node node, uint16_t count);
-  void set_recovering_services(Node node, uint16_t count);
   void remove_address(Node node);  // Somebody else does.
   void change_key(Node node);      // Of this one alone; its arbiter is started again.
   void forget_peer(Node node);     // Started again without an address of the peer, if it runs.

@@ -72,6 +72,39 @@ TEST(Desired, SorryServerServesWhenThereIsNoWayToTheServers) {
               ElementsAre(Pair(server_at(99), masq(1))));
 }
 
+TEST(Desired, ServerThatRecoversNeedNotWaitWhereNobodyElseServes) {
+  const auto config = with({web(3)});
+  Verdicts verdicts = all(config, Health::down);
+  ipvs::Table table;
+  const auto serving = [&] {
+    table = desired(config, verdicts, table).table;
+    std::vector<ipvs::DestKey> keys;
+    for (const auto& [key, dest] : table.at(web_key()).dests) {
+      keys.push_back(key);
+    }
+    return keys;
+  };
+  verdicts[web_server(1)] = Health::recovering;
+  EXPECT_THAT(serving(), ElementsAre(server_at(1)));
+  verdicts[web_server(2)] = Health::recovering;
+  EXPECT_THAT(serving(), ElementsAre(server_at(1), server_at(2))) << "none has proved itself";
+  verdicts[web_server(1)] = Health::up;
+  EXPECT_THAT(serving(), ElementsAre(server_at(1), server_at(2))) << "it has clients by now";
+  verdicts[web_server(3)] = Health::recovering;
+  EXPECT_THAT(serving(), ElementsAre(server_at(1), server_at(2))) << "it can wait";
+  verdicts[web_server(2)] = Health::down;
+  EXPECT_THAT(serving(), ElementsAre(server_at(1)));
+  verdicts[web_server(2)] = Health::recovering;
+  verdicts[web_server(1)] = Health::cut;
+  EXPECT_THAT(serving(), ElementsAre(server_at(2), server_at(3))) << "to those there is a way";
+}
+
+TEST(Desired, ServerThatRecoversWaitsWhileTheSorryServerServes) {
+  const auto config = web_with_sorry();
+  EXPECT_THAT(web_servers(desired(config, all(config, Health::recovering), {})),
+              ElementsAre(Pair(server_at(99), masq(1))));
+}
+
 TEST(Desired, QuiescedServerStaysWithWeightZero) {
   auto service = web(1);
   service.quiesce_server = true;

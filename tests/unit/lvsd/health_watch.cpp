@@ -9,6 +9,7 @@ namespace lvs::lvsd {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
@@ -129,9 +130,8 @@ TEST(HealthWatch, CountsTheServicesThatItCannotServeOnceAllAreChecked) {
   EXPECT_EQ(unserved().failing, 1U);
   const Monitor& monitor = world.lvsd.health().monitors().watched().at(1).monitor;
   EXPECT_EQ(unserved().several_checks, 4 * (monitor.interval + monitor.timeout));
-  world.feed(VerdictHeard{{1, Health::down, "recovering, 1 of 9", 0s, true, true}});
-  EXPECT_EQ(unserved().failing, 0U) << "what passes again serves soon";
-  EXPECT_EQ(unserved().down, 1U) << "but not yet";
+  world.feed(VerdictHeard{{1, Health::recovering, "recovering, 1 of 9", 0s, true}});
+  EXPECT_EQ(unserved().failing, 0U) << "what passes again serves";
   world.feed(VerdictHeard{{1, Health::down, "no route", 0s, false}});
   EXPECT_EQ(unserved().failing, 1U) << "to one no way, the other down";
   EXPECT_EQ(unserved().cut, 0U);
@@ -142,6 +142,37 @@ TEST(HealthWatch, CountsTheServicesThatItCannotServeOnceAllAreChecked) {
   world.feed(VerdictHeard{{2, Health::cut, "no route", 0s, false}});
   world.feed(VerdictHeard{{2, Health::cut, "not checked since the way is back", 0s, true}});
   EXPECT_EQ(unserved().failing, std::nullopt) << "not checked since";
+}
+
+TEST(HealthWatch, AServiceWhoseOnlyWorkingServerHasNoWeightIsNotServed) {
+  World world;
+  config::VirtualService service = web(2);
+  service.servers[1].weight = 0;
+  world.start(with({service}));
+  world.say(1, Health::down);
+  world.say(2, Health::up);
+  EXPECT_EQ(world.lvsd.health().unserved().failing, 1U);
+  service.servers[0].weight = 0;
+  world.reload(with({service}));
+  EXPECT_EQ(world.lvsd.health().unserved().failing, 0U) << "whoever set that wants it so";
+}
+
+TEST(HealthWatch, AServerThatServesBeforeItsReEntryTimeIsToldOfOnce) {
+  World world;
+  world.start(with({web(2)}));
+  world.say(1, Health::down);
+  world.say(2, Health::down);
+  const auto made_available = [&] {
+    return std::ranges::count(world.markers(), "[ active ] making 10.0.0.1:80 available");
+  };
+  for (const char* reason : {"recovering, 1 of 9", "recovering, 2 of 9"}) {
+    world.say(1, Health::recovering, reason);
+    EXPECT_THAT(world.web_servers(), ElementsAre(server_at(1)));
+    EXPECT_EQ(made_available(), 1);
+  }
+  EXPECT_EQ(world.count("early"), 1);
+  world.say(1, Health::down);
+  EXPECT_THAT(world.web_servers(), IsEmpty());
 }
 
 TEST(HealthWatch, AFrozenNannyIsReplacedAndItsVerdictsKept) {

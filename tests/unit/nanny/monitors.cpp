@@ -102,7 +102,7 @@ TEST(Monitors, TheFirstCheckComesSoonAndItsVerdictIsTold) {
   world.check(kWorks);
   EXPECT_LT(world.now - start, 500ms);
   ASSERT_THAT(world.told, SizeIs(1));
-  EXPECT_EQ(world.told[0], (Verdict{80, Health::up, "connected", 0s, true, true}));
+  EXPECT_EQ(world.told[0], (Verdict{80, Health::up, "connected", 0s, true}));
 }
 
 TEST(Monitors, AVerdictIsToldOnChangeOnly) {
@@ -146,14 +146,14 @@ TEST(Monitors, AServerThatRecoversSaysHowFarItIs) {
   ASSERT_THAT(world.told, SizeIs(3));
   EXPECT_EQ(world.told[1].reason, "recovering, 1 of 3 checks passed");
   EXPECT_EQ(world.told[2].reason, "recovering, 2 of 3 checks passed");
-  EXPECT_EQ(world.told[2].health, Health::down);
+  EXPECT_EQ(world.told[2].health, Health::recovering);
   world.check(kFails);
   EXPECT_EQ(world.told.back().reason, "connect: Connection refused");
   for (int i = 0; i < 3; ++i) {
     world.check(kWorks);
   }
   EXPECT_EQ(world.told.back(),
-            (Verdict{80, Health::up, "connected", world.told.back().latency, true, true}));
+            (Verdict{80, Health::up, "connected", world.told.back().latency, true}));
 }
 
 TEST(Monitors, LatencyIsThatOfTheDecidingCheck) {
@@ -329,7 +329,7 @@ TEST(Monitors, AServerThatHadFailedBeforeTheWayWasLostStaysDown) {
   EXPECT_EQ(world.told[2].reason, "not checked: no route");
   world.check(kWorks);
   world.check(kWorks);
-  EXPECT_EQ(world.told.back().health, Health::down);
+  EXPECT_EQ(world.told.back().health, Health::recovering);
   world.check(kWorks);
   EXPECT_EQ(world.told.back().health, Health::up);
 }
@@ -354,7 +354,7 @@ TEST(Monitors, OfAServerThatWasNeverCheckedOnlyTheMissingWayIsTold) {
   world.check(cut("no route"));
   EXPECT_EQ(world.told.back(), (Verdict{80, Health::unknown, "not checked: no route", 0s, false}));
   world.check(kWorks);
-  EXPECT_EQ(world.told.back(), (Verdict{80, Health::up, "connected", 0s, true, true}));
+  EXPECT_EQ(world.told.back(), (Verdict{80, Health::up, "connected", 0s, true}));
 }
 
 TEST(Monitors, WhoLosesTheWayToAServerDoesNotWaitForItsChecksToFail) {
@@ -369,7 +369,7 @@ TEST(Monitors, WhoLosesTheWayToAServerDoesNotWaitForItsChecksToFail) {
             (Verdict{80, Health::cut, "not checked since the way is back", 0s, true}));
   EXPECT_THAT(world.running, SizeIs(1)) << "it is checked at once";
   world.check(kWorks);
-  EXPECT_EQ(world.told.back(), (Verdict{80, Health::up, "connected", 0s, true, true}));
+  EXPECT_EQ(world.told.back(), (Verdict{80, Health::up, "connected", 0s, true}));
   EXPECT_EQ(world.now, lost_at);
 }
 

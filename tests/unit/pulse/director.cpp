@@ -245,7 +245,7 @@ TEST(Director, ABackupGivesThePrimarysLvsdTimeToStart) {
 // lvsd may not have read it yet: an active peer that has would compare its count with an old one.
 TEST(Director, WhatWasToldOfServicesIsNotToldOfANewConfiguration) {
   Bench bench = standby_backup();
-  bench.feed(ServicesChanged{0, 0, 0, 1s});
+  bench.feed(ServicesChanged{0, 0, 1s});
   EXPECT_EQ(bench.first<SendHeartbeat>().heartbeat.unserved, 0);
   Settings next = some_settings(Node::backup);
   next.config_digest += 1;

@@ -18,9 +18,9 @@ constexpr bool kPassive = false;
 
 FailingServices counting(uint16_t down, bool serves, TimePoint now = kNow) {
   FailingServices services;
-  services.set(0, 0, kPatience);
+  services.set(0, kPatience);
   services.refresh(serves, now);
-  services.set(down, down, kPatience);
+  services.set(down, kPatience);
   services.refresh(serves, now);
   return services;
 }
@@ -29,14 +29,14 @@ TEST(FailingServices, WhoServesWaitsBeforeItBelievesTheWorse) {
   FailingServices services = counting(3, kServing);
   EXPECT_EQ(services.counted(), 0);
   EXPECT_EQ(services.next_change(), kNow + kPatience);
-  services.set(2, 2, kPatience);
+  services.set(2, kPatience);
   services.refresh(kServing, kNow + 5s);
-  services.set(4, 4, kPatience);
+  services.set(4, kPatience);
   services.refresh(kServing, kNow + kPatience);
   EXPECT_EQ(services.counted(), 2) << "the fewest of that time";
   services.refresh(kServing, kNow + 2 * kPatience);
   EXPECT_EQ(services.counted(), 4);
-  services.set(1, 1, kPatience);
+  services.set(1, kPatience);
   services.refresh(kServing, kNow + 2 * kPatience);
   EXPECT_EQ(services.counted(), 1) << "the better at once";
 }
@@ -44,12 +44,12 @@ TEST(FailingServices, WhoServesWaitsBeforeItBelievesTheWorse) {
 TEST(FailingServices, WhoDoesNotServeWaitsBeforeItBelievesTheBetter) {
   FailingServices services = counting(3, kPassive);
   EXPECT_EQ(services.counted(), 3) << "the worse at once";
-  services.set(0, 0, kPatience);
+  services.set(0, kPatience);
   services.refresh(kPassive, kNow);
   EXPECT_EQ(services.counted(), 3);
-  services.set(1, 1, kPatience);
+  services.set(1, kPatience);
   services.refresh(kPassive, kNow + 5s);
-  services.set(0, 0, kPatience);
+  services.set(0, kPatience);
   services.refresh(kPassive, kNow + kPatience);
   EXPECT_EQ(services.counted(), 1) << "the most of that time";
   services.refresh(kPassive, kNow + 2 * kPatience);
@@ -65,11 +65,11 @@ TEST(FailingServices, WhatComesAndGoesCountsByTheShareOfItsTime) {
     TimePoint now = kNow;
     uint16_t most = 0;
     for (int round = 0; round < 20; ++round) {
-      services.set(1, 1, kPatience);
+      services.set(1, kPatience);
       services.refresh(kServing, now);
       services.refresh(kServing, now += bad);
       most = std::max(most, *services.counted());
-      services.set(0, 0, kPatience);
+      services.set(0, kPatience);
       services.refresh(kServing, now);
       services.refresh(kServing, now += good);
     }
@@ -80,7 +80,7 @@ TEST(FailingServices, WhatComesAndGoesCountsByTheShareOfItsTime) {
 TEST(FailingServices, WhoWasMovedToForThemDoesNotMoveBackForARest) {
   FailingServices services = counting(0, kServing);
   services.rest_from(kNow);
-  services.set(1, 1, kPatience);
+  services.set(1, kPatience);
   services.refresh(kServing, kNow);
   EXPECT_EQ(services.next_change(), kNow + FailingServices::kRest);
   services.refresh(kServing, kNow + FailingServices::kRest - 1s);
@@ -92,10 +92,10 @@ TEST(FailingServices, WhoWasMovedToForThemDoesNotMoveBackForARest) {
 // lvsd ended, or has begun anew: what it knew is no reason for a move in the moment it is back.
 TEST(FailingServices, WhatIsNotKnownIsNotCountedAndBeginsAnew) {
   FailingServices services = counting(3, kPassive);
-  services.set(std::nullopt, std::nullopt, 0s);
+  services.set(std::nullopt, 0s);
   services.refresh(kPassive, kNow);
   EXPECT_EQ(services.counted(), std::nullopt);
-  services.set(3, 3, kPatience);
+  services.set(3, kPatience);
   services.refresh(kServing, kNow);
   EXPECT_EQ(services.counted(), 0);
   EXPECT_EQ(services.next_change(), kNow + kPatience);
