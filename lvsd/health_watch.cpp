@@ -99,6 +99,7 @@ void HealthWatch::keep(bool is_wanted, const config::Config& config, TimePoint n
     failing_.clear();
     undecided_.clear();
     first_up_.reset();
+    gone_at_.reset();
     return;
   }
   ask_whether_it_lives(now, actions);
@@ -130,6 +131,7 @@ void HealthWatch::ask_whether_it_lives(TimePoint now, Actions& actions) {
 void HealthWatch::on(const NannyUp& event, const ActiveServices& services, TimePoint now,
                      Actions& actions) {
   starting_ = false;
+  gone_at_.reset();
   pid_ = event.pid;
   user_ = event.user;
   since_ = now;
@@ -159,6 +161,7 @@ void HealthWatch::lost(const std::string& reason, TimePoint now, Actions& action
   starting_ = false;
   pid_.reset();
   liveness_.gone();
+  gone_at_ = gone_at_.value_or(now);
   restarts_ += 1;
   end_ = reason;
   const Duration wait = backoff_.failed();
@@ -262,14 +265,35 @@ std::optional<bool> HealthWatch::has_way() const {
   return monitors_.services_covered(without_way_) == 0;
 }
 
-HealthWatch::Unserved HealthWatch::unserved() const {
+bool HealthWatch::is_away_for(Duration time, TimePoint now) const {
+  return gone_at_ && now >= *gone_at_ + time;
+}
+
+bool HealthWatch::are_checks_stopped(TimePoint now) const {
+  return is_wanted_ && !monitors_.watched().empty() && is_away_for(kNannyAway, now);
+}
+
+// What has failed for so long that it must have been seen by others does not delay what comes new.
+Duration HealthWatch::patience(TimePoint now) const {
+  Duration longest{0};
+  for (const MonitorId id : failing_) {
+    const Duration own = monitors_.several_checks(id);
+    if (now < verdicts_.at(id).since + own) {
+      longest = std::max(longest, own);
+    }
+  }
+  return longest;
+}
+
+HealthWatch::Unserved HealthWatch::unserved(TimePoint now) const {
   const size_t cut = monitors_.services_covered(without_way_);
   const bool all_checked = verdicts_.size() == monitors_.watched().size() && undecided_.empty();
-  if (!is_wanted_ || !all_checked || liveness_.unanswered() > 1) {
+  if (!is_wanted_ || !all_checked || liveness_.unanswered() > 1 ||
+      is_away_for(kVerdictsHold, now)) {
     return {cut, std::nullopt, Duration{0}};
   }
   const size_t failing = monitors_.services_covered(failing_) - cut;
-  return {cut, failing, failing == 0 ? Duration{0} : monitors_.several_checks(failing_)};
+  return {cut, failing, patience(now)};
 }
 
 bool HealthWatch::has_heard_enough(TimePoint now) const {

@@ -27,8 +27,13 @@ constexpr Duration kNannyProven =
 
 // Frozen after twelve seconds, when this process runs as it should. A nanny that reads the orders
 // of 100,000 monitors, or waits for a CPU with 64 others, takes a few.
-constexpr Duration kPingPause = std::chrono::seconds{2};
-constexpr int kPingsUnanswered = 6;
+constexpr Duration kPingPause = std::chrono::seconds{1};
+constexpr int kPingsUnanswered = 12;
+
+// A nanny that is away for longer may have missed that a server failed; for so long that it was
+// started again several times, nobody knows when there will be another one.
+constexpr Duration kVerdictsHold = std::chrono::seconds{3};
+constexpr Duration kNannyAway = std::chrono::seconds{10};
 
 struct HeardVerdict {
   Verdict verdict;
@@ -67,7 +72,8 @@ class HealthWatch {
     std::optional<size_t> failing;
     Duration several_checks;  // Of those that fail: MonitorSet.
   };
-  Unserved unserved() const;
+  Unserved unserved(TimePoint now) const;
+  bool are_checks_stopped(TimePoint now) const;
   // Whether nanny has answered for every monitor, or has run for kFirstVerdicts.
   bool has_heard_enough(TimePoint now) const;
   std::optional<int> nanny_pid() const { return pid_; }
@@ -80,6 +86,8 @@ class HealthWatch {
  private:
   void ask_whether_it_lives(TimePoint now, Actions& actions);
   void lost(const std::string& reason, TimePoint now, Actions& actions);
+  bool is_away_for(Duration time, TimePoint now) const;
+  Duration patience(TimePoint now) const;
   const HeardVerdict* heard_from(std::optional<MonitorId> id) const;
   void announce(const std::vector<ServerId>& servers, const ActiveServices& services,
                 Actions& actions) const;
@@ -96,6 +104,7 @@ class HealthWatch {
   Liveness liveness_{{kPingPause, kPingsUnanswered}};
   TimePoint since_;
   std::optional<TimePoint> first_up_;
+  std::optional<TimePoint> gone_at_;
   std::optional<TimePoint> restart_at_;
   Backoff backoff_{kNannyRestartFirst, kNannyRestartMax};
   std::string user_;

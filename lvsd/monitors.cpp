@@ -66,6 +66,7 @@ void MonitorSet::hang(const ServerId& server, MonitorId id) {
 
 // Takes the servers of a service off their monitors, and says which they were.
 MonitorSet::Members MonitorSet::let_go(const ipvs::ServiceKey& service) {
+  needed_.erase(service);
   auto members = members_.extract(service);
   if (!members) {
     return {};
@@ -80,6 +81,7 @@ MonitorSet::Members MonitorSet::let_go(const ipvs::ServiceKey& service) {
 std::vector<MonitorSet::Unplaced> MonitorSet::place(const ipvs::ServiceKey& key,
                                                     const config::VirtualService& service) {
   const auto servers = active_servers(service);
+  needed_[key] = service.sorry_server ? service.quorum : 1;
   Members& members = members_[key];
   members.reserve(servers.size());  // What is handed back points into it.
   std::vector<Unplaced> unplaced;
@@ -169,27 +171,20 @@ size_t MonitorSet::services_covered(const std::set<MonitorId>& monitors) const {
     return 0;
   }
   const auto is_covered = [&](const auto& service) {
-    const Members& members = service.second;
-    const auto is_other_working = [&](const Member& member) {
+    const auto& [key, members] = service;
+    const auto works = [&](const Member& member) {
       return member.has_weight && !monitors.contains(member.id);
     };
     return std::ranges::any_of(members, &Member::has_weight) &&
-           std::ranges::none_of(members, is_other_working);
+           std::ranges::count_if(members, works) < needed_.at(key);
   };
   return static_cast<size_t>(std::ranges::count_if(members_, is_covered));
 }
 
-Duration MonitorSet::several_checks(const std::set<MonitorId>& monitors) const {
+Duration MonitorSet::several_checks(MonitorId id) const {
   constexpr int kSeveral = 4;
-  Duration longest{0};
-  for (const MonitorId id : monitors) {
-    if (const auto found = watched_.find(id); found != watched_.end()) {
-      const Monitor& monitor = found->second.monitor;
-      longest =
-          std::max(longest, (kSeveral + monitor.fall - 1) * (monitor.interval + monitor.timeout));
-    }
-  }
-  return longest;
+  const Monitor& monitor = watched_.at(id).monitor;
+  return (kSeveral + monitor.fall - 1) * (monitor.interval + monitor.timeout);
 }
 
 std::vector<ServerId> MonitorSet::servers() const {

@@ -36,12 +36,12 @@ class MonitorSet {
 
   const std::map<MonitorId, Watched>& watched() const { return watched_; }
   std::optional<MonitorId> monitor_of(const ServerId& id) const;
-  // Of how many services all servers that could serve, those with a weight, have their monitors
-  // among these.
+  // Of how many services so many of the servers that could serve, those with a weight, have their
+  // monitors among these that too few are left: none, or with a sorry server less than the quorum.
   size_t services_covered(const std::set<MonitorId>& monitors) const;
-  // How long several checks of the slowest of these take, each until it fails; 0: none. Another
-  // director has checked as well by then, and chance failures of all of them are rare.
-  Duration several_checks(const std::set<MonitorId>& monitors) const;
+  // How long several checks of this one take, each until it fails. Another director has checked as
+  // well by then, and chance failures of all of them are rare.
+  Duration several_checks(MonitorId id) const;
   std::vector<ServerId> servers() const;  // Those that have a monitor, in order.
   // What a nanny must be told that knows nothing.
   std::vector<MonitorOrder> orders() const;
@@ -72,6 +72,7 @@ class MonitorSet {
   std::map<MonitorId, Watched> watched_;
   std::set<std::pair<Target, MonitorId>> by_target_;  // Checks have no order, and are few a target.
   std::map<ipvs::ServiceKey, Members> members_;
+  std::map<ipvs::ServiceKey, int> needed_;  // Servers that must work, of these.
   MonitorId next_id_ = 1;
 };
 

@@ -119,6 +119,9 @@ uint32_t Ability::reasons(const Settings& settings, TimePoint now) const {
   if (settings.witness && witness_ != Witness::answers) {
     reasons |= kNoWitness;
   }
+  if (!checks_run_) {
+    reasons |= kChecksStopped;
+  }
   if (way_.since() && now >= *way_.since() + settling_time(settings)) {
     reasons |= kNoWay;
   }

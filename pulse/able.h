@@ -42,6 +42,7 @@ class Ability {
   // nothing: lvsd is away or has not heard yet. What was known last then holds until a link comes
   // up.
   void set_way(std::optional<bool> has_way, TimePoint now);
+  void set_checks(bool run) { checks_run_ = run; }
   // Since when the kernel has been refusing an address; nothing: it refuses none.
   void set_refused_since(std::optional<TimePoint> since) { refused_since_ = since; }
 
@@ -78,6 +79,7 @@ class Ability {
   int failed_restarts_ = 0;
   Witness witness_ = Witness::unknown;
   std::optional<TimePoint> refused_since_;
+  bool checks_run_ = true;
   Absence way_;
   bool is_way_known_ = false;
 };

@@ -237,6 +237,7 @@ void Director::on(const WayChanged& event, TimePoint now) {
 
 void Director::on(const ServicesChanged& event, TimePoint) {
   cut_services_ = event.cut;
+  ability_.set_checks(!event.checks_stopped);
   failing_services_.set(event.failing, event.patience);
 }
 
@@ -262,8 +263,12 @@ void Director::on(const AddressClaimed& event, TimePoint now) {
     return;
   }
   if (state_ == State::handing_over) {
-    return;  // The successor announces before its heartbeat comes: answering would undo the
-             // handover.
+    // The successor announces before its heartbeat comes, or although that is lost.
+    const std::vector<Mac> successor = peer_macs();
+    if (std::find(successor.begin(), successor.end(), event.mac) != successor.end()) {
+      claimed_until_ = now + settings_.deadtime;
+    }
+    return;
   }
   // While the peer has told nothing and cannot be asked itself, whoever answers may be it: by one
   // hardware address here, by another on another device.
@@ -348,6 +353,10 @@ void Director::on(const Switchover&, TimePoint now) {
              peer_.last().role == Role::active && own_standing() >= peer_standing()) {
     asking_until_ = now + kAskLimit;
     actions_.push_back(Answer{true, "asked the " + other + " director to hand over"});
+  } else if (state_ == State::standby && can_serve() && is_peer_alive(now) &&
+             peer_.last().role == Role::active) {
+    actions_.push_back(
+        Answer{false, "this director can serve fewer services than the " + other + " one"});
   } else if (state_ == State::active) {
     const std::string why = !is_peer_alive(now)    ? "it is not heard"
                             : !peer_.last().able() ? "it says " + reason_names(peer_.last().reasons)

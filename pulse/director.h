@@ -137,6 +137,7 @@ struct ServicesChanged {
   uint16_t cut = 0;
   Unserved failing;
   Duration patience{0};
+  bool checks_stopped = false;  // Nobody checks, for longer than a restart of nanny takes.
   bool operator==(const ServicesChanged&) const = default;
 };
 // lvsd answered ArmCore: its core is armed now.
@@ -258,6 +259,8 @@ inline constexpr Duration kNewsSettle = std::chrono::milliseconds{20};
 // lvsd reads a new configuration for itself, and is asked once a second: what it told of services
 // may be of the old one still.
 inline constexpr Duration kServicesSettle = std::chrono::seconds{3};
+// After a move for the sake of services whose servers failed: so long not back for the like of it.
+inline constexpr Duration kServicesRest = std::chrono::minutes{1};
 
 class Director {
  public:
@@ -328,9 +331,11 @@ class Director {
   bool wants_failback(TimePoint now) const;
   Standing own_standing() const;
   Standing peer_standing() const { return standing_of(peer_.last()); }
-  static Standing standing_of(const Heartbeat& peer) {
-    return {peer.reasons, peer.unserved, peer.config_digest};
+  Standing standing_of(const Heartbeat& peer) const {
+    return {peer.reasons, peer.unserved, peer.config_digest, settings_.services};
   }
+  bool is_resting(TimePoint now) const;
+  bool is_claimed(TimePoint now) const { return claimed_until_ && now < *claimed_until_; }
   void refresh_ability(TimePoint now);
   void forget_what_succeeded(TimePoint now);
   void refresh_services(TimePoint now);
@@ -398,6 +403,11 @@ class Director {
   uint16_t cut_services_ = 0;  // Without a way, as told last.
   Unserved unserved_;          // As told last.
   std::optional<TimePoint> services_settle_at_;
+  std::optional<TimePoint> rest_until_;
+  uint16_t rest_unless_above_ = 0;  // As many failed on the other director.
+  std::optional<TimePoint> failback_rest_until_;
+  // The successor announced what was handed over to it. Until then its heartbeats may be of before.
+  std::optional<TimePoint> claimed_until_;
   bool is_deaf_ = false;     // All links of its heartbeats are down.
   bool has_let_go_ = false;  // Cut off, for the sake of a peer that may be whole.
   std::optional<TimePoint> able_since_;

@@ -62,8 +62,11 @@ void Director::take_over(const char* reason, TimePoint now) {
     actions_.push_back(ArmCore{});
   }
   kept_.term = std::max(kept_.term, peer_.last().term) + 1;
-  if (is_peer_alive(now) && peer_.last().able() && peer_standing() < own_standing()) {
-    failing_services_.rest_from(now);
+  rest_until_.reset();
+  claimed_until_.reset();
+  if (is_peer_alive(now) && serves_more_than(own_standing(), peer_standing())) {
+    rest_until_ = now + kServicesRest;
+    rest_unless_above_ = *peer_standing().unserved;
   }
   held_.clear();
   if (!settings_.alone) {
@@ -121,11 +124,16 @@ void Director::prepare(TimePoint now) {
 }
 
 void Director::begin_handover(Why why, TimePoint now) {
+  const bool for_services = why == Why::unable && serves_more_than(peer_standing(), own_standing());
   const char* reason = why == Why::stop    ? "stop"
                        : why == Why::asked ? "asked"
-                       : is_able()         ? "servers-fail-here-alone"
+                       : for_services      ? "servers-fail-here-alone"
                                            : "not-able";
+  if (for_services) {
+    failback_rest_until_ = now + kServicesRest;
+  }
   enter(State::handing_over, reason, now);
+  claimed_until_.reset();
   handover_ = Handover{why, now + kHandoverLimit};
   fall_silent();
   failback_held_ = why == Why::asked;

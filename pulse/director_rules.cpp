@@ -48,7 +48,7 @@ void Director::apply_rules(TimePoint now) {
 }
 
 Standing Director::own_standing() const {
-  return {reasons_, unserved_, settings_.config_digest};
+  return {reasons_, unserved_, settings_.config_digest, settings_.services};
 }
 
 void Director::refresh_services(TimePoint now) {
@@ -60,16 +60,15 @@ void Director::refresh_services(TimePoint now) {
     const unsigned all = *unserved_ + ability_.services_without_link(settings_, now) +
                          ((reasons_ & kNoWay) != 0 ? cut_services_ : 0U) +
                          ((reasons_ & kAddressFailed) != 0 ? 1U : 0U);
-    unserved_ = static_cast<uint16_t>(std::min<unsigned>(all, kUnservedMax));
+    unserved_ = static_cast<uint16_t>(std::min<unsigned>(all, settings_.services));
   }
   if (unserved_ == before) {
     return;
   }
   beat_at_ = now;
   if (unserved_.value_or(0) != before.value_or(0)) {
-    log(Level::notice, "unserved-services", "",
-        {{"from", std::to_string(before.value_or(0))},
-         {"to", std::to_string(unserved_.value_or(0))}});
+    const auto text = [](Unserved count) { return count ? std::to_string(*count) : "unknown"; };
+    log(Level::notice, "unserved-services", "", {{"from", text(before)}, {"to", text(unserved_)}});
   }
 }
 
@@ -141,6 +140,7 @@ void Director::refresh_asking(TimePoint now) {
 bool Director::wants_failback(TimePoint now) const {
   return settings_.failback.enabled && is_primary() && !failback_held_ && !is_on_hold() &&
          state_ == State::standby && able_since_ &&
+         (!failback_rest_until_ || now >= *failback_rest_until_) &&
          now >= *able_since_ + settings_.failback.able_for && is_peer_alive(now) &&
          peer_.last().role == Role::active && own_standing() >= peer_standing();
 }
@@ -169,7 +169,8 @@ const char* Director::reason_to_take_over(TimePoint now) const {
     return is_silence_evidence() ? "peer-silent" : nullptr;
   }
   const bool may_be_long_past = news_settle_at_ && now < *news_settle_at_;
-  if (!is_peer_alive(now) || peer_.last().role != Role::passive || may_be_long_past) {
+  if (!is_peer_alive(now) || peer_.last().role != Role::passive || may_be_long_past ||
+      is_claimed(now)) {
     return nullptr;
   }
   if (peer_standing() < own_standing()) {
@@ -340,11 +341,18 @@ void Director::rule_active(TimePoint now) {
     return;
   }
   const bool may_follow = peer_rose_at_ && now < *peer_rose_at_ + settling_time(settings_);
-  if (peer_standing() > own_standing() && !may_follow) {
+  if (peer_standing() > own_standing() && !may_follow && !is_resting(now)) {
     begin_handover(Why::unable, now);
   } else if (peer_.last().asking && can_serve()) {
     begin_handover(Why::asked, now);
   }
+}
+
+// The service came here for servers that failed on the other director. It does not go back for the
+// like of it, until more of them fail here than did there.
+bool Director::is_resting(TimePoint now) const {
+  return rest_until_ && now < *rest_until_ && serves_more_than(peer_standing(), own_standing()) &&
+         *unserved_ <= rest_unless_above_;
 }
 
 // Part of the clients cannot be served for want of a link, and the peer, which may be whole, can
@@ -366,7 +374,7 @@ void Director::rule_handing_over(TimePoint now) {
   const bool stopping = handover_->why == Why::stop;
   if (!ability_.has_service_link(settings_, now)) {
     stand_down("no-carrier", now);
-  } else if (is_peer_alive(now) && holds_addresses(peer_.last().role)) {
+  } else if (is_claimed(now) || (is_peer_alive(now) && holds_addresses(peer_.last().role))) {
     stand_down("handed-over", now);
   } else if (now < handover_->until && is_peer_ready(now)) {
     return;
@@ -413,6 +421,9 @@ std::optional<TimePoint> Director::next_deadline(TimePoint now) const {
   consider(prepare_until_);
   consider(prepare_pause_until_);
   consider(handover_pause_until_);
+  consider(rest_until_);
+  consider(claimed_until_);
+  consider(failback_rest_until_);
   if (handover_) {
     consider(handover_->until);
   }

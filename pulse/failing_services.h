@@ -4,7 +4,7 @@
 // cost the clients of all other services a move, and help nobody. So a director that serves
 // believes in the worse only when it has seen it for longer than it has not, by several checks, and
 // in the better at once; one that does not serve believes in the worse at once, and in the better
-// only after that time. Who has just been moved to for this reason does not move back for a rest.
+// only after that time.
 #pragma once
 
 #include <algorithm>
@@ -17,8 +17,7 @@ namespace lvs::pulse {
 
 class FailingServices {
  public:
-  static constexpr Duration kPatienceMin = std::chrono::seconds{2};
-  static constexpr Duration kRest = std::chrono::minutes{1};
+  static constexpr Duration kPatienceMin = std::chrono::seconds{3};
 
   // Services all of whose servers are down and failed their last check, as lvsd sees it now;
   // nothing: it does not check, or has not checked all of them yet. `patience`: several checks of
@@ -33,8 +32,6 @@ class FailingServices {
     }
     failing_ = failing;
   }
-  // The service came here because more of them failed on the other director.
-  void rest_from(TimePoint now) { rests_until_ = now + kRest; }
 
   // To be called at every event, and at next_change().
   void refresh(bool serves, TimePoint now) {
@@ -61,7 +58,7 @@ class FailingServices {
     nearest_ = doubt_ == Duration{0} ? seen
                : serves              ? std::min(nearest_, seen)
                                      : std::max(nearest_, seen);
-    if (doubt_ >= patience_ && !(serves && now < rests_until_)) {
+    if (doubt_ >= patience_) {
       counted_ = nearest_;
       doubt_ = Duration{0};
       was_doubtful_ = seen != counted_;
@@ -74,8 +71,7 @@ class FailingServices {
     if (!failing_ || !was_doubtful_) {
       return std::nullopt;
     }
-    const TimePoint end = refreshed_at_ + (patience_ - doubt_);
-    return serves_ ? std::max(end, rests_until_) : end;
+    return refreshed_at_ + (patience_ - doubt_);
   }
 
  private:
@@ -87,7 +83,6 @@ class FailingServices {
   Duration doubt_{0};          // For how long it has, less for how long it has not since.
   uint16_t nearest_ = 0;       // Of what was seen meanwhile, to what counts.
   TimePoint refreshed_at_{};
-  TimePoint rests_until_{};
 };
 
 }  // namespace lvs::pulse

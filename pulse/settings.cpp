@@ -26,6 +26,11 @@ bool is_same_way(const PathEnd& a, const PathEnd& b) {
   return a.written == b.written || (a.address && a.address == b.address);
 }
 
+uint16_t services_in(const config::Config& config) {
+  const auto count = std::ranges::count_if(config.virtuals, &config::VirtualService::in_use);
+  return static_cast<uint16_t>(std::min<std::ptrdiff_t>(count, kUnservedMax));
+}
+
 std::map<std::string, unsigned> services_on(const std::vector<FloatingAddress>& addresses,
                                             const config::Config& config) {
   std::map<Address, std::string> device_of;
@@ -80,6 +85,7 @@ Result<Settings> settings_of(const config::Config& config, const std::string& te
   s.keepalive = config::heartbeat_interval(config);
   s.deadtime = config.deadtime;
   s.addresses = config::floating_addresses(config);
+  s.services = services_in(config);
   s.services_on = services_on(s.addresses, config);
   s.paths.clear();
   for (const HeartbeatPath& path : paths) {

@@ -27,6 +27,7 @@ struct Settings {
   Duration keepalive = std::chrono::seconds{2};
   Duration deadtime = std::chrono::seconds{5};
   std::vector<FloatingAddress> addresses;
+  uint16_t services = 0;                        // In use; kUnservedMax stands for more.
   std::map<std::string, unsigned> services_on;  // By the device of their address.
   // Names of the heartbeat paths; a PathId is an index here.
   std::vector<std::string> paths = {"public"};

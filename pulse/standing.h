@@ -1,7 +1,8 @@
-// Which of two directors serves more of the clients. Where both tell how many services they cannot
-// serve (no carrier where its address is, no way to its servers, no server that passes its checks),
-// the one with fewer of them is the better; a lack that costs no client, as that of a witness,
-// decides between equals. Where one does not tell, or they run different files, what they lack
+// Which of two directors serves more of the clients. Who hears no witness while the other does may
+// be cut off from all of them, and counts as such, unless the other serves nobody either. Then,
+// where both tell how many services they cannot serve (no carrier where its address is, no way to
+// its servers, no server that passes its checks), the one with fewer of them is the better; other
+// lacks decide between equals. Where one does not tell, or they run different files, what they lack
 // decides alone.
 #pragma once
 
@@ -16,7 +17,10 @@ struct Standing {
   uint32_t reasons = 0;
   Unserved unserved;
   uint64_t config_digest = 0;
+  uint16_t services = 0;  // In all, by this configuration.
 
+  bool hears_witness() const { return (reasons & kNoWitness) == 0; }
+  bool serves_nobody() const { return unserved && *unserved >= services; }
   bool can_serve() const { return fitness_of(reasons) != Fitness::none; }
 };
 
@@ -29,10 +33,19 @@ inline std::weak_ordering operator<=>(const Standing& one, const Standing& other
   if (!both_tell) {
     return fitness_of(one.reasons) <=> fitness_of(other.reasons);
   }
+  if (one.hears_witness() != other.hears_witness() &&
+      !(one.hears_witness() ? one : other).serves_nobody()) {
+    return one.hears_witness() <=> other.hears_witness();
+  }
   if (*one.unserved != *other.unserved) {
     return *other.unserved <=> *one.unserved;
   }
   return fitness_of(one.reasons & ~kNoWay) <=> fitness_of(other.reasons & ~kNoWay);
+}
+// By the count of services alone: a move for this reason is one for servers that fail.
+inline bool serves_more_than(const Standing& one, const Standing& other) {
+  return one > other && one.unserved && other.unserved && *one.unserved < *other.unserved &&
+         one.hears_witness() == other.hears_witness();
 }
 inline bool operator==(const Standing& one, const Standing& other) {
   return (one <=> other) == 0;

@@ -182,7 +182,8 @@ std::string reason_names(uint32_t reasons) {
       {kServiceLinkDown, "service-link-down"},
       {kAddressFailed, "address-failed"},
       {kHeld, "held"},
-      {kNoWay, "no-way-to-servers"}};
+      {kNoWay, "no-way-to-servers"},
+      {kChecksStopped, "checks-stopped"}};
   std::string names;
   for (const auto& [reason, text] : kNames) {
     if ((reasons & reason) != 0) {

@@ -82,15 +82,17 @@ enum Reason : uint32_t {
   kAddressFailed = 256,    // The kernel refuses a floating address.
   kHeld = 512,             // The operator keeps it in its role (lvsctl hold).
   kNoWay = 1024,           // No way to any server of a service: no route, or no carrier.
+  kChecksStopped = 2048,   // Its servers are not checked: nanny does not run.
 };
-inline constexpr uint32_t kReasonsAll = 2047;
+inline constexpr uint32_t kReasonsAll = 4095;
 
 // A director that lacks something may be the best there is. Who could serve in part, or only lacks
-// a witness or a monitored link, does so when nobody fitter can; and even who has no way to the
-// servers of a service, for the sake of the others, and because the way may come back.
+// a witness, a monitored link or checks, does so when nobody fitter can; and even who has no way to
+// the servers of a service, for the sake of the others, and because the way may come back.
 enum class Fitness : uint8_t { none, hardly, partly, whole };
 inline Fitness fitness_of(uint32_t reasons) {
-  constexpr uint32_t kBearable = kLinkDown | kNoWitness | kServiceLinkDown | kAddressFailed;
+  constexpr uint32_t kBearable =
+      kLinkDown | kNoWitness | kServiceLinkDown | kAddressFailed | kChecksStopped;
   return reasons == 0                             ? Fitness::whole
          : (reasons & ~kBearable) == 0            ? Fitness::partly
          : (reasons & ~(kBearable | kNoWay)) == 0 ? Fitness::hardly

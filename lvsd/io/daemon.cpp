@@ -188,7 +188,9 @@ class Lvsd {
     if (const auto has_way = reconciler_.health().has_way()) {
       answer["has_way"] = *has_way;
     }
-    const auto unserved = reconciler_.health().unserved();
+    const TimePoint now = Clock::now();
+    answer["checks_stopped"] = reconciler_.health().are_checks_stopped(now);
+    const auto unserved = reconciler_.health().unserved(now);
     answer["cut_services"] = unserved.cut;
     if (unserved.failing) {
       answer["failing_services"] = *unserved.failing;

@@ -91,7 +91,8 @@ void LvsdLink::take(const boost::json::object& reply) {
   set_way(answer_in(reply, "has_way"));
   set_services({services_in(reply, "cut_services").value_or(0),
                 services_in(reply, "failing_services"),
-                std::chrono::milliseconds{number_in(reply, "several_checks_ms").value_or(0)}});
+                std::chrono::milliseconds{number_in(reply, "several_checks_ms").value_or(0)},
+                is_true(reply, "checks_stopped")});
   set_ready(is_true(reply, "ready"));
   if (stale_questions_ > 0) {
     --stale_questions_;

@@ -216,7 +216,7 @@ void demand_a_move_to_who_reaches_the_servers(World& world) {
   world.set_failing_services(before.front(), 1);
   world.run_for(kSeveralChecks + 2s);
   if (world.holders() == before) {  // The holder may have been moved to for the same reason.
-    world.run_for(pulse::FailingServices::kRest);
+    world.run_for(pulse::kServicesRest);
   }
   if (world.holders().size() != 1 || world.holders() == before) {
     world.violated("who-reaches-the-servers-serves");

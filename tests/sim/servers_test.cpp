@@ -115,6 +115,78 @@ TEST(Pair, FaultsThatAlternateMoveTheServiceOnceInAWhile) {
   EXPECT_LE(world.status(Node::primary).term, before + 6) << "in 300 s";
 }
 
+TEST(Pair, FaultsThatAlternateBesideADeadWitnessMoveItNoMoreOften) {
+  Timing timing = kSlow;
+  timing.witness = true;
+  Pair pair(timing);
+  World& world = pair.world;
+  for (const Node node : {Node::primary, Node::backup}) {
+    world.set_witness(node, false);
+  }
+  world.run_for(10s);
+  const uint64_t before = world.status(Node::primary).term;
+  for (int round = 0; round < 10; ++round) {
+    world.set_failing_services(Node::primary, round % 2 == 0 ? 1 : 0);
+    world.set_failing_services(Node::backup, round % 2 == 0 ? 0 : 1);
+    world.run_for(2 * kSeveralChecks + 6s);
+  }
+  EXPECT_LE(world.status(Node::primary).term, before + 6) << "in 300 s";
+}
+
+TEST(Pair, FailbackDoesNotGoBackAtOnceToWhoLostItsServers) {
+  Timing timing = kSlow;
+  timing.failback = {.enabled = true, .able_for = 0s};
+  Pair pair(timing);
+  World& world = pair.world;
+  const uint64_t before = world.status(Node::primary).term;
+  for (int round = 0; round < 10; ++round) {
+    world.set_failing_services(Node::primary, 1);
+    world.run_for(kSeveralChecks + 3s);
+    world.set_failing_services(Node::primary, 0);
+    world.run_for(15s);
+  }
+  EXPECT_LE(world.status(Node::primary).term, before + 12) << "in 300 s";
+}
+
+// The rest after a move is for the like of what it was for.
+TEST(Pair, WhoWasJustMovedToAndLosesMoreMovesItBack) {
+  Pair pair(kSlow);
+  World& world = pair.world;
+  world.set_failing_services(Node::primary, 1);
+  world.run_for(kSeveralChecks + 3s);
+  ASSERT_THAT(world.holders(), ElementsAre(Node::backup));
+  world.set_failing_services(Node::primary, 0);
+  world.set_failing_services(Node::backup, 1);
+  world.run_for(kSeveralChecks + 15s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::backup)) << "as many fail here as did there";
+  EXPECT_EQ(world.status(Node::backup).unserved, 1) << "which is told all the same";
+  world.set_failing_services(Node::backup, 2);
+  world.run_for(kSeveralChecks + 3s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::primary));
+}
+
+// It may be cut off from all its clients.
+TEST(Pair, WhoHearsNoWitnessIsNotMovedToForTheSakeOfAService) {
+  Timing timing = kSlow;
+  timing.witness = true;
+  Pair pair(timing);
+  World& world = pair.world;
+  world.set_witness(Node::backup, false);
+  world.set_failing_services(Node::primary, 1);
+  world.run_for(60s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::primary));
+  world.set_witness(Node::backup, true);
+  world.run_for(5s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
+  world.set_failing_services(Node::primary, 2);
+  world.set_witness(Node::backup, false);
+  world.run_for(5s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::primary)) << "nor stayed with";
+  world.set_failing_services(Node::primary, 4);
+  world.run_for(90s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::backup)) << "unless the other serves nobody";
+}
+
 // A service that hardly anybody needs must not keep a director that serves nothing.
 TEST(Pair, WhoServesMoreServicesServes) {
   Timing timing = kSlow;

@@ -17,6 +17,7 @@ constexpr uint64_t kClusterId = 42;
 constexpr size_t kRecordedMax = 32;
 constexpr Duration kNetlinkDelay = 100us;
 constexpr uint16_t kServices = 2;
+constexpr uint16_t kServicesInAll = 4;  // Some of them always have their servers.
 constexpr Duration kLvsdDelay = 1ms;
 constexpr Duration kLvsdStart = 20ms;
 const char* const kPublicDevice = "eth0";
@@ -61,6 +62,7 @@ pulse::Settings World::settings(Node node) const {
   for (const auto& each : s.addresses) {
     ++s.services_on[each.device];
   }
+  s.services = kServicesInAll;
   s.witness = timing_.witness;
   s.paths = {"public", "private"};
   s.paths.resize(paths());

@@ -121,7 +121,7 @@ TEST(HealthWatch, AServerThatWasNeverCheckedForWantOfAWayAddsNothing) {
 TEST(HealthWatch, CountsTheServicesThatItCannotServeOnceAllAreChecked) {
   World world;
   world.start(with({web(2)}));
-  const auto unserved = [&] { return world.lvsd.health().unserved(); };
+  const auto unserved = [&] { return world.lvsd.health().unserved(world.now); };
   world.say(1, Health::down);
   EXPECT_EQ(unserved().failing, std::nullopt);
   world.say(2, Health::up);
@@ -151,10 +151,10 @@ TEST(HealthWatch, AServiceWhoseOnlyWorkingServerHasNoWeightIsNotServed) {
   world.start(with({service}));
   world.say(1, Health::down);
   world.say(2, Health::up);
-  EXPECT_EQ(world.lvsd.health().unserved().failing, 1U);
+  EXPECT_EQ(world.lvsd.health().unserved(world.now).failing, 1U);
   service.servers[0].weight = 0;
   world.reload(with({service}));
-  EXPECT_EQ(world.lvsd.health().unserved().failing, 0U) << "whoever set that wants it so";
+  EXPECT_EQ(world.lvsd.health().unserved(world.now).failing, 0U) << "whoever set that wants it so";
 }
 
 TEST(HealthWatch, AServerThatServesBeforeItsReEntryTimeIsToldOfOnce) {
@@ -190,10 +190,61 @@ TEST(HealthWatch, AFrozenNannyIsReplacedAndItsVerdictsKept) {
   EXPECT_EQ(world.nanny_starts, 2);
   EXPECT_EQ(world.core, before);
   EXPECT_EQ(world.lvsd.health().nanny_end(),
-            "frozen (it, or its script runner): did not answer 6 pings, killed");
+            "frozen (it, or its script runner): did not answer 12 pings, killed");
   EXPECT_EQ(world.count("nanny-gone"), 1);
   world.say(1, Health::down);
   EXPECT_THAT(world.web_servers(), SizeIs(1)) << "the new one is heard";
+}
+
+// What it said last of servers is no news of them: who has only that must not seem the better
+// director.
+TEST(HealthWatch, ANannyThatCannotBeStartedLeavesNothingKnown) {
+  World world;
+  world.start(with({web(2)}));
+  world.all_up();
+  const auto& health = world.lvsd.health();
+  EXPECT_EQ(health.unserved(world.now).failing, 0U);
+  world.nanny_works = false;
+  world.feed(NannyGone{"killed by signal 9"});
+  EXPECT_EQ(health.unserved(world.now).failing, 0U) << "it may be back at once";
+  world.pass(kVerdictsHold);
+  EXPECT_EQ(health.unserved(world.now).failing, std::nullopt);
+  EXPECT_FALSE(health.are_checks_stopped(world.now));
+  world.pass(kNannyAway);
+  EXPECT_TRUE(health.are_checks_stopped(world.now));
+  world.nanny_works = true;
+  world.pass(kNannyRestartMax);
+  world.all_up();
+  EXPECT_EQ(health.unserved(world.now).failing, 0U);
+  EXPECT_FALSE(health.are_checks_stopped(world.now));
+}
+
+TEST(HealthWatch, WhatFailedLongAgoDoesNotDelayWhatFailsNow) {
+  World world;
+  config::VirtualService slow = web(1);
+  slow.port = 81;
+  slow.timeout = 30s;
+  slow.servers[0].address = address("10.0.0.9");
+  world.start(with({web(1), slow}));
+  world.say(1, Health::up);
+  world.say(9, Health::down);
+  const auto patience = [&] { return world.lvsd.health().unserved(world.now).several_checks; };
+  EXPECT_EQ(patience(), 4 * 60s);
+  world.pass(5min);
+  EXPECT_EQ(patience(), 0s);
+  world.say(1, Health::down);
+  EXPECT_EQ(patience(), 4 * 20s);
+}
+
+TEST(HealthWatch, AServiceWhoseSorryServerServesIsNotServed) {
+  World world;
+  config::VirtualService service = web(2);
+  service.sorry_server = address("10.0.0.99");
+  service.quorum = 2;
+  world.start(with({service}));
+  world.say(1, Health::up);
+  world.say(2, Health::down);
+  EXPECT_EQ(world.lvsd.health().unserved(world.now).failing, 1U);
 }
 
 TEST(HealthWatch, AnLvsdThatWasAwayItselfBlamesNobody) {

@@ -77,18 +77,6 @@ TEST(FailingServices, WhatComesAndGoesCountsByTheShareOfItsTime) {
   }
 }
 
-TEST(FailingServices, WhoWasMovedToForThemDoesNotMoveBackForARest) {
-  FailingServices services = counting(0, kServing);
-  services.rest_from(kNow);
-  services.set(1, kPatience);
-  services.refresh(kServing, kNow);
-  EXPECT_EQ(services.next_change(), kNow + FailingServices::kRest);
-  services.refresh(kServing, kNow + FailingServices::kRest - 1s);
-  EXPECT_EQ(services.counted(), 0);
-  services.refresh(kServing, kNow + FailingServices::kRest);
-  EXPECT_EQ(services.counted(), 1);
-}
-
 // lvsd ended, or has begun anew: what it knew is no reason for a move in the moment it is back.
 TEST(FailingServices, WhatIsNotKnownIsNotCountedAndBeginsAnew) {
   FailingServices services = counting(3, kPassive);

@@ -60,6 +60,17 @@ TEST(Handover, ThePredecessorKeepsSilentWhenItsSuccessorAnnouncesFirst) {
   EXPECT_THAT(step.actions, Not(Contains(VariantWith<Announce>(testing::_))));
 }
 
+// Its heartbeats may be lost.
+TEST(Handover, WhoSeesItsSuccessorAnnounceLetsGo) {
+  constexpr Mac kStranger{2, 0, 0, 0, 0, 99};
+  Director director = handing_over_director();
+  director.step(AddressClaimed{kVip, kStranger}, kStopAt + 1ms);
+  EXPECT_EQ(director.status(kStopAt).state, State::handing_over) << "a stranger is no successor";
+  const Step step = director.step(AddressClaimed{kVip, kPeerMac}, kStopAt + 2ms);
+  EXPECT_THAT(step.actions, Contains(VariantWith<RemoveAddress>(testing::_)));
+  EXPECT_EQ(director.status(kStopAt).state, State::stopped);
+}
+
 TEST(Handover, ThePredecessorDoesNotFinishItsAnnouncements) {
   Director director = handing_over_director();
   for (auto later = 10ms; later < 500ms; later += 10ms) {
