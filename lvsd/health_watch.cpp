@@ -28,6 +28,16 @@ bool is_down(Health health) {
   return health == Health::down || health == Health::recovering;
 }
 
+// Where nanny does not know, what is known from before a change of timings, or of nannies, holds.
+// One that was cut and to which the way is back stays as the table has it until it is checked.
+Health health_after(Health before, const Verdict& verdict) {
+  const Health told = verdict.health == Health::unknown ? before : verdict.health;
+  if (told == Health::up && !verdict.has_way) {
+    return Health::cut;
+  }
+  return told == Health::cut && verdict.has_way ? Health::unknown : told;
+}
+
 void note(std::set<MonitorId>& monitors, MonitorId id, bool belongs) {
   if (belongs) {
     monitors.insert(id);
@@ -69,6 +79,7 @@ void HealthWatch::take(const ActiveServices& services, const std::set<ipvs::Serv
   for (const auto& order : update.orders) {
     if (const auto* removed = std::get_if<RemoveMonitor>(&order)) {
       verdicts_.erase(removed->id);
+      never_decided_.erase(removed->id);
       without_way_.erase(removed->id);
       failing_.erase(removed->id);
       undecided_.erase(removed->id);
@@ -95,6 +106,7 @@ void HealthWatch::keep(bool is_wanted, const config::Config& config, TimePoint n
     }
     // What is heard no more is not known: who serves next hears it anew.
     verdicts_.clear();
+    never_decided_.clear();
     without_way_.clear();
     failing_.clear();
     undecided_.clear();
@@ -197,26 +209,27 @@ std::vector<ServerId> HealthWatch::on(const VerdictHeard& event, TimePoint now, 
   if (watched == monitors_.watched().end()) {
     return {};
   }
+  if (verdict.health == Health::unknown && verdict.has_way && !verdicts_.contains(verdict.id)) {
+    never_decided_[verdict.id] = verdict;
+    return watched->second.servers;
+  }
+  never_decided_.erase(verdict.id);
   note(without_way_, verdict.id, !verdict.has_way);
   const auto [heard, is_new] = verdicts_.try_emplace(verdict.id);
   const Health before = is_new ? Health::unknown : heard->second.verdict.health;
   heard->second.verdict = verdict;
-  Health& health = heard->second.verdict.health;
-  if (verdict.health == Health::unknown) {
-    health = before == Health::up ? Health::cut : before;  // Known from before a change of timings.
-  } else if (verdict.health == Health::cut && verdict.has_way) {
-    health = Health::unknown;  // Until it is checked it stays as the table has it.
-  }
+  const Health health = health_after(before, verdict);
+  heard->second.verdict.health = health;
   note(failing_, verdict.id, health == Health::down || !verdict.has_way);
   note(undecided_, verdict.id, health == Health::unknown && verdict.has_way);
   const bool stays_down = is_down(before) && is_down(health);
   if (is_new || (health != before && !stays_down)) {
     heard->second.since = now;
   }
-  if (health == before) {
-    return {};
-  }
   const auto& [monitor, servers] = watched->second;
+  if (health == before) {
+    return is_new ? servers : std::vector<ServerId>{};
+  }
   if (stays_down) {
     return servers;
   }
@@ -241,6 +254,15 @@ const HeardVerdict* HealthWatch::heard_from(std::optional<MonitorId> id) const {
 
 const HeardVerdict* HealthWatch::verdict_of(const ServerId& id) const {
   return heard_from(monitors_.monitor_of(id));
+}
+
+const Verdict* HealthWatch::told_of(const ServerId& id) const {
+  const auto monitor = monitors_.monitor_of(id);
+  if (const auto* heard = heard_from(monitor)) {
+    return &heard->verdict;
+  }
+  const auto told = monitor ? never_decided_.find(*monitor) : never_decided_.end();
+  return told == never_decided_.end() ? nullptr : &told->second;
 }
 
 Health HealthWatch::health_of(const ServerId& id) const {

@@ -53,11 +53,13 @@ class HealthWatch {
   void on(const NannyUp& event, const ActiveServices& services, TimePoint now, Actions& actions);
   void on(const NannyGone& event, TimePoint now, Actions& actions);
   void on(const PongHeard& event) { liveness_.answered(event.number); }
-  // The servers whose health it changed.
+  // The servers whose health it changed, or of which it is the first word.
   std::vector<ServerId> on(const VerdictHeard& event, TimePoint now, Actions& actions);
 
   Health health_of(const ServerId& id) const;
   const HeardVerdict* verdict_of(const ServerId& id) const;
+  // The same, or why there is none: what nanny told of checks that it could never make.
+  const Verdict* told_of(const ServerId& id) const;
   const MonitorSet& monitors() const { return monitors_; }
   // The health that another configuration would begin with.
   HealthOf health_under(const ActiveServices& services,
@@ -94,9 +96,10 @@ class HealthWatch {
 
   MonitorSet monitors_;
   std::map<MonitorId, HeardVerdict> verdicts_;
-  std::set<MonitorId> without_way_;  // Of these.
-  std::set<MonitorId> failing_;      // Down, or without a way.
-  std::set<MonitorId> undecided_;    // No check has ended since there is a way.
+  std::map<MonitorId, Verdict> never_decided_;  // None of those.
+  std::set<MonitorId> without_way_;             // Of these.
+  std::set<MonitorId> failing_;                 // Down, or without a way.
+  std::set<MonitorId> undecided_;               // No check has ended since there is a way.
 
   bool is_wanted_ = true;
   bool starting_ = false;

@@ -59,6 +59,7 @@ Step Reconciler::step(Event event, TimePoint now) {
     settle();
   }
   adopted_ = adopted_ && wants_nanny();
+  unserved_.tell_due(now_, actions_);
   if (is_table_done()) {
     keep_health();
     host_.keep_marks(now_, actions_);
@@ -346,7 +347,8 @@ Reconciler::ServiceKeys Reconciler::all_services() const {
 
 std::vector<ipvs::Request> Reconciler::pending() const {
   ServiceKeys services = all_services();
-  return actual_ ? plan_services(services, std::numeric_limits<size_t>::max())
+  return actual_ ? plan_services(services, std::numeric_limits<size_t>::max(),
+                                 [](const auto&, const auto&) {})
                  : std::vector<ipvs::Request>{};
 }
 
@@ -374,7 +376,8 @@ std::vector<ipvs::Request> Reconciler::plan_beside(const config::Config& config)
   return ops;
 }
 
-std::vector<ipvs::Request> Reconciler::plan_services(ServiceKeys& services, size_t at_most) const {
+std::vector<ipvs::Request> Reconciler::plan_services(ServiceKeys& services, size_t at_most,
+                                                     const Show& show) const {
   auto ops = plan_beside(config_);
   size_t new_ones = 0;
   for (const auto& key : services) {
@@ -392,7 +395,9 @@ std::vector<ipvs::Request> Reconciler::plan_services(ServiceKeys& services, size
   auto next = services.begin();
   for (; next != services.end() && ops.size() < at_most; ++next) {
     if (is_wanted(*next)) {
-      plan_service(*next, want(*next, health).entry, *actual_, ops);
+      const WantedService wanted = want(*next, health);
+      plan_service(*next, wanted.entry, *actual_, ops);
+      show(*next, wanted);
     }
   }
   services.erase(services.begin(), next);
@@ -409,9 +414,16 @@ void Reconciler::settle() {
   settled_at_ = now_;
   ServiceKeys services = due_services_;
   own(services);
-  auto ops = plan_services(due_services_, kOpsAtOnce);
+  auto ops = plan_services(due_services_, kOpsAtOnce, [this](const auto& key, const auto& wanted) {
+    note_unserved(key, wanted);
+  });
   for (const auto& key : due_services_) {
     services.erase(key);
+  }
+  for (const auto& key : services) {
+    if (!is_wanted(key)) {
+      unserved_.forget(key);
+    }
   }
   retries_.keep_only(ops, services);
   note_switched_off();
@@ -425,6 +437,16 @@ void Reconciler::settle() {
     applied_once_ = true;
     arm_kernel();
   }
+}
+
+void Reconciler::note_unserved(const ipvs::ServiceKey& key, const WantedService& wanted) {
+  const config::VirtualService& service = *services_.at(key);
+  unserved_.note(key, service,
+                 why_unserved(service, wanted.entry, wanted.standings,
+                              [&](const ipvs::DestKey& server) {
+                                return health_.told_of({key, server});
+                              }),
+                 now_, actions_);
 }
 
 // Written before the operations: after a crash what we made is still known as ours. What is gone is
@@ -673,7 +695,7 @@ bool Reconciler::waits_for_core() const {
 }
 
 std::optional<TimePoint> Reconciler::wake_at() const {
-  auto first = earliest({health_.wake_at(), host_.wake_at()});
+  auto first = earliest({health_.wake_at(), host_.wake_at(), unserved_.wake_at()});
   if (!applying_ && !watch_.is_reading()) {
     first = earliest({first, watch_.next()});
   }

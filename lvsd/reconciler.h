@@ -24,6 +24,7 @@
 // adopted complete, or health_watch has heard enough.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -36,6 +37,7 @@
 #include "lvsd/host_keeper.h"
 #include "lvsd/retries.h"
 #include "lvsd/table_watch.h"
+#include "lvsd/unserved.h"
 
 namespace lvs::lvsd {
 
@@ -122,12 +124,16 @@ class Reconciler {
                       const Draining& draining) const;
   ServiceKeys all_services() const;
   std::vector<ipvs::Request> plan_beside(const config::Config& config) const;
-  // Takes out of `services` those that it planned: as many as fill a batch.
-  std::vector<ipvs::Request> plan_services(ServiceKeys& services, size_t at_most) const;
+  // Takes out of `services` those that it planned, as many as fill a batch, and shows what each is
+  // wanted to be.
+  using Show = std::function<void(const ipvs::ServiceKey&, const WantedService&)>;
+  std::vector<ipvs::Request> plan_services(ServiceKeys& services, size_t at_most,
+                                           const Show& show) const;
 
   // From one to the other.
   void settle();
   void own(const ServiceKeys& services);
+  void note_unserved(const ipvs::ServiceKey& key, const WantedService& wanted);
   void mark_due(const ServiceKeys& services);
   void mark_served_due();
   void note_switched_off();
@@ -167,6 +173,7 @@ class Reconciler {
   bool switched_off_ = false;
   TableWatch watch_;
   Retries retries_;
+  UnservedWatch unserved_;
   bool applying_ = false;
   bool applied_once_ = false;
   bool adopted_ = false;

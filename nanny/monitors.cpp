@@ -175,9 +175,6 @@ void Monitors::let_stand(MonitorId id, Watched& watched, const ProbeResult& resu
                          Duration latency, Step& step) const {
   const Health before = watched.health.health();
   watched.has_way = watched.has_way && result.outcome != Outcome::cut;
-  if (before == Health::unknown && watched.has_way) {
-    return;
-  }
   const Health health = before == Health::up && !watched.has_way ? Health::cut : before;
   watched.stands = true;
   step.actions.push_back(

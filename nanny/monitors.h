@@ -16,6 +16,7 @@
 // A check that could not be decided leaves the verdict as it was: an answering server is told as
 // cut where this machine has no way to it, one that was not heard of yet as unknown, and every
 // verdict is told again with the reason why it stands, and once more when a check decides again.
+// So nobody waits for a first verdict without being told why there is none.
 //
 // A monitor has at most one check at a time, and all of them at most `probes_max`: the rest wait,
 // the one that is due for longest first. A server that is down for another reason than before, or

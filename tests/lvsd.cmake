@@ -18,6 +18,7 @@ lvs_test(unit/lvsd/reload_effects lvsd_world)
 lvs_test(unit/lvsd/reload_law lvsd_world)
 lvs_test(unit/lvsd/role lvsd_world)
 lvs_test(unit/lvsd/sync_daemons lvsd_world)
+lvs_test(unit/lvsd/unserved lvsd_world)
 lvs_test(io/lvsd/ownership_record lvs_lvsd_io lvsd_world)
 
 # Real packets, real web servers, in network namespaces of its own. 77: skipped, with the reason.

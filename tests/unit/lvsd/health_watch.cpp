@@ -109,6 +109,23 @@ TEST(HealthWatch, ANannyThatKnowsNothingYetDoesNotUndoWhatIsKnown) {
   EXPECT_EQ(hears_no_way_to(2), Health::down);
 }
 
+TEST(HealthWatch, ACheckThatCannotBeMadeIsNoVerdict) {
+  World world;
+  world.start(with({web(1)}));
+  world.say(1, Health::unknown, "not checked: no such user");
+  const HealthWatch& health = world.lvsd.health();
+  EXPECT_EQ(health.has_way(), std::nullopt) << "no check has ended yet";
+  EXPECT_FALSE(world.lvsd.is_ready(world.now));
+  EXPECT_EQ(health.verdict_of(web_server(1)), nullptr);
+  ASSERT_NE(health.told_of(web_server(1)), nullptr);
+  EXPECT_EQ(health.told_of(web_server(1))->reason, "not checked: no such user");
+  world.say(1, Health::up);
+  EXPECT_EQ(health.told_of(web_server(1))->health, Health::up);
+  world.say(1, Health::unknown, "not checked: no descriptors");
+  EXPECT_EQ(health.health_of(web_server(1)), Health::up) << "of a nanny that is new";
+  EXPECT_EQ(health.told_of(web_server(1))->reason, "not checked: no descriptors");
+}
+
 TEST(HealthWatch, AServerThatWasNeverCheckedForWantOfAWayAddsNothing) {
   World world;
   world.start(with({web(1)}));

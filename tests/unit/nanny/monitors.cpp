@@ -346,11 +346,15 @@ TEST(Monitors, AServerThatDiedWhileThereWasNoWayToItIsDownWithItsFirstFailures) 
   EXPECT_EQ(world.told.back().health, Health::down);
 }
 
-TEST(Monitors, OfAServerThatWasNeverCheckedOnlyTheMissingWayIsTold) {
+TEST(Monitors, WhyAServerWasNeverCheckedIsTold) {
   World world;
   world.set(80);
-  world.check({Outcome::undecided, "socket: Too many open files", ""});
-  EXPECT_THAT(world.told, IsEmpty());
+  const ProbeResult full{Outcome::undecided, "socket: Too many open files", ""};
+  world.check(full);
+  world.check(full);
+  ASSERT_THAT(world.told, SizeIs(1)) << "once";
+  EXPECT_EQ(world.told.back(),
+            (Verdict{80, Health::unknown, "not checked: socket: Too many open files", 0s, true}));
   world.check(cut("no route"));
   EXPECT_EQ(world.told.back(), (Verdict{80, Health::unknown, "not checked: no route", 0s, false}));
   world.check(kWorks);
