@@ -55,6 +55,11 @@ add_test(NAME kernel.scenarios.express
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
 list(APPEND kernel_tests kernel.scenarios.express)
 
+# What nanny's check of SCTP meets, between real sockets. For a cookie that is signed this kernel has no hash.
+lvs_kernel_test(sctp_checks "modprobe -d /run/modules sctp && sysctl -qw net.sctp.cookie_hmac_alg=none &&
+  iptables -A OUTPUT -p sctp --dport 1 -j DROP &&
+  SILENT_SCTP_PORT=1 '$<TARGET_FILE:io.nanny.probe_sctp>'")
+
 add_executable(kernel_transport kernel/transport.cpp)
 target_link_libraries(kernel_transport PRIVATE lvs_options lvs_ipvs_io GTest::gtest)
 set_target_properties(kernel_transport PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)

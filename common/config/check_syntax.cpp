@@ -58,6 +58,7 @@ const std::vector<CheckKind> kKinds = {
      "The greeting of an FTP server.",
      {{"user", "A name to log in with, as far as the question for a password."}}},
     {"udp", "A datagram and its answer.", {kSend, kExpect, kRegex}},
+    {"sctp", "An association of SCTP, which is ended again; what a service of sctp gets.", {}},
     {"ping", "An ICMP echo.", {}},
     {"agent",
      "A health agent on the server: one line, up or ready or a weight as in 75%; down, fail, "

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/config/foreign_words.h"
 #include "common/config/text.h"
 
 namespace lvs::config {
@@ -56,6 +57,10 @@ bool is_assignment(std::string_view statement) {
   const size_t equals = statement.find('=');
   return equals != std::string_view::npos && equals > 0 &&
          trim(statement.substr(0, equals)).find_first_of(" \t\"'{}") == std::string_view::npos;
+}
+
+std::string behind_colon(const std::string& hint) {
+  return hint.empty() ? "" : ": " + hint;
 }
 
 std::string described(const Block& block) {
@@ -168,10 +173,10 @@ void LineReader::take_opening(std::string_view statement) {
     return take_crowded_opening(word, name, statement);
   }
   if (!known && !brace) {
-    return error(word, "expected key = value");
+    return error(word, "expected key = value" + behind_colon(foreign_hint(word)));
   }
   if (!known) {
-    error(word, "expected a block: virtual, failover or server");
+    error(word, "expected a block: virtual, failover or server" + behind_colon(foreign_hint(word)));
   } else if (split.words.size() != 2) {
     error(word, "expected one name and {");
   }

@@ -105,6 +105,9 @@ Check effective_check(const VirtualService& service) {
   if (!exchange.send.empty() || !exchange.expect.empty()) {
     return exchange;
   }
+  if (service.protocol == ipvs::Protocol::sctp) {
+    return NamedCheck{"sctp", {}};
+  }
   if (service.port == kWebPort && service.protocol == ipvs::Protocol::tcp) {
     return SendExpect{"GET / HTTP/1.0\r\n\r\n", "HTTP", false};
   }

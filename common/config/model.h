@@ -100,7 +100,7 @@ struct ScriptCheck {
   std::string user;     // script_user; empty (by hand only): whoever runs nanny.
   bool operator==(const ScriptCheck&) const = default;
 };
-// Known by name and options: dns, smtp, ftp, udp, ping, agent; and none, which no monitor gets.
+// Known by name: dns, smtp, ftp, udp, sctp, ping, agent; and none, which no monitor gets.
 constexpr const char* kNoCheck = "none";
 struct NamedCheck {
   std::string kind;
@@ -229,8 +229,8 @@ struct Config : Globals {
   bool operator==(const Config&) const = default;
 };
 
-// The check that a service's servers get: `check`, else send_program, send/expect, Piranha's
-// built-in HTTP probe for port 80 without any of them, else a TCP connect.
+// The check that a service's servers get: `check`, else send_program, send/expect, without any of
+// them an association for SCTP and Piranha's built-in HTTP probe for port 80, else a TCP connect.
 Check effective_check(const VirtualService& service);
 // Of its address; of a mark's without one, of its first server with an address, else of its sorry
 // server.

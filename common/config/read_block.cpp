@@ -4,6 +4,7 @@
 #include <array>
 #include <type_traits>
 
+#include "common/config/foreign_words.h"
 #include "common/config/schema.h"
 #include "common/nearest.h"
 
@@ -202,6 +203,7 @@ class BlockParser {
       }
     }
     std::string hint = home_of(assignment.key);
+    hint = hint.empty() ? foreign_hint(assignment.key) : hint;
     if (hint.empty() && !guess.empty()) {
       hint = "did you mean " + guess + "?";
     }

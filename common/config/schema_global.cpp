@@ -232,7 +232,9 @@ std::vector<Key<B>> new_keys_of_the_pair() {
           {"1",
            "Whether the standby checks the servers too. One that does not takes the servers of a "
            "service that it has not served yet for working, and cannot know that it has no way to "
-           "them; one that gave the service up for that reason checks until it has one again.",
+           "them; one that gave the service up for that reason checks until it has one again. Nor "
+           "does it know which services it could serve: servers that fail on one director alone "
+           "move nothing then (pulse(8), servers-fail-here-alone).",
            "", kNew}),
       key("split_guard", &B::split_guard, boolean(),
           {"1",

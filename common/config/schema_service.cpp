@@ -48,12 +48,6 @@ std::vector<Choice<ipvs::Protocol>> protocols() {
   return choices;
 }
 
-std::string sctp_unchecked(const V& service, CoreKind) {
-  return service.protocol == ipvs::Protocol::sctp
-             ? "sctp is not checked: only scripts and http can judge a server"
-             : "";
-}
-
 template <typename T>
 Later<V> later_if_changed(T V::*member, std::string text) {
   return [=](const V& service, CoreKind) {
@@ -70,7 +64,10 @@ std::vector<Key<V>> service_face_keys() {
           {"", "The floating address of the service, and its device or label.",
            "192.0.2.10 eth0:1"}),
       key("sorry_server", &V::sorry_server, address(),
-          {"", "The server that gets the connections while no other one works."}),
+          {"",
+           "The server that gets the connections while fewer than quorum others work. It is not "
+           "checked. A service that has only it left serves its clients with it, but counts as one "
+           "that the director cannot serve where the two are compared (pulse(8))."}),
       netmask_key("vip_nmask", &V::address,
                   {"", "The netmask of address; 0.0.0.0 counts as not given.", "255.255.255.0"}),
       key("fwmark", &V::fwmark, integer<uint32_t>(0, kMostMark),
@@ -117,7 +114,7 @@ std::vector<Key<V>> server_choice_keys() {
       key("scheduler", &V::scheduler, one_of(schedulers()),
           {"wlc", "How a server is chosen for a new connection.", "wlc", {}, kAlways}),
       key("protocol", &V::protocol, choice(protocols()),
-          {"tcp", "The service's protocol.", "tcp", {}, kAlways}, sctp_unchecked),
+          {"tcp", "The service's protocol.", "tcp", {}, kAlways}),
       key("timeout", &V::timeout, duration_between(10ms, kDay),
           {"10",
            "The limit of each step of a check, and the pause between checks unless interval is "
@@ -184,7 +181,13 @@ std::vector<Key<V>> new_keys() {
       key("fall", &V::fall, integer<int>(1, kMostChecks, "checks"),
           {"1", "How many checks a server must fail to be taken out.", "", kNew}),
       key("quorum", &V::quorum, integer<int>(1, kMostChecks, "servers"),
-          {"1", "How many servers must work before sorry_server steps aside.", "", kNew}),
+          {"1",
+           "How many servers of a weight above 0 must work before sorry_server steps aside; "
+           "without "
+           "one it has no meaning. Where directors are compared (pulse(8)) one server that works "
+           "is "
+           "enough.",
+           "", kNew}),
       key("drain", &V::drain, duration_between(0s, kDay),
           {"0", "How long a removed server keeps its connections.", "", kNew}),
       key("script_legacy", &V::script_legacy, boolean(),
@@ -234,7 +237,12 @@ std::vector<Key<RealServer>> all_server_keys() {
           {"0", "Whether the server is used and checked.", "1", {}, kAlways}),
       server_port_key(),
       key("weight", &S::weight, integer<int>(0, kMostWeight),
-          {"1", "Its share of the connections; 0: no new ones.", "1", {}, kAlways}),
+          {"1",
+           "Its share of the connections; 0: no new ones. Such a one is checked all the same, and "
+           "counts as working where directors are compared (pulse(8)).",
+           "1",
+           {},
+           kAlways}),
       key("forward", &S::forward, forward_method(),
           {"", "How packets reach this server; by default as the service says.", "", kNew}),
       key("u_threshold", &S::u_threshold, integer<uint32_t>(0, kMostConnections, "connections"),

@@ -1,8 +1,11 @@
 // Rules within one service_.
 #include <algorithm>
+#include <array>
 #include <map>
+#include <set>
 
 #include "common/config/check_syntax.h"
+#include "common/config/ftp_rules.h"
 #include "common/config/text.h"
 #include "common/config/validate.h"
 #include "common/ipvs/capabilities.h"
@@ -11,7 +14,13 @@ namespace lvs::config {
 
 namespace {
 
-constexpr uint16_t kFtpPort = 21;
+// Where a service is that is checked so.
+struct UsualPort {
+  std::string_view check;
+  uint16_t port;
+};
+constexpr std::array<UsualPort, 4> kUsualPorts = {
+    {{"https", 443}, {"dns", 53}, {"smtp", 25}, {"ftp", 21}}};
 
 class ServiceRules {
  public:
@@ -37,7 +46,10 @@ class ServiceRules {
     check_flags_fit_scheduler();
     check_one_packet();
     check_probe();
-    check_ftp_and_ipsec();
+    check_ipsec();
+    for (auto& remark : ftp_remarks(globals_, service_)) {
+      found_.push_back(std::move(remark));
+    }
     check_sorry_server();
     check_servers();
     return std::move(found_);
@@ -85,19 +97,73 @@ class ServiceRules {
       warning(service_.lines, "protocol",
               "a udp service without expect is checked by a TCP connection to its port");
     }
+    check_probe_speaks_sctp();
+    check_probe_goes_where_it_should();
+    check_probe_has_a_port();
     if (service_.script_legacy && service_.send_program.empty()) {
       warning(service_.lines, "script_legacy", "has no meaning without send_program");
     }
   }
 
-  void check_ftp_and_ipsec() {
-    const auto forward = service_.forward.value_or(globals_.network);
-    const bool nat = forward == ipvs::Forward::masq;
-    if (service_.port == kFtpPort && !nat && service_.persistent == Duration{0}) {
-      warning(
-          service_.lines, "port",
-          "expected persistent as well: the data connections of ftp must reach the same server");
+  // What these would check with was never there, so no server would ever be used.
+  void check_probe_speaks_sctp() {
+    const Check check = effective_check(service_);
+    const auto* named = std::get_if<NamedCheck>(&check);
+    const bool is_sctp = service_.protocol == ipvs::Protocol::sctp;
+    if (named != nullptr && named->kind == "sctp" && !is_sctp && service_.fwmark == 0) {
+      warning(service_.lines, "check",
+              "the service is none of sctp, and its servers are asked for an association of sctp");
     }
+    if (!is_sctp) {
+      return;
+    }
+    if (std::holds_alternative<TcpConnect>(check)) {
+      error(service_.lines, "check",
+            "expected sctp, which tries an association: a server of sctp takes no connection of "
+            "tcp");
+    } else if (std::holds_alternative<SendExpect>(check)) {
+      error(service_.lines,
+            service_.check          ? "check"
+            : service_.send.empty() ? "expect"
+                                    : "send",
+            "expected check = sctp, or check = script for more: nothing is sent or expected over "
+            "sctp");
+    }
+  }
+
+  // The port of a mark's service is where its checks go, and nothing else.
+  void check_probe_goes_where_it_should() {
+    const std::string kind = kind_of(effective_check(service_));
+    const auto usual = std::find_if(kUsualPorts.begin(), kUsualPorts.end(),
+                                    [&](const UsualPort& each) { return each.check == kind; });
+    const bool is_given = service_.lines.of("port") != service_.lines.block;
+    const bool any_without =
+        std::any_of(service_.servers.begin(), service_.servers.end(),
+                    [](const RealServer& server) { return server.in_use() && !server.port_given; });
+    if (service_.fwmark != 0 && usual != kUsualPorts.end() && !is_given && any_without) {
+      warning(service_.lines, "check",
+              "asks the servers at port " + std::to_string(service_.port) +
+                  ", the default: say by port where it is to ask, as in port = " +
+                  std::to_string(usual->port));
+    }
+  }
+
+  void check_probe_has_a_port() {
+    static const std::set<std::string> kAskNoPort = {"script", "ping", "agent", kNoCheck};
+    const bool any_without =
+        std::any_of(service_.servers.begin(), service_.servers.end(),
+                    [](const RealServer& server) { return server.in_use() && server.port == 0; });
+    const bool is_wrong_anyway = service_.fwmark == 0 && service_.persistent == Duration{0};
+    if (any_without && !is_wrong_anyway &&
+        !kAskNoPort.contains(kind_of(effective_check(service_)))) {
+      error(service_.lines, "check",
+            "expected a port to check at, port in each server, or check = ping, agent, script or "
+            "none: nobody answers at port 0");
+    }
+  }
+
+  void check_ipsec() {
+    const bool nat = service_.forward.value_or(globals_.network) == ipvs::Forward::masq;
     for (const auto& marked : service_.mark_ports) {
       if (nat && marked.protocol == "ah") {
         warning(service_.lines, "mark_ports", "ah does not survive nat: use forward = direct");

@@ -10,11 +10,13 @@
 #include <utility>
 
 #include "common/config/difference.h"
+#include "common/config/machine_needs.h"
 #include "common/io/control_socket.h"
 #include "common/io/daemon.h"
 #include "common/io/event_recorder.h"
 #include "common/io/keeper_line.h"
 #include "common/io/log_sink.h"
+#include "common/io/machine.h"
 #include "common/io/name_watch.h"
 #include "common/io/read_file.h"
 #include "common/io/resolve.h"
@@ -380,7 +382,13 @@ int run_check(const Options& options) {
     std::fprintf(stderr, "%s\n", loaded.error().what.c_str());
     return EXIT_FAILURE;
   }
-  for (const auto& remark : loaded->remarks) {
+  config::Diagnostics remarks = loaded->remarks;
+  for (auto& missing :
+       config::machine_lacks(loaded->config, {lvs::io::has_user, lvs::io::has_sctp})) {
+    missing.file = options.config_file;
+    remarks.push_back(std::move(missing));
+  }
+  for (const auto& remark : remarks) {
     std::fprintf(stderr, "%s\n", config::to_string(remark).c_str());
   }
   return EXIT_SUCCESS;

@@ -66,6 +66,9 @@ json::object server_json(const Reconciler& reconciler, const ServerId& id, const
     server["has_way"] = heard->verdict.has_way;
     server["latency_us"] = heard->verdict.latency / std::chrono::microseconds{1};
     server["since_ms"] = to_ms(now - heard->since).count();
+  } else {
+    const auto* told = reconciler.health().told_of(id);
+    server["reason"] = told == nullptr ? "no check has ended yet" : told->reason;
   }
   const auto held = servers.find(id);
   server["in_table"] = held != servers.end();
@@ -119,6 +122,13 @@ json::array services_json(const Reconciler& reconciler, const Desired& wanted, P
                          {"scheduler", settings.scheduler},
                          {"persistent_s", settings.timeout},
                          {"servers", std::move(lines)}};
+    if (const auto entry = wanted.table.find(key); entry != wanted.table.end()) {
+      const auto told_of = [&, &service_key = key](const ipvs::DestKey& server) {
+        return reconciler.health().told_of({service_key, server});
+      };
+      service["unserved"] =
+          why_unserved(*configured, entry->second, wanted.standings.at(key), told_of).why;
+    }
     if (const auto total = totals.find(key); total != totals.end()) {
       put_stats(total->second, service);
     }

@@ -10,6 +10,7 @@
 #include "nanny/dialogue.h"
 #include "nanny/dns.h"
 #include "nanny/io/endpoint.h"
+#include "nanny/io/probe_sctp.h"
 #include "nanny/io/probe_tcp.h"
 #include "nanny/io/probe_udp.h"
 #include "nanny/named_check.h"
@@ -46,6 +47,9 @@ struct Starter {
   std::unique_ptr<Probe> operator()(const config::NamedCheck& check) {
     if (check.kind == "udp") {
       return exchange(exchange_of(check), ipvs::Protocol::udp);
+    }
+    if (check.kind == "sctp") {
+      return probe_sctp(io, monitor.target, monitor.timeout, std::move(tell));
     }
     if (check.kind == "dns") {
       return ask_dns(check);

@@ -94,6 +94,14 @@ void note_neither(const config::Config& config, std::string_view file, const Loo
            "machine"});
 }
 
+void note_needs(const config::Config& config, std::string_view file, const LookHere& look,
+                config::Diagnostics& diagnostics) {
+  for (auto& missing : config::machine_lacks(config, look.has)) {
+    missing.file = file;
+    diagnostics.push_back(std::move(missing));
+  }
+}
+
 std::string plural(size_t number, const std::string& noun) {
   return std::to_string(number) + " " + noun + (number == 1 ? "" : "s");
 }
@@ -111,6 +119,7 @@ CheckReport check(std::string_view text, std::string_view file, Strictness stric
     note_neither(*parsed.config, file, look, report.diagnostics);
     note_key(*parsed.config, file, look, report.diagnostics);
     note_devices(*parsed.config, file, look, report.diagnostics);
+    note_needs(*parsed.config, file, look, report.diagnostics);
   }
   if (strictness == Strictness::liberal) {
     std::erase_if(report.diagnostics,

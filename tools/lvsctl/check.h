@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/config/machine_needs.h"
 #include "common/config/parse.h"
 #include "common/heartbeat_key.h"
 
@@ -25,6 +26,7 @@ struct LookHere {
   std::function<KeyFile(const std::string& path)> key;  // Of two that sign their heartbeats.
   std::function<bool(const std::string& device)> has_device;
   std::function<bool(const Address& address)> has_address;
+  config::MachineHas has = {};
 };
 
 CheckReport check(std::string_view text, std::string_view file, Strictness strictness,

@@ -17,6 +17,7 @@
 #include "common/io/control_socket.h"
 #include "common/io/daemon.h"
 #include "common/io/event_recorder.h"
+#include "common/io/machine.h"
 #include "common/io/own_addresses.h"
 #include "common/io/read_file.h"
 #include "common/io/resolve.h"
@@ -129,7 +130,8 @@ Answer ask_status(const char* daemon, Duration patience = kPatience) {
 LookHere look_here() {
   LookHere look{look_at_key,
                 [](const std::string& device) { return ::if_nametoindex(device.c_str()) != 0; },
-                {}};
+                {},
+                {lvs::io::has_user, lvs::io::has_sctp}};
   if (const auto own = lvs::io::own_addresses()) {
     look.has_address = [own = *own](const Address& address) { return own.contains(address); };
   }

@@ -1,10 +1,11 @@
 #include "tools/lvsctl/reload.h"
 
-#include <algorithm>
 #include <boost/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "tools/lvsctl/few_lines.h"
 
 namespace lvs::lvsctl {
 namespace {
@@ -32,7 +33,7 @@ std::vector<std::string> texts_at(const json::object& object, const char* field)
 
 std::string in_lines(const std::string& first, const std::vector<std::string>& others) {
   std::string text = first;
-  for (const std::string& other : others) {
+  for (const std::string& other : few_lines(others, "lvsctl check has them all")) {
     text += "\n" + other;
   }
   return text;
@@ -68,18 +69,20 @@ std::optional<Outcome> Reload::judge(const json::object& pulse, const json::obje
   if (text_at(pulse, "state") == "waiting") {
     return Outcome{false, "pulse waits: " + text_at(pulse, "reason")};
   }
-  auto errors = texts_at(pulse, "reload_errors");
+  std::vector<std::string> errors;
+  for (const std::string& error : texts_at(pulse, "reload_errors")) {
+    add_lines(error, errors);
+  }
+  const bool does_pulse_refuse = !errors.empty();
   const std::string of_lvsd = text_at(lvsd, "reload_error");
-  if (errors.empty() && of_lvsd.empty()) {
+  add_lines(of_lvsd, errors);
+  if (errors.empty()) {
     return Outcome{true, "reloaded: serial " + text_at(pulse, "config_serial") + " runs"};
   }
   const char* refusal =
-      of_lvsd.empty()  ? "refused by pulse, which goes on as before; lvsd has taken the file:"
-      : errors.empty() ? "refused by lvsd, which goes on as before; pulse has taken the file:"
-                       : "refused, the configuration that ran goes on:";
-  if (!of_lvsd.empty() && std::ranges::find(errors, of_lvsd) == errors.end()) {
-    errors.push_back(of_lvsd);
-  }
+      of_lvsd.empty()      ? "refused by pulse, which goes on as before; lvsd has taken the file:"
+      : !does_pulse_refuse ? "refused by lvsd, which goes on as before; pulse has taken the file:"
+                           : "refused, the configuration that ran goes on:";
   return Outcome{false, in_lines(refusal, errors)};
 }
 

@@ -76,6 +76,9 @@ class Page {
     out_.family("lvs_director_held", Type::gauge, "Whether an operator keeps it in its role.");
     out_.sample({}, !object_at(pulse, "held").empty());
     number("lvs_director_term", Type::gauge, "The term that it knows.", pulse, "term");
+    number("lvs_director_unserved_services", Type::gauge,
+           "Services that it knows that it cannot serve: no link, no way, or all servers down.",
+           pulse, "unserved");
     milliseconds("lvs_director_lateness_seconds", "How late its last wake-up was.", pulse,
                  "late_ms");
     milliseconds("lvs_director_lateness_max_seconds", "How late its latest wake-up was.", pulse,
@@ -131,6 +134,8 @@ class Page {
     out_.sample({}, flag_at(peer, "alive").value_or(false) && word_at(peer, "role") == "active");
     flag("lvs_peer_able", "Whether it is able to serve.", peer, "able");
     flag("lvs_peer_same_configuration", "Whether its lvs.cf is the same.", peer, "same_config");
+    number("lvs_peer_unserved_services", Type::gauge, "Services that it said that it cannot serve.",
+           peer, "unserved");
     out_.family("lvs_peer_held", Type::gauge, "Whether an operator keeps it in its role.");
     out_.sample({}, word_at(peer, "reasons").find("held") != std::string_view::npos);
   }

@@ -31,8 +31,10 @@ struct Place {
   }
 };
 
+// It is in the table, with a weight. The sorry server is no real server.
 bool takes_connections(const json::object& server) {
-  return word_at(server, "standing") == "up" && flag_at(server, "has_way").value_or(true);
+  return word_at(server, "standing") != "sorry" && number_at(server, "weight").value_or(0) > 0 &&
+         flag_at(server, "has_way").value_or(true);
 }
 
 // "TCP 192.0.2.1:80", "FWM 80", "FWM 80 IPv6"; a mark as /proc/net/ip_vs writes it.
@@ -148,6 +150,14 @@ class TableWriter {
       }
       out_.sample({{"service", service.name}, {"key", service.key}}, up);
     }
+    out_.family("lvs_service_unserved", Type::gauge,
+                "Whether a client of the service gets nobody, not even its sorry server.");
+    for (const Service& service : services_) {
+      if (service.json->contains("unserved")) {
+        out_.sample({{"service", service.name}, {"key", service.key}},
+                    !word_at(*service.json, "unserved").empty());
+      }
+    }
     out_.family("lvs_service_sorry", Type::gauge, "Whether the sorry server serves.");
     for (const Service& service : services_) {
       bool sorry = false;
@@ -181,6 +191,13 @@ class TableWriter {
                  return health == "up"     ? std::optional(1.0)
                         : health == "down" ? std::optional(0.0)
                                            : std::nullopt;
+               });
+    of_servers("lvs_server_unchecked",
+               "Whether no check of the server could be made yet: why not is in lvsctl status.", "",
+               [](const json::object& server) -> std::optional<double> {
+                 const std::string_view health = word_at(server, "health");
+                 return health == "unchecked" ? std::nullopt
+                                              : std::optional(health == "unknown" ? 1.0 : 0.0);
                });
     of_servers("lvs_server_unreachable",
                "Whether this director has no way of its own to the server.", "",

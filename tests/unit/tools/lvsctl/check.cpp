@@ -39,6 +39,42 @@ TEST(Check, ADeviceThatTheMachineDoesNotHaveIsTold) {
             "f:4: address: warning: this machine has no device eht0\nf: good, 1 warning\n");
 }
 
+TEST(Check, AUserThatCheckScriptsNeedAndTheMachineDoesNotHaveIsTold) {
+  const auto said = [](const std::string& keys) {
+    std::string text = kGood;
+    text.insert(text.find("     server"), keys);
+    LookHere look;
+    look.has.user = [](const std::string& name) { return name == "root"; };
+    std::string other = text.substr(text.find("virtual"));
+    other.insert(other.find("     server"), "port = 81\n");
+    const auto report = check(text + other, "f", Strictness::liberal, {}, look);
+    return to_text(report, "f", Format::text);
+  };
+  EXPECT_THAT(said("check = ping\n"), testing::Not(testing::HasSubstr("script_user")));
+  EXPECT_THAT(said("check = script command=/bin/true\nscript_user = root\n"),
+              testing::Not(testing::HasSubstr("script_user: ")));
+  const std::string once = said("check = script command=/bin/true\n");
+  EXPECT_THAT(once, testing::HasSubstr("f:5: script_user: warning: this machine has no user "
+                                       "lvs-check: without it no script is run, and a server "));
+  EXPECT_EQ(once.find("no user"), once.rfind("no user")) << once;
+  EXPECT_THAT(said("send_program = \"/bin/check\"\nscript_user = joe\n"),
+              testing::HasSubstr("f:6: script_user: warning: this machine has no user joe"));
+}
+
+TEST(Check, AKernelWithoutTheSctpThatChecksNeedIsTold) {
+  std::string text = kGood;
+  text.insert(text.find("     server"), "port = 3868\nprotocol = sctp\n");
+  const auto said = [](const std::string& file, bool has_sctp) {
+    LookHere look;
+    look.has.sctp = [=] { return has_sctp; };
+    return to_text(check(file, "f", Strictness::liberal, {}, look), "f", Format::text);
+  };
+  EXPECT_THAT(said(text, false),
+              testing::HasSubstr("f:6: check: warning: the kernel of this machine has no SCTP: "));
+  EXPECT_EQ(said(text, true), "f: good\n");
+  EXPECT_EQ(said(kGood, false), "f: good\n") << "who does not need it is not bothered";
+}
+
 TEST(Check, AMachineThatIsNeitherDirectorIsTold) {
   const auto said = [](const std::string& text, const char* own) {
     LookHere look;

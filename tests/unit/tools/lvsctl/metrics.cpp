@@ -18,11 +18,11 @@ Answer answer(const char* text) {
 const Answer kAbsent{std::nullopt, "Connection refused"};
 
 const Answer kPulse = answer(R"({"state":"active","term":3,"config_digest":"00000000000000ff",
-  "able":true,"holding":true,"held":{"by":"alice","since":1},"late_ms":1,"late_max_ms":1500,
+  "able":true,"holding":true,"unserved":1,"held":{"by":"alice","since":1},"late_ms":1,"late_max_ms":1500,
   "each_address":[{"address":"192.0.2.10","device":"eth0","state":"held","error":""},
                   {"address":"10.0.0.1","device":"eth1","state":"foreign","error":"x"}],
   "peer":{"alive":true,"silent_ms":80,"role":"passive","able":false,"reasons":"held",
-          "same_config":false},
+          "same_config":false,"unserved":2},
   "paths":[{"name":"public","alive":true,"silent_ms":80,"heard":100,"lost":2},
            {"name":"private","alive":false,"silent_ms":null,"heard":0,"lost":0}],
   "counters":{"beats_sent":7,"takeovers":1,"refused":{"replay":4}}})");
@@ -33,12 +33,12 @@ const Answer kLvsd = answer(R"({"ready":true,"armed":true,"serial":42,"core":"em
                  "drops":{"no-route":6}},
   "services":[
    {"service":"TCP 192.0.2.10:80","name":"web","connections":10,"in_packets":100,"out_packets":90,
-    "in_bytes":1000,"out_bytes":9000,"servers":[
+    "in_bytes":1000,"out_bytes":9000,"unserved":"","servers":[
     {"name":"a","address":"10.0.0.11:80","health":"up","standing":"up","latency_us":1500,
      "weight":1,"active":3,"inactive":1},
     {"name":"b","address":"10.0.0.12:80","health":"down","standing":"down","reason":"x"}]},
    {"service":"FWM 80 IPv6","name":"mark","connections":1,"in_packets":1,"out_packets":0,
-    "in_bytes":60,"out_bytes":0,"servers":[
+    "in_bytes":60,"out_bytes":0,"unserved":"no way","servers":[
     {"name":"c","address":"[fd00::1]:0","health":"cut","has_way":false,"standing":"up","weight":2,
      "active":0,"inactive":0}]}]})");
 
@@ -87,6 +87,42 @@ TEST(Metrics, HealthIsGivenForEachServer) {
               HasSubstr("\nlvs_service_servers_up{service=\"web\",key=\"TCP 192.0.2.10:80\"} 1\n"));
 }
 
+TEST(Metrics, AServiceThatServesNobodyIsTold) {
+  const std::string page = metrics_page(kAbsent, kLvsd);
+  EXPECT_THAT(page,
+              HasSubstr("\nlvs_service_unserved{service=\"web\",key=\"TCP 192.0.2.10:80\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("\nlvs_service_unserved{service=\"mark\",key=\"FWM 80 IPv6\"} 1\n"));
+}
+
+// Who takes connections is who is in the table with a weight, whatever is known of its health.
+TEST(Metrics, ServersThatTakeConnectionsAreCounted) {
+  const auto up = [](const std::string& server) {
+    Answer lvsd = kLvsd;
+    (*lvsd.status)["services"] = boost::json::parse(
+        R"([{"name":"s","service":"TCP 192.0.2.1:1","servers":[)" + server + "]}]");
+    const std::string page = metrics_page(kAbsent, lvsd);
+    const std::string line = "\nlvs_service_servers_up{service=\"s\",key=\"TCP 192.0.2.1:1\"} ";
+    return page.substr(page.find(line) + line.size(), 1);
+  };
+  EXPECT_EQ(up(R"({"name":"a","standing":"up","health":"up","weight":2})"), "1");
+  EXPECT_EQ(up(R"({"name":"a","standing":"up","health":"up","weight":0})"), "0");
+  EXPECT_EQ(up(R"({"name":"a","standing":"unknown","health":"unknown"})"), "0");
+  EXPECT_EQ(up(R"({"name":"a","standing":"unknown","health":"unknown","weight":1})"), "1");
+  EXPECT_EQ(up(R"({"name":"","standing":"sorry","health":"unchecked","weight":1})"), "0");
+}
+
+TEST(Metrics, AServerThatNoCheckCouldBeMadeOfIsTold) {
+  Answer lvsd = kLvsd;
+  (*lvsd.status)["services"] = boost::json::parse(
+      R"([{"name":"s","service":"TCP 192.0.2.1:1","servers":[
+           {"name":"a","health":"unknown"},{"name":"b","health":"up"},
+           {"name":"c","health":"unchecked"}]}])");
+  const std::string page = metrics_page(kAbsent, lvsd);
+  EXPECT_THAT(page, HasSubstr("server=\"a\",address=\"\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("server=\"b\",address=\"\"} 0\n"));
+  EXPECT_THAT(page, Not(HasSubstr("server=\"c\""))) << "nobody asked for checks";
+}
+
 TEST(Metrics, ThePairIsTold) {
   const std::string page = metrics_page(kPulse, kLvsd);
   for (const std::string line :
@@ -95,6 +131,8 @@ TEST(Metrics, ThePairIsTold) {
         "lvs_director_state{state=\"standby\"} 0",
         "lvs_director_held 1",
         "lvs_director_term 3",
+        "lvs_director_unserved_services 1",
+        "lvs_peer_unserved_services 2",
         "lvs_director_lateness_max_seconds 1.5",
         "lvs_addresses{state=\"foreign\"} 1",
         "lvs_address_held{address=\"192.0.2.10\",device=\"eth0\"} 1",

@@ -40,6 +40,23 @@ TEST(Reload, EachReasonToRefuseItIsToldOnce) {
   EXPECT_EQ(outcome->text, "refused, the configuration that ran goes on:\nno key\nlvs.cf:3: what");
 }
 
+TEST(Reload, OfManyReasonsTheFirstAreTold) {
+  std::string lines;
+  boost::json::array list;
+  for (int line = 1; line <= 30; ++line) {
+    const std::string error = "lvs.cf:" + std::to_string(line) + ": x";
+    list.emplace_back(error);
+    lines += error + "\n";
+  }
+  boost::json::object pulse = parsed(kPulseDone);
+  pulse["reload_errors"] = list;
+  boost::json::object lvsd = parsed(kLvsdDone);
+  lvsd["reload_error"] = lines;
+  const std::string text = kReload.judge(pulse, lvsd)->text;
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 21) << text;
+  EXPECT_TRUE(text.ends_with("lvs.cf:20: x\nand 10 more: lvsctl check has them all")) << text;
+}
+
 TEST(Reload, WhatPulseAloneRefusesIsSaidToBeHalfTaken) {
   const auto outcome = kReload.judge(
       parsed(R"({"pid": 10, "reloads": 1, "reload_errors": ["no key"]})"), parsed(kLvsdDone));
