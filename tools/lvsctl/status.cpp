@@ -5,11 +5,15 @@
 #include <ctime>
 #include <vector>
 
+#include "tools/lvsctl/few_lines.h"
+
 namespace lvs::lvsctl {
 
 namespace {
 
 namespace json = boost::json;
+
+constexpr const char* kCheckHasAll = "lvsctl check has them all";
 
 std::string text_of(const json::value& value) {
   return value.is_string() ? std::string(value.get_string()) : json::serialize(value);
@@ -139,7 +143,7 @@ class Page {
                       behind(", because ", text_at(pulse, "reason")));
     if (!flag_at(pulse, "able", true)) {
       worry("this director is not able to serve" + behind(": ", text_at(pulse, "reasons")) +
-            behind(", down: ", joined(array_at(pulse, "links_down"), " ")));
+            links_text(pulse));
     }
     show_hold(object_at(pulse, "held"));
     show_peer(pulse);
@@ -154,10 +158,31 @@ class Page {
       }
     }
     for (const auto& error : array_at(pulse, "reload_errors")) {
-      worry("pulse runs with an older configuration: " + text_of(error));
+      add_lines(text_of(error), refusals_);
+    }
+    std::vector<std::string> said;
+    for (const auto& error : refusals_) {
+      said.push_back("pulse runs with an older configuration: " + error);
+    }
+    for (const auto& line : few_lines(std::move(said), kCheckHasAll)) {
+      worry(line);
     }
     show_names(pulse);
     show_remarks(pulse);
+  }
+
+  // A device that is gone wants another remedy than one without carrier.
+  static std::string links_text(const json::object& pulse) {
+    const json::array& missing = array_at(pulse, "links_missing");
+    json::array down = array_at(pulse, "links_down");
+    down.erase(std::remove_if(down.begin(), down.end(),
+                              [&](const json::value& device) {
+                                return std::find(missing.begin(), missing.end(), device) !=
+                                       missing.end();
+                              }),
+               down.end());
+    return behind(", down: ", joined(down, " ")) +
+           behind(", no such device here: ", joined(missing, " "));
   }
 
   // What both directors lack is said with the services.
@@ -277,8 +302,9 @@ class Page {
     if (!ready) {
       worry("lvsd is not ready");
     }
-    for (const char* field : {"core_error", "reload_error", "names_error", "marks_error",
-                              "sysctls_error", "other_core_error"}) {
+    show_refusals_by_lvsd(text_at(lvsd, "reload_error"));
+    for (const char* field :
+         {"core_error", "names_error", "marks_error", "sysctls_error", "other_core_error"}) {
       const std::string error = text_at(lvsd, field);
       if (!error.empty()) {
         worry(error);
@@ -302,6 +328,23 @@ class Page {
       }
     }
     show_remarks(lvsd);
+  }
+
+  // Both daemons read one file, and mostly refuse it for the same lines.
+  void show_refusals_by_lvsd(const std::string& errors) {
+    if (errors.empty()) {
+      return;
+    }
+    const size_t said_by_pulse = refusals_.size();
+    add_lines(errors, refusals_);
+    const std::vector<std::string> others(
+        refusals_.begin() + static_cast<std::ptrdiff_t>(said_by_pulse), refusals_.end());
+    for (const auto& error : few_lines(others, kCheckHasAll)) {
+      worry(error);
+    }
+    if (others.empty()) {
+      worry("lvsd runs with an older configuration as well");
+    }
   }
 
   void show_core(const json::object& core) {
@@ -364,7 +407,8 @@ class Page {
     }
     size_t down = 0;
     size_t cut = 0;
-    size_t real = 0;  // The sorry server is none of those that may be down.
+    size_t unchecked = 0;  // And nothing of them is in the table.
+    size_t real = 0;       // The sorry server is none of those that may be down.
     for (const auto& each : servers) {
       if (!each.is_object()) {
         continue;
@@ -374,11 +418,18 @@ class Page {
       real += text_at(server, "standing") == "sorry" ? 0 : 1;
       down += health == "down" ? 1 : 0;
       cut += text_at(server, "has_way") == "false" ? 1 : 0;
+      unchecked += is_left_out_unchecked(server) ? 1 : 0;
       services_.push_back({name, text_at(server, "name") + " " + text_at(server, "address"), health,
                            text_at(server, "weight"), text_at(server, "forward"),
                            text_at(server, "active"), text_at(server, "inactive"),
                            text_at(server, "reason")});
       name.clear();
+    }
+    if (const std::string why = text_at(service, "unserved"); !why.empty()) {
+      worry(text_at(service, "name") + " serves nobody: " + why);
+    } else if (unchecked > 0) {
+      worry(std::to_string(unchecked) + " of " + std::to_string(real) + " servers of " +
+            text_at(service, "name") + " could not be checked and are not used: REASON says why");
     }
     if (down > 0) {
       worry(std::to_string(down) + " of " + std::to_string(real) + " servers of " +
@@ -391,10 +442,21 @@ class Page {
     }
   }
 
+  // Its check cannot be made; one whose first check has not ended yet is no trouble.
+  static bool is_left_out_unchecked(const json::object& server) {
+    return text_at(server, "health") == "unknown" && !flag_at(server, "in_table", true) &&
+           flag_at(server, "has_way", true) &&
+           text_at(server, "reason").starts_with("not checked: ");
+  }
+
   void show_remarks(const json::object& daemon) {
     for (const char* field : {"remarks", "warnings", "mark_warnings", "held_back", "alarms"}) {
+      std::vector<std::string> texts;
       for (const auto& each : array_at(daemon, field)) {
-        remark(text_of(each));
+        texts.push_back(text_of(each));
+      }
+      for (const auto& text : few_lines(std::move(texts), "lvsctl status --json has them all")) {
+        remark(text);
       }
     }
   }
@@ -410,7 +472,8 @@ class Page {
   }
   void remark(const std::string& text) { remarks_.push_back("! " + text); }
 
-  std::string serial_;  // Of what runs here; empty: not known.
+  std::vector<std::string> refusals_;  // Of a configuration, as pulse and then lvsd said them.
+  std::string serial_;                 // Of what runs here; empty: not known.
   std::vector<Row> facts_, services_;
   std::vector<std::string> remarks_;
   bool degraded_ = false;

@@ -126,8 +126,10 @@ class Reader {
   static void add_check(VirtualService& service) {
     const bool has_port = service.fwmark == 0 && service.port != 0;
     const bool connects = service.protocol == ipvs::Protocol::tcp && has_port;
-    service.check = connects ? config::Check(config::TcpConnect{})
-                             : config::Check(config::NamedCheck{config::kNoCheck, {}});
+    const bool associates = service.protocol == ipvs::Protocol::sctp && has_port;
+    service.check =
+        connects ? config::Check(config::TcpConnect{})
+                 : config::Check(config::NamedCheck{associates ? "sctp" : config::kNoCheck, {}});
   }
 
   const Hints& hints_;

@@ -176,10 +176,12 @@ class CheckReader {
   std::optional<Check> udp() {
     NamedCheck check{"udp", {}};
     bool is_answered = false;
+    bool is_readable = true;
     each(statement_, [&](const Statement& each) {
       const std::string& word = each.word();
       if (word == "payload") {
         const auto text = bytes_of(each);
+        is_readable = is_readable && text.has_value();
         text
             ? void(check.options.emplace_back("send", *text))
             : draft_.leave(each.line, "payload: expected bytes in hexadecimal, not " + each.rest());
@@ -203,7 +205,7 @@ class CheckReader {
           "what to send, if the servers give one");
       return std::nullopt;
     }
-    return check;
+    return is_readable ? std::optional<Check>(check) : std::nullopt;
   }
 
   // "48 65 6c6c6f"
@@ -342,7 +344,7 @@ bool CheckSetup::is_like(const CheckSetup& other) const {
 }
 
 bool is_check(const std::string& word) {
-  return kind_named(word) != nullptr || word == "BFD_CHECK";
+  return kind_named(word) != nullptr || word.ends_with("_CHECK");
 }
 
 std::optional<CheckSetup> read_check(const Statement& statement, CheckDefaults defaults,

@@ -330,6 +330,11 @@ class ServiceReader {
       return;
     }
     service_.check = setup_->check;
+    if (service_.protocol == ipvs::Protocol::sctp &&
+        setup_->check == config::Check(config::TcpConnect{})) {
+      service_.check = config::NamedCheck{"sctp", {}};
+      draft_.note(setup_->line, "TCP_CHECK: check = sctp is written, which tries an association");
+    }
     service_.timeout = setup_->timeout;
     service_.fall = setup_->fall;
     service_.script_user = setup_->user.empty() ? service_.script_user : setup_->user;

@@ -64,7 +64,10 @@ class CheckChoice {
       return connect();
     }
     const Check check = negotiate();
-    const std::string trouble = trouble_of(check);
+    const bool is_dumb = service_.protocol == ipvs::Protocol::sctp &&
+                         std::holds_alternative<config::SendExpect>(check);
+    const std::string trouble =
+        is_dumb ? "nothing is sent or expected over sctp" : trouble_of(check);
     if (trouble.empty()) {
       return check;
     }
@@ -76,14 +79,20 @@ class CheckChoice {
  private:
   Check connect() const {
     const bool has_port = service_.port != 0;
+    if (service_.protocol == ipvs::Protocol::sctp && has_port) {
+      return NamedCheck{"sctp", {}};
+    }
     return service_.protocol == ipvs::Protocol::tcp && has_port ? Check(config::TcpConnect{})
                                                                 : no_check();
   }
 
   // What stands in for a check that cannot be written.
   std::string instead() const {
-    return connect() == no_check() ? "check = none is written: the servers are not asked at all"
-                                   : "check = tcp is written: a connection is tried";
+    const Check check = connect();
+    return check == no_check() ? "check = none is written: the servers are not asked at all"
+           : check == Check(config::TcpConnect{})
+               ? "check = tcp is written: a connection is tried"
+               : "check = sctp is written: an association is tried";
   }
 
   Check script() {
@@ -109,9 +118,11 @@ class CheckChoice {
       return config::SendExpect{settings_.text("request"), expected(), true};
     }
     if (name == "smtp" || name == "submission") {
+      leave_what_is_asked(name);
       return NamedCheck{"smtp", {}};
     }
     if (name == "ftp") {
+      leave_what_is_asked(name);
       const std::string login = settings_.text("login", "anonymous");
       return NamedCheck{"ftp", {{"user", login}}};
     }
@@ -120,6 +131,7 @@ class CheckChoice {
     }
     if (name == "pop" || name == "nntp" || name == "imap") {
       leave("service", name + ": its greeting is looked at, nobody logs in");
+      leave_what_is_asked(name);
       const std::string greeting = name == "pop" ? "^\\+OK" : name == "nntp" ? "^20" : "^\\* OK";
       return config::SendExpect{"", greeting, true};
     }
@@ -127,6 +139,15 @@ class CheckChoice {
       leave("service", name + ": there is no such check: " + instead());
     }
     return connect();
+  }
+
+  void leave_what_is_asked(const std::string& name) {
+    for (const char* key : {"request", "receive"}) {
+      if (settings_.find(key) != nullptr) {
+        leave(key, "of " + name + " the greeting is looked at, and no more: check = script asks " +
+                       "for anything else");
+      }
+    }
   }
 
   std::string_view service_of_port() const {

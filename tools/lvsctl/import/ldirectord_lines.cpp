@@ -16,15 +16,16 @@ constexpr std::array<std::string_view, 21> kRead = {
     "quiescent",  "failurecount", "checkinterval", "checktimeout", "negotiatetimeout",
     "ops"};
 // Nothing is lost without them.
-constexpr std::array<std::string_view, 12> kNeedless = {
-    "autoreload", "logfile", "fork",        "supervised", "cleanstop",   "readdquiescent",
-    "execute",    "debug",   "monitorfile", "checkcount", "servicename", "comment"};
+constexpr std::array<std::string_view, 11> kNeedless = {
+    "logfile", "fork",        "supervised", "cleanstop",   "readdquiescent", "execute",
+    "debug",   "monitorfile", "checkcount", "servicename", "comment"};
 
 struct Advice {
   std::string_view key;
   const char* text;
 };
-constexpr std::array<Advice, 9> kAdvice = {{
+constexpr std::array<Advice, 10> kAdvice = {{
+    {"autoreload", "a file that changes is read when it is asked for: service pulse reload"},
     {"emailalert", "no mail is sent: lvsctl events and the alerts of lvsctl metrics tell"},
     {"smtp", "no mail is sent: lvsctl events and the alerts of lvsctl metrics tell"},
     {"callback", "the file is copied to the other director by whoever changes it"},
@@ -88,7 +89,7 @@ class Lines {
       lines_.virtuals.back().reals.push_back(setting);
     } else if (holds(kRead, key)) {
       (is_global ? lines_.globals : lines_.virtuals.back().settings)[key] = setting;
-    } else {
+    } else if (key != "autoreload" || setting.value != "no") {
       tell_of(key, number);
     }
   }

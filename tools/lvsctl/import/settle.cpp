@@ -178,7 +178,11 @@ struct Optional {
   const char* instead;
   void (*reset)(VirtualService& service);
 };
-constexpr std::array<Optional, 4> kOptional = {{
+constexpr std::array<Optional, 5> kOptional = {{
+    {"check", "check = none is written: the servers are not asked at all",
+     [](VirtualService& service) {
+       service.check = config::NamedCheck{config::kNoCheck, {}};
+     }},
     {"sorry_server", "none is written: give it one of the service's family",
      [](VirtualService& service) { service.sorry_server.reset(); }},
     {"pmask", "none is written: each client's address counts by itself",

@@ -18,7 +18,8 @@ Answer answer(const char* text) {
 const Answer kAbsent{std::nullopt, "Connection refused"};
 
 const Answer kPulse = answer(R"({"state":"active","term":3,"config_digest":"00000000000000ff",
-  "able":true,"holding":true,"unserved":1,"held":{"by":"alice","since":1},"late_ms":1,"late_max_ms":1500,
+  "able":true,"holding":true,"unserved":1,
+  "held":{"by":"alice","since":1},"late_ms":1,"late_max_ms":1500,
   "each_address":[{"address":"192.0.2.10","device":"eth0","state":"held","error":""},
                   {"address":"10.0.0.1","device":"eth1","state":"foreign","error":"x"}],
   "peer":{"alive":true,"silent_ms":80,"role":"passive","able":false,"reasons":"held",

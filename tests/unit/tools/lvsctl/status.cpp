@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 namespace lvs::lvsctl {
@@ -227,6 +228,76 @@ TEST(Status, ServersToWhichThereIsNoWayAreToldAsTheDirectorsTrouble) {
   EXPECT_THAT(page.text, HasSubstr("not checked: no route"));
   EXPECT_THAT(page.text,
               HasSubstr("! this director has no way to 1 of 1 servers of web: REASON says"));
+}
+
+TEST(Status, ADeviceThatIsGoneIsNotCalledDown) {
+  Answer pulse = kPulse;
+  (*pulse.status)["able"] = false;
+  (*pulse.status)["reasons"] = "no-service-link";
+  (*pulse.status)["links_down"] = {"bond0", "eth1"};
+  (*pulse.status)["links_missing"] = {"bond0"};
+  EXPECT_THAT(status_page(pulse, kLvsd).text,
+              HasSubstr("not able to serve: no-service-link, down: eth1, no such device here: "
+                        "bond0\n"));
+  (*pulse.status)["links_down"] = {"bond0"};
+  EXPECT_THAT(status_page(pulse, kLvsd).text,
+              HasSubstr("not able to serve: no-service-link, no such device here: bond0\n"));
+}
+
+TEST(Status, OfABadFileNoMoreIsShownThanIsRead) {
+  Answer pulse = kPulse, lvsd = kLvsd;
+  boost::json::array errors;
+  std::string lines;
+  for (int line = 1; line <= 50; ++line) {
+    const std::string error = "lvs.cf:" + std::to_string(line) + ": x";
+    errors.emplace_back(error);
+    lines += (lines.empty() ? "" : "\n") + error;
+  }
+  (*pulse.status)["reload_errors"] = errors;
+  (*lvsd.status)["reload_error"] = lines;
+  const auto said = [](const StatusPage& page) {
+    EXPECT_EQ(page.condition, Condition::degraded);
+    return page.text.substr(page.text.find("\n! ") + 1);
+  };
+  const std::string both = said(status_page(pulse, lvsd));
+  EXPECT_EQ(std::count(both.begin(), both.end(), '\n'), 22) << both;
+  EXPECT_THAT(both, HasSubstr("\n! and 30 more: lvsctl check has them all\n"));
+  EXPECT_THAT(both, HasSubstr("! lvsd runs with an older configuration as well\n"));
+  const std::string one = said(status_page(kPulse, lvsd));
+  EXPECT_EQ(std::count(one.begin(), one.end(), '\n'), 21) << one;
+  EXPECT_THAT(one, testing::StartsWith("! lvs.cf:1: x\n! lvs.cf:2: x\n"));
+}
+
+TEST(Status, AServiceThatServesNobodyIsNotHealthy) {
+  Answer lvsd = kLvsd;
+  (*lvsd.status)["services"] = boost::json::parse(
+      R"([{"name":"web","service":"TCP x","unserved":"no server was ever checked: no such user",
+           "servers":[{"name":"a","address":"x","health":"unknown","standing":"unknown",
+                       "in_table":false,"reason":"not checked: no such user"}]}])");
+  const StatusPage page = status_page(kPulse, lvsd);
+  EXPECT_EQ(page.condition, Condition::degraded);
+  EXPECT_THAT(page.text,
+              HasSubstr("! web serves nobody: no server was ever checked: no such user\n"));
+  EXPECT_THAT(page.text, Not(HasSubstr("could not be checked"))) << "once is enough";
+}
+
+TEST(Status, AServerThatIsLeftOutSinceItCannotBeCheckedIsAWorry) {
+  const auto page_of = [](const char* reason, bool in_table) {
+    Answer lvsd = kLvsd;
+    (*lvsd.status)["services"] = boost::json::parse(
+        R"([{"name":"web","service":"TCP x","unserved":"","servers":[
+            {"name":"a","address":"x","health":"up","standing":"up"},
+            {"name":"b","address":"y","health":"unknown","standing":"unknown","reason":")" +
+        std::string(reason) + R"(","in_table":)" + (in_table ? "true" : "false") + "}]}]");
+    return status_page(kPulse, lvsd);
+  };
+  EXPECT_THAT(page_of("not checked: no descriptors", false).text,
+              HasSubstr("! 1 of 2 servers of web could not be checked and are not used: REASON"));
+  EXPECT_EQ(page_of("not checked: no descriptors", false).condition, Condition::degraded);
+  EXPECT_EQ(page_of("not checked: no descriptors", true).condition, Condition::healthy)
+      << "it serves as before";
+  EXPECT_EQ(page_of("no check has ended yet", false).condition, Condition::healthy)
+      << "a moment after a start";
 }
 
 TEST(Status, AnotherConfigurationOfThePeerIsToldWithBothSerials) {

@@ -35,6 +35,14 @@ TEST(ImportIpvsadm, ATableIsCarriedOver) {
   EXPECT_FALSE(is_checked(dns));
 }
 
+TEST(ImportIpvsadm, ServersOfSctpAreAskedForAnAssociation) {
+  const Outcome outcome = outcome_of(
+      "-A --sctp-service 192.0.2.10:3868 -s rr\n-a --sctp-service 192.0.2.10:3868 -r "
+      "10.0.0.11:3868 "
+      "-m\n");
+  EXPECT_EQ(outcome.service().check, config::Check(config::NamedCheck{"sctp", {}}));
+}
+
 TEST(ImportIpvsadm, TheMethodOfMostIsTheNetworksAndOnlyOthersSayTheirs) {
   const Outcome outcome = outcome_of(kTable);
   EXPECT_EQ(outcome.config.network, ipvs::Forward::masq);

@@ -167,6 +167,41 @@ TEST(ImportKeepalived, ADatagramThatMustBeAnsweredIsACheckOfUdp) {
   EXPECT_THAT(unanswered.left, HasSubstr("11: UDP_CHECK: check = none is written"));
 }
 
+TEST(ImportKeepalived, ACheckOfAnUnknownKindIsNamedWithWhatIsWrittenInstead) {
+  for (const std::string kind : {"SCRIPT_CHECK", "MYSQL_CHECK", "BFD_CHECK"}) {
+    const Outcome outcome =
+        outcome_of(service_with("real_server 10.0.0.11 80 {\n" + kind + " {\n}\n}"));
+    EXPECT_FALSE(is_checked(outcome.service()));
+    EXPECT_THAT(outcome.left, HasSubstr("11: " + kind + ": there is no such check"));
+    EXPECT_THAT(outcome.left, HasSubstr("11: " + kind + ": check = none is written: the servers"));
+  }
+}
+
+TEST(ImportKeepalived, APayloadThatCannotBeCarriedMakesNoCheck) {
+  for (const std::string payload : {"4", "zz", "00 ff"}) {
+    const Outcome outcome = outcome_of(service_with(
+        "real_server 10.0.0.11 80 {\nUDP_CHECK {\n payload " + payload + "\n require_reply\n}\n}"));
+    EXPECT_FALSE(is_checked(outcome.service())) << payload;
+    EXPECT_THAT(outcome.left, HasSubstr("UDP_CHECK: check = none is written")) << payload;
+  }
+}
+
+TEST(ImportKeepalived, ServersOfSctpAreAskedForAnAssociation) {
+  const Outcome outcome = outcome_of(
+      "virtual_server 192.0.2.10 3868 {\nprotocol SCTP\nreal_server 10.0.0.11 3868 {\n"
+      "TCP_CHECK {\n}\n}\n}\n");
+  EXPECT_EQ(outcome.service().check, config::Check(config::NamedCheck{"sctp", {}}));
+  EXPECT_THAT(outcome.left, Not(HasSubstr("TCP_CHECK"))) << "a note";
+}
+
+TEST(ImportKeepalived, ACheckAtNoPortIsLeftOut) {
+  const Outcome outcome = outcome_of(
+      "virtual_server 192.0.2.10 0 {\npersistence_timeout 60\nreal_server 10.0.0.11 0 {\n"
+      "TCP_CHECK {\n}\n}\n}\n");
+  EXPECT_FALSE(is_checked(outcome.service()));
+  EXPECT_THAT(outcome.left, HasSubstr("check: expected a port to check at"));
+}
+
 TEST(ImportKeepalived, ACheckThatCannotBeWrittenIsNamedWithWhatIsWrittenInstead) {
   const auto left_of = [](const std::string& check) {
     return outcome_of(service_with("real_server 10.0.0.11 80 {\n" + check + "\n}")).left;

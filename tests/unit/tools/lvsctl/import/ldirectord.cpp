@@ -149,6 +149,27 @@ TEST(ImportLdirectord, WhatStandsInForACheckIsNamed) {
   EXPECT_THAT(left_of("\tprotocol=udp\n"), HasSubstr("1: request: dns: no name to ask for"));
 }
 
+TEST(ImportLdirectord, WhatIsAskedOfAProtocolThatIsOnlyGreetedIsNamed) {
+  const Outcome outcome = outcome_of(
+      "autoreload=yes\nvirtual=192.0.2.10:21\n\treal=10.0.0.11 gate\n\trequest=\"/a\"\n"
+      "\treceive=\"b\"\n");
+  EXPECT_THAT(outcome.left, HasSubstr("1: autoreload: a file that changes is read when"));
+  EXPECT_THAT(outcome.left, HasSubstr("4: request: of ftp the greeting is looked at, and no more"));
+  EXPECT_THAT(outcome.left, HasSubstr("5: receive: of ftp the greeting is looked at, and no more"));
+  EXPECT_THAT(outcome_of("autoreload=no\nvirtual=192.0.2.10:21\n\treal=10.0.0.11 gate\n").left,
+              testing::Not(HasSubstr("autoreload")));
+}
+
+TEST(ImportLdirectord, ServersOfSctpAreAskedForAnAssociation) {
+  const config::Check sctp = config::NamedCheck{"sctp", {}};
+  EXPECT_EQ(check_of("\tprotocol=sctp\n\tchecktype=connect\n"), sctp);
+  EXPECT_EQ(check_of("\tprotocol=sctp\n\tservice=simpletcp\n\trequest=\"a\"\n"), sctp);
+  EXPECT_THAT(outcome_of("virtual=192.0.2.10:80\n\treal=10.0.0.11 gate\n\tprotocol=sctp\n"
+                         "\tservice=simpletcp\n\trequest=\"a\"\n")
+                  .left,
+              HasSubstr("check = sctp is written: an association is tried"));
+}
+
 TEST(ImportLdirectord, AServiceThatIsOffIsWrittenSwitchedOff) {
   const Outcome outcome =
       outcome_of(std::string(kFile) + "virtual=192.0.2.11:80\n\tchecktype=off\n");
