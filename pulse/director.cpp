@@ -54,6 +54,7 @@ Step Director::step(const Event& event, TimePoint now) {
     apply_rules(now);
     do_due_work(now);
   }
+  tell_role();
   wake_at_ = next_deadline(now);
   return {std::move(actions_), wake_at_};
 }
@@ -82,6 +83,7 @@ void Director::on(const Started& event, TimePoint now) {
   log(Level::notice, "start",
       is_primary() ? "STARTING PULSE AS MASTER" : "STARTING PULSE AS BACKUP",
       {{"term", std::to_string(kept_.term)}});
+  tell_of_format();
   for (const FloatingAddress& address : settings_.addresses) {
     const auto found =
         std::find_if(event.found.begin(), event.found.end(),
@@ -122,8 +124,8 @@ void Director::on(const Heard& event, TimePoint now) {
     return;
   }
   const auto* heard = std::get_if<Heartbeat>(&event.decoded);
-  if (heard == nullptr) {
-    refuse(std::get<Refusal>(event.decoded), now);
+  if (heard == nullptr || settings_.legacy_heartbeats) {
+    refuse(heard == nullptr ? std::get<Refusal>(event.decoded) : Refusal::other_version, now);
     return;
   }
   const Heartbeat before = peer_.last();
@@ -191,7 +193,9 @@ void Director::on_news(const Heartbeat& before, bool was_silent, TimePoint now) 
   if (holds_addresses(last.role) && !is_predecessor) {
     if (is_primary()) {
       see_rival("heartbeat", now);
-      send_heartbeat(now);
+      if (!settings_.legacy_heartbeats || was_silent || before.role != last.role) {
+        send_heartbeat(now);  // Not for each word: it is answered, if both call themselves primary.
+      }
     } else {
       stand_down("peer-active", now);
     }
@@ -342,7 +346,12 @@ void Director::on(const ForeignAddress& event, TimePoint) {
 void Director::on(const Switchover&, TimePoint now) {
   const std::string other = name(is_primary() ? Node::backup : Node::primary);
   const bool is_peer_on_hold = is_peer_alive(now) && (peer_.last().reasons & kHeld) != 0;
-  if (is_on_hold() || is_peer_on_hold) {
+  if (settings_.legacy_heartbeats) {
+    actions_.push_back(
+        Answer{false,
+               "Piranha's heartbeats (heartbeat_format = legacy) ask for nothing: stop pulse "
+               "on the director that serves, and the other one takes over"});
+  } else if (is_on_hold() || is_peer_on_hold) {
     actions_.push_back(
         Answer{false, (is_on_hold() ? "this director" : "the " + other + " director") +
                           std::string(" is held: lvsctl release there first")});
@@ -431,7 +440,11 @@ void Director::on(const Reconfigured& event, TimePoint now) {
   if (next.config_digest != settings_.config_digest) {
     services_settle_at_ = now + kServicesSettle;
   }
+  const bool has_other_format = next.legacy_heartbeats != settings_.legacy_heartbeats;
   settings_ = std::move(next);
+  if (has_other_format) {
+    change_format(now);
+  }
   if (!holds()) {
     return;
   }

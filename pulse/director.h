@@ -45,12 +45,13 @@
 // clang-format on
 // Held by the operator (lvsctl hold): nothing leads to preparing or active, and from active only a
 // stop leads to handing-over. What makes a director let go does so.
-// preparing: as standby, but what would lead to active does so at once; "core armed" does too; the
-// peer active again, inability or a second without an answer lead back to standby.
-// "able" is Ability (able.h), "fit" has four grades: able, in part, hardly, not at all (wire.h);
-// of two, the one that can serve more services is the fitter (standing.h).
-// Where nobody is able, "able" means: hardly or better, and not less fit than the peer.
-// who may be believed is Peer's matter (peer.h); veto: split_guard.h.
+// With Piranha's heartbeats (legacy.h) a peer is active or passive, and is heard without being
+// asked: no handover; from active, less than able leads to standby, once. preparing: as standby,
+// but what would lead to active does so at once; "core armed" does too; the peer active again,
+// inability or a second without an answer lead back to standby. "able" is Ability (able.h), "fit"
+// has four grades: able, in part, hardly, not at all (wire.h); of two, the one that can serve more
+// services is the fitter (standing.h). Where nobody is able, "able" means: hardly or better, and
+// not less fit than the peer. who may be believed is Peer's matter (peer.h); veto: split_guard.h.
 #pragma once
 
 #include <cerrno>
@@ -72,6 +73,8 @@
 #include "pulse/disbelief.h"
 #include "pulse/failing_services.h"
 #include "pulse/lease.h"
+#include "pulse/legacy.h"
+#include "pulse/notice.h"
 #include "pulse/peer.h"
 #include "pulse/settings.h"
 #include "pulse/split_guard.h"
@@ -109,6 +112,11 @@ struct TimerFired {};
 struct Heard {
   PathId path = 0;
   Decoded decoded;
+};
+// With Piranha's heartbeats: one that can be read; others come as Heard.
+struct HeardWord {
+  PathId path = 0;
+  Word word = Word::other;
 };
 // Up: administratively up, with carrier. Devices never told about count as up.
 struct LinkChanged {
@@ -183,7 +191,7 @@ struct Reconfigured {
   Settings settings;
 };
 
-using Event = std::variant<Started, TimerFired, Heard, LinkChanged, OwnMacs, LvsdChanged,
+using Event = std::variant<Started, TimerFired, Heard, HeardWord, LinkChanged, OwnMacs, LvsdChanged,
                            WayChanged, ServicesChanged, CoreArmed, WitnessChanged, AddressClaimed,
                            AddressGone, AddressFailed, ForeignAddress, Switchover, HoldRole,
                            ReleaseRole, ForceActive, Stop, Reconfigured>;
@@ -194,6 +202,10 @@ using Event = std::variant<Started, TimerFired, Heard, LinkChanged, OwnMacs, Lvs
 struct SendHeartbeat {
   Heartbeat heartbeat;
   std::optional<PathId> only;
+};
+// Piranha's heartbeat, on every path.
+struct SendWord {
+  Word word = Word::stopped;
 };
 // Tell lvsd "active", now and whenever it comes back; feed CoreArmed when it has answered.
 struct ArmCore {};
@@ -227,6 +239,10 @@ struct ProbeAddress {
   FloatingAddress address;
   std::optional<Mac> only;
 };
+// The role is another one now. To notify_fifo.
+struct TellRole {
+  Notice notice = Notice::backup;
+};
 // active_cmd, inactive_cmd: started, not waited for.
 struct RunCommand {
   std::string command;
@@ -244,9 +260,9 @@ struct Answer {
 // Stopped: nothing is held any more, the process may end.
 struct Exit {};
 
-using Action =
-    std::variant<SendHeartbeat, ArmCore, DisarmCore, AddAddress, RenewAddress, RemoveAddress,
-                 Announce, ProbeAddress, RunCommand, Keep, Answer, Exit, LogEvent>;
+using Action = std::variant<SendHeartbeat, SendWord, ArmCore, DisarmCore, AddAddress, RenewAddress,
+                            RemoveAddress, Announce, ProbeAddress, TellRole, RunCommand, Keep,
+                            Answer, Exit, LogEvent>;
 
 struct Step {
   std::vector<Action> actions;
@@ -294,6 +310,7 @@ class Director {
   void on(const Started& event, TimePoint now);
   void on(const TimerFired&, TimePoint) {}
   void on(const Heard& event, TimePoint now);
+  void on(const HeardWord& event, TimePoint now);
   void on(const LinkChanged& event, TimePoint now);
   void on(const OwnMacs& event, TimePoint now);
   void on(const LvsdChanged& event, TimePoint now);
@@ -313,6 +330,13 @@ class Director {
   void on(const Reconfigured& event, TimePoint now);
   void on_news(const Heartbeat& before, bool was_silent, TimePoint now);
   void note_lateness(TimePoint now);
+
+  // Piranha's heartbeats (director_legacy.cpp).
+  void tell_of_format();
+  void change_format(TimePoint now);
+  Heartbeat heartbeat_of(Word word) const;
+  bool wants_to_offer(TimePoint now) const;
+  std::optional<TimePoint> legacy_turn() const;
 
   // What follows from the state, what is known and the time (director_rules.cpp).
   void apply_rules(TimePoint now);
@@ -369,6 +393,8 @@ class Director {
   std::span<const FloatingAddress> probed_addresses() const;
   void add(const FloatingAddress& address, TimePoint now);
   void run(const std::string& command);
+  void tell_role();
+  std::optional<Notice> notice() const;
   void let_go_of_addresses();
   void send_heartbeat(TimePoint now);
   Heartbeat heartbeat();
@@ -396,6 +422,8 @@ class Director {
   bool started_ = false;
   Kept kept_;
   Peer peer_;
+  Turn turn_;
+  bool has_offered_ = false;  // Gave up what the peer did not take.
   Ability ability_;
   uint32_t reasons_ = 0;
   Fitness fitness_ = Fitness::none;
@@ -447,6 +475,7 @@ class Director {
   std::optional<TimePoint> wake_at_;
   Duration late_{0};
   Duration late_max_{0};
+  std::optional<Notice> told_;   // As last told by tell_role().
   std::vector<Action> actions_;  // Of the step in progress.
 };
 

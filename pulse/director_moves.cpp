@@ -62,6 +62,7 @@ void Director::take_over(const char* reason, TimePoint now) {
     actions_.push_back(ArmCore{});
   }
   kept_.term = std::max(kept_.term, peer_.last().term) + 1;
+  has_offered_ = has_offered_ || (is_peer_alive(now) && !is_able());
   rest_until_.reset();
   claimed_until_.reset();
   if (is_peer_alive(now) && serves_more_than(own_standing(), peer_standing())) {
@@ -161,6 +162,10 @@ void Director::stand_down(const char* reason, TimePoint now) {
   }
   refresh_ability(now);
   ++counters_.standdowns;
+  turn_.let_go(now);
+  if (settings_.legacy_heartbeats && std::string_view(reason) == "peer-active") {
+    actions_.push_back(SendWord{Word::running});  // The last one: Piranha's primary announces.
+  }
   send_heartbeat(now);
   run(settings_.inactive_cmd);
   log(Level::notice, "standdown",
@@ -196,6 +201,33 @@ void Director::run(const std::string& command) {
   if (!command.empty()) {
     actions_.push_back(RunCommand{command});
   }
+}
+
+void Director::tell_role() {
+  const auto notice = this->notice();
+  if (started_ && notice && notice != told_) {
+    told_ = notice;
+    actions_.push_back(TellRole{*notice});
+  }
+}
+
+// Nothing: as told last. That lvsd has not answered yet is no fault, nor is it known yet what
+// becomes of addresses that were found.
+std::optional<Notice> Director::notice() const {
+  switch (state_) {
+    case State::active:
+    case State::handing_over:
+      return Notice::master;
+    case State::stopped:
+      return Notice::stop;
+    case State::adopting:
+      return std::nullopt;
+    case State::listening:
+    case State::standby:
+    case State::preparing:
+      return (reasons_ & ~kLvsdStarting) == 0 ? Notice::backup : Notice::fault;
+  }
+  return std::nullopt;
 }
 
 void Director::let_go_of_addresses() {
@@ -396,6 +428,10 @@ void Director::send_heartbeat(TimePoint now) {
   }
   ++counters_.beats_sent;
   beat_at_ = now + settings_.keepalive;
+  if (settings_.legacy_heartbeats) {
+    actions_.push_back(SendWord{word_of(role_of(state_))});
+    return;
+  }
   actions_.push_back(SendHeartbeat{heartbeat(), {}});
 }
 

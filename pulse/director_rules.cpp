@@ -81,6 +81,7 @@ void Director::refresh_ability(TimePoint now) {
   fitness_ = ability_.fitness(settings_, now);
   is_deaf_ = ability_.are_all_down(settings_.heartbeat_devices, now);
   has_let_go_ = has_let_go_ && (reasons_ & kServiceLinkDown) != 0;
+  has_offered_ = has_offered_ && !is_able();
   if (is_able() && !able_since_) {
     able_since_ = now;
   } else if (!is_able()) {
@@ -172,6 +173,9 @@ const char* Director::reason_to_take_over(TimePoint now) const {
   if (!is_peer_alive(now) || peer_.last().role != Role::passive || may_be_long_past ||
       is_claimed(now)) {
     return nullptr;
+  }
+  if (settings_.legacy_heartbeats) {
+    return now >= legacy_turn().value_or(now + settings_.keepalive) ? "peer-passive" : nullptr;
   }
   if (peer_standing() < own_standing()) {
     return is_peer_starting(now) ? nullptr : "peer-not-able";
@@ -336,6 +340,11 @@ void Director::rule_active(TimePoint now) {
     peer_.listen_from(now);
     return;
   }
+  if (wants_to_offer(now)) {
+    has_offered_ = true;
+    stand_down("not-able", now);
+    return;
+  }
   if (is_on_hold() || !can_hand_over(now) ||
       (handover_pause_until_ && now < *handover_pause_until_)) {
     return;
@@ -362,8 +371,10 @@ bool Director::is_cut_off(TimePoint now) const {
   return (reasons_ & kServiceLinkDown) != 0 && is_silent(now) && is_deaf_;
 }
 
+// For a handover.
 bool Director::is_peer_ready(TimePoint now) const {
-  return is_peer_alive(now) && peer_.last().role == Role::passive && peer_standing().can_serve();
+  return !settings_.legacy_heartbeats && is_peer_alive(now) && peer_.last().role == Role::passive &&
+         peer_standing().can_serve();
 }
 
 bool Director::can_hand_over(TimePoint now) const {
@@ -411,6 +422,7 @@ std::optional<TimePoint> Director::next_deadline(TimePoint now) const {
   }
   consider(distrust_until_);
   consider(news_settle_at_);
+  consider(legacy_turn());
   if (peer_rose_at_) {
     consider(*peer_rose_at_ + settling_time(settings_));
   }

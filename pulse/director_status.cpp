@@ -43,6 +43,7 @@ Status Director::status(TimePoint now) const {
   Status status;
   status.node = settings_.node;
   status.alone = settings_.alone;
+  status.legacy_heartbeats = settings_.legacy_heartbeats;
   status.state = state_;
   status.in_state = now - state_since_;
   status.reason = state_reason_;

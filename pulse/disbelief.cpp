@@ -8,7 +8,9 @@ std::string Disbelief::advice(Refusal cause) {
       return "its key is another one: copy the file of heartbeat_key from one director to the "
              "other, and reload there: service pulse reload";
     case Refusal::other_version:
-      return "it sends heartbeats of another version: install the same one on both directors";
+      return "it sends heartbeats of another version: install the same one on both directors, with "
+             "the "
+             "same heartbeat_format in lvs.cf";
     case Refusal::wrong_cluster:
       return "it belongs to another pair: make primary, backup and heartbeat_port in lvs.cf the "
              "same on both directors, then restart pulse";

@@ -12,6 +12,7 @@ add_library(lvs_pulse_io STATIC
   io/last_good.cpp
   io/links.cpp
   io/lvsd_link.cpp
+  io/notify_fifo.cpp
   io/realtime.cpp
   io/setup.cpp
   io/shell.cpp

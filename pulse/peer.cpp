@@ -65,6 +65,13 @@ Peer::Judgement Peer::judge(size_t path, const Heartbeat& heartbeat, uint64_t ow
   return judgement;
 }
 
+void Peer::believe(size_t path, const Heartbeat& heartbeat, TimePoint now) {
+  paths_[path].heard += 1;
+  paths_[path].heard_at = now;
+  last_ = heartbeat;
+  heard_at_ = now;
+}
+
 void Peer::adopt_incarnation(uint64_t incarnation, uint64_t own_sequence) {
   incarnation_ = incarnation;
   met_at_sequence_ = own_sequence;

@@ -49,6 +49,9 @@ class Peer {
   // `own_sequence`: of the last heartbeat that we sent.
   Judgement judge(size_t path, const Heartbeat& heartbeat, uint64_t own_sequence, TimePoint now);
 
+  // The same for a heartbeat of which nothing can be judged (legacy.h).
+  void believe(size_t path, const Heartbeat& heartbeat, TimePoint now);
+
   // Forget what the peer said and count silence from now.
   void listen_from(TimePoint now);
   TimePoint listening_since() const { return listening_since_; }

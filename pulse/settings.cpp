@@ -105,6 +105,7 @@ Result<Settings> settings_of(const config::Config& config, const std::string& te
   s.lvsd_grace = config.lvsd_grace;
   s.failback = config.failback;
   s.split_guard = config.split_guard;
+  s.legacy_heartbeats = config.heartbeat_format == config::HeartbeatFormat::legacy;
   s.active_cmd = config.active_cmd;
   s.inactive_cmd = config.inactive_cmd;
   s.config_serial = static_cast<uint32_t>(config.serial_no);

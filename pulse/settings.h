@@ -41,6 +41,7 @@ struct Settings {
   Duration lvsd_grace = std::chrono::seconds{10};
   config::Failback failback;
   bool split_guard = true;
+  bool legacy_heartbeats = false;  // Piranha's (legacy.h).
   // The peer's own addresses, on the heartbeat paths.
   std::vector<Address> peer_addresses;
   // False: it is known by names alone, and none of them has an address yet.

@@ -80,6 +80,7 @@ struct Counters {
 struct Status {
   Node node = Node::primary;
   bool alone = false;
+  bool legacy_heartbeats = false;
   State state = State::listening;
   Duration in_state{0};
   std::string reason;  // Why it is in this state: "peer-silent".

@@ -220,6 +220,8 @@ struct Globals {
   bool conntrack = false;
   bool standby_monitoring = true;
   bool split_guard = true;
+  std::optional<std::string> notify_fifo;  // Nothing: written `none`.
+  Duration hook_timeout = std::chrono::seconds{60};
   bool operator==(const Globals&) const = default;
 };
 

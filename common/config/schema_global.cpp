@@ -146,7 +146,8 @@ std::vector<Key<B>> behaviour_keys() {
           {"1", "Accepted and ignored: a monitor that dies is started again."}),
       key("active_cmd", &B::active_cmd, word_text(),
           {"",
-           "A program that is run when this director becomes active; split at blanks, no shell."}),
+           "A program that is run when this director becomes active; split at blanks, no shell. "
+           "Nothing waits for it but the next such program, see hook_timeout."}),
       key("inactive_cmd", &B::inactive_cmd, word_text(),
           {"",
            "A program that is run when this director stops being active, and when pulse starts "
@@ -193,6 +194,12 @@ std::vector<Key<B>> new_keys_of_the_core() {
   };
 }
 
+constexpr const char* kNotifyText =
+    "A named pipe that is told each change of this director's role, one line each, as keepalived "
+    "tells it: INSTANCE \"pulse\" MASTER 100, with MASTER (it serves), BACKUP, FAULT (not able to "
+    "serve) or STOP, and 100 for the primary, 50 for the backup. It is made if it is missing, for "
+    "root alone. Nothing waits for a reader: about 64 KiB wait for one, more is lost.";
+
 std::vector<Key<B>> new_keys_of_the_pair() {
   return {
       key("heartbeat_key", &B::heartbeat_key, path_or_none(),
@@ -208,9 +215,11 @@ std::vector<Key<B>> new_keys_of_the_pair() {
       key("heartbeat_format", &B::heartbeat_format,
           choice<HeartbeatFormat>(
               {{"2", HeartbeatFormat::v2}, {"legacy", HeartbeatFormat::legacy}}),
-          {"2", "2, or legacy for Piranha's four bytes.", "", kNew},
-          later_if(&B::heartbeat_format, HeartbeatFormat::legacy,
-                   "heartbeats of format 2 are sent")),
+          {"2",
+           "2, or legacy for Piranha's four bytes, which nothing authenticates: for an upgrade "
+           "from "
+           "Piranha in which one director after the other is replaced, see pulse(8).",
+           "", kNew}),
       key("failback", &B::failback, failback(),
           {"0",
            "Whether the primary takes the service back: never, as soon as it is able, or after it "
@@ -241,6 +250,9 @@ std::vector<Key<B>> new_keys_of_the_pair() {
            "Whether a standby that hears no heartbeat first looks for its peer on the network of "
            "the services.",
            "", kNew}),
+      key("notify_fifo", &B::notify_fifo, path_or_none(), {"none", kNotifyText, "", kNew}),
+      key("hook_timeout", &B::hook_timeout, duration_between(1s, kDay),
+          {"60", "How long active_cmd and inactive_cmd may take; then they are killed.", "", kNew}),
   };
 }
 

@@ -71,6 +71,15 @@ class ConfigRules {
     if (config_.backup_active && config_.heartbeat_port == 0) {
       error(config_.lines, "heartbeat_port", "expected a port, 1 to 65535");
     }
+    if (config_.backup_active && config_.heartbeat_format == HeartbeatFormat::legacy) {
+      warning(
+          config_.lines, "heartbeat_format",
+          "not authenticated: who can send from the other director's address decides who serves; "
+          "meant for the time in which that still runs Piranha's pulse");
+      if (config_.failback.enabled) {
+        warning(config_.lines, "failback", "not in effect with heartbeat_format = legacy");
+      }
+    }
     const Duration used = heartbeat_interval(config_);
     if (used != config_.keepalive) {
       warning(config_.lines, "keepalive",

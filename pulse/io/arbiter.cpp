@@ -36,8 +36,13 @@ constexpr size_t kHolderMax = 64;  // Of its name.
 // A name server that works answers in this: the operator need not read of waiting.
 constexpr Duration kNamesMoment = std::chrono::seconds{1};
 
-// How far a change of keys has come, as long as it is not at its end.
+// How far a change of keys has come, as long as it is not at its end; and whether there are any.
 json::array key_remarks(const Shell& shell) {
+  if (shell.setup().settings.legacy_heartbeats) {
+    return {
+        "heartbeats are not authenticated (heartbeat_format = legacy): set it to 2 on both "
+        "directors once both are of this suite"};
+  }
   const auto& next = shell.setup().config.heartbeat_key_next;
   if (!next) {
     return {};

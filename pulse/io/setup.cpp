@@ -179,7 +179,7 @@ Result<Setup> resolve(const Config& config, const std::string& text, const std::
     return settings.error();
   }
   setup.settings = std::move(settings).value();
-  if (!setup.routes.empty()) {
+  if (!setup.routes.empty() && !setup.settings.legacy_heartbeats) {
     auto keys = read_keys(config);
     if (!keys) {
       return keys.error();

@@ -45,6 +45,7 @@ Result<Ok> Shell::open() {
     return announcer.error();
   }
   announcer_ = std::move(announcer).value();
+  notify_fifo_.use(setup_.config.notify_fifo);
   auto witnesses =
       Witnesses::open(io_, [this](bool answers) { driver_->feed(WitnessChanged{answers}); });
   if (!witnesses) {
@@ -52,10 +53,11 @@ Result<Ok> Shell::open() {
   }
   witnesses_ = std::move(witnesses).value();
   for (PathId path = 0; path < setup_.routes.size(); ++path) {
-    auto socket = HeartbeatSocket::open(io_, setup_.routes[path],
-                                        [this, path](std::span<const uint8_t> datagram) {
-                                          return hear(path, decode(datagram, setup_.keys));
-                                        });
+    auto socket = HeartbeatSocket::open(
+        io_, setup_.routes[path], [this, path](std::span<const uint8_t> datagram) {
+          return setup_.settings.legacy_heartbeats ? hear_word(path, datagram)
+                                                   : hear(path, datagram);
+        });
     if (!socket) {
       return socket.error();
     }
@@ -64,7 +66,18 @@ Result<Ok> Shell::open() {
   return Ok{};
 }
 
-bool Shell::hear(PathId path, const Judged& judged) {
+bool Shell::hear_word(PathId path, std::span<const uint8_t> datagram) {
+  const auto read = read_word(datagram);
+  if (const auto* refusal = std::get_if<Refusal>(&read)) {
+    driver_->feed(Heard{path, *refusal});
+    return false;
+  }
+  driver_->feed(HeardWord{path, std::get<Word>(read)});
+  return true;
+}
+
+bool Shell::hear(PathId path, std::span<const uint8_t> datagram) {
+  const Judged judged = decode(datagram, setup_.keys);
   const auto* heartbeat = std::get_if<Heartbeat>(&judged.decoded);
   if (heartbeat != nullptr) {
     peer_signs_with_next_ = judged.is_by_next;
@@ -114,6 +127,7 @@ void Shell::change_setup(const Setup& setup) {
   setup_.text = setup.text;
   setup_.settings = setup.settings;
   setup_.keys = setup.keys;
+  notify_fifo_.use(setup_.config.notify_fifo);
   ask_witnesses();
 }
 
@@ -208,9 +222,16 @@ void Shell::report_lvsd(bool ready) {
 }
 
 void Shell::perform(const SendHeartbeat& action) {
-  const auto datagram = encode(action.heartbeat, setup_.keys.now);
+  send(encode(action.heartbeat, setup_.keys.now), action.only);
+}
+
+void Shell::perform(const SendWord& action) {
+  send(encode(action.word), {});
+}
+
+void Shell::send(std::span<const uint8_t> datagram, std::optional<PathId> only) {
   for (PathId path = 0; path < sockets_.size(); ++path) {
-    if (!action.only || *action.only == path) {
+    if (!only || *only == path) {
       sockets_[path]->send(datagram);
     }
   }
@@ -298,10 +319,12 @@ void Shell::perform(const ProbeAddress& action) {
   }
 }
 
+void Shell::perform(const TellRole& action) {
+  notify_fifo_.tell(line_of(action.notice, setup_.settings.node));
+}
+
 void Shell::perform(const RunCommand& action) {
-  if (const auto started = commands_.start(action.command); !started) {
-    complain("command-failed", started.error());
-  }
+  commands_.run(action.command, setup_.config.hook_timeout);
 }
 
 void Shell::perform(const Keep& action) {

@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "pulse/io/heartbeat_socket.h"
 #include "pulse/io/links.h"
 #include "pulse/io/lvsd_link.h"
+#include "pulse/io/notify_fifo.h"
 #include "pulse/io/setup.h"
 #include "pulse/io/witness.h"
 
@@ -61,6 +63,7 @@ class Shell {
   std::optional<Answer> take_answer() { return std::exchange(answer_, std::nullopt); }
 
   void perform(const SendHeartbeat& action);
+  void perform(const SendWord& action);
   void perform(const ArmCore& action);
   void perform(const DisarmCore& action);
   void perform(const AddAddress& action);
@@ -68,6 +71,7 @@ class Shell {
   void perform(const RemoveAddress& action);
   void perform(const Announce& action);
   void perform(const ProbeAddress& action);
+  void perform(const TellRole& action);
   void perform(const RunCommand& action);
   void perform(const Keep& action);
   void perform(const Answer& action);
@@ -81,7 +85,9 @@ class Shell {
   void remove(const FloatingAddress& address);
   void announce(const Announce& action);
   void report_lvsd(bool ready);
-  bool hear(PathId path, const Judged& judged);
+  bool hear(PathId path, std::span<const uint8_t> datagram);
+  bool hear_word(PathId path, std::span<const uint8_t> datagram);
+  void send(std::span<const uint8_t> datagram, std::optional<PathId> only);
 
   boost::asio::io_context& io_;
   Setup setup_;
@@ -97,6 +103,7 @@ class Shell {
   int lvsd_failures_ = 0;
   bool peer_signs_with_next_ = false;  // Its last heartbeat.
   Commands commands_{io_};
+  NotifyFifo notify_fifo_;
   std::optional<Answer> answer_;
   std::optional<Kept> kept_beyond_boot_;  // Without its term. Nothing: not by this process.
   io::BackgroundFile file_beyond_boot_;

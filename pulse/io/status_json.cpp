@@ -91,6 +91,7 @@ json::object to_json(const Status& status) {
   }
   return {{"node", name(status.node)},
           {"alone", status.alone},
+          {"heartbeat_format", status.legacy_heartbeats ? "legacy" : "2"},
           {"state", name(status.state)},
           {"in_state_ms", ms(status.in_state)},
           {"reason", status.reason},

@@ -244,9 +244,10 @@ void cause_chaos(World& world, int misfortunes, Duration pause_max) {
   }
 }
 
-std::unique_ptr<World> live_through(uint64_t seed) {
+std::unique_ptr<World> live_through(uint64_t seed, bool legacy) {
   Rng rng(seed);
-  const Timing timing = random_timing(rng);
+  Timing timing = random_timing(rng);
+  timing.legacy = legacy;
   auto world = std::make_unique<World>(rng.next(), timing);
   if (world->rng().chance(0.2)) {
     world->suppress_arp();
@@ -267,8 +268,12 @@ std::unique_ptr<World> live_through(uint64_t seed) {
   world->start_arbiter(Node::backup);
   world->run_for(2 * timing.deadtime + timing.keepalive + 2s);
   world->checkers().at_the_end();
-  if (world->violations().empty() && !timing.failback.enabled && world->rng().chance(0.3)) {
+  const bool serves_calmly =
+      world->violations().empty() && !timing.failback.enabled && world->rng().chance(0.3);
+  if (serves_calmly) {
     demand_no_move_for_servers_that_fail(*world);
+  }
+  if (serves_calmly && !legacy) {  // Piranha's do not tell of servers.
     demand_a_move_to_who_reaches_the_servers(*world);
   }
   if (world->violations().empty()) {

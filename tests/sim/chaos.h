@@ -10,8 +10,9 @@
 
 namespace lvs::sim {
 
-// The whole history of one seed; look at violations() of what it returns.
-std::unique_ptr<World> live_through(uint64_t seed);
+// The whole history of one seed, with Piranha's heartbeats or our own; look at violations() of what
+// it returns.
+std::unique_ptr<World> live_through(uint64_t seed, bool legacy = false);
 
 // A number of random misfortunes with random pauses, each at most `pause_max`.
 void cause_chaos(World& world, int misfortunes, Duration pause_max);

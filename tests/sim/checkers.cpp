@@ -21,17 +21,33 @@ void Checkers::after_step(const StepReport& report) {
     return;
   }
   if (report.was_accepted) {
-    const auto& heard = std::get<pulse::Heard>(report.event);
-    after_delivery(report.machine.node, std::get<pulse::Heartbeat>(heard.decoded));
+    after_accepted(report.machine.node, report.event);
   }
   check_addresses(report);
   check_hold(report);
+  const bool serves =
+      report.after == pulse::State::active || report.after == pulse::State::handing_over;
+  if (serves != (report.machine.told == pulse::Notice::master)) {
+    world_.violated("master-is-told-of-who-serves");
+  }
   if (is_passive(report.before) && report.after == pulse::State::active) {
     check_takeover(report);
   }
   if (report.lease_was_over && holds(report.after)) {
     world_.violated("a-frozen-arbiter-past-its-lease-lets-go");
   }
+}
+
+void Checkers::after_accepted(Node to, const pulse::Event& event) {
+  if (const auto* heard = std::get_if<pulse::Heard>(&event)) {
+    after_delivery(to, std::get<pulse::Heartbeat>(heard->decoded));
+    return;
+  }
+  LastHeard& heard = heard_[index(to)];
+  heard.at = world_.now();
+  heard.role = std::get<pulse::HeardWord>(event).word == pulse::Word::running
+                   ? pulse::Role::active
+                   : pulse::Role::passive;
 }
 
 // Kept apart from pulse::Peer on purpose: the newest heartbeat of the newest process.
@@ -121,7 +137,8 @@ void Checkers::after_event() {
   if (!two_holders_since_) {
     two_holders_since_ = world_.now();
   }
-  const Duration limit = world_.timing().deadtime + world_.timing().keepalive;
+  const Timing& timing = world_.timing();
+  const Duration limit = timing.legacy ? 2 * timing.keepalive : timing.deadtime + timing.keepalive;
   if (world_.now() > *two_holders_since_ + limit) {
     world_.violated("at-most-one-holder-in-health");
     two_holders_since_.reset();

@@ -14,7 +14,6 @@ class Checkers {
   explicit Checkers(World& world) : world_(world) {}
 
   void after_step(const StepReport& report);
-  void after_delivery(Node to, const pulse::Heartbeat& heartbeat);  // One that was accepted.
   void after_attack(Node to, const pulse::Status& before, const pulse::Status& after);
   void after_event();  // Any event of the world.
   void healed();
@@ -34,6 +33,8 @@ class Checkers {
   };
   static size_t index(Node node) { return node == Node::primary ? 0 : 1; }
 
+  void after_accepted(Node to, const pulse::Event& event);
+  void after_delivery(Node to, const pulse::Heartbeat& heartbeat);
   void check_takeover(const StepReport& report);
   void check_addresses(const StepReport& report);
   void check_hold(const StepReport& report);

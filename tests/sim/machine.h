@@ -51,6 +51,7 @@ struct Machine {
   bool has_started = false;
   bool exited = false;  // Ended by itself after Stop.
   std::optional<bool> last_answer;
+  std::optional<pulse::Notice> told;  // To notify_fifo, by this process.
 
   bool holds() const { return has_power && !addresses.empty(); }
   bool is_running() const { return director.has_value() && !is_frozen; }

@@ -21,15 +21,16 @@ constexpr int kFailuresShownMax = 10;
 
 int usage(FILE* out) {
   std::fprintf(out,
-               "usage: lvs_sim SEED | lvs_sim --seeds N [--first SEED]\n"
+               "usage: lvs_sim [--legacy] SEED | lvs_sim [--legacy] --seeds N [--first SEED]\n"
+               "  --legacy    with Piranha's heartbeats (heartbeat_format = legacy)\n"
                "  SEED        print the transcript of this history\n"
                "  --seeds N   run N histories, print the seeds of those that break an invariant\n"
                "exit status: 0 no invariant broke, 1 one did, 2 wrong usage\n");
   return out == stdout ? 0 : 2;
 }
 
-int show(uint64_t seed) {
-  const auto world = lvs::sim::live_through(seed);
+int show(uint64_t seed, bool legacy) {
+  const auto world = lvs::sim::live_through(seed, legacy);
   std::fputs(world->transcript().c_str(), stdout);
   std::printf("seed %llu history %016llx violations %zu\n", static_cast<unsigned long long>(seed),
               static_cast<unsigned long long>(world->history_hash()), world->violations().size());
@@ -38,7 +39,8 @@ int show(uint64_t seed) {
 
 class Runs {
  public:
-  Runs(uint64_t first, uint64_t count) : next_(first), first_(first), end_(first + count) {}
+  Runs(uint64_t first, uint64_t count, bool legacy)
+      : next_(first), first_(first), end_(first + count), legacy_(legacy) {}
 
   // Each seed is a history of its own, whoever runs it.
   std::map<uint64_t, std::string> broken() {
@@ -55,7 +57,7 @@ class Runs {
  private:
   void work() {
     for (uint64_t seed = next_++; seed < end_; seed = next_++) {
-      const auto world = lvs::sim::live_through(seed);
+      const auto world = lvs::sim::live_through(seed, legacy_);
       const std::scoped_lock lock(mutex_);
       if (!world->violations().empty()) {
         broken_[seed] = world->violations().front();
@@ -75,13 +77,14 @@ class Runs {
   std::atomic<uint64_t> next_;
   const uint64_t first_;
   const uint64_t end_;
+  const bool legacy_;
   const bool shows_progress_ = ::isatty(STDERR_FILENO) == 1;
   std::mutex mutex_;
   std::map<uint64_t, std::string> broken_;
 };
 
-int run(uint64_t first, uint64_t count) {
-  const auto broken = Runs(first, count).broken();
+int run(uint64_t first, uint64_t count, bool legacy) {
+  const auto broken = Runs(first, count, legacy).broken();
   int shown = 0;
   for (const auto& [seed, invariant] : broken) {
     if (++shown <= kFailuresShownMax) {
@@ -99,12 +102,15 @@ int main(int argc, char** argv) {
   uint64_t first = 1;
   uint64_t count = 0;
   uint64_t seed = 0;
+  bool legacy = false;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     if (word == "--help" || word == "-h") {
       return usage(stdout);
     }
-    if ((word == "--seeds" || word == "--first") && i + 1 < argc) {
+    if (word == "--legacy") {
+      legacy = true;
+    } else if ((word == "--seeds" || word == "--first") && i + 1 < argc) {
       (word == "--seeds" ? count : first) = std::strtoull(argv[++i], nullptr, 10);
     } else if (word.find_first_not_of("0123456789") == std::string::npos && !word.empty()) {
       seed = std::strtoull(word.c_str(), nullptr, 10);
@@ -113,7 +119,7 @@ int main(int argc, char** argv) {
     }
   }
   if (count > 0) {
-    return run(first, count);
+    return run(first, count, legacy);
   }
-  return seed > 0 ? show(seed) : usage(stderr);
+  return seed > 0 ? show(seed, legacy) : usage(stderr);
 }

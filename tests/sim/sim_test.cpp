@@ -726,6 +726,13 @@ TEST(Histories, KeepEveryInvariant) {
   }
 }
 
+TEST(Histories, KeepEveryInvariantWithPiranhasHeartbeats) {
+  for (uint64_t seed = 1; seed <= kFixedSeeds; ++seed) {
+    const auto world = live_through(seed, true);
+    ASSERT_THAT(world->violations(), IsEmpty()) << "seed " << seed << "\n" << world->transcript();
+  }
+}
+
 TEST(Histories, AreTheSameForTheSameSeed) {
   for (uint64_t seed = 1; seed <= 50; ++seed) {
     const auto once = live_through(seed);

@@ -76,6 +76,7 @@ pulse::Settings World::settings(Node node) const {
   s.macs = {machine(node).mac};
   s.failback = timing_.failback;
   s.split_guard = timing_.split_guard;
+  s.legacy_heartbeats = timing_.legacy;
   s.knows_peer = machine(node).knows_peer;
   if (s.knows_peer) {
     s.peer_addresses = {machine(other(node)).address};
@@ -121,6 +122,7 @@ void World::start_arbiter(Node node) {
   ++m.life;
   m.exited = false;
   m.has_started = false;
+  m.told.reset();
   m.is_frozen = false;
   m.inbox.clear();
   m.director.emplace(settings(node), rng_.next() | 1);
@@ -231,7 +233,8 @@ void World::feed(Machine& m, const pulse::Event& event) {
   }
   if (!m.is_frozen) {
     step(m, event);
-  } else if (m.inbox.size() < kInboxMax || !std::holds_alternative<pulse::Heard>(event)) {
+  } else if (m.inbox.size() < kInboxMax || !(std::holds_alternative<pulse::Heard>(event) ||
+                                             std::holds_alternative<pulse::HeardWord>(event))) {
     m.inbox.push_back(event);
   }
 }
@@ -281,12 +284,21 @@ void World::arm_timer(Machine& m, std::optional<TimePoint> wake_at) {
 // ---- Actions ----
 
 void World::perform(Machine& m, const pulse::SendHeartbeat& action) {
+  send_on_paths(m, encode(action.heartbeat, m.key), action.only);
+}
+
+void World::perform(Machine& m, const pulse::SendWord& action) {
+  const pulse::WordBytes bytes = encode(action.word);
+  send_on_paths(m, {bytes.begin(), bytes.end()}, {});
+}
+
+void World::send_on_paths(Machine& m, const std::vector<uint8_t>& bytes,
+                          std::optional<size_t> only) {
   if (!m.knows_peer) {
     return;
   }
-  const std::vector<uint8_t> bytes = encode(action.heartbeat, m.key);
   for (size_t path = 0; path < paths(); ++path) {
-    if (action.only && *action.only != path) {
+    if (only && *only != path) {
       continue;
     }
     const bool has_device = has_carrier(m, path == 0 ? kPublicDevice : kInnerDevice);
@@ -345,7 +357,19 @@ void World::deliver(Node to, size_t path, const std::vector<uint8_t>& bytes) {
     recorded_[slot] = {to, path, bytes};
   }
   mix(static_cast<uint64_t>(now_.time_since_epoch().count()) ^ bytes.back());
-  feed(m, pulse::Heard{path, pulse::decode(bytes, m.key)});
+  feed(m, event_of(m, path, bytes));
+}
+
+pulse::Event World::event_of(const Machine& to, size_t path,
+                             const std::vector<uint8_t>& bytes) const {
+  if (!timing_.legacy) {
+    return pulse::Heard{path, pulse::decode(bytes, to.key)};
+  }
+  const auto read = pulse::read_word(bytes);
+  if (const auto* refusal = std::get_if<pulse::Refusal>(&read)) {
+    return pulse::Heard{path, *refusal};
+  }
+  return pulse::HeardWord{path, std::get<pulse::Word>(read)};
 }
 
 void World::perform(Machine& m, const pulse::ArmCore&) {
@@ -439,6 +463,10 @@ void World::perform(Machine& m, const pulse::ProbeAddress& action) {
   if (switch_answers || peer_answers) {
     feed_later(m, kNetlinkDelay, pulse::AddressClaimed{address, o.mac});
   }
+}
+
+void World::perform(Machine& m, const pulse::TellRole& action) {
+  m.told = action.notice;
 }
 
 void World::perform(Machine&, const pulse::RunCommand&) {
@@ -724,8 +752,8 @@ void World::replay_something(Node to) {
       candidates.push_back(i);
     }
   }
-  if (!m.is_running() || !m.knows_peer || candidates.empty()) {
-    return;
+  if (!m.is_running() || !m.knows_peer || candidates.empty() || timing_.legacy) {
+    return;  // Nothing protects Piranha's heartbeats from this.
   }
   const Recorded old = recorded_[candidates[rng_.below(candidates.size())]];
   const pulse::Status before = m.director->status(now_);
@@ -749,7 +777,7 @@ void World::forge_something(Node to) {
   forged.term = rng_.next();
   const pulse::Key wrong_key = {'g', 'u', 'e', 's', 's'};
   const pulse::Status before = m.director->status(now_);
-  feed(m, pulse::Heard{rng_.below(paths()), pulse::decode(encode(forged, wrong_key), m.key)});
+  feed(m, event_of(m, rng_.below(paths()), encode(forged, wrong_key)));
   checkers_->after_attack(to, before, m.director->status(now_));
 }
 

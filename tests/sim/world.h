@@ -36,6 +36,7 @@ struct Timing {
   config::Failback failback;
   bool split_guard = true;
   bool alone = false;
+  bool legacy = false;       // Piranha's heartbeats.
   bool two_devices = false;  // The second address and the private path are on one of their own.
   bool witness = false;
   bool one_path = false;   // Heartbeats go by the public device alone.
@@ -169,6 +170,9 @@ class World {
   bool answers_itself(const Machine& asked, const pulse::ProbeAddress& question) const;
 
   void perform(Machine& machine, const pulse::SendHeartbeat& action);
+  void perform(Machine& machine, const pulse::SendWord& action);
+  void send_on_paths(Machine& from, const std::vector<uint8_t>& bytes, std::optional<size_t> only);
+  pulse::Event event_of(const Machine& to, size_t path, const std::vector<uint8_t>& bytes) const;
   void perform(Machine& machine, const pulse::ArmCore&);
   void perform(Machine& machine, const pulse::DisarmCore&);
   void perform(Machine& machine, const pulse::AddAddress& action);
@@ -176,6 +180,7 @@ class World {
   void perform(Machine& machine, const pulse::RemoveAddress& action);
   void perform(Machine& machine, const pulse::Announce& action);
   void perform(Machine& machine, const pulse::ProbeAddress& action);
+  void perform(Machine& machine, const pulse::TellRole& action);
   void perform(Machine& machine, const pulse::RunCommand& action);
   void perform(Machine& machine, const pulse::Keep& action);
   void perform(Machine& machine, const pulse::Answer& action);

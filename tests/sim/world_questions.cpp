@@ -30,8 +30,8 @@ bool World::can_hear() const {
     return std::any_of(direction.begin(), direction.end(),
                        [](const Link& l) { return l.is_cut(); });
   });
-  return !any_cut && machines_[0].key == machines_[1].key && machines_[0].knows_peer &&
-         machines_[1].knows_peer;
+  const bool same_key = timing_.legacy || machines_[0].key == machines_[1].key;
+  return !any_cut && same_key && machines_[0].knows_peer && machines_[1].knows_peer;
 }
 
 bool World::is_served() const {

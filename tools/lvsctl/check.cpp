@@ -34,7 +34,8 @@ std::string as_json(const CheckReport& report, std::string_view file) {
 // Who may not look at it learns nothing of it.
 void note_key(const config::Config& config, std::string_view file, const LookHere& look,
               config::Diagnostics& diagnostics) {
-  if (!look.key || !config.backup_active) {
+  if (!look.key || !config.backup_active ||
+      config.heartbeat_format == config::HeartbeatFormat::legacy) {
     return;
   }
   for (const auto& [name, path] : {std::pair{"heartbeat_key", &config.heartbeat_key},
@@ -47,6 +48,19 @@ void note_key(const config::Config& config, std::string_view file, const LookHer
           {Severity::warning, std::string(file), config.lines.of(name), name, trouble});
     }
   }
+}
+
+// False: what is there is no named pipe.
+bool is_fifo_fit(const config::Config& config, std::string_view file, const LookHere& look,
+                 config::Diagnostics& diagnostics) {
+  if (!look.is_no_pipe || !config.notify_fifo || !look.is_no_pipe(*config.notify_fifo)) {
+    return true;
+  }
+  diagnostics.push_back({Severity::error, std::string(file), config.lines.of("notify_fifo"),
+                         "notify_fifo",
+                         "expected a named pipe, or nothing there: " + *config.notify_fifo +
+                             " is a file of another kind"});
+  return false;
 }
 
 // A reload takes such an address up and waits for its device.
@@ -112,6 +126,7 @@ CheckReport check(std::string_view text, std::string_view file, Strictness stric
                   const config::Resolver& resolve, const LookHere& look) {
   config::Parsed parsed = config::parse(text, file, resolve);
   CheckReport report;
+  bool is_fit = true;
   report.diagnostics = std::move(parsed.diagnostics);
   std::move(parsed.not_in_effect.begin(), parsed.not_in_effect.end(),
             std::back_inserter(report.diagnostics));
@@ -120,6 +135,7 @@ CheckReport check(std::string_view text, std::string_view file, Strictness stric
     note_key(*parsed.config, file, look, report.diagnostics);
     note_devices(*parsed.config, file, look, report.diagnostics);
     note_needs(*parsed.config, file, look, report.diagnostics);
+    is_fit = is_fifo_fit(*parsed.config, file, look, report.diagnostics);
   }
   if (strictness == Strictness::liberal) {
     std::erase_if(report.diagnostics,
@@ -127,7 +143,7 @@ CheckReport check(std::string_view text, std::string_view file, Strictness stric
   }
   std::stable_sort(report.diagnostics.begin(), report.diagnostics.end(),
                    [](const Diagnostic& a, const Diagnostic& b) { return a.line < b.line; });
-  report.good = parsed.config.has_value() && count(report, Severity::unsupported) == 0 &&
+  report.good = is_fit && parsed.config.has_value() && count(report, Severity::unsupported) == 0 &&
                 count(report, Severity::cut_short) == 0 && count(report, Severity::strict) == 0;
   return report;
 }

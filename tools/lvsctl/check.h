@@ -27,6 +27,7 @@ struct LookHere {
   std::function<bool(const std::string& device)> has_device;
   std::function<bool(const Address& address)> has_address;
   config::MachineHas has = {};
+  std::function<bool(const std::string& path)> is_no_pipe = {};  // Another file is there.
 };
 
 CheckReport check(std::string_view text, std::string_view file, Strictness strictness,

@@ -1,6 +1,7 @@
 // lvsctl: the operator's command. Asks the files and daemons, and prints; what it prints is decided
 // in files of their own.
 #include <net/if.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/json.hpp>
@@ -131,7 +132,11 @@ LookHere look_here() {
   LookHere look{look_at_key,
                 [](const std::string& device) { return ::if_nametoindex(device.c_str()) != 0; },
                 {},
-                {lvs::io::has_user, lvs::io::has_sctp}};
+                {lvs::io::has_user, lvs::io::has_sctp},
+                [](const std::string& path) {
+                  struct stat status {};
+                  return ::lstat(path.c_str(), &status) == 0 && !S_ISFIFO(status.st_mode);
+                }};
   if (const auto own = lvs::io::own_addresses()) {
     look.has_address = [own = *own](const Address& address) { return own.contains(address); };
   }

@@ -1,8 +1,10 @@
 """What the operator asks and is told: lvsctl, reloads, switchover, hold, events."""
+import contextlib
 import json
 import os
 import re
 import signal
+import stat
 import subprocess
 import time
 
@@ -188,3 +190,83 @@ def events_tell_what_happened_and_outlive_the_daemons(pair):
     pair.primary.service("start")
     pair.primary.reaches("standby")
     expect([one["event"] for one in events() if one["daemon"] == "pulse"][0] == "events-unreadable", f"begun anew: {events()}")
+
+
+def commands_keep_their_order_and_nothing_waits_for_them(pair):
+    """active_cmd takes long; meanwhile the service moves away, and back, and away."""
+    pair.primary.write("/run/note", "#!/bin/sh\necho $1 >>/run/told\n"
+                       "test $1 = inactive || while ! test -e /run/go; do sleep 0.05; done\necho $1-ended >>/run/told\n", 0o755)
+    commands = 'active_cmd = "/run/note active"\ninactive_cmd = "/run/note inactive"'
+    text = config(1, witness=commands).replace("""active_cmd = "/usr/bin/touch '/run/became active'"\n""", "")
+    pair.primary.write("/etc/sysconfig/ha/lvs.cf", text)
+    pair.backup.configure(1)
+    for director in pair.both:
+        director.service("start")
+    pair.primary_serves()
+    told = lambda: pair.primary.run("cat", "/run/told", check=False).stdout.split()
+    eventually("active_cmd runs", lambda: "active" in told())
+    before = told()
+    for state in ("standby", "active", "standby"):
+        eventually("it may move", lambda: pair.primary.state() == state or pair.primary.lvsctl("switchover")[1] == 0)
+        pair.primary.reaches(state)
+    expect(told() == before, f"what comes later waits: {told()}")
+    expect(pair.primary.said("command-waits") >= 3, "that is told")
+    pair.primary.write("/run/go", "")
+    eventually("the last state is told last", lambda: told()[-2:] == ["inactive", "inactive-ended"]
+               and len(told()) >= len(before) + 7)
+    words = told()
+    expect(all(words[i + 1] == words[i] + "-ended" for i in range(0, len(words), 2)), f"one after the other: {words}")
+    roles = words[::2]
+    expect(all(one != other for one, other in zip(roles, roles[1:])), f"each change in its turn: {roles}")
+
+    pair.primary.write("/run/note", "#!/bin/sh\necho the router does not answer\nexec sleep 1000\n", 0o755)
+    pair.primary.write("/etc/sysconfig/ha/lvs.cf", text.replace("serial_no = 1", "serial_no = 2\nhook_timeout = 1"))
+    pair.primary.service("reload")
+    eventually("it is taken", lambda: pair.primary.ask("status")["config_serial"] == 2)
+    eventually("it may move", lambda: pair.primary.state() == "active" or pair.primary.lvsctl("switchover")[1] == 0)
+    eventually("one that hangs is killed and told", lambda: any(
+        "event=command-failed command=/run/note" in line and "longer than it may" in line
+        and "the router does not answer" in line for line in pair.primary.logged))
+
+
+def a_pipe_is_told_of_roles_as_keepalived_would(pair):
+    path = f"/proc/{pair.primary.holder.pid}/root/run/pulse.pipe"
+    for director in pair.both:
+        director.configure(1, more="notify_fifo = /run/pulse.pipe")
+        director.service("start")
+    pair.primary_serves()
+    expect(stat.filemode(os.lstat(path).st_mode) == "prw-------", "made for root alone")
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    lines = []
+
+    def read():
+        with contextlib.suppress(BlockingIOError):
+            lines.extend(os.read(reader, 65536).decode().splitlines())
+        return lines[-1] if lines else ""
+
+    eventually("a late reader is told", lambda: read() == 'INSTANCE "pulse" MASTER 100')
+    run("ip", "-n", pair.primary.namespace, "link", "set", "eth0", "down")
+    eventually("not able", lambda: read() == 'INSTANCE "pulse" FAULT 100')
+    run("ip", "-n", pair.primary.namespace, "link", "set", "eth0", "up")
+    eventually("able again", lambda: read() == 'INSTANCE "pulse" BACKUP 100')
+
+    filler = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(filler, b"x" * 4096)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(filler, b"x")
+    eventually("it may move", lambda: pair.primary.state() == "active" or pair.primary.lvsctl("switchover")[1] == 0)
+    pair.primary.reaches("active")
+    eventually("what is lost is told", lambda: pair.primary.said("notify-fifo-failed") == 1)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.read(reader, 65536)
+    pair.primary.service("stop")
+    eventually("the end", lambda: read() == 'INSTANCE "pulse" STOP 100')
+
+    pair.primary.write("/run/precious", "x")
+    pair.primary.configure(2, more="notify_fifo = /run/precious")
+    text, code = pair.primary.lvsctl("check")
+    expect(code == 1 and re.search(r"lvs.cf:\d+: .*notify_fifo: expected a named pipe", text), text)

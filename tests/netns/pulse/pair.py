@@ -9,12 +9,13 @@ import sys
 import time
 
 import hearing
+import legacy
 import life
 import operating
 import serving
 from directors import Pair
 
-SUBJECTS = (life, serving, hearing, operating)
+SUBJECTS = (life, serving, hearing, operating, legacy)
 
 
 def stories_of(subject):
