@@ -48,7 +48,7 @@ set(express_transcripts scheduling/wlc scheduling/wrr answers/no-server answers/
   marks/before-address marks/two-ports persistence/any-port persistence/netmask connections/port-reused
   connections/half-open forwarding/mixed forwarding/local-server paths/address-taken-away paths/small-link paths/tracked paths/own-connections
   fragments/nat ipv6/forwarding-direct ipv6/marks-before-address ops/direct ops/persistent ops/ipv6
-  ftp/passive ftp/active ftp/marked ftp/local-server ftp/from-port-20 sctp/nat sctp/strays)
+  ftp/passive ftp/active ftp/marked ftp/local-server ftp/from-port-20 sctp/nat sctp/strays settings/drop-packet settings/secure-tcp)
 list(TRANSFORM express_transcripts REPLACE "(.+)" "kernel/transcripts/\\1.txt")
 add_test(NAME kernel.scenarios.express
   COMMAND kernel/scenario.py --as express --binaries $<TARGET_FILE_DIR:lvsadm> ${express_transcripts}
@@ -71,7 +71,7 @@ set(qemu_transcripts scheduling/wlc scheduling/udp marks/two-ports answers/no-se
   forwarding/direct paths/vip-on-loopback paths/rule-by-source settings/udp-server-removed
   forwarding/ipv6-nat ipv6/forwarding-direct fragments/nat fragments/nat-ipv6 paths/server-behind-a-tunnel
   paths/own-connections paths/one-arm paths/small-link forwarding/tunnel-other-family paths/tunnel-errors emulated/vlan emulated/filter-of-others emulated/ipsec emulated/one-arm-ipv6
-  emulated/one-packet ops/ipv6 ops/cold-neighbours emulated/sctp)
+  emulated/one-packet ops/ipv6 ops/cold-neighbours emulated/sctp settings/secure-tcp settings/drop-packet)
 list(TRANSFORM qemu_transcripts REPLACE "(.+)" "kernel/transcripts/\\1.txt")
 list(JOIN qemu_transcripts " " qemu_transcripts)
 # What was fetched of that kernel has no ip_vs_ftp.

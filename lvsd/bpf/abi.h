@@ -292,8 +292,15 @@ enum lvs_setting {
   LVS_CONNTRACK,
   LVS_EXPRESS, /* The embedded core's own: nic_express. */
   LVS_SLOPPY_SCTP,
+  LVS_AM_DROPRATE,
+  LVS_AMEMTHRESH,
+  LVS_DEFENCE_DROP_ENTRY,
+  LVS_DEFENCE_DROP_PACKET,
+  LVS_DEFENCE_SECURE_TCP,
   LVS_SETTINGS,
 };
+/* Of maps whose writer did not say how many it knew (`settings_known`). */
+#define LVS_SETTINGS_OF_OLD LVS_AM_DROPRATE
 #define LVS_SETTINGS_ROOM 32U
 LVS_ASSERT(LVS_SETTINGS <= LVS_SETTINGS_ROOM);
 
@@ -317,7 +324,13 @@ struct lvs_config {
   __u32 encrypts; /* There are policies of IPsec about what goes out. */
   /* The packet path's: probes that came to ipvs0, of IPv4 and IPv6. */
   __u32 probes[2];
-  __u64 zero2[23];
+  /* lvsd's */
+  __u32 settings_known; /* So many of them have been given a value. */
+  __u32 drop_rate;      /* One in so many packets of new connections is lost; 0: none. */
+  /* The packet path's */
+  __u32 drop_countdown; /* Until the next one that is. */
+  __u32 zero3;
+  __u64 zero2[21];
 };
 LVS_ASSERT(sizeof(struct lvs_config) == 520);
 
@@ -421,6 +434,7 @@ enum lvs_drop {
   LVS_PASS_NO_REPLY,
   LVS_FTP_NOT_READ,
   LVS_FTP_PORT_TAKEN,
+  LVS_DROP_PACKET,
   LVS_DROPS,
 };
 
@@ -445,4 +459,9 @@ struct lvs_sweep {
   __u32 unassured;    /* Templates without a connection, never established, go too. */
   __u64 half_open_ns; /* TCP, SCTP half open for so long ends; 0: as it expires. */
   __u64 udp_idle_ns;  /* UDP that has been idle so long; 0: as it expires. */
+  __u32 drop_share;   /* In 2^-32; not 0: the keys were drawn for drop_entry, that part of all. */
+  __u32 zero;
 };
+#define LVS_DROP_IDLE_NS 60000000000ULL /* What is so long idle drop_entry takes for given up ... \
+                                         */
+#define LVS_DROP_BRIEF_NS 1000000000ULL /* ... if it took no longer than this. */

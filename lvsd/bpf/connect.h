@@ -254,7 +254,10 @@ static __always_inline void describe(const int family, struct lvs_flow* flow,
   const int is_answered = flow->forward == LVS_FORWARD_NAT;
   /* The first packet advances the connection like any other. SYN may do so twice, INIT not. */
   const int is_tcp = packet->protocol == IPPROTO_TCP;
-  const __u8 state = is_tcp ? lvs_tcp_step(LVS_TCP_IN, LVS_TCP_NONE, packet->tcp_flags) : 0;
+  const __u8 state =
+      is_tcp ? lvs_tcp_step(tcp_table(config), is_answered ? LVS_TCP_IN : LVS_TCP_IN_ONLY,
+                            LVS_TCP_NONE, packet->tcp_flags)
+             : 0;
   flow->flags = (dest->is_local ? LVS_FLOW_TO_SELF : 0) | (packet->is_own ? LVS_FLOW_FROM_SELF : 0);
   if (is_tcp && packet->dport == bpf_htons(FTP_PORT) && is_answered && !packet->is_own) {
     flow->flags |= LVS_FLOW_FTP;
@@ -443,6 +446,16 @@ static __always_inline struct lvs_flow* use_again(const int family, const struct
   return flow;
 }
 
+/* drop_packet: every n-th packet that would begin a connection is lost. */
+static __always_inline int is_nth(const struct lvs_config* config) {
+  struct lvs_config* counting = config->drop_rate ? config_of_core() : 0;
+  if (!counting || (__s32)__sync_fetch_and_add(&counting->drop_countdown, -1) > 1) {
+    return 0;
+  }
+  counting->drop_countdown = config->drop_rate;
+  return 1;
+}
+
 /* The new connection's entry, or null with a reason (enum lvs_drop). */
 static __always_inline struct lvs_flow* connect(const int family, struct packet* packet, __u32 mark,
                                                 const struct lvs_config* config, __u32* reason,
@@ -462,6 +475,10 @@ static __always_inline struct lvs_flow* connect(const int family, struct packet*
   }
   if (!scratch || !service) {
     *reason = LVS_PASS_NO_SERVICE;
+    return 0;
+  }
+  if (is_nth(config)) {
+    *reason = LVS_DROP_PACKET;
     return 0;
   }
   struct match* match = &scratch->match;

@@ -40,10 +40,15 @@ static __always_inline __u32 new_generation(void) {
   return bpf_get_prandom_u32() | 1;
 }
 
-static __always_inline __u8 next_state(__u8 protocol, enum lvs_tcp_sender sender, __u8 state,
-                                       __u8 flags) {
+/* secure_tcp: 2 and 3 are on, 1 waits for memory to run short. */
+static __always_inline __u32 tcp_table(const struct lvs_config* config) {
+  return setting(config, LVS_DEFENCE_SECURE_TCP) > 1 ? LVS_TCP_SECURE : LVS_TCP_USUAL;
+}
+
+static __always_inline __u8 next_state(const struct lvs_config* config, __u8 protocol,
+                                       enum lvs_tcp_sender sender, __u8 state, __u8 flags) {
   if (protocol == IPPROTO_TCP) {
-    return lvs_tcp_step(sender, state, flags);
+    return lvs_tcp_step(tcp_table(config), sender, state, flags);
   }
   return protocol == IPPROTO_SCTP ? lvs_sctp_step(sender, state, flags) : 0;
 }
@@ -248,7 +253,8 @@ VERIFIED_ALONE enum advance advance_word(struct lvs_flow* flow, const struct seg
     const __u8 state = word & LVS_WORD_STATE;
     /* A datagram that is answered. */
     int assures = segment->protocol == IPPROTO_UDP && segment->sender == LVS_TCP_OUT;
-    const __u8 next = next_state(segment->protocol, segment->sender, state, segment->tcp_flags);
+    const __u8 next =
+        next_state(config, segment->protocol, segment->sender, state, segment->tcp_flags);
     /* A reply that is seen after all: from now on both sides tell the state. */
     const __u64 seen = segment->sender == LVS_TCP_OUT ? word & LVS_WORD_NOOUTPUT : 0;
     if (next != state || seen) {

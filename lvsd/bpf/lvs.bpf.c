@@ -83,7 +83,7 @@ static __always_inline int forward(const int family, struct __sk_buff* skb,
     return LEFT_TO_HELP;
   }
   if (is_due || (packet->protocol == IPPROTO_TCP &&
-                 lvs_tcp_step(sender_of(word), state, packet->tcp_flags) != state)) {
+                 lvs_tcp_may_change(sender_of(word), state, packet->tcp_flags))) {
     const struct segment segment = {.generation = generation,
                                     .protocol = packet->protocol,
                                     .sender = sender_of(word),
@@ -102,21 +102,26 @@ static __always_inline int forward(const int family, struct __sk_buff* skb,
 
 #define RARE_FLAGS (LVS_TCP_FLAG_SYN | LVS_TCP_FLAG_FIN | LVS_TCP_FLAG_RST)
 
-/* False: the connection behind this reply is gone, or the reply is not its. A real server that
- * answers SYN with SYN+ACK on a connection that has ended talks to a client that reached it
- * directly from the same port. */
-static __always_inline int advance_owner(const int family, const struct lvs_flow* reply,
-                                         __u8 protocol, __u8 tcp_flags, __u64 now) {
+enum owner {
+  OWNER_GONE = 0, /* The connection behind this reply, or the reply is not its. */
+  OWNER_ADVANCED,
+  OWNER_HALF_OPEN, /* secure_tcp: the server's next segment may be the one that establishes it. */
+};
+
+/* A real server that answers SYN with SYN+ACK on a connection that has ended talks to a client that
+ * reached it directly from the same port. */
+static __always_inline enum owner advance_owner(const int family, const struct lvs_flow* reply,
+                                                __u8 protocol, __u8 tcp_flags, __u64 now) {
   union any_key key;
   copy_key(family, &key, other_of(family, reply));
   struct lvs_flow* flow = find_flow(family, &key);
   if (!flow) {
-    return 0;
+    return OWNER_GONE;
   }
   const __u64 word = flow->word;
   const __u32 generation = generation_of(reply->word);
   if ((word & LVS_WORD_DEAD) || generation_of(word) != generation) {
-    return 0;
+    return OWNER_GONE;
   }
   const __u8 state = word & LVS_WORD_STATE;
   const int is_new_at_server = protocol == IPPROTO_TCP && (tcp_flags & LVS_TCP_FLAG_SYN) &&
@@ -126,28 +131,30 @@ static __always_inline int advance_owner(const int family, const struct lvs_flow
     if (is_new_at_server) {
       count_drop(LVS_PASS_REUSED_BY_SERVER);
     }
-    return 0;
+    return OWNER_GONE;
   }
   const struct segment segment = {.generation = generation,
                                   .protocol = protocol,
                                   .sender = LVS_TCP_OUT,
                                   .tcp_flags = tcp_flags};
   advance_flow(family, flow, &segment, now);
-  return 1;
+  return protocol == IPPROTO_TCP && lvs_tcp_is_half_open(flow->word & LVS_WORD_STATE)
+             ? OWNER_HALF_OPEN
+             : OWNER_ADVANCED;
 }
 
-VERIFIED_ALONE int advance_by_reply4(struct lvs_flow* reply, __u8 protocol, __u8 tcp_flags,
-                                     __u64 now) {
-  return reply && advance_owner(AF_INET, reply, protocol, tcp_flags, now);
+VERIFIED_ALONE enum owner advance_by_reply4(struct lvs_flow* reply, __u8 protocol, __u8 tcp_flags,
+                                            __u64 now) {
+  return reply ? advance_owner(AF_INET, reply, protocol, tcp_flags, now) : OWNER_GONE;
 }
 
-VERIFIED_ALONE int advance_by_reply6(struct lvs_flow6* reply, __u8 protocol, __u8 tcp_flags,
-                                     __u64 now) {
-  return reply && advance_owner(AF_INET6, &reply->flow, protocol, tcp_flags, now);
+VERIFIED_ALONE enum owner advance_by_reply6(struct lvs_flow6* reply, __u8 protocol, __u8 tcp_flags,
+                                            __u64 now) {
+  return reply ? advance_owner(AF_INET6, &reply->flow, protocol, tcp_flags, now) : OWNER_GONE;
 }
 
-static __always_inline int advance_by_reply(const int family, struct lvs_flow* reply,
-                                            const struct packet* packet, __u64 now) {
+static __always_inline enum owner advance_by_reply(const int family, struct lvs_flow* reply,
+                                                   const struct packet* packet, __u64 now) {
   return family == AF_INET6
              ? advance_by_reply6((struct lvs_flow6*)reply, packet->protocol, packet->tcp_flags, now)
              : advance_by_reply4(reply, packet->protocol, packet->tcp_flags, now);
@@ -165,10 +172,12 @@ static __always_inline int reply(const int family, struct __sk_buff* skb,
     if (needs_help(flow)) {
       return LEFT_TO_HELP;
     }
-    if (!advance_by_reply(family, flow, packet, now)) {
+    const enum owner owner = advance_by_reply(family, flow, packet, now);
+    if (owner == OWNER_GONE) {
       return LVS_PASS;
     }
-    flow->touch = next_touch(flow, now);
+    const int is_awaited = owner == OWNER_HALF_OPEN && tcp_table(config) == LVS_TCP_SECURE;
+    flow->touch = is_awaited ? 0 : next_touch(flow, now);
   }
   count_packet(flow->dest, LVS_TO_CLIENT, counted_bytes(family, packet));
   return transmit(family, skb, packet, flow, config, hook, !is_due && hook == AT_NIC);
@@ -280,6 +289,9 @@ static __always_inline int begin_here(const int family, struct __sk_buff* skb) {
     return LVS_PASS;
   }
   struct lvs_flow* flow = connect(family, &packet, 0, config, &reason, now);
+  if (reason == LVS_DROP_PACKET) {
+    return drop(reason);
+  }
   return flow ? forward(family, skb, &packet, flow, flow->word, config, AT_NIC, now) : LVS_PASS;
 }
 
@@ -595,7 +607,7 @@ static __always_inline int leave(const int family, struct __sk_buff* skb) {
   if (!is_later && needs_help(flow)) {
     return LEFT_TO_HELP;
   }
-  if (!is_later && !advance_by_reply(family, flow, &packet, now)) {
+  if (!is_later && advance_by_reply(family, flow, &packet, now) == OWNER_GONE) {
     return LVS_PASS;
   }
   if (is_later) {

@@ -57,9 +57,8 @@ static __always_inline int is_cheap(const struct patience* patience, __u8 protoc
                                     const struct lvs_flow* flow, __u64 word, __u64 now) {
   const __u8 state = word & LVS_WORD_STATE;
   if (protocol != IPPROTO_UDP) {
-    const int is_half_open = protocol == IPPROTO_TCP
-                                 ? state == LVS_TCP_SYN_RECV || state == LVS_TCP_SYNACK
-                                 : lvs_sctp_is_half_open(state);
+    const int is_half_open =
+        protocol == IPPROTO_TCP ? lvs_tcp_is_half_open(state) : lvs_sctp_is_half_open(state);
     return patience->half_open_ns && (is_half_open || is_closed(protocol, word)) &&
            now >= flow->created + patience->half_open_ns;
   }

@@ -18,6 +18,7 @@ struct sweeping {
   __u32 kill_family; /* 0: no clients are named. */
   __u32 ends_lost;   /* Connections whose real server was removed end. */
   __u32 unassured;
+  __u32 was_drawn; /* For drop_entry. */
   struct patience patience;
 };
 
@@ -31,17 +32,37 @@ static __always_inline int is_named(const int family, const struct sweeping* wor
            (client[3] & mask[3]) == prefix[3]));
 }
 
-/* Only because the table is filling up. */
+/* What drop_entry ends of those that were drawn. ip_vs takes a datagram's flow for given up when it
+ * is idle and had at most eight packets; nobody counts them here, so one that was brief. What is
+ * established stays. */
+static __always_inline int is_dropped_entry(const struct sweeping* work, __u8 protocol,
+                                            const struct lvs_flow* flow, __u64 word) {
+  const __u8 state = word & LVS_WORD_STATE;
+  if (!work->was_drawn) {
+    return 0;
+  }
+  if (protocol != IPPROTO_UDP) {
+    return protocol == IPPROTO_TCP ? lvs_tcp_is_half_open(state)
+                                   : state == LVS_SCTP_INIT1 || state == LVS_SCTP_INIT;
+  }
+  const __u64 used_until = flow->expires - work->patience.udp_timeout;
+  return work->now >= used_until + LVS_DROP_IDLE_NS &&
+         used_until <= flow->created + LVS_DROP_BRIEF_NS;
+}
+
+/* Only because the table is filling up, or by drop_entry. */
 static __always_inline int is_early_end(const struct sweeping* work, __u8 protocol,
                                         const struct lvs_flow* flow, __u64 word) {
   return work->now < flow->expires && !work->kill_family && !is_closed(protocol, word) &&
-         is_cheap(&work->patience, protocol, flow, word, work->now);
+         (is_cheap(&work->patience, protocol, flow, word, work->now) ||
+          is_dropped_entry(work, protocol, flow, word));
 }
 
 static __always_inline int is_to_go(const struct sweeping* work, __u8 protocol,
                                     const struct lvs_flow* flow, __u64 word) {
   return work->now >= flow->expires || (work->ends_lost && has_lost_its_server(flow)) ||
-         is_cheap(&work->patience, protocol, flow, word, work->now);
+         is_cheap(&work->patience, protocol, flow, word, work->now) ||
+         is_dropped_entry(work, protocol, flow, word);
 }
 
 static __always_inline long sweep_flow_of(const int family, const void* key, __u8 protocol,
@@ -89,8 +110,8 @@ static __always_inline long sweep_template_of(const int family, const void* key,
     return 0;
   }
   const int is_killed = is_named(family, work, source_of(family, &copy));
-  const int is_cheap =
-      work->unassured && !(word & (LVS_TEMPLATE_ASSURED | LVS_TEMPLATE_CONTROLLED));
+  const int is_cheap = (work->unassured || work->was_drawn) &&
+                       !(word & (LVS_TEMPLATE_ASSURED | LVS_TEMPLATE_CONTROLLED));
   if (!is_killed && !is_cheap && work->now < template->expires) {
     return 0;
   }
@@ -143,7 +164,8 @@ static __always_inline int sweep_these(struct lvs_sweep* ask) {
   struct sweeping work = {.now = bpf_ktime_get_ns(),
                           .where = ask->where,
                           .kill_family = ask->kill ? ask->family : 0,
-                          .unassured = ask->unassured};
+                          .unassured = ask->unassured,
+                          .was_drawn = !!ask->drop_share};
   copy_address(AF_INET6, work.prefix.word, ask->prefix);
   copy_address(AF_INET6, work.mask.word, ask->mask);
   work.patience = patience_of(config, ask->half_open_ns, ask->udp_idle_ns);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The TCP states of ip_vs: what a segment makes of a connection, how long each state lasts, which
  * ones count as active. Compiled into the programs and into the unit tests. The director sees
- * segments, not sockets: that is why the table differs from a host's. */
+ * segments, not sockets: that is why the table differs from a host's.
+ *
+ * There are two tables, and secure_tcp chooses: in the secure one a client does not establish a
+ * connection by its own segments where those of the server are seen; the server's must. */
 #pragma once
 
 #include "lvsd/bpf/abi.h"
@@ -53,6 +56,8 @@ static inline enum lvs_tcp_event lvs_tcp_event_of(__u8 flags) {
   return flags & LVS_TCP_FLAG_ACK ? LVS_TCP_ACK : LVS_TCP_NOTHING;
 }
 
+enum lvs_tcp_table { LVS_TCP_USUAL = 0, LVS_TCP_SECURE };
+
 /* Rows are sender * 4 + event; 16 columns so that a masked index needs no check. */
 #define NO LVS_TCP_NONE
 #define ES LVS_TCP_ESTABLISHED
@@ -65,23 +70,42 @@ static inline enum lvs_tcp_event lvs_tcp_event_of(__u8 flags) {
 #define LA LVS_TCP_LAST_ACK
 #define LI LVS_TCP_LISTEN
 #define SA LVS_TCP_SYNACK
-const __u8 lvs_tcp_next[16][16] = {
-    /*          NO  ES  SS  SR  FW  TW  CL  CW  LA  LI  SA */
-    /* IN  */
-    /* syn */ {SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SR},
-    /* fin */ {CL, CW, SS, TW, TW, TW, CL, CW, LA, LI, TW},
-    /* ack */ {ES, ES, SS, ES, FW, TW, CL, CW, CL, LI, ES},
-    /* rst */ {CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, SR},
-    /* OUT */
-    /* syn */ {SS, ES, SS, SR, SS, SS, SS, SS, SS, LI, SR},
-    /* fin */ {TW, FW, SS, TW, FW, TW, CL, TW, LA, LI, TW},
-    /* ack */ {ES, ES, SS, ES, FW, TW, CL, CW, LA, ES, ES},
-    /* rst */ {CL, CL, SS, CL, CL, TW, CL, CL, CL, CL, CL},
-    /* IN-ONLY */
-    /* syn */ {SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SR},
-    /* fin */ {CL, FW, SS, TW, FW, TW, CL, CW, LA, LI, TW},
-    /* ack */ {ES, ES, SS, ES, FW, TW, CL, CW, CL, LI, ES},
-    /* rst */ {CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL},
+const __u8 lvs_tcp_next[2][16][16] = {
+    {
+        /*          NO  ES  SS  SR  FW  TW  CL  CW  LA  LI  SA */
+        /* IN  */
+        /* syn */ {SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SR},
+        /* fin */ {CL, CW, SS, TW, TW, TW, CL, CW, LA, LI, TW},
+        /* ack */ {ES, ES, SS, ES, FW, TW, CL, CW, CL, LI, ES},
+        /* rst */ {CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, SR},
+        /* OUT */
+        /* syn */ {SS, ES, SS, SR, SS, SS, SS, SS, SS, LI, SR},
+        /* fin */ {TW, FW, SS, TW, FW, TW, CL, TW, LA, LI, TW},
+        /* ack */ {ES, ES, SS, ES, FW, TW, CL, CW, LA, ES, ES},
+        /* rst */ {CL, CL, SS, CL, CL, TW, CL, CL, CL, CL, CL},
+        /* IN-ONLY */
+        /* syn */ {SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SR},
+        /* fin */ {CL, FW, SS, TW, FW, TW, CL, CW, LA, LI, TW},
+        /* ack */ {ES, ES, SS, ES, FW, TW, CL, CW, CL, LI, ES},
+        /* rst */ {CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL},
+    },
+    {
+        /* IN  */
+        /* syn */ {SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SA},
+        /* fin */ {CL, CW, SS, TW, TW, TW, CL, CW, LA, LI, SA},
+        /* ack */ {ES, ES, SS, SR, FW, TW, CL, CW, CL, LI, SA},
+        /* rst */ {CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL},
+        /* OUT */
+        /* syn */ {SS, ES, SS, SA, SS, SS, SS, SS, SS, LI, SA},
+        /* fin */ {TW, FW, SS, TW, FW, TW, CL, TW, LA, LI, TW},
+        /* ack */ {ES, ES, SS, ES, FW, TW, CL, CW, LA, ES, ES},
+        /* rst */ {CL, CL, SS, CL, CL, TW, CL, CL, CL, CL, CL},
+        /* IN-ONLY */
+        /* syn */ {SA, ES, ES, SR, SA, SA, SA, SA, SA, SA, SA},
+        /* fin */ {CL, FW, SS, TW, FW, TW, CL, CW, LA, LI, TW},
+        /* ack */ {ES, ES, SS, ES, FW, TW, CL, CW, CL, LI, ES},
+        /* rst */ {CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL},
+    },
 };
 #undef NO
 #undef ES
@@ -95,7 +119,7 @@ const __u8 lvs_tcp_next[16][16] = {
 #undef LI
 #undef SA
 
-static inline __u8 lvs_tcp_step(enum lvs_tcp_sender sender, __u8 state, __u8 flags) {
+static inline __u8 lvs_tcp_step(__u32 table, enum lvs_tcp_sender sender, __u8 state, __u8 flags) {
   const enum lvs_tcp_event event = lvs_tcp_event_of(flags);
   if (event == LVS_TCP_NOTHING) {
     return LVS_TCP_CLOSE;
@@ -104,7 +128,17 @@ static inline __u8 lvs_tcp_step(enum lvs_tcp_sender sender, __u8 state, __u8 fla
   __u32 column = state;
   LVS_KEEP(row);
   LVS_KEEP(column);
-  return lvs_tcp_next[row & 15][column & 15];
+  return lvs_tcp_next[table & 1][row & 15][column & 15];
+}
+
+/* Whether a segment of the client changes the state, whichever table is in use: the usual one says
+ * so of every segment that the secure one says it of. Asked for each packet, so it asks no more. */
+static inline int lvs_tcp_may_change(enum lvs_tcp_sender sender, __u8 state, __u8 flags) {
+  return lvs_tcp_step(LVS_TCP_USUAL, sender, state, flags) != state;
+}
+
+static inline int lvs_tcp_is_half_open(__u8 state) {
+  return state == LVS_TCP_SYN_RECV || state == LVS_TCP_SYNACK;
 }
 
 static inline int lvs_tcp_is_active(__u8 state) {

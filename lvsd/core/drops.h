@@ -32,6 +32,7 @@ constexpr std::array<const char*, LVS_DROPS> kDropNames = {
     "passed-no-reply",
     "ftp-not-read",
     "ftp-port-taken",
+    "drop-packet",
 };
 
 }  // namespace lvs::core

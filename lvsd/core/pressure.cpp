@@ -24,7 +24,7 @@ uint32_t connections_for(uint64_t memory_bytes) {
 lvs_sweep sweep_under(const Fill& fill) {
   lvs_sweep sweep{};
   const uint32_t fullest = std::max(fill.connections, fill.templates);
-  if (is_above(fullest, fill.max, 9)) {
+  if (is_nearly_full(fill)) {
     sweep.half_open_ns = 1 * kSecond;
     sweep.udp_idle_ns = 10 * kSecond;
   } else if (uint64_t{fullest} * 4 > uint64_t{fill.max} * 3) {
@@ -33,6 +33,10 @@ lvs_sweep sweep_under(const Fill& fill) {
   }
   sweep.unassured = sweep.half_open_ns != 0;
   return sweep;
+}
+
+bool is_nearly_full(const Fill& fill) {
+  return is_above(std::max(fill.connections, fill.templates), fill.max, 9);
 }
 
 bool is_large(const Fill& fill) {

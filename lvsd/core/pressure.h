@@ -25,6 +25,7 @@ struct Fill {
   uint32_t max = 0;  // Of each.
 };
 lvs_sweep sweep_under(const Fill& fill);
+bool is_nearly_full(const Fill& fill);  // From nine tenths on.
 
 // One that is not swept in one go: that would hold up others for more than some 10 ms.
 bool is_large(const Fill& fill);

@@ -22,6 +22,13 @@ struct Setting {
 
 std::span<const Setting> settings();
 
+// How many of the settings in these maps have a value; an older process knew fewer.
+uint32_t settings_in(const lvs_config& config);
+// Gives those that have none their standard value.
+void give_standards(lvs_config& config);
+
+std::string name_of_setting(lvs_setting index);
+
 // ENOENT: no such name; EOPNOTSUPP: ip_vs has it, the embedded core does not; EINVAL: out of range.
 Result<lvs_setting> setting_for(const std::string& name, uint32_t value);
 

@@ -30,4 +30,27 @@ bool Sweeping::may_go(const lvs_template& item) const {
          (how.unassured != 0 && !is_held);
 }
 
+bool Sweeping::is_in_part(uint64_t word) const {
+  uint64_t mixed = (word >> LVS_WORD_GENERATION_SHIFT) + draw;  // As SplitMix64 mixes.
+  mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9U;
+  mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebU;
+  return static_cast<uint32_t>(mixed >> 32) < how.drop_share;
+}
+
+bool Sweeping::is_drawn(const lvs_flow& flow, uint8_t protocol) const {
+  if (how.drop_share == 0 || flow.direction != LVS_TO_SERVER || !is_in_part(flow.word)) {
+    return false;
+  }
+  const auto state = static_cast<uint8_t>(flow.word & LVS_WORD_STATE);
+  return protocol == IPPROTO_TCP ? lvs_tcp_is_half_open(state) != 0
+                                 : protocol == IPPROTO_UDP || lvs_sctp_is_half_open(state) != 0;
+}
+
+bool Sweeping::is_drawn(const lvs_template& item, bool is_of_one_packet) const {
+  const bool is_idle = now >= item.expires - item.timeout + LVS_DROP_IDLE_NS;
+  return how.drop_share != 0 &&
+         (item.word & (LVS_TEMPLATE_ASSURED | LVS_TEMPLATE_CONTROLLED)) == 0 &&
+         (!is_of_one_packet || is_idle) && is_in_part(item.word);
+}
+
 }  // namespace lvs::core

@@ -89,6 +89,10 @@ class Node:
         with self, open(f"/proc/sys/{name.replace('.', '/')}", "w", encoding="ascii") as file:
             file.write(value)
 
+    def read_sysctl(self, name):
+        with self, open(f"/proc/sys/{name.replace('.', '/')}", encoding="ascii") as file:
+            return file.read().strip()
+
     def close(self):
         os.close(self.namespace)
 

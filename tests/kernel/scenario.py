@@ -21,7 +21,7 @@ The steps, apart from ipvsadm:
   sctp none at NODE                      it has no SCTP any more, and its kernel says so
   serve-sctp [ADDRESS:]PORT at NODE      by a socket, where the kernel has SCTP
   talk-sctp ADDRESS:PORT bytes N         an association between sockets; all of it to the server and back
-  sysctl NAME=VALUE                      on the director
+  sysctl NAME=VALUE | sysctl NAME        on the director; without a value: what it is
   wait SECONDS                           time that the story needs, as timeouts do
   serve-ftp PORT at NODE                 vsftpd, on port 21 in place of what listens there
   fetch HOW FILE from ADDRESS times N    by FTP, over one connection; HOW: pasv, epsv, port or eprt; FILE: name or slow
@@ -124,7 +124,7 @@ class Stage:
     def play(self, step, expected, is_new):
         """What comes out. What can be looked at again is, until it is as expected."""
         words = shlex.split(step.command)
-        is_look = words[0] == "ipvsadm" and words[1] in ("-L", "-S")
+        is_look = words[0] == "ipvsadm" and words[1] in ("-L", "-S") or words[0] == "sysctl" and "=" not in words[1]
         if is_look and is_new:
             time.sleep(LAGS_S if "--stats" in words else SETTLED_S)
         end = time.monotonic() + (0 if is_new else SETTLES_S)
@@ -141,7 +141,7 @@ class Stage:
         if verb.endswith(":"):
             return self.on_node(verb[:-1], rest)
         if verb == "sysctl":
-            return self.choose(*rest[0].split("=", 1))
+            return self.choose(*rest[0].split("=", 1)) if "=" in rest[0] else self.chosen(rest[0])
         if verb == "wait":
             time.sleep(float(rest[0]))
             return []
@@ -187,6 +187,12 @@ class Stage:
             return admin_output(*self.network["director"].run(self.program, ["--setting", setting]))
         self.network["director"].sysctl(name, value)
         return []
+
+    def chosen(self, name):
+        if self.core and name.startswith(VS_PREFIX):
+            said = admin_output(*self.network["director"].run(self.program, ["--setting", name.removeprefix(VS_PREFIX)]))
+            return [line.split()[-1] for line in said]
+        return [self.network["director"].read_sysctl(name)]
 
     @staticmethod
     def names(node):

@@ -3,15 +3,18 @@
 #include <bpf/bpf.h>
 #include <net/if.h>
 #include <sys/sysinfo.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <boost/asio/steady_timer.hpp>
 #include <fstream>
+#include <utility>
 
 #include "common/time.h"
 #include "lvsd/bpf/tcp_states.h"
 #include "lvsd/core/chain.h"
+#include "lvsd/core/defence.h"
 #include "lvsd/core/io/attachments.h"
 #include "lvsd/core/io/chain_keeper.h"
 #include "lvsd/core/io/copy_probe.h"
@@ -60,11 +63,22 @@ void initialise(lvs_config& config, uint32_t connections_max) {
       config.settings[*setting.index] = setting.standard;
     }
   }
+  config.settings_known = LVS_SETTINGS;
 }
 
 uint64_t memory_bytes() {
   struct sysinfo info {};
   return ::sysinfo(&info) == 0 ? uint64_t{info.totalram} * info.mem_unit : 0;
+}
+
+// As ip_vs counts them: what is free, and what buffers take.
+uint64_t free_pages() {
+  struct sysinfo info {};
+  if (::sysinfo(&info) != 0) {
+    return UINT64_MAX;
+  }
+  const uint64_t bytes = (uint64_t{info.freeram} + info.bufferram) * info.mem_unit;
+  return bytes / static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 // Whether the kernel tracks connections of this network namespace.
@@ -260,6 +274,7 @@ class Core::Impl {
     }
     const auto before =
         __atomic_exchange_n(&programs_.config().settings[*index], request.value, __ATOMIC_RELEASE);
+    defend();
     if (*index == LVS_CONNTRACK && before != request.value) {
       renew_flows();
       (void)write_chain();  // Tried again until it stands.
@@ -413,6 +428,7 @@ class Core::Impl {
 
   void tick() {
     const auto now = Clock::now();
+    defend();
     sweep();
     state_.collect(now);
     state_.estimate(now);
@@ -424,6 +440,32 @@ class Core::Impl {
       has_tracking_ = true;
       (void)write_chain();
     }
+  }
+
+  uint32_t setting(lvs_setting which) {
+    return __atomic_load_n(&programs_.config().settings[which], __ATOMIC_ACQUIRE);
+  }
+
+  // The modes of defence that follow the supply, and what the packet path is to do by them.
+  void defend() {
+    const Supply supply{free_pages(), setting(LVS_AMEMTHRESH), fill()};
+    const bool is_short_now = is_short(supply);
+    for (const auto mode :
+         {LVS_DEFENCE_DROP_ENTRY, LVS_DEFENCE_DROP_PACKET, LVS_DEFENCE_SECURE_TCP}) {
+      const uint32_t before = setting(mode);
+      const uint32_t next = next_mode(before, is_short_now);
+      if (next != before) {
+        __atomic_store_n(&programs_.config().settings[mode], next, __ATOMIC_RELEASE);
+        log_(event(Level::notice, "core-defence",
+                   {{"setting", name_of_setting(mode)}, {"value", std::to_string(next)}}));
+      }
+    }
+    const uint32_t mode = setting(LVS_DEFENCE_DROP_PACKET);
+    const uint32_t rate = drop_rate(mode, supply, setting(LVS_AM_DROPRATE));
+    if (mode == kDefenceActive) {  // The next to be dropped is counted anew, as ip_vs does.
+      __atomic_store_n(&programs_.config().drop_countdown, rate, __ATOMIC_RELAXED);
+    }
+    __atomic_store_n(&programs_.config().drop_rate, rate, __ATOMIC_RELEASE);
   }
 
   Fill fill() {
@@ -438,22 +480,36 @@ class Core::Impl {
   // Of a large table a listing shows what the last pass left.
   void sweep() {
     const Fill now = fill();
+    if (is_large(now) && is_sweeping_) {
+      return;
+    }
+    drop_share_ = next_drop_share();
     if (is_large(now)) {
       sweep_on();
     } else if (now.connections != 0 || now.templates != 0) {
-      if (auto swept = sweeper_.pass(sweep_under(now)); !swept) {
+      if (auto swept = sweeper_.pass(how_to_sweep(now)); !swept) {
         note_sweep_failed(swept.error());
       }
     }
   }
 
+  // Of the pass that begins now.
+  uint32_t next_drop_share() {
+    const auto now = Clock::now();
+    const auto since = now - std::exchange(drawn_at_, now);
+    return is_defending(setting(LVS_DEFENCE_DROP_ENTRY)) ? drop_share(since) : 0;
+  }
+
+  lvs_sweep how_to_sweep(const Fill& now) const {
+    auto how = sweep_under(now);
+    how.drop_share = drop_share_;
+    return how;
+  }
+
   // A pass through a large table, with pauses for everybody else.
   void sweep_on() {
-    if (is_sweeping_) {
-      return;
-    }
     is_sweeping_ = true;
-    const auto how = sweep_under(fill());
+    const auto how = how_to_sweep(fill());
     stride_.expires_after(how.half_open_ns != 0 ? kStrideUnderPressure : kStride);
     stride_.async_wait([this, how](const boost::system::error_code& error) {
       is_sweeping_ = false;
@@ -490,6 +546,8 @@ class Core::Impl {
   boost::asio::steady_timer tick_;
   boost::asio::steady_timer stride_;
   bool is_sweeping_ = false;
+  uint32_t drop_share_ = 0;  // Of the pass that is under way.
+  TimePoint drawn_at_ = Clock::now();
   boost::asio::steady_timer settle_;
   bool is_settling_ = false;
   std::array<CopyProbe, 2> probes_;  // Of IPv4, of IPv6.
@@ -511,7 +569,9 @@ Result<std::unique_ptr<Core>> Core::open(boost::asio::io_context& io, CoreOption
   if (!programs) {
     return programs.error();
   }
-  if (!found) {
+  if (found) {
+    give_standards(programs->config());
+  } else {
     initialise(programs->config(), connections);
   }
   const bool is_adopted = static_cast<bool>(found);

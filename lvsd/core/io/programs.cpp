@@ -3,8 +3,11 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <algorithm>
 #include <array>
+#include <cstring>
 #include <numeric>
+#include <vector>
 
 #include "skeleton/lvs_bpf.skel.h"
 
@@ -14,6 +17,27 @@ namespace {
 
 int quiet(libbpf_print_level, const char*, va_list) {
   return 0;
+}
+
+uint32_t entries_of(int fd) {
+  bpf_map_info info{};
+  uint32_t length = sizeof(info);
+  return bpf_obj_get_info_by_fd(fd, &info, &length) == 0 ? info.max_entries : 0;
+}
+
+// An earlier process knew fewer reasons to drop a packet: its counts go into a map with all.
+bool is_too_small(const bpf_map* map, int fd) {
+  return std::strcmp(bpf_map__name(map), kMapNames[static_cast<size_t>(Map::drops)]) == 0 &&
+         entries_of(fd) < LVS_DROPS;
+}
+
+void copy_counts(int from, int to) {
+  std::vector<uint64_t> per_cpu(static_cast<size_t>(std::max(1, libbpf_num_possible_cpus())));
+  for (uint32_t i = 0; i < entries_of(from); ++i) {
+    if (bpf_map_lookup_elem(from, &i, per_cpu.data()) == 0) {
+      bpf_map_update_elem(to, &i, per_cpu.data(), BPF_ANY);
+    }
+  }
 }
 
 }  // namespace
@@ -36,7 +60,7 @@ Result<Programs> Programs::load(const MapFds* adopted, uint32_t connections_max)
   auto* object = programs.skeleton_->obj;
   for (size_t i = 0; i < kMaps; ++i) {
     bpf_map* map = bpf_object__find_map_by_name(object, kMapNames[i]);
-    if (adopted == nullptr || !(*adopted)[i]) {
+    if (adopted == nullptr || !(*adopted)[i] || is_too_small(map, (*adopted)[i].get())) {
       continue;
     }
     if (bpf_map__reuse_fd(map, (*adopted)[i].get()) != 0) {
@@ -54,6 +78,13 @@ Result<Programs> Programs::load(const MapFds* adopted, uint32_t connections_max)
   }
   if (const int error = lvs_bpf__load(programs.skeleton_.get()); error != 0) {
     return os_error(-error, "load the BPF programs (needs CAP_BPF, CAP_NET_ADMIN, kernel >= 6.1)");
+  }
+  const auto& drops = maps.lvs_drops;
+  if (adopted != nullptr) {
+    const int before = (*adopted)[static_cast<size_t>(Map::drops)].get();
+    if (is_too_small(drops, before)) {
+      copy_counts(before, bpf_map__fd(drops));
+    }
   }
   for (const Hook hook :
        {Hook::nic_ingress, Hook::nic_egress, Hook::ipvs0_egress, Hook::ipvs1_ingress}) {

@@ -248,9 +248,12 @@ std::vector<ipvs::DropCounter> drops(const Tables& tables) {
 
 std::vector<ipvs::SettingStatus> chosen_settings(const Tables& tables) {
   std::vector<ipvs::SettingStatus> all;
+  const uint32_t known = settings_in(*tables.config);
   for (const auto& setting : settings()) {
     if (setting.index) {
-      all.push_back({setting.name, load(tables.config->settings[*setting.index])});
+      all.push_back({setting.name, *setting.index < known
+                                       ? load(tables.config->settings[*setting.index])
+                                       : setting.standard});
     }
   }
   return all;

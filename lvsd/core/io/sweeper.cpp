@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "lvsd/core/io/reading.h"
 
@@ -10,6 +11,7 @@ namespace lvs::core {
 namespace {
 
 constexpr uint32_t kSharesOfReplies = 16;  // Of a table that takes many strides.
+constexpr uint64_t kNextDraw = 0x9e3779b97f4a7c15U;
 
 const lvs_flow& common_part(const lvs_flow& flow) {
   return flow;
@@ -18,21 +20,47 @@ const lvs_flow& common_part(const lvs_flow6& flow) {
   return flow.flow;
 }
 
-bool may_go(const Sweeping& sweeping, const lvs_template& item, uint8_t) {
-  return sweeping.may_go(item);
-}
-template <typename Flow>
-bool may_go(const Sweeping& sweeping, const Flow& flow, uint8_t protocol) {
-  return sweeping.may_go(common_part(flow), protocol);
+// Whether a real server is in a service of one-packet scheduling.
+bool is_of_one_packet(Programs& programs, uint32_t server) {
+  if (server >= programs.dests().size()) {
+    return false;
+  }
+  const uint32_t service = programs.dests()[server].service;
+  if (service >= programs.services().size()) {
+    return false;
+  }
+  const uint64_t current = __atomic_load_n(&programs.services()[service].current, __ATOMIC_ACQUIRE);
+  const auto slice = LVS_CURRENT_SLICE(current);
+  return slice != 0 && (reinterpret_cast<const lvs_slice&>(programs.slots()[slice]).flags &
+                        LVS_SERVICE_ONE_PACKET) != 0;
 }
 
 }  // namespace
 
+bool Sweeper::may_go(const lvs_template& item, uint8_t) const {
+  return sweeping_.may_go(item);
+}
+template <typename Flow>
+bool Sweeper::may_go(const Flow& flow, uint8_t protocol) const {
+  return sweeping_.may_go(common_part(flow), protocol);
+}
+
+bool Sweeper::is_drawn(const lvs_template& item, uint8_t) const {
+  return sweeping_.how.drop_share != 0 &&
+         sweeping_.is_drawn(item, is_of_one_packet(programs_, item.dest));
+}
+template <typename Flow>
+bool Sweeper::is_drawn(const Flow& flow, uint8_t protocol) const {
+  return sweeping_.is_drawn(common_part(flow), protocol);
+}
+
 template <typename Key, typename Value>
 bool Sweeper::look(BatchReader<Key, Value>& reader, Map map) {
   return reader.read_some(programs_.fd(map), [this](const Key& key, const Value& value) {
-    if (may_go(sweeping_, value, key.protocol)) {
+    if (may_go(value, key.protocol)) {
       std::memcpy(&candidates_.emplace_back(), &key, sizeof(key));
+    } else if (is_drawn(value, key.protocol)) {
+      std::memcpy(&drawn_.emplace_back(), &key, sizeof(key));
     }
   });
 }
@@ -62,33 +90,38 @@ Result<bool> Sweeper::go_on(const lvs_sweep& how) {
     default:
       is_more = look(templates6_, Map::templates6);
   }
-  const auto killed = end_candidates();
-  if (!killed) {
-    return killed.error();
+  lvs_sweep as_ever = sweeping_.how;
+  as_ever.drop_share = 0;
+  for (const auto& [keys, ask] :
+       {std::pair{&candidates_, &as_ever}, std::pair{&drawn_, &sweeping_.how}}) {
+    const auto killed = end(*keys, *ask);
+    if (!killed) {
+      return killed.error();
+    }
+    killed_ += *killed;
   }
-  killed_ += *killed;
   if (is_more) {
     return true;
   }
   where_ = (where_ + 1) % (LVS_SWEEP_TEMPLATES6 + 1);
   if (where_ == LVS_SWEEP_FLOWS) {
     ++sweeping_.turn;
+    sweeping_.draw += kNextDraw;
   }
   return where_ != LVS_SWEEP_FLOWS;
 }
 
-Result<uint32_t> Sweeper::end_candidates() {
+Result<uint32_t> Sweeper::end(std::vector<lvs_key6>& keys, const lvs_sweep& how) {
+  const auto all = std::exchange(keys, {});
   uint32_t killed = 0;
-  for (size_t at = 0; at < candidates_.size(); at += LVS_SWEEP_KEYS_MAX) {
-    const size_t count = std::min<size_t>(LVS_SWEEP_KEYS_MAX, candidates_.size() - at);
-    const auto swept = programs_.sweep(sweeping_.how, {&candidates_[at], count});
+  for (size_t at = 0; at < all.size(); at += LVS_SWEEP_KEYS_MAX) {
+    const size_t count = std::min<size_t>(LVS_SWEEP_KEYS_MAX, all.size() - at);
+    const auto swept = programs_.sweep(how, {&all[at], count});
     if (!swept) {
-      candidates_.clear();
       return swept.error();
     }
     killed += swept->killed;
   }
-  candidates_.clear();
   return killed;
 }
 

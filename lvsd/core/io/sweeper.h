@@ -23,7 +23,13 @@ class Sweeper {
   Result<bool> go_on(const lvs_sweep& how);
   template <typename Key, typename Value>
   bool look(BatchReader<Key, Value>& reader, Map map);
-  Result<uint32_t> end_candidates();
+  bool may_go(const lvs_template& item, uint8_t protocol) const;
+  template <typename Flow>
+  bool may_go(const Flow& flow, uint8_t protocol) const;
+  bool is_drawn(const lvs_template& item, uint8_t protocol) const;
+  template <typename Flow>
+  bool is_drawn(const Flow& flow, uint8_t protocol) const;
+  Result<uint32_t> end(std::vector<lvs_key6>& keys, const lvs_sweep& how);
 
   Programs& programs_;
   BatchReader<lvs_key, lvs_flow> flows_;
@@ -33,7 +39,8 @@ class Sweeper {
   Sweeping sweeping_;
   uint32_t where_ = LVS_SWEEP_FLOWS;
   std::vector<lvs_key6> candidates_;
-  uint32_t killed_ = 0;  // In this pass.
+  std::vector<lvs_key6> drawn_;  // For drop_entry.
+  uint32_t killed_ = 0;          // In this pass.
 };
 
 }  // namespace lvs::core

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <algorithm>
+
+#include <iterator>
+#include <vector>
 
 #include "lvsd/bpf/sctp_states.h"
 
@@ -99,6 +103,69 @@ TEST(Sweeping, EntriesOfRepliesAreShownInTurns) {
     shown += sweeping.may_go(reply, IPPROTO_TCP) ? 1 : 0;
   }
   EXPECT_EQ(shown, 2);
+}
+
+constexpr uint32_t kAll = 0xffffffffU;
+
+lvs_flow half_open(uint32_t generation) {
+  auto flow = established();
+  flow.word = uint64_t{generation} << LVS_WORD_GENERATION_SHIFT | LVS_TCP_SYN_RECV;
+  return flow;
+}
+
+TEST(Sweeping, ForDropEntryWhatIsHalfOpenIsDrawnAndWhatIsEstablishedIsNot) {
+  Sweeping sweeping{.now = kNow};
+  EXPECT_FALSE(sweeping.is_drawn(half_open(7), IPPROTO_TCP)) << "it is off";
+  sweeping.how.drop_share = kAll;
+  EXPECT_TRUE(sweeping.is_drawn(half_open(7), IPPROTO_TCP));
+  EXPECT_FALSE(sweeping.is_drawn(established(), IPPROTO_TCP));
+  auto flow = half_open(7);
+  flow.direction = LVS_TO_CLIENT;
+  EXPECT_FALSE(sweeping.is_drawn(flow, IPPROTO_TCP)) << "an entry of replies goes with its own";
+  flow = half_open(7);
+  flow.word = LVS_SCTP_INIT1;
+  EXPECT_TRUE(sweeping.is_drawn(flow, IPPROTO_SCTP));
+  flow.word = LVS_SCTP_ESTABLISHED;
+  EXPECT_FALSE(sweeping.is_drawn(flow, IPPROTO_SCTP));
+}
+
+TEST(Sweeping, APartIsDrawnAndAnotherOneInTheNextTurn) {
+  constexpr uint32_t kFlows = 64'000;
+  Sweeping sweeping{.now = kNow};
+  sweeping.how.drop_share = kAll / 32;
+  const auto drawn = [&] {
+    std::vector<uint32_t> all;
+    for (uint32_t generation = 1; generation <= kFlows; ++generation) {
+      if (sweeping.is_drawn(half_open(generation), IPPROTO_TCP)) {
+        all.push_back(generation);
+      }
+    }
+    return all;
+  };
+  const auto first = drawn();
+  EXPECT_NEAR(static_cast<double>(first.size()), kFlows / 32.0, 250);
+  sweeping.draw = 1;
+  const auto second = drawn();
+  std::vector<uint32_t> both;
+  std::set_intersection(first.begin(), first.end(), second.begin(), second.end(),
+                        std::back_inserter(both));
+  EXPECT_NEAR(static_cast<double>(both.size()), kFlows / 32.0 / 32.0, 50);
+}
+
+TEST(Sweeping, ForDropEntryTemplatesOfForgedClientsAreDrawn) {
+  Sweeping sweeping{.now = 2 * LVS_DROP_IDLE_NS};
+  sweeping.how.drop_share = kAll;
+  lvs_template client{};
+  client.timeout = 3 * LVS_DROP_IDLE_NS;
+  client.expires = sweeping.now + client.timeout;
+  EXPECT_TRUE(sweeping.is_drawn(client, false));
+  EXPECT_FALSE(sweeping.is_drawn(client, true)) << "its datagrams are of no connection";
+  client.expires -= LVS_DROP_IDLE_NS;
+  EXPECT_TRUE(sweeping.is_drawn(client, true)) << "it is idle";
+  client.word = LVS_TEMPLATE_ASSURED;
+  EXPECT_FALSE(sweeping.is_drawn(client, false));
+  client.word = 1;
+  EXPECT_FALSE(sweeping.is_drawn(client, false)) << "a connection is under it";
 }
 
 }  // namespace

@@ -33,8 +33,23 @@ const std::map<std::string, int> kStates = {{"NO", 0}, {"ES", 1}, {"SS", 2}, {"S
                                             {"FW", 4}, {"TW", 5}, {"CL", 6}, {"CW", 7},
                                             {"LA", 8}, {"LI", 9}, {"SA", 10}};
 
-TEST(TcpStates, EveryTransitionIsTheOneOfIpVs) {
-  std::istringstream rows(kTable);
+constexpr const char* kSecureTable = R"(
+in       syn  SR ES ES SR SR SR SR SR SR SR SA
+in       fin  CL CW SS TW TW TW CL CW LA LI SA
+in       ack  ES ES SS SR FW TW CL CW CL LI SA
+in       rst  CL CL CL SR CL CL CL CL LA LI CL
+out      syn  SS ES SS SA SS SS SS SS SS LI SA
+out      fin  TW FW SS TW FW TW CL TW LA LI TW
+out      ack  ES ES SS ES FW TW CL CW LA ES ES
+out      rst  CL CL SS CL CL TW CL CL CL CL CL
+in-only  syn  SA ES ES SR SA SA SA SA SA SA SA
+in-only  fin  CL FW SS TW FW TW CL CW LA LI TW
+in-only  ack  ES ES SS ES FW TW CL CW CL LI ES
+in-only  rst  CL CL CL SR CL CL CL CL LA LI CL
+)";
+
+void expect_transitions(lvs_tcp_table table, const char* text) {
+  std::istringstream rows(text);
   std::string sender;
   std::string segment;
   int rows_seen = 0;
@@ -43,16 +58,36 @@ TEST(TcpStates, EveryTransitionIsTheOneOfIpVs) {
     for (uint8_t from = 0; from < LVS_TCP_STATES; ++from) {
       std::string to;
       rows >> to;
-      EXPECT_EQ(lvs_tcp_step(kSenders.at(sender), from, kFlags.at(segment)), kStates.at(to))
+      EXPECT_EQ(lvs_tcp_step(table, kSenders.at(sender), from, kFlags.at(segment)), kStates.at(to))
           << sender << " " << segment << " from state " << int(from);
     }
   }
   EXPECT_EQ(rows_seen, 12);
 }
 
+TEST(TcpStates, EveryTransitionIsTheOneOfIpVs) {
+  expect_transitions(LVS_TCP_USUAL, kTable);
+}
+
+TEST(TcpStates, WithSecureTcpToo) {
+  expect_transitions(LVS_TCP_SECURE, kSecureTable);
+}
+
+TEST(TcpStates, WhatAClientChangesInEitherTableTheUsualOneTells) {
+  for (const auto sender : {LVS_TCP_IN, LVS_TCP_IN_ONLY}) {
+    for (uint8_t from = 0; from < LVS_TCP_STATES; ++from) {
+      for (const auto& [name, flags] : kFlags) {
+        if (lvs_tcp_step(LVS_TCP_SECURE, sender, from, flags) != from) {
+          EXPECT_TRUE(lvs_tcp_may_change(sender, from, flags)) << name << " in " << int(from);
+        }
+      }
+    }
+  }
+}
+
 TEST(TcpStates, ASegmentWithoutAnyFlagCloses) {
   for (uint8_t from = 0; from < LVS_TCP_STATES; ++from) {
-    EXPECT_EQ(lvs_tcp_step(LVS_TCP_IN, from, 0), LVS_TCP_CLOSE);
+    EXPECT_EQ(lvs_tcp_step(LVS_TCP_USUAL, LVS_TCP_IN, from, 0), LVS_TCP_CLOSE);
   }
 }
 
