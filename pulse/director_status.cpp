@@ -52,6 +52,9 @@ Status Director::status(TimePoint now) const {
   status.reasons = reasons_;
   status.unserved = own_standing().unserved;
   status.links_down = ability_.links_down(settings_);
+  status.links_missing = status.links_down;
+  std::erase_if(status.links_missing,
+                [&](const std::string& device) { return ability_.exists(device); });
   status.doubt = holds() || !is_silent(now) ? "" : doubt_logged_;
   for (const FloatingAddress& address : settings_.addresses) {
     status.addresses.push_back(address_status(address));

@@ -86,9 +86,10 @@ struct Status {
   std::string reason;  // Why it is in this state: "peer-silent".
   uint64_t term = 0;
   uint64_t config_digest = 0;
-  uint32_t reasons = 0;              // Bits of Reason; 0: able.
-  Unserved unserved;                 // As it is told to the peer.
-  std::set<std::string> links_down;  // Devices without carrier, of those that count.
+  uint32_t reasons = 0;                 // Bits of Reason; 0: able.
+  Unserved unserved;                    // As it is told to the peer.
+  std::set<std::string> links_down;     // Devices without carrier, of those that count.
+  std::set<std::string> links_missing;  // Those of them that do not exist.
   std::string doubt;  // Why a silent peer is not taken over from: "peer-holds-address"; or empty.
   bool holding = false;  // At least one.
   std::vector<AddressStatus> addresses;

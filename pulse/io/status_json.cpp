@@ -101,6 +101,7 @@ json::object to_json(const Status& status) {
           {"reasons", reason_names(status.reasons)},
           {"unserved", number(status.unserved)},
           {"links_down", json::array(status.links_down.begin(), status.links_down.end())},
+          {"links_missing", json::array(status.links_missing.begin(), status.links_missing.end())},
           {"doubt", status.doubt},
           {"holding", status.holding},
           {"addresses", std::move(held)},

@@ -199,6 +199,14 @@ TEST(Director, StandsDownInOrder) {
   EXPECT_THAT(bench.log(), HasSubstr("Local NIC link failure: Pulse disabled"));
 }
 
+TEST(Director, ADeviceThatIsGoneIsToldApartFromOneThatIsDown) {
+  Bench bench = standby_backup();
+  bench.feed(LinkChanged{"eth0", false, false}).feed(LinkChanged{"eth1", false});
+  const Status status = bench.director.status(bench.now);
+  EXPECT_THAT(status.links_down, ElementsAre("eth0", "eth1"));
+  EXPECT_THAT(status.links_missing, ElementsAre("eth0"));
+}
+
 TEST(Director, BackInTouchItListensBeforeItJudgesSilence) {
   Bench bench = active_primary();
   bench.feed(LinkChanged{"eth0", false}).feed(LinkChanged{"eth1", false}).pass(100s);
