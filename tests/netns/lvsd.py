@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -437,6 +438,21 @@ def frozen_nanny_is_replaced_and_a_dead_server_found(lab):
     eventually("and returns", lambda: lab.in_table() == ["one", "two"])
 
 
+SCTP = """
+virtual calls {{
+     active = 1
+     address = {vip} eth0:1
+     protocol = sctp
+     port = 3868
+     interval = 100ms
+     timeout = 20s
+     {check}
+     server one {{
+         address = 10.0.0.1
+         active = 1
+     }}
+}}
+"""
 SCRIPTS = """
 virtual scripts {{
      active = 1
@@ -459,6 +475,40 @@ virtual scripts {{
 """
 
 
+def lvsctl(lab, *words):
+    return run(*lab.enter_director(f"{lab.binaries}/lvsctl", *words), check=False)
+
+
+def expect_serves_nobody(lab, why, name="scripts"):
+    """What the operator is told by each way there is."""
+    told = eventually("the status says so", lambda: (page := lvsctl(lab, "status")) and "serves nobody" in page.stdout and page)
+    expect(told.returncode == 1, f"it is not healthy: {told}")
+    expect(f"! {name} serves nobody: no server was ever checked: {why}" in told.stdout, f"and why: {told.stdout}")
+    expect("not checked: " + why in told.stdout, f"of each server too: {told.stdout}")
+    unserved = re.compile(rf"service-unserved.*{re.escape(why)}")
+    eventually("an event with the cause", lambda: unserved.search(lvsctl(lab, "events").stdout))
+    metrics = lvsctl(lab, "metrics").stdout
+    expect(re.search(rf'lvs_service_unserved{{service="{name}",key="[^"]*"}} 1\n', metrics), f"a metric: {metrics}")
+    expect('lvs_service_unserved{service="web",key="TCP 192.0.2.1:80"} 0\n' in metrics, "not of a service that serves")
+
+
+def sctp_is_checked_or_the_kernel_is_named(lab):
+    """This kernel may have SCTP or not: a server is judged, or the status says what to do, and never nothing."""
+    lab.configure(more=SCTP.format(vip=VIP, check="check = tcp"))
+    refused = lvsctl(lab, "check")
+    expect(refused.returncode == 1 and "check: expected sctp, which tries an association" in refused.stdout, f"{refused}")
+    lab.configure(more=SCTP.format(vip=VIP, check=""))
+    lab.hang_up()
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP):
+            eventually("nobody listens", lambda: lab.servers(f"SCTP {VIP}:3868")["one"]["health"] == "down")
+    except OSError:
+        expect_serves_nobody(lab, "the kernel of this director has no SCTP: modprobe sctp", "calls")
+    lab.configure()
+    lab.hang_up()
+    eventually("the service is gone", lambda: lab.servers(f"SCTP {VIP}:3868") == {})
+
+
 def scripts_run_as_their_user_and_outlive_nobody(lab):
     service = f"TCP {VIP}:8080"
     # No interpreter in its first line; one server's answers, the other's says who it is.
@@ -469,9 +519,15 @@ def scripts_run_as_their_user_and_outlive_nobody(lab):
     lab.hang_up()
     eventually("a missing user is said", lambda: "there is no user lvs-check" in lab.log_text())
     expect(lab.in_table(service) == [], "and says nothing about a server")
+    expect_serves_nobody(lab, "script as lvs-check: there is no user lvs-check")
+    for program, option in (("lvsctl", "check"), ("lvsd", "--check")):
+        checked = run(*lab.enter_director(f"{lab.binaries}/{program}", option))
+        expect("script_user: warning: this machine has no user lvs-check" in checked.stdout + checked.stderr, f"{checked}")
     lab.configure(more=SCRIPTS.format(vip=VIP, user="script_user = daemon"))
     lab.hang_up()
     eventually("one passes", lambda: lab.in_table(service) == ["one"])
+    eventually("its clients are served", lambda: "event=service-served" in lab.log_text())
+    expect("serves nobody" not in lvsctl(lab, "status").stdout, "and the status is content with it")
     reason = eventually("the other has a reason", lambda: lab.servers(service)["two"]["reason"])
     expect(reason == 'script as daemon: exit status 3, said "daemon"', reason)
     sleep = f"sleep 1000.{os.getpid()}"
@@ -937,6 +993,7 @@ STORIES = [
     killed_again_and_again_serves,
     killed_nanny_costs_nothing,
     frozen_nanny_is_replaced_and_a_dead_server_found,
+    sctp_is_checked_or_the_kernel_is_named,
     scripts_run_as_their_user_and_outlive_nobody,
     frozen_script_runner_is_replaced,
     named_checks_speak_their_protocols,
