@@ -61,15 +61,19 @@ class Burst:
         return took
 
 
+def discard(node, device):
+    _, _, error = node.run(["tc"], ["-batch", "-"],
+                           f"qdisc add dev {device} clsact\nfilter add dev {device} ingress matchall action drop\n")
+    if error:
+        raise RuntimeError(f"tc: {error}")
+
+
 class End:
     """A device that frames leave by and arrive at, and are discarded."""
 
-    def __init__(self, node, device):
+    def __init__(self, node, device, discarding):
         self.node, self.device = node, device
-        _, _, error = node.run(["tc"], ["-batch", "-"],
-                               f"qdisc add dev {device} clsact\nfilter add dev {device} ingress matchall action drop\n")
-        if error:
-            raise RuntimeError(f"tc: {error}")
+        discarding(node, device)
         with node:
             self.sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
             self.sender.bind((device, 0))
@@ -91,7 +95,9 @@ class End:
 
 
 class Road:
-    def __init__(self):
+    """`discarding`: how an end discards what arrives."""
+
+    def __init__(self, discarding=discard):
         self.client, self.director, self.servers = Node("client"), Node("director"), Node("servers")
         self.client.ip([f"link add {device} type veth peer name {peer} netns {node.path()}" for device, peer, node in (
             ("eth0", "eth0", self.director), ("wire", "wire", self.servers))])
@@ -102,8 +108,8 @@ class Road:
             if node is not self.director:
                 node.sysctl("net.ipv6.conf.all.disable_ipv6", "1")  # Ends are devices alone, and say nothing.
             node.ip([f"link set {device} up" for device in ("lo", *devices)])
-        self.ends = {"client": End(self.client, "eth0"), "servers": End(self.servers, "eth0")}
-        self.wires = {"client": End(self.client, "wire"), "servers": End(self.servers, "wire")}
+        self.ends, self.wires = ({"client": End(self.client, device, discarding),
+                                  "servers": End(self.servers, device, discarding)} for device in ("eth0", "wire"))
         self.direct()
 
     def direct(self):
