@@ -24,12 +24,12 @@ lvs_kernel_test(role "kernel/role.py '$<TARGET_FILE_DIR:lvsd>'")
 lvs_kernel_test(pair "kernel/pair.py '$<TARGET_FILE_DIR:lvsd>'")
 
 # One topic a test, each way: both programs on the kernel's ip_vs, and natively the embedded core. That lvsadm says what
-# ipvsadm says is shown by topics enough without the last five.
-foreach(topic scheduling persistence marks connections answers admin forwarding hashing paths settings ipv6 fragments ops ftp sctp)
+# ipvsadm says is shown by topics enough without the last six.
+foreach(topic scheduling persistence marks connections answers admin forwarding hashing paths settings ipv6 fragments ops ftp sctp ipsec)
   file(GLOB transcripts CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} kernel/transcripts/${topic}/*.txt)
   list(JOIN transcripts " " transcripts)
   set(ways ipvsadm lvsadm)
-  if(topic MATCHES "ipv6|fragments|ops|ftp|sctp")
+  if(topic MATCHES "ipv6|fragments|ops|ftp|sctp|ipsec")
     set(ways ipvsadm)
   endif()
   foreach(way IN LISTS ways)

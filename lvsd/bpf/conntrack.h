@@ -304,3 +304,10 @@ static __always_inline int has_lost_its_server(const struct lvs_flow* flow) {
   const struct lvs_dest* dest = dest_of(flow->dest);
   return !dest || dest->use != LVS_DEST_AVAILABLE;
 }
+
+/* By direct routing an untranslated packet may come to a standby that is a real server itself: what
+ * the active director sent is the stack's, whatever connection was once balanced here. */
+static __always_inline int is_of_other_director(const struct lvs_flow* flow,
+                                                const struct lvs_config* config) {
+  return !config->armed && flow->forward != LVS_FORWARD_NAT;
+}

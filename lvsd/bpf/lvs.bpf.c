@@ -17,6 +17,7 @@
 #include "lvsd/bpf/ftp.h"
 #include "lvsd/bpf/icmp6.h"
 #include "lvsd/bpf/icmp_tunnel.h"
+#include "lvsd/bpf/isakmp.h"
 #include "lvsd/bpf/sweep.h"
 #include "lvsd/bpf/transmit.h"
 
@@ -48,6 +49,7 @@ static __always_inline int begins_anew(const struct packet* packet, const struct
 #define LEFT_TO_ICMP 0x100
 #define LEFT_TO_EXPRESS 0x101
 #define LEFT_TO_HELP 0x102
+#define LEFT_TO_ISAKMP 0x103
 
 /* A packet of an FTP control connection that ftp.h has not looked at yet. Such a connection is
  * always due, so that no other pays for the question. */
@@ -183,13 +185,6 @@ static __always_inline int reply(const int family, struct __sk_buff* skb,
   return transmit(family, skb, packet, flow, config, hook, !is_due && hook == AT_NIC);
 }
 
-/* By direct routing an untranslated packet may come to a standby that is a real server itself: what
- * the active director sent is the stack's, whatever connection was once balanced here. */
-static __always_inline int is_of_other_director(const struct lvs_flow* flow,
-                                                const struct lvs_config* config) {
-  return !config->armed && flow->forward != LVS_FORWARD_NAT;
-}
-
 static __always_inline int may_schedule(const struct packet* packet,
                                         const struct lvs_config* config) {
   const enum lvs_setting sloppy =
@@ -231,7 +226,7 @@ static __always_inline int arrive(const int family, struct __sk_buff* skb) {
     return LEFT_TO_ICMP;
   }
   if (parsed != PARSED_OURS) {
-    return LVS_PASS;
+    return parsed == PARSED_IPSEC ? LEFT_TO_ISAKMP : LVS_PASS;
   }
   struct lvs_flow* flow = find_flow(family, &packet.key);
   const struct lvs_config* config = config_of_core();
@@ -346,6 +341,9 @@ int nic_ingress(struct __sk_buff* skb) {
   }
   if (verdict == LEFT_TO_ICMP) {
     return is_of_ipv6 ? translate_error6(skb, 0) : translate_error4(skb);
+  }
+  if (verdict == LEFT_TO_ISAKMP) {
+    return is_of_ipv6 ? follow_isakmp6(skb) : follow_isakmp4(skb);
   }
   if (verdict == LEFT_TO_EXPRESS) {
     bpf_tail_call(skb, &lvs_express, 0);

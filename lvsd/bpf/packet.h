@@ -52,6 +52,11 @@ static __always_inline int is_balanced(__u8 protocol) {
   return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
 }
 
+/* Belongs to a flow of another protocol: isakmp.h. */
+static __always_inline int is_ipsec(__u8 protocol) {
+  return protocol == IPPROTO_ESP || protocol == IPPROTO_AH;
+}
+
 enum fragment { NO_FRAGMENT = 0, FIRST_FRAGMENT, LATER_FRAGMENT };
 
 /* Of a value whose first byte in the packet is its lowest: SCTP's checksum. */
@@ -101,7 +106,7 @@ static __always_inline void set_macs(struct ethhdr* ethernet, const struct lvs_r
   __builtin_memcpy(ethernet->h_source, route->smac, ETH_ALEN);
 }
 
-enum parsed { PARSED_OURS, PARSED_OTHER, PARSED_FRAGMENT, PARSED_ICMP };
+enum parsed { PARSED_OURS, PARSED_OTHER, PARSED_FRAGMENT, PARSED_ICMP, PARSED_IPSEC };
 enum takes { WHOLE_PACKETS, FRAGMENTS_TOO };
 
 /* Begin and end of the linear part. The verifier wants both read from the context itself; the
@@ -252,6 +257,9 @@ static __always_inline enum parsed parse4(struct __sk_buff* skb, struct packet* 
   }
   if (!is_balanced(ip->protocol)) {
     const int is_whole = !(ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_FRAGMENT_OFFSET));
+    if (is_ipsec(ip->protocol)) {
+      return PARSED_IPSEC;
+    }
     return ip->protocol == IPPROTO_ICMP && is_whole ? PARSED_ICMP : PARSED_OTHER;
   }
   packet->fragment = NO_FRAGMENT;
@@ -297,7 +305,7 @@ static __always_inline enum parsed skip_extensions(struct __sk_buff* skb, struct
     const int is_part =
         next == IPPROTO_FRAGMENT && (place & bpf_htons(IPV6_FRAGMENT_OFFSET | IPV6_MORE_FRAGMENTS));
     if (is_part && takes == WHOLE_PACKETS) {
-      return PARSED_FRAGMENT;
+      return is_ipsec(header[0]) ? PARSED_IPSEC : PARSED_FRAGMENT;
     }
     if (is_part) {
       packet->fragment = place & bpf_htons(IPV6_FRAGMENT_OFFSET) ? LATER_FRAGMENT : FIRST_FRAGMENT;
@@ -336,6 +344,9 @@ static __always_inline enum parsed parse6(struct __sk_buff* skb, struct packet* 
     return skipped;
   }
   if (!is_balanced(packet->protocol)) {
+    if (is_ipsec(packet->protocol)) {
+      return PARSED_IPSEC;
+    }
     return packet->protocol == IPPROTO_ICMPV6 ? PARSED_ICMP : PARSED_OTHER;
   }
   packet->key.v6.protocol = packet->protocol;

@@ -21,6 +21,7 @@ The steps, apart from ipvsadm:
   sctp none at NODE                      it has no SCTP any more, and its kernel says so
   serve-sctp [ADDRESS:]PORT at NODE      by a socket, where the kernel has SCTP
   talk-sctp ADDRESS:PORT bytes N         an association between sockets; all of it to the server and back
+  ah | esp to ADDRESS [from ADDRESS] [bytes N]   a packet, and one back; `director`: its local stack got it
   sysctl NAME=VALUE | sysctl NAME        on the director; without a value: what it is
   wait SECONDS                           time that the story needs, as timeouts do
   serve-ftp PORT at NODE                 vsftpd, on port 21 in place of what listens there
@@ -44,6 +45,7 @@ import traceback
 
 from ftp import FtpServer, fetch
 from inside import IPVSADM, execute
+from ipsec import Ipsec
 from network import SERVERS, Network
 from sctp import Sctp
 from sctp_talk import SctpTalks
@@ -103,7 +105,7 @@ class Stage:
     def __init__(self, way, binaries):
         self.network = Network()
         self.traffic, self.sctp, self.ftp_servers = Traffic(self.network), None, []
-        self.sctp_talks = SctpTalks(self.network, FIRST_PORT)
+        self.sctp_talks, self.ipsec = SctpTalks(self.network, FIRST_PORT), Ipsec(self.network)
         self.core = EmbeddedCore(binaries, self.network["director"]) if way in ON_EMBEDDED_CORE else None
         self.program = {"ipvsadm": [IPVSADM],
                         "lvsadm": [f"{binaries}/lvsadm", "--core", "kernel"]}.get(way, [f"{binaries}/lvsadm", "--core", "embedded"])
@@ -115,6 +117,7 @@ class Stage:
         if self.sctp:
             self.sctp.close()
         self.sctp_talks.close()
+        self.ipsec.close()
         for one in self.ftp_servers:
             one.stop()
         if self.core:
@@ -152,6 +155,10 @@ class Stage:
         if verb == "sctp":
             self.sctp = self.sctp or Sctp(self.network, FIRST_PORT)
             return self.sctp.step(rest[0], rest[1:], expected)
+        if verb in ("ah", "esp"):
+            options = dict(zip(rest[::2], rest[1::2]))
+            patience_s = SILENCE_S if "timeout" in expected or "unheard" in " ".join(expected) else PATIENCE_S
+            return [self.ipsec.talk(verb, options["to"], options.get("from", ""), int(options.get("bytes", 32)), patience_s)]
         if verb == "serve-sctp":
             self.sctp_talks.serve(rest[0], self.names(rest[2]))
             return []

@@ -14,7 +14,7 @@ from network import SERVERS
 FIRST_PORT = 40001
 DIRECTOR = ("10.0.0.1", "fd00::1")  # As the servers know it.
 TCP_PORTS = (21, 80, 443, 8080)
-UDP_PORTS = (53, 80, 443)
+UDP_PORTS = (53, 80, 443, 500)
 PATIENCE_S = 60.0
 # When silence is what is expected. Mostly shorter than the first retransmission of a SYN; a busy machine may let it out.
 SILENCE_S = 0.8
