@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-PROGRAMS = ("web", "ftp", "dns")
+PROGRAMS = ("web", "ftp", "dns", "bulk", "vpn", "sip")
 INSIDE = "--inside"  # What the run says to itself in its own namespaces.
 
 

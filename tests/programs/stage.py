@@ -65,6 +65,12 @@ class Stage:
         self.processes.append(process)
         return process
 
+    def finished(self, process, status=0):
+        """What it said, once it has ended with this status."""
+        got = process.wait(timeout=2 * PATIENCE_S)
+        expect(got == status, f"{' '.join(process.args)}: {got} instead of {status}\n{self.said(process)[-3000:]}")
+        return self.said(process)
+
     @staticmethod
     def end(process):
         if process.poll() is None:
@@ -100,6 +106,15 @@ class Stage:
         except (AssertionError, subprocess.TimeoutExpired) as error:
             raise AssertionError(f"{self.title} [{name}]: {error}") from error
         self.ways += 1
+
+    def kill_lvsd_while(self, is_running):
+        """Killed and started again, as often as there is time while the traffic goes on."""
+        times = 0
+        while is_running() or times == 0:
+            self.director.kill()
+            self.director.start()
+            times += 1
+        return times
 
     def counted(self, method, family, protocol, port, column=1):
         """Connections (column 1) of each server of a service, by `lvsadm --stats`."""

@@ -4,7 +4,7 @@ import os
 import re
 
 from director import WHO, bracketed, vip
-from stage import FAMILIES, expect
+from stage import FAMILIES, eventually, expect
 from topology import SERVERS
 
 METHODS = ("nat", "direct", "tunnel", "local", "mixed")
@@ -20,7 +20,7 @@ http {{
     listen 80 backlog=4096; listen [::]:80 backlog=4096 ipv6only=on; listen 8080; listen [::]:8080 ipv6only=on;
     location /name {{ return 200 "{name}\\n"; }}
     location /body {{ alias {root}/body; }}
-    location /slow {{ alias {root}/slow; limit_rate 200k; sendfile off; }}
+    location /slow {{ alias {root}/slow; limit_rate 300k; sendfile off; add_header Server-Name {name}; }}
     location /put/ {{ root {folder}; dav_methods PUT; }}
   }}
 }}
@@ -131,4 +131,136 @@ def load_fails_nowhere(stage):
                 expect(all(after[name] > before[name] for name in WHO[method]), f"all servers used: {before} {after}")
 
 
-STORIES = [every_way_serves, ports_are_translated, connections_are_kept, large_bodies_arrive, load_fails_nowhere]
+def killed_lvsd_costs_nothing(stage):
+    """wrk with a connection for each request, and a download, in every way at once."""
+    if stage.core == "kernel":
+        return
+    running = []
+    for method, family in ways():
+        running.append(stage.start("client", "wrk", "--threads", "1", "--connections", "4", "--duration", "6s", "--timeout", "30s",
+                                   "--header", "Connection: close", url(method, family, "name")))
+        running.append(download(stage, method, family))
+    expect(stage.kill_lvsd_while(lambda: any(one.poll() is None for one in running)) > 1, "killed more than once")
+    for process in running:
+        with stage.way(*process.args[-1:]):
+            said = stage.finished(process)
+            expect("Socket errors" not in said and "Non-2xx" not in said, f"no failed request: {said}")
+            whole(stage, process)
+
+
+def download(stage, method, family):
+    """A slow one, told from others by the file that it goes to."""
+    target = stage.path(f"download-{len(stage.processes)}")
+    process = stage.start("client", "curl", "--silent", "--show-error", "--globoff", "--fail", "--max-time", "60", "--output", target,
+                          "--dump-header", f"{target}-head", url(method, family, "slow"))
+    process.target = target
+    return process
+
+
+def whole(stage, process):
+    if hasattr(process, "target"):
+        expect(digest(process.target) == digest(stage.path("slow")), "the download is whole")
+
+
+def server_of(process):
+    with open(f"{process.target}-head", encoding="utf-8") as file:
+        return re.search(r"Server-Name: (\w+)", file.read()).group(1)
+
+
+def has_begun(process):
+    return os.path.exists(process.target) and os.path.getsize(process.target) > 0
+
+
+def downloads(stage, method, family):
+    """One from each server, all under way."""
+    running = [download(stage, method, family) for _ in WHO[method]]
+    for process in running:
+        eventually("the download has begun", lambda process=process: has_begun(process))
+    by_server = {server_of(process): process for process in running}
+    expect(set(by_server) == set(WHO[method]), f"one from each server: {by_server}")
+    return by_server
+
+
+def answers(stage, method, family, times=9):
+    return [curl(stage, url(method, family, "name")).strip() for _ in range(times)]
+
+
+def drained_server_ends_what_it_has(stage):
+    for method, family in ways():
+        with stage.way(method, family):
+            service = stage.director.service("tcp", 80, method, family)
+            name, *others = WHO[method]
+            running = downloads(stage, method, family)
+            stage.director.change(service, name, method, family, 80, 0)
+            if others:
+                expect(set(answers(stage, method, family)) == set(others), "no new connection for it")
+            else:
+                refused = curl(stage, url(method, family, "name"), status=None)
+                expect(refused.returncode == 7, f"port unreachable: the only server is drained: {refused}")
+            for process in running.values():
+                stage.finished(process)
+                whole(stage, process)
+            stage.director.change(service, name, method, family, 80, 1)
+
+
+def removed_server_is_silent_until_it_is_back(stage):
+    """As on ip_vs: what it has waits, and goes on when the server is entered again."""
+    for method, family in ways(("nat", "direct", "tunnel", "mixed")):
+        with stage.way(method, family):
+            service = stage.director.service("tcp", 80, method, family)
+            name, *others = WHO[method]
+            running = downloads(stage, method, family)
+            stage.director.remove(service, name, family, 80)
+            expect(set(answers(stage, method, family)) == set(others), "no new connection for it")
+            for other in others:
+                stage.finished(running[other])
+                whole(stage, running[other])
+            expect(running[name].poll() is None, "its own download waits")
+            stage.director.enter(service, name, method, family, 80)
+            stage.finished(running[name])
+            whole(stage, running[name])
+
+
+def removed_server_ends_what_it_has_if_told_so(stage):
+    """expire_nodest_conn: the client is reset, and need not wait."""
+    if stage.core == "kernel":
+        return
+    stage.director.lvsadm("--setting", "expire_nodest_conn=1")
+    for method, family in ways(("nat", "direct", "tunnel", "mixed")):
+        with stage.way(method, family):
+            service = stage.director.service("tcp", 80, method, family)
+            name, *others = WHO[method]
+            running = downloads(stage, method, family)
+            stage.director.remove(service, name, family, 80)
+            stage.finished(running[name], 56)
+            for other in others:
+                stage.finished(running[other])
+                whole(stage, running[other])
+            stage.director.enter(service, name, method, family, 80)
+    stage.director.lvsadm("--setting", "expire_nodest_conn=0")
+
+
+def killed_server_takes_its_own_with_it(stage):
+    """Nobody checks servers here: its clients are refused until it is removed."""
+    for method, family in ways(("nat", "direct", "tunnel")):
+        with stage.way(method, family):
+            service = stage.director.service("tcp", 80, method, family)
+            name, *others = WHO[method]
+            running = downloads(stage, method, family)
+            stage.end(stage.web[name])
+            expect(running[name].wait() in (18, 56), f"its download is broken off: {running[name].wait()}")
+            for other in others:
+                stage.finished(running[other])
+                whole(stage, running[other])
+            tries = [curl(stage, url(method, family, "name"), status=None).returncode for _ in range(4 * len(WHO[method]))]
+            expect(sorted(tries) == [0] * 4 * len(others) + [7] * 4, f"only its share is refused: {tries}")
+            stage.director.remove(service, name, family, 80)
+            expect(set(answers(stage, method, family)) == set(others), "the others answer")
+            stage.web[name] = start_server(stage, name)
+            stage.director.enter(service, name, method, family, 80)
+            expect(set(answers(stage, method, family)) == set(WHO[method]), "all again")
+
+
+STORIES = [every_way_serves, ports_are_translated, connections_are_kept, large_bodies_arrive, load_fails_nowhere,
+           killed_lvsd_costs_nothing, drained_server_ends_what_it_has, removed_server_is_silent_until_it_is_back,
+           removed_server_ends_what_it_has_if_told_so, killed_server_takes_its_own_with_it]
