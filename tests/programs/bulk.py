@@ -110,4 +110,21 @@ def a_mark_holds_tcp_and_udp_together(stage):
                 iperf(stage, method, family, "--udp", "--blockcount", "50", "--bandwidth", "40M", source=source)
 
 
-STORIES = [bytes_arrive, every_client_is_served, datagrams_arrive, a_mark_holds_tcp_and_udp_together]
+def killed_lvsd_costs_nothing(stage):
+    """Connections in both directions, then datagrams that are counted, while it dies and starts."""
+    if stage.core == "kernel":
+        return
+    for kind in (("--bidir",), ("--udp", "--bandwidth", "2M", "--length", "1200", "--window", "400K")):
+        receivers = ("client", "rs1", "rs2", "rs3", "far1", "far2", "director")
+        before, running = without_room(stage, receivers), []
+        for method, family in ways():
+            running.append(stage.start("client", "iperf3", "--client", vip(method, family), "--port", str(PORT[method]), "--json", "--time", "4", *kind))
+        stage.kill_lvsd_while(lambda: all(one.poll() is None for one in running))
+        for process in running:
+            result = json.loads(stage.finished(process))
+            expect("error" not in result, f"{result.get('error')}")
+            lost = result["end"]["sum"]["lost_packets"] if "--udp" in kind else 0
+            expect(lost <= without_room(stage, receivers) - before, f"none is lost: {result['end']}")
+
+
+STORIES = [bytes_arrive, every_client_is_served, datagrams_arrive, killed_lvsd_costs_nothing, a_mark_holds_tcp_and_udp_together]

@@ -39,7 +39,7 @@ class Director:
         self.log_path, self.process = os.path.join(folder, "lvsd.log"), None
         self.start()
         if core == "express":
-            self.lvsadm("--setting", "express=1")
+            self.setting("express", 1)
 
     def start(self):
         if self.core == "kernel":
@@ -107,5 +107,8 @@ class Director:
     def remove(self, service, name, family, port):
         self.lvsadm("-d", *service, "-r", f"{bracketed(own(name, family))}:{port}")
 
-    def clear(self):
-        self.lvsadm("-C")
+    def setting(self, name, value):
+        if self.core == "kernel":
+            self.node.sysctl(f"net.ipv4.vs.{name}", str(value))
+        else:
+            self.lvsadm("--setting", f"{name}={value}")

@@ -1,12 +1,11 @@
 """BIND on the servers and dig as the client: over UDP and TCP, answers that need fragments, answers that need TCP, a zone
 transfer, and one-packet scheduling.
 """
-import os
 import re
 
 from director import WHO, vip
 from stage import FAMILIES, eventually, expect
-from topology import FAR, INSIDE, SERVERS
+from topology import SERVERS
 
 METHODS = ("nat", "direct", "tunnel", "local", "mixed")
 NAMED = """options {{
@@ -112,5 +111,36 @@ def a_port_has_one_server_unless_each_packet_is_scheduled(stage):
             expect(len(got) == 8 and set(got) == set(WHO[method]), f"a server for each question: {got}")
 
 
+def killed_lvsd_costs_nothing(stage):
+    """Questions of ever new ports, in every way at once, while it dies and starts."""
+    if stage.core == "kernel":
+        return
+    running = []
+    for method, family in ways():
+        questions = stage.write(f"questions-{method}-{family}", f"@{vip(method, family)} +notcp +tries=1 +time=30 name.example.test TXT\n" * 150)
+        running.append(stage.start("client", "dig", "+nocookie", "-f", questions))
+    stage.kill_lvsd_while(lambda: all(one.poll() is None for one in running))
+    for process in running:
+        with stage.way(*process.args[-1:]):
+            expect(len(names(stage.finished(process))) == 150, "every question is answered")
+
+
+def killed_server_is_missed_until_it_is_removed(stage):
+    """Its share of questions is refused, and none when it is gone."""
+    for method, family in stage.some(ways(("nat", "direct", "tunnel")), [("nat", 4), ("direct", 6), ("tunnel", 4)]):
+        with stage.way(method, family):
+            name, *others = WHO[method]
+            service = stage.director.service("udp", 53, method, family)
+            stage.end(stage.dns[name])
+            done = [stage.run("client", "dig", "+tries=1", "+time=2", f"@{vip(method, family)}", "name.example.test", "TXT", "+notcp", status=None)
+                    for _ in range(2 * len(WHO[method]))]
+            expect(sorted(one.returncode for one in done) == [0] * 2 * len(others) + [9] * 2, f"only its share: {done}")
+            stage.director.remove(service, name, family, 53)
+            got = [one for _ in range(6) for one in names(dig(stage, method, family, "name", "+notcp"))]
+            expect(len(got) == 6 and set(got) == set(others), f"the others answer: {got}")
+            stage.dns[name] = start_server(stage, name)
+            stage.director.enter(service, name, method, family, 53)
+
+
 STORIES = [questions_are_answered, large_answers_come_in_fragments, larger_ones_by_tcp, zones_are_transferred,
-           a_port_has_one_server_unless_each_packet_is_scheduled]
+           a_port_has_one_server_unless_each_packet_is_scheduled, killed_lvsd_costs_nothing, killed_server_is_missed_until_it_is_removed]

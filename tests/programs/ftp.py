@@ -2,10 +2,9 @@
 direct routing. Each server has a tree of files, and a folder to put some into.
 """
 import os
-import re
 
 from director import WHO, bracketed, vip
-from stage import FAMILIES, expect
+from stage import FAMILIES, eventually, expect
 from topology import INSIDE
 from web import digest
 
@@ -35,6 +34,7 @@ xferlog_enable=NO
 # How the client asks, or says, where a data connection goes: PASV, EPSV, PORT, EPRT.
 LFTP = {"passive": "set ftp:passive-mode on; set ftp:prefer-epsv off;", "extended passive": "set ftp:passive-mode on; set ftp:prefer-epsv on;",
         "active": "set ftp:passive-mode off;"}
+SETTINGS = "set net:max-retries 1; set net:timeout 30; set net:reconnect-interval-base 1; set cmd:fail-exit on;"
 CURL = {"passive": ["--disable-epsv"], "extended passive": [], "active": ["--ftp-port", "-", "--disable-eprt"],
         "extended active": ["--ftp-port", "-"]}
 
@@ -73,8 +73,7 @@ def ways(hows, methods=("nat", "direct")):
 
 def lftp(stage, method, family, how, script, source=None):
     bind = f"set net:socket-bind-ipv{family} {source};" if source else ""
-    settings = f"set net:max-retries 1; set net:timeout 30; set net:reconnect-interval-base 1; set cmd:fail-exit on; {LFTP[how]} {bind}"
-    return stage.run("client", "lftp", "-c", f"{settings} open ftp://{bracketed(vip(method, family))}/; {script}")
+    return stage.run("client", "lftp", "-c", f"{SETTINGS} {LFTP[how]} {bind} open ftp://{bracketed(vip(method, family))}/; {script}")
 
 
 def client_of(family, number):
@@ -125,4 +124,53 @@ def commands_are_sent_ahead(stage):
             stage.run("client", "rm", "-r", got)
 
 
-STORIES = [files_come_whole, files_are_put_whole, many_transfers_by_one_connection, commands_are_sent_ahead]
+# Four transfers, each by a data connection of its own; the large one takes two seconds.
+SESSION = "set net:limit-rate 2500000; mirror files {got}/1; mirror files {got}/2; get name -o {got}/name"
+
+
+def session(stage, method, family, how):
+    """One that goes on for a while, and has come to its large file; the folder that it fills."""
+    got = stage.path(f"session-{len(stage.processes)}")
+    os.mkdir(got)
+    process = stage.start("client", "lftp", "-c", f"{SETTINGS} {LFTP[how]} open ftp://{bracketed(vip(method, family))}/; {SESSION.format(got=got)}")
+    eventually("the large file is coming", lambda: os.path.exists(f"{got}/1/deep/{max(SIZES)}") or stage.lives(process))
+    return process, got
+
+
+def all_came(stage, process, got):
+    stage.finished(process)
+    for folder in "12":
+        came = {int(name): digest(f"{got}/{folder}/deep/{name}") for name in os.listdir(f"{got}/{folder}/deep")}
+        expect(came == {size: digest(stage.path("ftp-rs1", "files", "deep", str(size))) for size in SIZES}, f"all files, as they are there: {came}")
+
+
+def sessions_outlive_lvsd(stage):
+    """Data connections that are told of while lvsd is dead, and while it starts."""
+    if stage.core == "kernel":
+        return
+    running = [session(stage, *way) for way in ways(LFTP)]
+    stage.kill_lvsd_while(lambda: all(process.poll() is None for process, _ in running))
+    stage.director.kill()
+    for process, got in [*running, *[session(stage, *way) for way in ways(LFTP)]]:
+        with stage.way(*process.args[-1:]):
+            all_came(stage, process, got)
+    stage.director.start()
+
+
+def drained_server_ends_its_sessions(stage):
+    """Their data connections are not new ones."""
+    for method, family, how in stage.some(ways(LFTP), [("nat", 4, "passive"), ("nat", 6, "active"), ("direct", 4, "passive")]):
+        with stage.way(method, family, how):
+            service = stage.director.service("tcp", 21 if method == "nat" else 0, method, family)
+            port = 21 if method == "nat" else 0
+            running = [session(stage, method, family, how) for _ in WHO[method]]
+            for name in WHO[method]:
+                stage.director.change(service, name, method, family, port, 0)
+            for process, got in running:
+                all_came(stage, process, got)
+            for name in WHO[method]:
+                stage.director.change(service, name, method, family, port, 1)
+
+
+STORIES = [files_come_whole, files_are_put_whole, many_transfers_by_one_connection, commands_are_sent_ahead, sessions_outlive_lvsd,
+           drained_server_ends_its_sessions]

@@ -4,7 +4,7 @@
 usage: run.py BIN-FOLDER [--core embedded|express|kernel] [--long] [--list] [PROGRAM | STORY ...]
 
 A program is a file here (web, ftp ...), a story a function in it. The programs of one file live on from one story to the next.
-With --long the longer stories are played, too. 0: all is well; 1: a story failed; 77: skipped, with the reason.
+With --long each is played in every way that there is. 0: all is well; 1: a story failed; 77: skipped, with the reason.
 """
 import argparse
 import importlib
@@ -20,11 +20,11 @@ INSIDE = "--inside"  # What the run says to itself in its own namespaces.
 def play(program, options):
     from stage import Stage  # Not before this process has its own namespaces.
     module = importlib.import_module(program)
-    stories = module.STORIES + (getattr(module, "LONG", []) if options.long else [])
+    stories = module.STORIES
     chosen = [story for story in stories if not options.names or {program, story.__name__} & set(options.names)]
     if not chosen:
         return 0
-    stage = Stage(os.path.abspath(options.binaries), options.core)
+    stage = Stage(os.path.abspath(options.binaries), options.core, options.long)
     try:
         stage.title = f"{program}.setup"
         module.setup(stage)
@@ -52,7 +52,7 @@ def main():
     if options.list:
         for program in PROGRAMS:
             module = importlib.import_module(program)
-            print(*(f"{program}.{story.__name__}" for story in module.STORIES + getattr(module, "LONG", [])), sep="\n")
+            print(*(f"{program}.{story.__name__}" for story in module.STORIES), sep="\n")
         return 0
     if os.geteuid() != 0:
         print("skipped: needs root for network namespaces")

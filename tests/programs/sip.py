@@ -2,7 +2,7 @@
 persistence. A call is right when all its messages came in their order; sipp ends with 0 when all calls were.
 """
 from director import WHO, bracketed, own, vip
-from stage import FAMILIES, expect
+from stage import FAMILIES, eventually, expect
 
 METHODS = ("nat", "direct", "tunnel", "local")
 PORT = {method: 5060 + number for number, method in enumerate(METHODS)}
@@ -63,4 +63,34 @@ def telephones_stay_with_their_exchange(stage):
             expect(all_used == set(WHO[method]), f"all servers used: {all_used}")
 
 
-STORIES = [calls_are_made, telephones_stay_with_their_exchange]
+def start_calls(stage, method, family, calls):
+    address = "192.0.2.10" if family == 4 else "[2001:db8::10]"
+    return stage.start("client", "sipp", "-sn", "uac", f"{bracketed(vip(method, family))}:{PORT[method]}", "-i", address, "-t", "un", "-m", str(calls),
+                       "-r", "60", "-d", "300", "-timeout", "60", "-timeout_error", "-nostdin", "-max_socket", "1000")
+
+
+def killed_lvsd_costs_nothing(stage):
+    if stage.core == "kernel":
+        return
+    running = [start_calls(stage, method, family, 240) for method, family in ways()]
+    stage.kill_lvsd_while(lambda: all(one.poll() is None for one in running))
+    for process in running:
+        stage.finished(process)
+
+
+def drained_server_ends_its_calls(stage):
+    for method, family in stage.some(ways(("nat", "direct", "tunnel")), [("nat", 4), ("direct", 6)]):
+        with stage.way(method, family):
+            service = stage.director.service("udp", PORT[method], method, family)
+            name, *others = WHO[method]
+            before = stage.counted(method, family, "udp", PORT[method])
+            process = start_calls(stage, method, family, 180)
+            eventually("all servers have calls", lambda: used(stage, method, family, before) == set(WHO[method]))
+            stage.director.change(service, name, method, family, PORT[method], 0)
+            drained = stage.counted(method, family, "udp", PORT[method])
+            stage.finished(process)
+            expect(used(stage, method, family, drained) == set(others), "no new calls for it")
+            stage.director.change(service, name, method, family, PORT[method], 1)
+
+
+STORIES = [calls_are_made, killed_lvsd_costs_nothing, drained_server_ends_its_calls, telephones_stay_with_their_exchange]

@@ -33,10 +33,10 @@ def eventually(what, condition):
 
 
 class Stage:
-    def __init__(self, binaries, core):
+    def __init__(self, binaries, core, is_long=False):
         self.folder = tempfile.mkdtemp(prefix="programs-")
         os.chmod(self.folder, 0o755)
-        self.processes, self.core, self.title, self.ways = [], core, "", 0
+        self.processes, self.core, self.is_long, self.title, self.ways = [], core, is_long, "", 0
         self.topology = Topology()
         self.director = Director(self.topology["director"], binaries, core, self.folder)
 
@@ -46,6 +46,10 @@ class Stage:
         self.director.stop()
         self.topology.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def some(self, all_ways, few):
+        """In a long run all ways, else these."""
+        return all_ways if self.is_long else few
 
     def path(self, *parts):
         return os.path.join(self.folder, *parts)
@@ -65,11 +69,15 @@ class Stage:
         self.processes.append(process)
         return process
 
-    def finished(self, process, status=0):
-        """What it said, once it has ended with this status."""
+    def finished(self, process, *statuses):
+        """What it said, once it has ended with one of these statuses; 0, if there are none."""
         got = process.wait(timeout=2 * PATIENCE_S)
-        expect(got == status, f"{' '.join(process.args)}: {got} instead of {status}\n{self.said(process)[-3000:]}")
+        expect(got in (statuses or (0,)), f"{' '.join(process.args)}: {got} instead of {statuses or 0}\n{self.said(process)[-3000:]}")
         return self.said(process)
+
+    def lives(self, process):
+        """For a condition that waits for what this process does: it fails at once when that has ended."""
+        expect(process.poll() is None, f"{' '.join(process.args)} ended: {process.poll()} {self.said(process)[-3000:]}")
 
     @staticmethod
     def end(process):
@@ -95,7 +103,7 @@ class Stage:
 
     def listens(self, node, port, process, kind="t"):
         eventually(f"port {port} open at {node}: {self.said(process)[-2000:]}",
-                   lambda: f":{port} " in self.run(node, "ss", f"-Hln{kind}") or expect(process.poll() is None, self.said(process)))
+                   lambda: f":{port} " in self.run(node, "ss", f"-Hln{kind}") or self.lives(process))
 
     @contextlib.contextmanager
     def way(self, *words):
@@ -116,18 +124,27 @@ class Stage:
             times += 1
         return times
 
+    def server_named(self, address):
+        return next((name for name, addresses in OWN.items() if address in addresses), None)
+
+    def connected(self, family, port):
+        """The server that the established connection from this port of a client has, if there is one."""
+        for line in self.director.lvsadm("-L", "-n", "-c").splitlines():
+            words = line.split()
+            if "ESTABLISHED" in words and words[3].endswith(f":{port}") and ("[" in words[3]) == (family == 6):
+                return self.server_named(words[5].rpartition(":")[0].strip("[]"))
+        return None
+
     def counted(self, method, family, protocol, port, column=1):
         """Connections (column 1) of each server of a service, by `lvsadm --stats`."""
-        names = {addresses[family == 6]: name for name, addresses in OWN.items()}
         service = self.director.service(protocol, port, method, family)
         lines = self.director.lvsadm("-L", "-n", *service, "--stats", "--exact").splitlines()
         found = {}
         for line in lines:
             words = line.split()
-            if words and words[0] == "->":
-                address = words[1].rpartition(":")[0].strip("[]")
-                if address in names:
-                    found[names[address]] = int(words[1 + column])
+            name = self.server_named(words[1].rpartition(":")[0].strip("[]")) if words[:1] == ["->"] else None
+            if name:
+                found[name] = int(words[1 + column])
         return found
 
     def drops(self):

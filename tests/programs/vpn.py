@@ -170,4 +170,23 @@ def large_messages_go_in_fragments(stage):
     expect(max(sent) > 1500, f"larger than a packet: {max(sent)}")
 
 
-STORIES = [roads_lead_to_gateways, large_messages_go_in_fragments]
+def roads_outlive_lvsd(stage):
+    """A road and a slow download by it, while lvsd dies and starts; a new road while it is dead."""
+    if stage.core == "kernel":
+        return
+    for method, family in stage.some(ways(), [("nat", 4), ("direct", 6)]):
+        with stage.way(method, family):
+            road, other, *_ = roads(stage, method, family)
+            swanctl(stage, "client", "--initiate", "--child", road)
+            running = stage.start("client", "curl", "--silent", "--show-error", "--fail", "--max-time", "60", "--output", stage.path("got"), "--limit-rate", "400K",
+                                  f"http://{BEHIND}/body")
+            stage.kill_lvsd_while(lambda: running.poll() is None)
+            stage.finished(running)
+            expect(digest(stage.path("got")) == digest(stage.path("body")), "a body through the tunnel")
+            swanctl(stage, "client", "--terminate", "--ike", road)
+            stage.director.kill()
+            travel(stage, other)
+            stage.director.start()
+
+
+STORIES = [roads_lead_to_gateways, large_messages_go_in_fragments, roads_outlive_lvsd]
