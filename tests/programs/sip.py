@@ -75,7 +75,8 @@ def killed_lvsd_costs_nothing(stage):
     running = [start_calls(stage, method, family, 240) for method, family in ways()]
     stage.kill_lvsd_while(lambda: all(one.poll() is None for one in running))
     for process in running:
-        stage.finished(process)
+        with stage.way(*process.args[:5]):
+            stage.finished(process)
 
 
 def drained_server_ends_its_calls(stage):
