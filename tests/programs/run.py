@@ -48,7 +48,7 @@ def main():
     parser.add_argument("--list", action="store_true")
     parser.add_argument(INSIDE, action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("names", nargs="*")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     if options.list:
         for program in PROGRAMS:
             module = importlib.import_module(program)
