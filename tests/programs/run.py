@@ -58,9 +58,10 @@ def main():
         print("skipped: needs root for network namespaces")
         return 77
     if not options.inside:
-        # All that is started here ends with the first process of its namespace, and files outside are not touched.
-        return subprocess.run(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, *sys.argv, INSIDE],
-                              check=False).returncode
+        # All that is started here ends with the first process of its namespace, and that with this one, however it ends.
+        # Files outside are not touched.
+        return subprocess.run(["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+                               sys.executable, *sys.argv, INSIDE], check=False).returncode
     for folder in ("/run", "/tmp"):
         if not os.path.abspath(options.binaries).startswith(f"{folder}/"):
             subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True)
