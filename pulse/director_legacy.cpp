@@ -1,5 +1,5 @@
-// What is different with Piranha's heartbeats (legacy.h): how one is heard, and when a director that
-// is less than able gives the service up by saying so.
+// What is different with Piranha's heartbeats (legacy.h): how one is heard, and when a director
+// that is less than able gives the service up by saying so.
 #include "pulse/director.h"
 
 namespace lvs::pulse {

@@ -42,8 +42,8 @@ Role role_of(Word word, const std::optional<Role>& before);
 // When it is our turn to serve while the peer says `stopped`. It hears the same of us, and Piranha
 // acts on it: who says it for longer than an answer takes does not want to serve, or cannot. Only
 // the primary need not wait, whose word makes the backup yield; nor need a backup whose primary
-// served until now. Words that waited for a neighbour come late: a path that said `running` last has
-// time to say otherwise.
+// served until now. Words that waited for a neighbour come late: a path that said `running` last
+// has time to say otherwise.
 class Turn {
  public:
   void heard(size_t path, Word word, bool was_silent, TimePoint now);
@@ -54,7 +54,7 @@ class Turn {
 
  private:
   bool has_served_ = false;
-  bool has_fallen_ = false;  // It said `running` last before.
+  bool has_fallen_ = false;                 // It said `running` last before.
   std::map<size_t, TimePoint> running_at_;  // By paths that said so last.
   std::optional<TimePoint> stopped_since_;
   std::optional<TimePoint> let_go_at_;

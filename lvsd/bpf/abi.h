@@ -462,6 +462,7 @@ struct lvs_sweep {
   __u32 drop_share;   /* In 2^-32; not 0: the keys were drawn for drop_entry, that part of all. */
   __u32 zero;
 };
-#define LVS_DROP_IDLE_NS 60000000000ULL /* What is so long idle drop_entry takes for given up ... \
+#define LVS_DROP_IDLE_NS                                                                          \
+  60000000000ULL                        /* What is so long idle drop_entry takes for given up ... \
                                          */
 #define LVS_DROP_BRIEF_NS 1000000000ULL /* ... if it took no longer than this. */

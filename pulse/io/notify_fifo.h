@@ -1,6 +1,6 @@
-// notify_fifo: the named pipe that is told each change of role. It is held open for both reading and
-// writing, so that it needs no reader and keeps what it was told for one that comes late. Nothing
-// ever waits for it: what does not fit is dropped, and said so.
+// notify_fifo: the named pipe that is told each change of role. It is held open for both reading
+// and writing, so that it needs no reader and keeps what it was told for one that comes late.
+// Nothing ever waits for it: what does not fit is dropped, and said so.
 #pragma once
 
 #include <optional>

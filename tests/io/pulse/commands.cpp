@@ -53,8 +53,9 @@ class CommandsTest : public ::testing::Test {
 
 TEST_F(CommandsTest, TheLaterOneBeginsWhenTheEarlierHasEnded) {
   const std::string go = folder_ + "/go";
-  commands_.run(
-      script(note("active") + "\nwhile ! test -e " + go + "; do sleep 0.01; done\n" + note("ended")), 60s);
+  commands_.run(script(note("active") + "\nwhile ! test -e " + go + "; do sleep 0.01; done\n" +
+                       note("ended")),
+                60s);
   commands_.run(script(note("inactive") + "\ntouch " + folder_ + "/done"), 60s);
   while (notes().empty()) {
     io_.poll();

@@ -98,14 +98,15 @@ class Bench {
     ADD_FAILURE() << "no such action";
     return {};
   }
-  // The actions of the last step as words, heartbeats with their role, log events left out.
+  // The actions of the last step as words, heartbeats with their role; what only tells of
+  // them (log, notify_fifo) is left out.
   std::vector<std::string> deeds() const {
-    static constexpr const char* kWords[] = {"heartbeat", "arm",    "disarm",   "add",
-                                             "renew",     "remove", "announce", "probe",
+    static constexpr const char* kWords[] = {"heartbeat", "word",   "arm",      "disarm", "add",
+                                             "renew",     "remove", "announce", "probe",  "tell",
                                              "run",       "keep",   "answer",   "exit"};
     std::vector<std::string> words;
     for (const Action& action : step.actions) {
-      if (!std::holds_alternative<LogEvent>(action)) {
+      if (!std::holds_alternative<LogEvent>(action) && !std::holds_alternative<TellRole>(action)) {
         words.push_back(kWords[action.index()]);
       }
       if (const auto* sent = std::get_if<SendHeartbeat>(&action)) {

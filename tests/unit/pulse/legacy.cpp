@@ -303,8 +303,7 @@ TEST(Legacy, AReloadChangesTheFormatAndForgetsWhatWasHeard) {
   EXPECT_THAT(one.actions, Contains(VariantWith<SendHeartbeat>(testing::_)));
   one.hear(Word::stopped);
   EXPECT_FALSE(one.director.status(one.now).peer.alive);
-  EXPECT_EQ(
-      one.director.counters().refused[static_cast<size_t>(Refusal::other_version)], 1U);
+  EXPECT_EQ(one.director.counters().refused[static_cast<size_t>(Refusal::other_version)], 1U);
   EXPECT_EQ(one.director.state(), State::standby);
 }
 
