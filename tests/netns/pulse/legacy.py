@@ -61,7 +61,7 @@ def the_backup_is_replaced_first_then_the_primary(pair):
     text, _ = pair.backup.lvsctl("status")
     expect("! heartbeats are not authenticated (heartbeat_format = legacy)" in text, text)
     text, _ = pair.backup.lvsctl("check")
-    expect("heartbeat_format: not authenticated" in text, text)
+    expect("heartbeat_format: warning: not authenticated" in text, text)
     stays_with_one_holder(pair, 2 * DEADTIME_S)
 
     with watched(pair, none_max=1):
