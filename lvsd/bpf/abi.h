@@ -385,7 +385,7 @@ struct lvs_ports {
 struct lvs_rounds {
   __u64 since;
   __u32 count;
-  __u32 zero;
+  __u32 ttl; /* Of the first. */
 };
 
 /* A packet that ipvs0 gives back on its way through the director comes in likewise; this mark stays

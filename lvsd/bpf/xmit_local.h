@@ -18,7 +18,8 @@ enum hook {
 };
 
 /* Rules of the administrator may take mark and priority off the packet that comes in again; then it
- * is caught once more, and would go round for ever. How often it was here before. */
+ * is caught once more, and would go round for ever. How often it was here before. The TTL tells it
+ * from another one just like it: nft dup takes one off in each round. */
 static __always_inline __u32 rounds_of(const int family, struct __sk_buff* skb,
                                        const struct packet* packet) {
   const __u64 now = bpf_ktime_get_coarse_ns();
@@ -40,10 +41,10 @@ static __always_inline __u32 rounds_of(const int family, struct __sk_buff* skb,
     bpf_skb_load_bytes(skb, l4 + SCTP_CHECK_OFFSET, &one.sequence, sizeof(one.sequence));
   }
   struct lvs_rounds* rounds = bpf_map_lookup_elem(&lvs_given_backs, &one);
-  if (rounds && now < rounds->since + LVS_ROUNDS_NS) {
+  if (rounds && now < rounds->since + LVS_ROUNDS_NS && packet->ttl < rounds->ttl) {
     return __sync_fetch_and_add(&rounds->count, 1) + 1;
   }
-  const struct lvs_rounds first = {.since = now};
+  const struct lvs_rounds first = {.since = now, .ttl = packet->ttl};
   bpf_map_update_elem(&lvs_given_backs, &one, &first, BPF_ANY);
   return 0;
 }
