@@ -68,7 +68,9 @@ void Director::refresh_services(TimePoint now) {
   beat_at_ = now;
   if (unserved_.value_or(0) != before.value_or(0)) {
     const auto text = [](Unserved count) { return count ? std::to_string(*count) : "unknown"; };
-    log(Level::notice, "unserved-services", "", {{"from", text(before)}, {"to", text(unserved_)}});
+    // What a standby's checks miss now and then is nothing to remember.
+    log(holds() ? Level::notice : Level::info, "unserved-services", "",
+        {{"from", text(before)}, {"to", text(unserved_)}});
   }
 }
 

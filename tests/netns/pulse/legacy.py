@@ -94,7 +94,7 @@ def the_backup_is_replaced_first_then_the_primary(pair):
             director.service("reload")
         eventually("both believe each other again", lambda: all(
             d.ask("status")["peer"]["alive"] and d.ask("status")["heartbeat_format"] == "2" for d in pair.both))
-        time.sleep(DEADTIME_S)
+        stays_with_one_holder(pair, DEADTIME_S)
     expect(pair.backup.state() == "active", "nobody moved")
 
 
