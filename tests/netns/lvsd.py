@@ -481,9 +481,9 @@ def lvsctl(lab, *words):
 
 def expect_serves_nobody(lab, why, name="scripts"):
     """What the operator is told by each way there is."""
-    told = eventually("the status says so", lambda: (page := lvsctl(lab, "status")) and "serves nobody" in page.stdout and page)
+    words = f"! {name} serves nobody: no server was ever checked: {why}"
+    told = eventually("the status says so, and why", lambda: (page := lvsctl(lab, "status")) and words in page.stdout and page)
     expect(told.returncode == 1, f"it is not healthy: {told}")
-    expect(f"! {name} serves nobody: no server was ever checked: {why}" in told.stdout, f"and why: {told.stdout}")
     expect("not checked: " + why in told.stdout, f"of each server too: {told.stdout}")
     unserved = re.compile(rf"service-unserved.*{re.escape(why)}")
     eventually("an event with the cause", lambda: unserved.search(lvsctl(lab, "events").stdout))
