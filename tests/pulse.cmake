@@ -19,5 +19,7 @@ lvs_test(netns/pulse/announce lvs_pulse_io)
 foreach(subject life serving hearing operating legacy)
   add_test(NAME netns.pulse.${subject} COMMAND netns/pulse/pair.py $<TARGET_FILE_DIR:pulse> ${subject}
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
-  set_tests_properties(netns.pulse.${subject} PROPERTIES LABELS netns TIMEOUT 600 SKIP_RETURN_CODE 77)
+  # One pair at a time: each starts and loads its cores again and again, and its stories know deadlines.
+  set_tests_properties(netns.pulse.${subject} PROPERTIES LABELS netns TIMEOUT 600 SKIP_RETURN_CODE 77
+    RESOURCE_LOCK pair)
 endforeach()

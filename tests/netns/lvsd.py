@@ -883,7 +883,7 @@ def terminated_lvsd_leaves_forwarding(lab):
     expect(lab.status()["armed"] and lab.get() in ("one", "two"), "a returning one leaves the core armed")
 
 
-AS_CHECKED = {"has_way": True, "cut_services": 0, "down_services": 0, "failing_services": 0, "several_checks_ms": 0}
+AS_CHECKED = {"has_way": True, "checks_stopped": False, "cut_services": 0, "failing_services": 0, "several_checks_ms": 0}
 
 
 def role_arms_and_disarms(lab):

@@ -88,7 +88,7 @@ def whoever_takes_over_refuses_nobody(pair):
 
 
 def frozen_children_are_replaced_and_the_service_stays(pair):
-    pair.start(keepalive="200ms", deadtime="8s")
+    pair.start(keepalive="200ms", deadtime="8s", more="lvsd_grace = 40s")
     before = pair.primary.children()
     for pid in before.values():
         os.kill(pid, signal.SIGSTOP)
