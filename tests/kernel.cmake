@@ -55,11 +55,6 @@ add_test(NAME kernel.scenarios.express
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
 list(APPEND kernel_tests kernel.scenarios.express)
 
-# What nanny's check of SCTP meets, between real sockets. For a cookie that is signed this kernel has no hash.
-lvs_kernel_test(sctp_checks "modprobe -d /run/modules sctp && sysctl -qw net.sctp.cookie_hmac_alg=none &&
-  iptables -A OUTPUT -p sctp --dport 1 -j DROP &&
-  SILENT_SCTP_PORT=1 '$<TARGET_FILE:io.nanny.probe_sctp>'")
-
 add_executable(kernel_transport kernel/transport.cpp)
 target_link_libraries(kernel_transport PRIVATE lvs_options lvs_ipvs_io GTest::gtest)
 set_target_properties(kernel_transport PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
@@ -71,7 +66,7 @@ set(qemu_transcripts scheduling/wlc scheduling/udp marks/two-ports answers/no-se
   forwarding/direct paths/vip-on-loopback paths/rule-by-source settings/udp-server-removed
   forwarding/ipv6-nat ipv6/forwarding-direct fragments/nat fragments/nat-ipv6 paths/server-behind-a-tunnel
   paths/own-connections paths/one-arm paths/small-link forwarding/tunnel-other-family paths/tunnel-errors emulated/vlan emulated/filter-of-others emulated/ipsec emulated/one-arm-ipv6
-  emulated/one-packet ops/ipv6 ops/cold-neighbours emulated/sctp settings/secure-tcp settings/drop-packet)
+  emulated/one-packet ops/ipv6 ops/cold-neighbours emulated/sctp)
 list(TRANSFORM qemu_transcripts REPLACE "(.+)" "kernel/transcripts/\\1.txt")
 list(JOIN qemu_transcripts " " qemu_transcripts)
 # What was fetched of that kernel has no ip_vs_ftp.
