@@ -47,7 +47,7 @@ class Associations : public ProbeSctp {
  protected:
   void SetUp() override {
     if (!kHasSctp) {
-      GTEST_SKIP() << "this kernel has no SCTP: kernel.sctp_checks runs this on one that has";
+      GTEST_SKIP() << "this kernel has no SCTP: modprobe sctp";
     }
   }
 
@@ -109,7 +109,7 @@ TEST_F(Associations, AServerThatDoesNotAnswerTimesOut) {
   const char* port = std::getenv("SILENT_SCTP_PORT");
   if (port == nullptr) {
     GTEST_SKIP()
-        << "no firewall drops what goes to SILENT_SCTP_PORT: in kernel.sctp_checks it does";
+        << "no firewall drops what goes to SILENT_SCTP_PORT";
   }
   const Endpoint place = loopback(static_cast<uint16_t>(std::atoi(port)));
   const ProbeResult result = probe(place, 300ms);
