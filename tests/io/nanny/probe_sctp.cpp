@@ -108,8 +108,7 @@ TEST_F(Associations, APortThatNobodyListensAtIsRefused) {
 TEST_F(Associations, AServerThatDoesNotAnswerTimesOut) {
   const char* port = std::getenv("SILENT_SCTP_PORT");
   if (port == nullptr) {
-    GTEST_SKIP()
-        << "no firewall drops what goes to SILENT_SCTP_PORT";
+    GTEST_SKIP() << "no firewall drops what goes to SILENT_SCTP_PORT";
   }
   const Endpoint place = loopback(static_cast<uint16_t>(std::atoi(port)));
   const ProbeResult result = probe(place, 300ms);
