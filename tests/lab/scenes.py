@@ -472,9 +472,9 @@ class Story:
 
     def expiry(self):
         active, _ = self.roles()
-        # The lvsd that was killed last in the scene before may still be on its way back.
-        self._until("time-outs are short",
-                    lambda: self.lab.on(active, *self.plane.short_timeouts, check=False).returncode == 0)
+        # The lvsd of the scene before may still be on its way back, and sets the time-outs of lvs.cf when it is there.
+        self._until("lvsd is ready", lambda: self._is_lvsd_ready(active))
+        self.lab.on(active, *self.plane.short_timeouts)
         time.sleep(1)
         # Closed in the ordinary way, each connection of the load would stay in the table for two minutes.
         no_more = ["OUTPUT", "-d", config.VIP_PLAIN, "-j", "DROP"]
@@ -499,6 +499,10 @@ class Story:
 
     def _until(self, what, holds, timeout=None):
         return labs.wait_until(what, holds, timeout or READY_TIMEOUT_S * self.tempo.patience, self.tempo.poll_s)
+
+    def _is_lvsd_ready(self, director):
+        page = self.lab.on(director, "lvsctl", "status", "--json", check=False).stdout
+        return json.loads(page)["pulse"]["lvsd"]["ready"]
 
     def _waited(self, holds, timeout=None):
         try:
