@@ -13,18 +13,19 @@
 #define FIRST_USER_PORT 1024
 #define SLICE_TRIES 4
 
-static __always_inline struct lvs_service* find_service_by(struct match* match) {
-  const __u32* id = bpf_map_lookup_elem(&lvs_service_ids, &match->key);
+/* Fills in the rest of what has a key. */
+VERIFIED_ALONE int find_match(struct match* match) {
+  const __u32* id = match ? bpf_map_lookup_elem(&lvs_service_ids, &match->key) : 0;
   if (!id) {
     return 0;
   }
   match->id = *id;
-  struct lvs_service* service = bpf_map_lookup_elem(&lvs_services, &match->id);
+  const struct lvs_service* service = bpf_map_lookup_elem(&lvs_services, &match->id);
   if (!service) {
     return 0;
   }
   match->offset = LVS_CURRENT_SLICE(service->current);
-  return read_slice(match->offset, &match->slice) ? service : 0;
+  return read_slice(match->offset, &match->slice);
 }
 
 /* Where a client's or server's data connection to an FTP service may go. */
@@ -35,33 +36,28 @@ static __always_inline int is_ftp_data_port(const struct packet* packet) {
 
 /* The mark first and whole, then address and port, then the FTP service of the address for what may
  * be a data connection, then the service of any port. */
-static __always_inline struct lvs_service* find_service(const int family,
-                                                        const struct packet* packet, __u32 mark,
-                                                        struct match* match) {
-  struct lvs_service* service = 0;
+static __always_inline int find_service(const int family, const struct packet* packet, __u32 mark,
+                                        struct match* match) {
   if (mark) {
     match->key = (struct lvs_service_key){.address = {mark}, .kind = LVS_BY_MARK, .family = family};
-    service = find_service_by(match);
-  }
-  if (service) {
-    return service;
+    if (find_match(match)) {
+      return 1;
+    }
   }
   match->key = (struct lvs_service_key){
       .port = packet->dport, .protocol = packet->protocol, .family = family};
   copy_address(family, match->key.address, target_of(family, &packet->key));
-  service = find_service_by(match);
-  if (service) {
-    return service;
+  if (find_match(match)) {
+    return 1;
   }
   if (is_ftp_data_port(packet)) {
     match->key.port = bpf_htons(FTP_PORT);
-    service = find_service_by(match);
-    if (service) {
-      return service;
+    if (find_match(match)) {
+      return 1;
     }
   }
   match->key.port = 0;
-  return find_service_by(match);
+  return find_match(match);
 }
 
 static __always_inline int is_of_service_port(const struct packet* packet,
@@ -115,9 +111,13 @@ static __always_inline void template_key_of(const int family, const struct packe
 }
 
 /* The table may change while a real server is looked for: then once more, in the new slice. */
-static __always_inline __u32 choose(const int family, struct lvs_service* service,
-                                    struct match* match, const struct packet* packet) {
+static __always_inline __u32 choose_for(const int family, struct match* match,
+                                        const struct packet* packet) {
+  struct lvs_service* service = bpf_map_lookup_elem(&lvs_services, &match->id);
   __u32 id = NO_DEST;
+  if (!service) {
+    return NO_DEST;
+  }
 #pragma unroll
   for (int i = 0; i < SLICE_TRIES; i++) {
     const __u32 value = hashed_value(family, &match->slice, &packet->key, packet->sport);
@@ -132,6 +132,19 @@ static __always_inline __u32 choose(const int family, struct lvs_service* servic
     }
   }
   return id;
+}
+
+VERIFIED_ALONE __u32 choose4(struct match* match, const struct packet* packet) {
+  return match && packet ? choose_for(AF_INET, match, packet) : NO_DEST;
+}
+
+VERIFIED_ALONE __u32 choose6(struct match* match, const struct packet* packet) {
+  return match && packet ? choose_for(AF_INET6, match, packet) : NO_DEST;
+}
+
+static __always_inline __u32 choose(const int family, struct match* match,
+                                    const struct packet* packet) {
+  return family == AF_INET6 ? choose6(match, packet) : choose4(match, packet);
 }
 
 /* Whether a template may still lead to its real server. */
@@ -182,7 +195,6 @@ static __always_inline __u32 make_template(const int family, struct scratch* scr
 /* A held template in *generation, its key in the scratch, its real server as result; NO_DEST with a
  * reason. */
 static __always_inline __u32 dest_by_template(const int family, const struct packet* packet,
-                                              struct lvs_service* service,
                                               const struct lvs_config* config,
                                               struct scratch* scratch, __u32* generation,
                                               __u32* reason, __u64 now) {
@@ -206,7 +218,7 @@ static __always_inline __u32 dest_by_template(const int family, const struct pac
     }
     kill_template(family, key, found, seen, now, EVEN_CONTROLLED);
   }
-  const __u32 id = choose(family, service, &scratch->match, packet);
+  const __u32 id = choose(family, &scratch->match, packet);
   return make_template(family, scratch, id, generation, reason, now);
 }
 
@@ -461,7 +473,6 @@ static __always_inline struct lvs_flow* connect(const int family, struct packet*
                                                 const struct lvs_config* config, __u32* reason,
                                                 __u64 now) {
   struct scratch* scratch = scratch_of_cpu();
-  struct lvs_service* service = 0;
   struct lvs_flow* expected = 0;
   __u32 template_generation = 0;
   if (scratch && is_ftp_data_port(packet)) {
@@ -470,10 +481,7 @@ static __always_inline struct lvs_flow* connect(const int family, struct packet*
   if (expected) {
     return expected;
   }
-  if (scratch) {
-    service = find_service(family, packet, mark, &scratch->match);
-  }
-  if (!scratch || !service) {
+  if (!scratch || !find_service(family, packet, mark, &scratch->match)) {
     *reason = LVS_PASS_NO_SERVICE;
     return 0;
   }
@@ -494,10 +502,9 @@ static __always_inline struct lvs_flow* connect(const int family, struct packet*
   }
   __u32 id;
   if (is_persistent) {
-    id = dest_by_template(family, packet, service, config, scratch, &template_generation, reason,
-                          now);
+    id = dest_by_template(family, packet, config, scratch, &template_generation, reason, now);
   } else {
-    id = choose(family, service, match, packet);
+    id = choose(family, match, packet);
     *reason = LVS_DROP_NO_DESTINATION;
   }
   struct lvs_dest* dest = dest_of(id);

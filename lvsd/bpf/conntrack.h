@@ -236,41 +236,50 @@ VERIFIED_ALONE int assure_word(struct lvs_template* template, __u32 generation) 
 enum advance {
   ADVANCE_LOST, /* The connection is dead, or another one by now. */
   ADVANCE_DONE,
-  ADVANCE_ASSURES, /* Its client is no forged one, and it has a template. */
+  ADVANCE_ASSURES,   /* Its client is no forged one, and it has a template. */
+  ADVANCE_CONTENDED, /* Another processor was quicker. */
 };
 
-VERIFIED_ALONE enum advance advance_word(struct lvs_flow* flow, const struct segment* segment,
-                                         __u64 now) {
+VERIFIED_ALONE enum advance try_to_advance(struct lvs_flow* flow, const struct segment* segment,
+                                           __u64 now) {
   const struct lvs_config* config = config_of_core();
   if (!config || !flow || !segment) {
     return ADVANCE_LOST;
   }
+  const __u64 word = flow->word;
+  if ((word & LVS_WORD_DEAD) || generation_of(word) != segment->generation) {
+    return ADVANCE_LOST;
+  }
+  const __u8 state = word & LVS_WORD_STATE;
+  /* A datagram that is answered. */
+  int assures = segment->protocol == IPPROTO_UDP && segment->sender == LVS_TCP_OUT;
+  const __u8 next =
+      next_state(config, segment->protocol, segment->sender, state, segment->tcp_flags);
+  /* A reply that is seen after all: from now on both sides tell the state. */
+  const __u64 seen = segment->sender == LVS_TCP_OUT ? word & LVS_WORD_NOOUTPUT : 0;
+  if (next != state || seen) {
+    const __u64 active = is_active(segment->protocol, next) ? LVS_WORD_ACTIVE : 0;
+    const __u64 changed = ((word & ~(LVS_WORD_STATE | LVS_WORD_ACTIVE)) | next | active) & ~seen;
+    if (__sync_val_compare_and_swap(&flow->word, word, changed) != word) {
+      return ADVANCE_CONTENDED;
+    }
+    struct lvs_dest* dest = dest_of(flow->dest);
+    if (dest && active != (word & LVS_WORD_ACTIVE)) {
+      __sync_fetch_and_add(&dest->active, active ? 1 : -1);
+    }
+    assures |= is_established(segment->protocol, next);
+  }
+  flow->expires = now + timeout_of(config, segment->protocol, next);
+  return assures && flow->template_generation ? ADVANCE_ASSURES : ADVANCE_DONE;
+}
+
+static __always_inline enum advance advance_word(struct lvs_flow* flow,
+                                                 const struct segment* segment, __u64 now) {
   for (int i = 0; i < WORD_TRIES; i++) {
-    const __u64 word = flow->word;
-    if ((word & LVS_WORD_DEAD) || generation_of(word) != segment->generation) {
-      return ADVANCE_LOST;
+    const enum advance done = try_to_advance(flow, segment, now);
+    if (done != ADVANCE_CONTENDED) {
+      return done;
     }
-    const __u8 state = word & LVS_WORD_STATE;
-    /* A datagram that is answered. */
-    int assures = segment->protocol == IPPROTO_UDP && segment->sender == LVS_TCP_OUT;
-    const __u8 next =
-        next_state(config, segment->protocol, segment->sender, state, segment->tcp_flags);
-    /* A reply that is seen after all: from now on both sides tell the state. */
-    const __u64 seen = segment->sender == LVS_TCP_OUT ? word & LVS_WORD_NOOUTPUT : 0;
-    if (next != state || seen) {
-      const __u64 active = is_active(segment->protocol, next) ? LVS_WORD_ACTIVE : 0;
-      const __u64 changed = ((word & ~(LVS_WORD_STATE | LVS_WORD_ACTIVE)) | next | active) & ~seen;
-      if (__sync_val_compare_and_swap(&flow->word, word, changed) != word) {
-        continue;
-      }
-      struct lvs_dest* dest = dest_of(flow->dest);
-      if (dest && active != (word & LVS_WORD_ACTIVE)) {
-        __sync_fetch_and_add(&dest->active, active ? 1 : -1);
-      }
-      assures |= is_established(segment->protocol, next);
-    }
-    flow->expires = now + timeout_of(config, segment->protocol, next);
-    return assures && flow->template_generation ? ADVANCE_ASSURES : ADVANCE_DONE;
   }
   return ADVANCE_LOST;
 }
@@ -301,7 +310,7 @@ static __always_inline int advance_flow(const int family, struct lvs_flow* flow,
 /* Known to lead to a real server that was removed: its packets are lost until the server is back,
  * or, if so chosen, the connection ends here. */
 static __always_inline int has_lost_its_server(const struct lvs_flow* flow) {
-  const struct lvs_dest* dest = dest_of(flow->dest);
+  const struct lvs_dest* dest = quick_dest_of(flow->dest);
   return !dest || dest->use != LVS_DEST_AVAILABLE;
 }
 

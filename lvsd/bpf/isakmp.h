@@ -104,7 +104,7 @@ static __always_inline int follow_isakmp(const int family, struct __sk_buff* skb
     count_packet(flow->dest, flow->direction, counted_bytes(family, &packet));
   }
   packet.fragment = LATER_FRAGMENT;
-  return transmit(family, skb, &packet, flow, config, AT_NIC, !is_due);
+  return transmit(family, skb, &packet, flow, AT_NIC, !is_due);
 }
 
 VERIFIED_ALONE int follow_isakmp4(struct __sk_buff* skb) {

@@ -99,7 +99,7 @@ static __always_inline int forward(const int family, struct __sk_buff* skb,
     flow->touch = next_touch(flow, now);
   }
   count_packet(flow->dest, LVS_TO_SERVER, counted_bytes(family, packet));
-  return transmit(family, skb, packet, flow, config, hook, !is_due && hook == AT_NIC);
+  return transmit(family, skb, packet, flow, hook, !is_due && hook == AT_NIC);
 }
 
 #define RARE_FLAGS (LVS_TCP_FLAG_SYN | LVS_TCP_FLAG_FIN | LVS_TCP_FLAG_RST)
@@ -182,7 +182,7 @@ static __always_inline int reply(const int family, struct __sk_buff* skb,
     flow->touch = is_awaited ? 0 : next_touch(flow, now);
   }
   count_packet(flow->dest, LVS_TO_CLIENT, counted_bytes(family, packet));
-  return transmit(family, skb, packet, flow, config, hook, !is_due && hook == AT_NIC);
+  return transmit(family, skb, packet, flow, hook, !is_due && hook == AT_NIC);
 }
 
 static __always_inline int may_schedule(const struct packet* packet,
@@ -229,7 +229,7 @@ static __always_inline int arrive(const int family, struct __sk_buff* skb) {
     return parsed == PARSED_IPSEC ? LEFT_TO_ISAKMP : LVS_PASS;
   }
   struct lvs_flow* flow = find_flow(family, &packet.key);
-  const struct lvs_config* config = config_of_core();
+  const struct lvs_config* config = quick_config();
   if (!config) {
     return LVS_PASS;
   }
@@ -388,7 +388,7 @@ static __always_inline int follow_first(const int family, struct __sk_buff* skb,
     return drop(LVS_DROP_FRAGMENT);
   }
   count_later_fragment(flow->dest, flow->direction, packet->bytes - packet->ip_words * 4);
-  return transmit(family, skb, packet, flow, config, AT_IPVS0, 0);
+  return transmit(family, skb, packet, flow, AT_IPVS0, 0);
 }
 
 /* Not ours, and here once more because a rule took our mark off it: FORWARD has let it pass twice,
@@ -431,13 +431,59 @@ static __always_inline int send_back(const int family, struct __sk_buff* skb,
 /* What became of a packet that has no connection, and gets none. */
 static __always_inline int refuse(const int family, struct __sk_buff* skb,
                                   const struct packet* packet, __u32 reason) {
-  if (reason == LVS_PASS_NO_SERVICE) {
+  if (reason == LVS_PASS_NO_SERVICE || reason == LVS_PASS_NOT_NEW || reason == LVS_PASS_NOT_ARMED) {
     return pass(family, skb, packet, reason);
   }
   count_drop(reason);
   return reason == LVS_DROP_NO_DESTINATION
              ? answer(family, skb, target_of(family, &packet->key), ANSWER_NO_PORT, 0)
              : TC_ACT_SHOT;
+}
+
+enum known {
+  KNOWN,
+  KNOWN_NO_MORE,
+  KNOWN_DYING, /* Another CPU is about to take it out. */
+  KNOWN_LOST,  /* Its real server is gone, and it waits for its return. */
+};
+
+/* What the flow of a request has come to. */
+static __always_inline enum known still_known(const int family, const struct packet* packet,
+                                              struct lvs_flow* flow, __u64 word,
+                                              const struct lvs_config* config, __u64 now) {
+  if (word & LVS_WORD_DEAD) {
+    return KNOWN_DYING;
+  }
+  const int is_lost = has_lost_its_server(flow);
+  const int is_over = now >= flow->expires || begins_anew(packet, flow, word, config);
+  if (is_lost && !is_over && !setting(config, LVS_EXPIRE_NODEST_CONN)) {
+    return KNOWN_LOST;
+  }
+  if (!is_lost && !is_over) {
+    return KNOWN;
+  }
+  kill_flow(family, (void*)&packet->key, flow, generation_of(word), now);
+  return KNOWN_NO_MORE;
+}
+
+/* The connection that this packet begins; null with a reason (enum lvs_drop). */
+static __always_inline struct lvs_flow* begin(const int family, struct __sk_buff* skb,
+                                              struct packet* packet,
+                                              const struct lvs_config* config, __u32* reason,
+                                              __u64 now) {
+  if (!may_schedule(packet, config)) {
+    *reason = LVS_PASS_NOT_NEW;
+    return 0;
+  }
+  if (!config->armed) {
+    *reason = LVS_PASS_NOT_ARMED;
+    return 0;
+  }
+  *reason = LVS_DROP_NO_DESTINATION;
+  packet->is_own = skb->ingress_ifindex == LOOPBACK_IFINDEX;
+  struct lvs_flow* flow = connect(family, packet, skb->mark, config, reason, now);
+  remember_one_packet(packet, flow ? one_packet_word(packet, flow) : 0);
+  return flow;
 }
 
 static __always_inline int balance(const int family, struct __sk_buff* skb) {
@@ -463,35 +509,24 @@ static __always_inline int balance(const int family, struct __sk_buff* skb) {
   if (packet.fragment == LATER_FRAGMENT) {
     return follow_first(family, skb, &packet, flow, config);
   }
+  enum known known = KNOWN_NO_MORE;
+  __u64 word = 0;
   if (flow && flow->direction == LVS_TO_SERVER) {
-    const __u64 word = flow->word;
-    if (word & LVS_WORD_DEAD) {
-      return drop(LVS_DROP_RACE);
+    word = flow->word;
+    known = still_known(family, &packet, flow, word, config, now);
+  }
+  if (known == KNOWN_DYING || known == KNOWN_LOST) {
+    return drop(known == KNOWN_LOST ? LVS_DROP_DESTINATION_REMOVED : LVS_DROP_RACE);
+  }
+  if (known == KNOWN_NO_MORE) {
+    __u32 reason;
+    flow = begin(family, skb, &packet, config, &reason, now);
+    if (!flow) {
+      return refuse(family, skb, &packet, reason);
     }
-    const int is_lost = has_lost_its_server(flow);
-    const int is_over = now >= flow->expires || begins_anew(&packet, flow, word, config);
-    if (is_lost && !is_over && !setting(config, LVS_EXPIRE_NODEST_CONN)) {
-      return drop(LVS_DROP_DESTINATION_REMOVED);
-    }
-    if (!is_lost && !is_over) {
-      return forward(family, skb, &packet, flow, word, config, AT_IPVS0, now);
-    }
-    kill_flow(family, &packet.key, flow, generation_of(word), now);
+    word = flow->word;
   }
-  if (!may_schedule(&packet, config)) {
-    return pass(family, skb, &packet, LVS_PASS_NOT_NEW);
-  }
-  if (!config->armed) {
-    return pass(family, skb, &packet, LVS_PASS_NOT_ARMED);
-  }
-  __u32 reason = LVS_DROP_NO_DESTINATION;
-  packet.is_own = skb->ingress_ifindex == LOOPBACK_IFINDEX;
-  flow = connect(family, &packet, skb->mark, config, &reason, now);
-  remember_one_packet(&packet, flow ? one_packet_word(&packet, flow) : 0);
-  if (!flow) {
-    return refuse(family, skb, &packet, reason);
-  }
-  return forward(family, skb, &packet, flow, flow->word, config, AT_IPVS0, now);
+  return forward(family, skb, &packet, flow, word, config, AT_IPVS0, now);
 }
 
 VERIFIED_ALONE int balance4(struct __sk_buff* skb) {
@@ -543,7 +578,7 @@ static __always_inline int send_again(const int family, struct __sk_buff* skb) {
   if (!flow) {
     return drop(LVS_DROP_RACE);
   }
-  return transmit(family, skb, &packet, flow, config, AT_IPVS1, 0);
+  return transmit(family, skb, &packet, flow, AT_IPVS1, 0);
 }
 
 VERIFIED_ALONE int send_again4(struct __sk_buff* skb) {

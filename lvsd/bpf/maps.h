@@ -276,20 +276,33 @@ struct {
  * calls it. */
 #define VERIFIED_ALONE __attribute__((noinline))
 
-static __always_inline struct scratch* scratch_of_cpu(void) {
+/* Once in a program. The kernel writes out each lookup when it loads the program, and copies all
+ * that it knows of the program to do so: a few hundred lookups are most of the time that loading
+ * takes. What every packet of a flow in motion asks for is asked for in its place (quick_). */
+#define WRITTEN_ONCE static __attribute__((noinline))
+
+static __always_inline struct lvs_config* quick_config(void) {
+  const __u32 zero = 0;
+  return bpf_map_lookup_elem(&lvs_config, &zero);
+}
+
+static __always_inline struct lvs_dest* quick_dest_of(__u32 id) {
+  return bpf_map_lookup_elem(&lvs_dests, &id);
+}
+
+WRITTEN_ONCE struct scratch* scratch_of_cpu(void) {
   const __u32 zero = 0;
   return bpf_map_lookup_elem(&lvs_scratch, &zero);
 }
 
-static __always_inline struct lvs_config* config_of_core(void) {
-  const __u32 zero = 0;
-  return bpf_map_lookup_elem(&lvs_config, &zero);
+WRITTEN_ONCE struct lvs_config* config_of_core(void) {
+  return quick_config();
 }
 
 static __always_inline __u32 setting(const struct lvs_config* config, enum lvs_setting which) {
   return config->settings[which];
 }
 
-static __always_inline struct lvs_dest* dest_of(__u32 id) {
-  return bpf_map_lookup_elem(&lvs_dests, &id);
+WRITTEN_ONCE struct lvs_dest* dest_of(__u32 id) {
+  return quick_dest_of(id);
 }

@@ -27,7 +27,7 @@ struct descent {
 };
 
 static __always_inline struct lvs_dest* dest_for_new(__u32 id) {
-  struct lvs_dest* dest = dest_of(id);
+  struct lvs_dest* dest = quick_dest_of(id);
   return dest && dest->use == LVS_DEST_AVAILABLE && !dest->overload ? dest : 0;
 }
 
@@ -36,8 +36,11 @@ static __always_inline const struct lvs_slot* slot_at(__u32 index) {
 }
 
 /* Copies a slice's header; false when there is none. */
-static __always_inline int read_slice(__u32 offset, struct lvs_slice* slice) {
+VERIFIED_ALONE int read_slice(__u32 offset, struct lvs_slice* slice) {
   struct lvs_slot* slots = (struct lvs_slot*)slice;
+  if (!slice) {
+    return 0;
+  }
   for (__u32 i = 0; i < LVS_SLICE_SLOTS; i++) {
     const struct lvs_slot* slot = slot_at(offset + i);
     if (!slot) {

@@ -34,6 +34,13 @@ static __always_inline int rewrite(const int family, struct __sk_buff* skb,
                             : rewrite_direct4(skb, hops, mac);
 }
 
+/* What transmit_any() and transmit_by_tunnel() leave to their caller: the stack has no room for the
+ * one within the other, nor for answers. */
+#define LEFT_TO_TUNNEL 0x200
+#define REFUSED_HOPS 0x201
+#define REFUSED_NO_WAY 0x202
+#define REFUSED_TOO_BIG 0x203
+
 /* The stack spends a hop; nft dup has spent one before. */
 static __always_inline int transmit_through_stack(const int family, struct __sk_buff* skb,
                                                   const struct packet* packet,
@@ -50,8 +57,7 @@ static __always_inline int transmit_through_stack(const int family, struct __sk_
  * packet is addressed to the director. */
 static __always_inline int refuse_too_big(const int family, struct __sk_buff* skb,
                                           const struct packet* packet, const struct lvs_flow* flow,
-                                          const struct lvs_config* config, enum hook hook,
-                                          __u16 mtu) {
+                                          const struct lvs_config* config, enum hook hook) {
   if (!packet->dont_fragment && flow->forward == LVS_FORWARD_NAT) {
     if (packet->fragment == FIRST_FRAGMENT) {
       remember_by_stack();
@@ -59,8 +65,7 @@ static __always_inline int refuse_too_big(const int family, struct __sk_buff* sk
     count_drop(LVS_PASS_TO_FRAGMENT);
     return transmit_through_stack(family, skb, packet, flow, config, hook);
   }
-  count_drop(LVS_DROP_TOO_BIG);
-  return answer(family, skb, vip_of(family, packet, flow), ANSWER_TOO_BIG, mtu);
+  return REFUSED_TOO_BIG;
 }
 
 /* To where the neighbour layer can send it. */
@@ -81,11 +86,10 @@ static __always_inline int transmit_by_lookup(const int family, struct __sk_buff
   const int way = find_way(family, skb, &flow->route, is_request ? 0 : address, to,
                            longest_segment(skb, packet));
   if (way == WAY_NONE) {
-    count_drop(LVS_DROP_NO_ROUTE);
-    return answer(family, skb, vip_of(family, packet, flow), ANSWER_NO_HOST, 0);
+    return REFUSED_NO_WAY;
   }
   if (way == WAY_TOO_BIG) {
-    return refuse_too_big(family, skb, packet, flow, config, hook, flow->route.mtu);
+    return refuse_too_big(family, skb, packet, flow, config, hook);
   }
   if (flow->forward == LVS_FORWARD_NAT &&
       (is_stack_wanted(flow, config) ||
@@ -96,7 +100,9 @@ static __always_inline int transmit_by_lookup(const int family, struct __sk_buff
   if (hook == AT_IPVS0 && way == WAY_COLD) {
     return hand_to_ipvs1(skb, packet, flow, config);
   }
-  if (!rewrite(family, skb, packet, flow, hook == AT_NIC, hook == AT_IPVS0 ? &flow->route : 0)) {
+  const struct lvs_route* mac = hook == AT_IPVS0 ? &flow->route : 0;
+  LVS_KEEP(mac); /* The verifier does not know that it hangs together with the hook. */
+  if (!rewrite(family, skb, packet, flow, hook == AT_NIC, mac)) {
     return drop(LVS_DROP_MALFORMED);
   }
   if (way == WAY_COLD && is_request && flow->forward == LVS_FORWARD_NAT &&
@@ -109,10 +115,6 @@ static __always_inline int transmit_by_lookup(const int family, struct __sk_buff
   skb->mark = 0;
   return bpf_redirect(flow->route.ifindex, 0);
 }
-
-/* What transmit_by_tunnel() leaves to its caller: the stack has no room for answers within it. */
-#define TUNNEL_HAS_NO_WAY 0x100
-#define TUNNEL_IS_TOO_SMALL 0x101
 
 /* What may be cut into fragments the stack cuts, once it is in the tunnel: those of IPv4. */
 static __always_inline int tunnel_by_stack(const int family, struct __sk_buff* skb,
@@ -130,7 +132,7 @@ static __always_inline int transmit_by_tunnel(const int family, struct __sk_buff
   const struct lvs_config* config = config_of_core();
   const struct lvs_dest* to = dest_of(flow->dest);
   if (!config || !to || !to->tunnel_source[0]) {
-    return TUNNEL_HAS_NO_WAY;
+    return REFUSED_NO_WAY;
   }
   const int is_train_of_tcp = skb->gso_size && packet->protocol == IPPROTO_TCP;
   const __u32 bytes = longest_segment(skb, packet) + (is_train_of_tcp ? 0 : tunnel_bytes(to));
@@ -142,7 +144,7 @@ static __always_inline int transmit_by_tunnel(const int family, struct __sk_buff
     way = WAY_TOO_BIG;
   }
   if (way == WAY_NONE) {
-    return TUNNEL_HAS_NO_WAY;
+    return REFUSED_NO_WAY;
   }
   const int may_be_cut = to->family == AF_INET && family == AF_INET && !packet->dont_fragment;
   if (config->encrypts || (way == WAY_TOO_BIG && may_be_cut)) {
@@ -150,7 +152,7 @@ static __always_inline int transmit_by_tunnel(const int family, struct __sk_buff
     return tunnel_by_stack(family, skb, packet, to, hook);
   }
   if (way == WAY_TOO_BIG) {
-    return TUNNEL_IS_TOO_SMALL;
+    return REFUSED_TOO_BIG;
   }
   if (hook == AT_IPVS0 && way == WAY_COLD) {
     return hand_to_ipvs1(skb, packet, flow, config);
@@ -179,53 +181,122 @@ VERIFIED_ALONE int transmit_by_tunnel6(struct __sk_buff* skb, const struct packe
              : TC_ACT_SHOT;
 }
 
-static __always_inline int transmit_or_answer(const int family, struct __sk_buff* skb,
-                                              const struct packet* packet, struct lvs_flow* flow,
-                                              enum hook hook, int may_use_route) {
-  const int sent = family == AF_INET6 ? transmit_by_tunnel6(skb, packet, (struct lvs_flow6*)flow,
-                                                            hook, may_use_route)
-                                      : transmit_by_tunnel4(skb, packet, flow, hook, may_use_route);
-  const __be32* vip = target_of(family, &packet->key);
-  if (sent == TUNNEL_HAS_NO_WAY) {
+/* Counts what cannot be sent, and tells its sender. */
+static __always_inline int refuse_to_send(const int family, struct __sk_buff* skb,
+                                          const struct packet* packet, const struct lvs_flow* flow,
+                                          int why) {
+  const __be32* vip = vip_of(family, packet, flow);
+  if (why == REFUSED_HOPS) {
+    count_drop(LVS_DROP_TTL);
+    return answer(family, skb, vip, ANSWER_TTL, 0);
+  }
+  if (why == REFUSED_NO_WAY) {
     count_drop(LVS_DROP_NO_ROUTE);
     return answer(family, skb, vip, ANSWER_NO_HOST, 0);
   }
-  if (sent != TUNNEL_IS_TOO_SMALL) {
-    return sent;
-  }
   count_drop(LVS_DROP_TOO_BIG);
-  const struct lvs_dest* to = dest_of(flow->dest);
+  const struct lvs_dest* to = flow->forward == LVS_FORWARD_TUNNEL ? dest_of(flow->dest) : 0;
   return answer(family, skb, vip, ANSWER_TOO_BIG, flow->route.mtu - (to ? tunnel_bytes(to) : 0));
 }
 
-static __always_inline int transmit(const int family, struct __sk_buff* skb,
-                                    const struct packet* packet, struct lvs_flow* flow,
-                                    const struct lvs_config* config, enum hook hook,
-                                    int may_use_route) {
-  const __u32 flags = flow->flags;
-  if (flags & LVS_FLOW_FROM_SELF && flow->direction == LVS_TO_CLIENT) {
+VERIFIED_ALONE int refuse_to_send4(struct __sk_buff* skb, const struct packet* packet,
+                                   const struct lvs_flow* flow, int why) {
+  return packet && flow ? refuse_to_send(AF_INET, skb, packet, flow, why) : TC_ACT_SHOT;
+}
+
+VERIFIED_ALONE int refuse_to_send6(struct __sk_buff* skb, const struct packet* packet,
+                                   const struct lvs_flow6* flow, int why) {
+  return packet && flow ? refuse_to_send(AF_INET6, skb, packet, &flow->flow, why) : TC_ACT_SHOT;
+}
+
+/* A reply to the director's own connection. */
+static __always_inline int is_to_self(const struct lvs_flow* flow) {
+  return flow->flags & LVS_FLOW_FROM_SELF && flow->direction == LVS_TO_CLIENT;
+}
+
+/* A request to a real server that is the director. */
+static __always_inline int is_for_self(const struct lvs_flow* flow) {
+  return flow->flags & LVS_FLOW_TO_SELF && flow->direction == LVS_TO_SERVER;
+}
+
+/* Every packet but those that transmit() sends by itself. */
+static __always_inline int transmit_any(const int family, struct __sk_buff* skb,
+                                        const struct packet* packet, struct lvs_flow* flow,
+                                        enum hook hook, int may_use_route) {
+  const struct lvs_config* config = config_of_core();
+  if (!config) {
+    return TC_ACT_SHOT;
+  }
+  if (is_to_self(flow)) {
     return transmit_through_stack(family, skb, packet, flow, config, hook);
   }
-  if (flags & LVS_FLOW_TO_SELF && flow->direction == LVS_TO_SERVER) {
+  if (is_for_self(flow)) {
     const int is_right =
         flow->forward != LVS_FORWARD_NAT || rewrite_nat(family, skb, packet, flow, 0, 0);
     return is_right ? to_local_stack(family, skb, packet, hook) : drop(LVS_DROP_MALFORMED);
   }
   if (packet->ttl <= (hook == AT_NIC)) {
-    count_drop(LVS_DROP_TTL);
-    return answer(family, skb, vip_of(family, packet, flow), ANSWER_TTL, 0);
+    return REFUSED_HOPS;
   }
   if (flow->forward == LVS_FORWARD_TUNNEL) {
-    return transmit_or_answer(family, skb, packet, flow, hook, may_use_route);
+    return LEFT_TO_TUNNEL;
+  }
+  if (may_use_route && flow->route.ifindex) { /* Not sent by it: too big. */
+    return refuse_too_big(family, skb, packet, flow, config, hook);
+  }
+  return transmit_by_lookup(family, skb, packet, flow, config, hook);
+}
+
+VERIFIED_ALONE int transmit_any4(struct __sk_buff* skb, const struct packet* packet,
+                                 struct lvs_flow* flow, enum hook hook, int may_use_route) {
+  return packet && flow ? transmit_any(AF_INET, skb, packet, flow, hook, may_use_route)
+                        : TC_ACT_SHOT;
+}
+
+VERIFIED_ALONE int transmit_any6(struct __sk_buff* skb, const struct packet* packet,
+                                 struct lvs_flow6* flow, enum hook hook, int may_use_route) {
+  return packet && flow ? transmit_any(AF_INET6, skb, packet, &flow->flow, hook, may_use_route)
+                        : TC_ACT_SHOT;
+}
+
+/* Whether a flow in full motion sends this packet by the way that it remembers. */
+static __always_inline int is_quick(struct __sk_buff* skb, const struct packet* packet,
+                                    const struct lvs_flow* flow) {
+  return flow->route.ifindex && !is_to_self(flow) && !is_for_self(flow) &&
+         flow->forward != LVS_FORWARD_TUNNEL && packet->ttl > 1 &&
+         longest_segment(skb, packet) <= flow->route.mtu;
+}
+
+static __always_inline int transmit_slowly4(struct __sk_buff* skb, const struct packet* packet,
+                                            struct lvs_flow* flow, enum hook hook,
+                                            int may_use_route) {
+  int verdict = transmit_any4(skb, packet, flow, hook, may_use_route);
+  if (verdict == LEFT_TO_TUNNEL) {
+    verdict = transmit_by_tunnel4(skb, packet, flow, hook, may_use_route);
+  }
+  return verdict > LEFT_TO_TUNNEL ? refuse_to_send4(skb, packet, flow, verdict) : verdict;
+}
+
+static __always_inline int transmit_slowly6(struct __sk_buff* skb, const struct packet* packet,
+                                            struct lvs_flow6* flow, enum hook hook,
+                                            int may_use_route) {
+  int verdict = transmit_any6(skb, packet, flow, hook, may_use_route);
+  if (verdict == LEFT_TO_TUNNEL) {
+    verdict = transmit_by_tunnel6(skb, packet, flow, hook, may_use_route);
+  }
+  return verdict > LEFT_TO_TUNNEL ? refuse_to_send6(skb, packet, flow, verdict) : verdict;
+}
+
+static __always_inline int transmit(const int family, struct __sk_buff* skb,
+                                    const struct packet* packet, struct lvs_flow* flow,
+                                    enum hook hook, int may_use_route) {
+  if (!may_use_route || !is_quick(skb, packet, flow)) {
+    return family == AF_INET6
+               ? transmit_slowly6(skb, packet, (struct lvs_flow6*)flow, hook, may_use_route)
+               : transmit_slowly4(skb, packet, flow, hook, may_use_route);
   }
   const __u32 ifindex = flow->route.ifindex;
-  if (!may_use_route || !ifindex) {
-    return transmit_by_lookup(family, skb, packet, flow, config, hook);
-  }
-  if (longest_segment(skb, packet) > flow->route.mtu) {
-    return refuse_too_big(family, skb, packet, flow, config, hook, flow->route.mtu);
-  }
-  if (!rewrite(family, skb, packet, flow, hook == AT_NIC, &flow->route)) {
+  if (!rewrite(family, skb, packet, flow, 1, &flow->route)) {
     return drop(LVS_DROP_MALFORMED);
   }
   return bpf_redirect(ifindex, 0);
