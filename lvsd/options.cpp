@@ -1,5 +1,6 @@
 #include "lvsd/options.h"
 
+#include <charconv>
 #include <sstream>
 #include <utility>
 
@@ -15,6 +16,19 @@ std::vector<std::string> split_at_commas(const std::string& text) {
     }
   }
   return words;
+}
+
+// The limits of the key `connections` (lvs.cf(5)).
+Result<uint32_t> table_size(const std::string& text) {
+  constexpr uint32_t kLeast = 1024;
+  constexpr uint32_t kMost = 16'777'216;
+  uint32_t size = 0;
+  const char* end = text.data() + text.size();
+  const auto [read_to, failed] = std::from_chars(text.data(), end, size);
+  if (failed != std::errc{} || read_to != end || size < kLeast || size > kMost) {
+    return Error{EINVAL, "--connections: expected 1024 to 16777216, not " + text};
+  }
+  return size;
 }
 
 // One argument after another; "--option=value" and "--option value" are the same.
@@ -59,6 +73,12 @@ Result<Ok> take_valued(Reader& reader, Options& options) {
   }
   if (name == "--interfaces") {
     options.interfaces = split_at_commas(*value);
+  } else if (name == "--connections") {
+    const auto size = table_size(*value);
+    if (!size) {
+      return size.error();
+    }
+    options.connections = *size;
   } else {
     options.config_file = *value;
   }
@@ -104,7 +124,8 @@ Result<Options> parse_options(const std::vector<std::string>& arguments) {
   while (reader.next()) {
     const std::string& name = reader.name();
     names_core |= name == "--core";
-    if (name == "-c" || name == "--configfile" || name == "--interfaces") {
+    if (name == "-c" || name == "--configfile" || name == "--interfaces" ||
+        name == "--connections") {
       if (auto taken = take_valued(reader, options); !taken) {
         return taken.error();
       }
@@ -118,6 +139,10 @@ Result<Options> parse_options(const std::vector<std::string>& arguments) {
   if (!options.interfaces.empty() && !names_core) {
     return Error{EINVAL, "--interfaces goes with --core; a configuration says it by `interfaces`"};
   }
+  if (options.connections != 0 && !names_core) {
+    return Error{EINVAL,
+                 "--connections goes with --core; a configuration says it by `connections`"};
+  }
   return options;
 }
 
@@ -125,7 +150,8 @@ std::string usage() {
   return "usage: lvsd [-c FILE] [-n | --nofork] [-v] [--standby]\n"
          "       lvsd --check [-c FILE]\n"
          "       lvsd --plan | -t [-c FILE]\n"
-         "       lvsd --core [--interfaces DEV,...] [-n] | lvsd --core --remove\n"
+         "       lvsd --core [--interfaces DEV,...] [--connections NUMBER] [-n]\n"
+         "       lvsd --core --remove\n"
          "\n"
          "  -c, --configfile FILE  configuration (default /etc/sysconfig/ha/lvs.cf)\n"
          "  -n, --nodaemon         stay in the foreground, log to standard error\n"

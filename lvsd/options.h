@@ -23,6 +23,7 @@ struct Options {
   bool standby = false;                 // Do not arm the core before pulse says so.
   bool restarted = false;               // Go on with the configuration of the one before.
   std::vector<std::string> interfaces;  // With --core.
+  uint32_t connections = 0;             // With --core: of a fresh table; 0: by the memory.
 };
 
 Result<Options> parse_options(const std::vector<std::string>& arguments);

@@ -399,6 +399,7 @@ namespace {
 core::CoreModeOptions core_options(const Options& options) {
   core::CoreModeOptions core;
   core.core.interfaces = options.interfaces;
+  core.core.connections_max = options.connections;
   core.remove = options.mode == Mode::core_remove;
   core.foreground = options.foreground;
   return core;

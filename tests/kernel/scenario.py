@@ -73,7 +73,8 @@ class EmbeddedCore:
     def __init__(self, binaries, director):
         self.log = tempfile.TemporaryFile(mode="w+", encoding="utf-8")
         with director:
-            self.process = subprocess.Popen([f"{binaries}/lvsd", "--core", "-n"], stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen([f"{binaries}/lvsd", "--core", "--connections", "16384", "-n"],
+                                            stdin=subprocess.DEVNULL,
                                             stdout=self.log, stderr=self.log)
         end = time.monotonic() + START_S
         while "core-ready" not in self.said():

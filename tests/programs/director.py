@@ -46,7 +46,7 @@ class Director:
             return
         with self.node, open(self.log_path, "a", encoding="utf-8") as log:
             ready = self.said().count("core-ready")
-            self.process = subprocess.Popen([f"{self.binaries}/lvsd", "--core", "-n"], stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen([f"{self.binaries}/lvsd", "--core", "--connections", "65536", "-n"], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
         end = time.monotonic() + START_S
         while self.said().count("core-ready") == ready:

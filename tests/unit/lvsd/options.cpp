@@ -35,9 +35,12 @@ TEST(Options, AsPulseGivesThem) {
 }
 
 TEST(Options, OfTheCoreAlone) {
-  const Options options = parsed({"--core", "--interfaces", "eth0,eth1", "-n"});
+  const Options options =
+      parsed({"--core", "--interfaces", "eth0,eth1", "--connections=4096", "-n"});
   EXPECT_EQ(options.mode, Mode::core);
   EXPECT_THAT(options.interfaces, ElementsAre("eth0", "eth1"));
+  EXPECT_EQ(options.connections, 4096U);
+  EXPECT_EQ(parsed({"--core"}).connections, 0U);
   EXPECT_EQ(parsed({"--core", "--remove"}).mode, Mode::core_remove);
   EXPECT_EQ(parsed({"--remove", "--core"}).mode, Mode::core_remove);
 }
@@ -47,6 +50,10 @@ TEST(Options, RefuseWhatMakesNoSense) {
                                                 {"-c"},
                                                 {"--remove"},
                                                 {"--interfaces", "eth0"},
+                                                {"--connections", "4096"},
+                                                {"--core", "--connections", "1023"},
+                                                {"--core", "--connections", "16777217"},
+                                                {"--core", "--connections", "4k"},
                                                 {"--check=yes"},
                                                 {"lvs.cf"}}) {
     const auto options = parse_options(wrong);
