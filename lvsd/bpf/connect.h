@@ -15,12 +15,16 @@
 
 /* Fills in the rest of what has a key. */
 VERIFIED_ALONE int find_match(struct match* match) {
-  const __u32* id = match ? bpf_map_lookup_elem(&lvs_service_ids, &match->key) : 0;
-  if (!id) {
+  if (!match) {
     return 0;
   }
-  match->id = *id;
-  const struct lvs_service* service = bpf_map_lookup_elem(&lvs_services, &match->id);
+  const struct lvs_service_key key = match->key; /* Linux 6.1 looks up what is on the stack. */
+  const __u32* found = bpf_map_lookup_elem(&lvs_service_ids, &key);
+  if (!found) {
+    return 0;
+  }
+  const __u32 id = match->id = *found;
+  const struct lvs_service* service = bpf_map_lookup_elem(&lvs_services, &id);
   if (!service) {
     return 0;
   }
@@ -113,7 +117,8 @@ static __always_inline void template_key_of(const int family, const struct packe
 /* The table may change while a real server is looked for: then once more, in the new slice. */
 static __always_inline __u32 choose_for(const int family, struct match* match,
                                         const struct packet* packet) {
-  struct lvs_service* service = bpf_map_lookup_elem(&lvs_services, &match->id);
+  const __u32 service_id = match->id;
+  struct lvs_service* service = bpf_map_lookup_elem(&lvs_services, &service_id);
   __u32 id = NO_DEST;
   if (!service) {
     return NO_DEST;

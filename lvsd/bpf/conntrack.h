@@ -135,7 +135,7 @@ VERIFIED_ALONE enum change end_template_word(struct lvs_template* template, __u3
       continue;
     }
     template->expires = now;
-    struct lvs_dest* dest = dest_of(template->dest);
+    struct lvs_dest* dest = quick_dest_of(template->dest);
     if (dest) {
       __sync_fetch_and_add(&dest->persistent, -1);
     }
@@ -167,7 +167,7 @@ VERIFIED_ALONE enum change end_flow_word(struct lvs_flow* flow, __u32 generation
       continue;
     }
     flow->expires = now;
-    struct lvs_dest* dest = dest_of(flow->dest);
+    struct lvs_dest* dest = quick_dest_of(flow->dest);
     if (dest) {
       unbind_connection(dest, !!(word & LVS_WORD_ACTIVE));
     }
@@ -263,7 +263,7 @@ VERIFIED_ALONE enum advance try_to_advance(struct lvs_flow* flow, const struct s
     if (__sync_val_compare_and_swap(&flow->word, word, changed) != word) {
       return ADVANCE_CONTENDED;
     }
-    struct lvs_dest* dest = dest_of(flow->dest);
+    struct lvs_dest* dest = quick_dest_of(flow->dest);
     if (dest && active != (word & LVS_WORD_ACTIVE)) {
       __sync_fetch_and_add(&dest->active, active ? 1 : -1);
     }

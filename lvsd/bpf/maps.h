@@ -290,9 +290,13 @@ static __always_inline struct lvs_dest* quick_dest_of(__u32 id) {
   return bpf_map_lookup_elem(&lvs_dests, &id);
 }
 
-WRITTEN_ONCE struct scratch* scratch_of_cpu(void) {
+static __always_inline struct scratch* quick_scratch(void) {
   const __u32 zero = 0;
   return bpf_map_lookup_elem(&lvs_scratch, &zero);
+}
+
+WRITTEN_ONCE struct scratch* scratch_of_cpu(void) {
+  return quick_scratch();
 }
 
 WRITTEN_ONCE struct lvs_config* config_of_core(void) {

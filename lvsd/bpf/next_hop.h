@@ -30,8 +30,8 @@ static __always_inline __u8 tos_of(struct __sk_buff* skb) {
 static __always_inline int look_up_way(const int family, struct __sk_buff* skb,
                                        struct lvs_route* route, const __be32* from,
                                        const __be32* to, __u32 bytes) {
-  const struct lvs_config* config = config_of_core();
-  struct scratch* scratch = scratch_of_cpu();
+  const struct lvs_config* config = quick_config();
+  struct scratch* scratch = quick_scratch();
   if (!route || !config || !scratch) {
     return WAY_NONE;
   }
@@ -111,7 +111,7 @@ static __always_inline int is_own_address(const int family, struct __sk_buff* sk
 /* Whether the stack itself would send this packet, as it is now, the way that find_way() found. */
 static __always_inline int would_stack_send(const int family, struct __sk_buff* skb,
                                             const __be32* from, const __be32* to) {
-  const struct scratch* scratch = scratch_of_cpu();
+  const struct scratch* scratch = quick_scratch();
   if (!scratch) {
     return 0;
   }

@@ -20,8 +20,8 @@ enum hook {
 /* Rules of the administrator may take mark and priority off the packet that comes in again; then it
  * is caught once more, and would go round for ever. How often it was here before. The TTL tells it
  * from another one just like it: nft dup takes one off in each round. */
-static __always_inline __u32 rounds_of(const int family, struct __sk_buff* skb,
-                                       const struct packet* packet) {
+static __always_inline __u32 count_round(const int family, struct __sk_buff* skb,
+                                         const struct packet* packet) {
   const __u64 now = bpf_ktime_get_coarse_ns();
   struct lvs_given_back one = {
       .key = {.sport = packet->sport, .dport = packet->dport, .protocol = packet->protocol}};
@@ -47,6 +47,19 @@ static __always_inline __u32 rounds_of(const int family, struct __sk_buff* skb,
   const struct lvs_rounds first = {.since = now, .ttl = packet->ttl};
   bpf_map_update_elem(&lvs_given_backs, &one, &first, BPF_ANY);
   return 0;
+}
+
+VERIFIED_ALONE __u32 count_round4(struct __sk_buff* skb, const struct packet* packet) {
+  return packet ? count_round(AF_INET, skb, packet) : LVS_ROUNDS_MAX;
+}
+
+VERIFIED_ALONE __u32 count_round6(struct __sk_buff* skb, const struct packet* packet) {
+  return packet ? count_round(AF_INET6, skb, packet) : LVS_ROUNDS_MAX;
+}
+
+static __always_inline __u32 rounds_of(const int family, struct __sk_buff* skb,
+                                       const struct packet* packet) {
+  return family == AF_INET6 ? count_round6(skb, packet) : count_round4(skb, packet);
 }
 
 /* The device that a packet came from; ipvs0 for those of the director itself, which by lo would
