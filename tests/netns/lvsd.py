@@ -24,6 +24,7 @@ PREFIX = f"lvsd-{os.getpid()}-"
 CONFIG = """
 serial_no = {serial}
 primary = 10.0.0.254
+connections = 16384
 service = lvs
 network = nat
 virtual web {{

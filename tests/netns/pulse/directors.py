@@ -32,6 +32,7 @@ primary_private = 10.0.0.1
 backup = 192.0.2.2
 backup_private = 10.0.0.2
 backup_active = 1
+connections = 16384
 heartbeat = 1
 keepalive = {keepalive}
 deadtime = {deadtime}
