@@ -262,7 +262,8 @@ VERIFIED_ALONE int transmit_any6(struct __sk_buff* skb, const struct packet* pac
 /* Whether a flow in full motion sends this packet by the way that it remembers. */
 static __always_inline int is_quick(struct __sk_buff* skb, const struct packet* packet,
                                     const struct lvs_flow* flow) {
-  return flow->route.ifindex && !is_to_self(flow) && !is_for_self(flow) &&
+  const int may_be_own = flow->flags & (LVS_FLOW_FROM_SELF | LVS_FLOW_TO_SELF);
+  return flow->route.ifindex && !(may_be_own && (is_to_self(flow) || is_for_self(flow))) &&
          flow->forward != LVS_FORWARD_TUNNEL && packet->ttl > 1 &&
          longest_segment(skb, packet) <= flow->route.mtu;
 }
