@@ -2,8 +2,9 @@
 """Random IPVS tables, made with ipvsadm: lvsadm shows each as ipvsadm does, byte for byte, and each of the two
 programs restores what the other saved. Runs inside the user-mode kernel: listings.py LVSADM TABLES SEED [every]
 
-A program takes a tenth of a second to start there. So each table is listed in the two main ways and in one other, in
-turn, and every fourth is restored; with `every` all of it happens to each table.
+A program takes a tenth of a second and more to start there. So there are few tables, of up to SERVICES_MAX services, each
+is listed in the two main ways and in one other, in turn, and every fourth is restored; with `every` all of it happens to
+each table.
 
 Two things are not compared. ipvsadm does not save thresholds and lvsadm does: they are taken out of what lvsadm saved
 before it is compared, and what ipvsadm saved is restored without them. And ipvsadm shows marks from 2^31 on as negative
@@ -25,6 +26,7 @@ ALWAYS = ("-S -n", "-L -n")
 IN_TURN = ("-L -n --thresholds", "-L -n --stats --exact", "-L -n --tun-info", "-L -n --persistent-conn", "-L -n --rate",
            "-L -n --nosort", "-L -n --stats", "-L -n --rate --exact", "-L -n -c", "-L --timeout", "-L --daemon")
 RESTORED_EVERY = 4
+SERVICES_MAX = 28
 
 
 class Mismatch(Exception):
@@ -75,7 +77,7 @@ def server_lines(rng, service, v6):
 
 def random_commands(rng):
     lines, seen = [], set()
-    for _ in range(rng.randrange(1, 7)):
+    for _ in range(rng.randrange(1, SERVICES_MAX + 1)):
         service, v6, kind = random_service(rng)
         if service not in seen:
             seen.add(service)
