@@ -130,9 +130,9 @@ TEST_F(Defence, AShortageTurnsTheAutomaticModesOnAndItsEndOff) {
   }
   EXPECT_EQ(first({}).verdict, static_cast<uint32_t>(TC_ACT_REDIRECT));
 }
+using SmallDefence = Small<Defence>;
 
-TEST_F(Defence, AFullTableIsAShortageToo) {
-  open({.interfaces = {}, .connections_max = 1024});
+TEST_F(SmallDefence, AFullTableIsAShortageToo) {
   balance(kWeb, {.scheduler = "rr"});
   choose("drop_packet", 1);
   open_half(950);

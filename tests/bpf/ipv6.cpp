@@ -246,9 +246,9 @@ TEST_F(Ipv6Path, ConnectionsOfAPrefixEndOfTheOtherFamilyToo) {
   EXPECT_EQ(killed("0.0.0.0", 0), 1U);
   EXPECT_EQ(servers(kWeb6)[0].inactive + servers(kWeb6)[0].active, 0U);
 }
+using SmallIpv6Path = Small<Ipv6Path>;
 
-TEST_F(Ipv6Path, AFloodKeepsNoHonestClientOut) {
-  open({.interfaces = {}, .connections_max = 1024});
+TEST_F(SmallIpv6Path, AFloodKeepsNoHonestClientOut) {
   balance6(kWeb6, {.scheduler = "rr"});
   first6({.from = "2001:db8:9::9"});
   on_nic6({.from = kServer,

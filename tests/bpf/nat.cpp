@@ -353,9 +353,9 @@ TEST_F(PacketPath, ANewTimeoutHoldsFromTheVeryNextPacket) {
   on_nic(ask_name);
   EXPECT_LE(connections().at(0).expires_s, 70U);
 }
+using SmallPath = Small<PacketPath>;
 
-TEST_F(PacketPath, FullTableDropsNewFlowsAndThePacketPathMakesRoomItself) {
-  open({.interfaces = {}, .connections_max = 1024});
+TEST_F(SmallPath, FullTableDropsNewFlowsAndThePacketPathMakesRoomItself) {
   balance(kNames, {.scheduler = "rr"}, 1, 53);
   const Packet base{.dport = 53, .protocol = 17, .flags = 0};
   const auto flow = [&](int i) {
@@ -379,11 +379,16 @@ TEST_F(PacketPath, FullTableDropsNewFlowsAndThePacketPathMakesRoomItself) {
   EXPECT_EQ(core->status().connections, connections().size());
 }
 
+struct LargePath : PacketPath {
+  core::CoreOptions options() const override {
+    return {.interfaces = {}, .connections_max = 65'536};
+  }
+};
+
 // More than is swept in one go: a bit at a time, and whoever asks in the meantime is not kept
 // waiting.
-TEST_F(PacketPath, ALargeTableIsSweptInStridesAndLosesOnlyWhatHasExpired) {
+TEST_F(LargePath, ALargeTableIsSweptInStridesAndLosesOnlyWhatHasExpired) {
   constexpr int kFlows = 20'000;
-  open({.interfaces = {}, .connections_max = 65'536});
   balance(kNames, {.scheduler = "rr"}, 1, 53);
   balance(kWeb, {.scheduler = "rr"});
   first({.sport = 500});
@@ -404,8 +409,7 @@ TEST_F(PacketPath, ALargeTableIsSweptInStridesAndLosesOnlyWhatHasExpired) {
 }
 
 // A flood of SYNs from forged clients; nobody sweeps (the event loop does not run).
-TEST_F(PacketPath, AFloodOfHalfOpenConnectionsKeepsNobodyOutAndCutsNobodyOff) {
-  open({.interfaces = {}, .connections_max = 1024});
+TEST_F(SmallPath, AFloodOfHalfOpenConnectionsKeepsNobodyOutAndCutsNobodyOff) {
   balance(kWeb, {.scheduler = "rr"});
   const Packet established{.sport = 500};
   first(established);
@@ -419,8 +423,7 @@ TEST_F(PacketPath, AFloodOfHalfOpenConnectionsKeepsNobodyOutAndCutsNobodyOff) {
 }
 
 // What is over lingers for two minutes; not where others need the room.
-TEST_F(PacketPath, ConnectionsThatAreOverMakeRoom) {
-  open({.interfaces = {}, .connections_max = 1024});
+TEST_F(SmallPath, ConnectionsThatAreOverMakeRoom) {
   balance(kWeb, {.scheduler = "rr"});
   for (int i = 0; i < 3000; ++i) {
     const auto port = static_cast<uint16_t>(10'000 + i);
@@ -438,8 +441,7 @@ TEST_F(PacketPath, ConnectionsThatAreOverMakeRoom) {
   EXPECT_EQ(core->status().connections, connections().size());
 }
 
-TEST_F(PacketPath, TemplatesOfAFloodMakeRoomAndThoseOfClientsThatWereThereStay) {
-  open({.interfaces = {}, .connections_max = 1024});
+TEST_F(SmallPath, TemplatesOfAFloodMakeRoomAndThoseOfClientsThatWereThereStay) {
   balance(kWeb, {.scheduler = "rr", .flags = ipvs::kPersistent, .timeout = 300}, 2);
   const auto server_of = [this](const Packet& packet) { return first(packet).packet->to; };
   const auto chosen = server_of({.sport = 500});

@@ -17,6 +17,7 @@
 #include "lvsd/bpf/abi.h"
 #include "lvsd/core/io/core.h"
 #include "tests/bpf/packet.h"
+#include "tests/bpf/shared_core.h"
 
 namespace lvs::test {
 
@@ -34,8 +35,9 @@ struct Outcome {
 };
 
 struct PacketPath : ::testing::Test {
-  boost::asio::io_context io;
-  std::unique_ptr<core::Core> core;
+  static inline std::unique_ptr<SharedCore> shared;
+  boost::asio::io_context& io = shared->io();
+  core::Core* core = nullptr;
 
   static void SetUpTestSuite() {
     ASSERT_EQ(::unshare(CLONE_NEWNET), 0);
@@ -58,21 +60,19 @@ struct PacketPath : ::testing::Test {
     for (const char* command : commands) {
       ASSERT_EQ(std::system(command), 0) << command;
     }
+    shared = std::make_unique<SharedCore>();
+  }
+  static void TearDownTestSuite() {
+    shared->close();
+    shared.reset();
   }
 
-  void SetUp() override { open({}); }
-  void TearDown() override {
-    core.reset();
-    ASSERT_TRUE(core::Core::remove());
-  }
-
-  void open(core::CoreOptions options) {
-    core.reset();
-    ASSERT_TRUE(core::Core::remove());
-    auto opened = core::Core::open(io, std::move(options), [](const LogEvent&) {});
-    ASSERT_TRUE(opened) << opened.error().what;
-    core = std::move(*opened);
-    ASSERT_TRUE(core->set_armed(true));
+  virtual core::CoreOptions options() const { return {}; }
+  void SetUp() override { open(); }
+  void open() {
+    shared->open(options());
+    core = shared->get();
+    ASSERT_NE(core, nullptr);
   }
 
   ipvs::Reply ask(const ipvs::Request& request) {
@@ -164,6 +164,12 @@ struct PacketPath : ::testing::Test {
 
   // What ipvs0 did not send by itself.
   Outcome second(const Packet& packet) { return run(core->ipvs1_ingress_fd(), packet, 0); }
+};
+
+// Of the smallest size.
+template <typename Path>
+struct Small : Path {
+  core::CoreOptions options() const override { return {.interfaces = {}, .connections_max = 1024}; }
 };
 
 constexpr uint32_t kPass = static_cast<uint32_t>(TC_ACT_UNSPEC);

@@ -173,7 +173,7 @@ class Scheduling : public PacketPath, public ::testing::WithParamInterface<const
 TEST_P(Scheduling, FollowsTheKernelThroughRandomTablesAndChanges) {
   for (unsigned seed = 1; seed <= 8; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    open({});
+    open();
     held_.clear();
     std::mt19937 random(seed);
     KernelService kernel(is_weighted());

@@ -256,9 +256,10 @@ TEST_F(SctpPath, AWholeAssociation) {
   EXPECT_THAT(states(), ElementsAre("CLOSED"));
 }
 
+using SmallSctpPath = Small<SctpPath>;
+
 // Forged clients; nobody sweeps (the event loop does not run).
-TEST_F(SctpPath, AFloodOfInitsCutsNobodyOffAndKeepsNobodyOut) {
-  open({.interfaces = {}, .connections_max = 1024});
+TEST_F(SmallSctpPath, AFloodOfInitsCutsNobodyOffAndKeepsNobodyOut) {
   balance(kPhone, {.scheduler = "rr"});
   const auto begins = [this](const std::string& client) {
     return first_frame(sctp({.from = client, .ttl = 63}, chunk(kInit, 20))).verdict ==
