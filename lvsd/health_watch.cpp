@@ -46,6 +46,15 @@ void note(std::set<MonitorId>& monitors, MonitorId id, bool belongs) {
   }
 }
 
+// FNV-1a, so that both directors have the same, whatever runs there.
+ServiceId id_of(const ipvs::ServiceKey& service) {
+  ServiceId id = 2166136261;
+  for (const char c : ipvs::to_string(service)) {
+    id = (id ^ static_cast<uint8_t>(c)) * 16777619;
+  }
+  return id;
+}
+
 std::string client_monitor_of(const config::Config& config) {
   for (const auto& service : config.virtuals) {
     if (service.in_use() && !service.client_monitor.empty()) {
@@ -74,7 +83,7 @@ std::string to_word(Health health) {
 }
 
 void HealthWatch::take(const ActiveServices& services, const std::set<ipvs::ServiceKey>& changed,
-                       Actions& actions) {
+                       TimePoint now, Actions& actions) {
   auto update = monitors_.update(services, changed);
   for (const auto& order : update.orders) {
     if (const auto* removed = std::get_if<RemoveMonitor>(&order)) {
@@ -84,6 +93,9 @@ void HealthWatch::take(const ActiveServices& services, const std::set<ipvs::Serv
       failing_.erase(removed->id);
       undecided_.erase(removed->id);
     }
+  }
+  for (const auto& service : changed) {
+    look_at(service, now);
   }
   if (!pid_) {
     return;
@@ -105,11 +117,16 @@ void HealthWatch::keep(bool is_wanted, const config::Config& config, TimePoint n
       actions.push_back(StopNanny{});
     }
     // What is heard no more is not known: who serves next hears it anew.
-    verdicts_.clear();
+    const auto heard = std::exchange(verdicts_, {});
     never_decided_.clear();
     without_way_.clear();
     failing_.clear();
     undecided_.clear();
+    for (const auto& [id, verdict] : heard) {
+      for (const auto& service : monitors_.services_on(id)) {
+        look_at(service, now);
+      }
+    }
     first_up_.reset();
     gone_at_.reset();
     return;
@@ -143,6 +160,7 @@ void HealthWatch::ask_whether_it_lives(TimePoint now, Actions& actions) {
 void HealthWatch::on(const NannyUp& event, const ActiveServices& services, TimePoint now,
                      Actions& actions) {
   starting_ = false;
+  see_again(now);
   gone_at_.reset();
   pid_ = event.pid;
   user_ = event.user;
@@ -159,6 +177,11 @@ void HealthWatch::on(const NannyUp& event, const ActiveServices& services, TimeP
   announce(monitors_.servers(), services, actions);
 }
 
+void HealthWatch::on(const PongHeard& event, TimePoint now) {
+  see_again(now);
+  liveness_.answered(event.number);
+}
+
 void HealthWatch::on(const NannyGone& event, TimePoint now, Actions& actions) {
   if (!starting_ && !pid_) {
     return;  // We stopped it ourselves.
@@ -167,6 +190,7 @@ void HealthWatch::on(const NannyGone& event, TimePoint now, Actions& actions) {
 }
 
 void HealthWatch::lost(const std::string& reason, TimePoint now, Actions& actions) {
+  see_again(now);
   if (pid_ && now - since_ >= kNannyProven) {
     backoff_.reset();
   }
@@ -222,6 +246,9 @@ std::vector<ServerId> HealthWatch::on(const VerdictHeard& event, TimePoint now, 
   heard->second.verdict.health = health;
   note(failing_, verdict.id, health == Health::down || !verdict.has_way);
   note(undecided_, verdict.id, health == Health::unknown && verdict.has_way);
+  for (const auto& service : monitors_.services_on(verdict.id)) {
+    look_at(service, now);
+  }
   const bool stays_down = is_down(before) && is_down(health);
   if (is_new || (health != before && !stays_down)) {
     heard->second.since = now;
@@ -295,27 +322,40 @@ bool HealthWatch::are_checks_stopped(TimePoint now) const {
   return is_wanted_ && !monitors_.watched().empty() && is_away_for(kNannyAway, now);
 }
 
-// What has failed for so long that it must have been seen by others does not delay what comes new.
-Duration HealthWatch::patience(TimePoint now) const {
-  Duration longest{0};
-  for (const MonitorId id : failing_) {
-    const Duration own = monitors_.several_checks(id);
-    if (now < verdicts_.at(id).since + own) {
-      longest = std::max(longest, own);
-    }
+bool HealthWatch::is_blind(TimePoint now) const {
+  return liveness_.unanswered() > 1 || is_away_for(kVerdictsHold, now);
+}
+
+void HealthWatch::see_again(TimePoint now) {
+  if (is_blind(now)) {
+    failing_services_.begin_anew(now);
   }
-  return longest;
+}
+
+// One without a way to any server is counted as that.
+void HealthWatch::look_at(const ipvs::ServiceKey& service, TimePoint now) {
+  const auto is_in = [](const std::set<MonitorId>& monitors) {
+    return [&monitors](MonitorId id) { return monitors.contains(id); };
+  };
+  if (!monitors_.is_watched(service) || monitors_.is_covered(service, is_in(without_way_))) {
+    failing_services_.forget(service);
+    return;
+  }
+  const auto may_fail = [&](MonitorId id) {
+    return failing_.contains(id) || undecided_.contains(id) || !verdicts_.contains(id);
+  };
+  const Seen seen = monitors_.is_covered(service, is_in(failing_)) ? Seen::fails
+                    : monitors_.is_covered(service, may_fail)      ? Seen::nothing
+                                                                   : Seen::passes;
+  failing_services_.see(service, seen, monitors_.several_checks(service), now);
 }
 
 HealthWatch::Unserved HealthWatch::unserved(TimePoint now) const {
   const size_t cut = monitors_.services_covered(without_way_);
-  const bool all_checked = verdicts_.size() == monitors_.watched().size() && undecided_.empty();
-  if (!is_wanted_ || !all_checked || liveness_.unanswered() > 1 ||
-      is_away_for(kVerdictsHold, now)) {
-    return {cut, std::nullopt, Duration{0}};
+  if (!is_wanted_ || !has_heard_enough(now) || !failing_services_.is_any_known() || is_blind(now)) {
+    return {cut, std::nullopt};
   }
-  const size_t failing = monitors_.services_covered(failing_) - cut;
-  return {cut, failing, patience(now)};
+  return {cut, failing_services_.count(now, id_of)};
 }
 
 bool HealthWatch::has_heard_enough(TimePoint now) const {

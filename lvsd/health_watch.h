@@ -15,6 +15,7 @@
 #include "common/backoff.h"
 #include "common/liveness.h"
 #include "lvsd/events.h"
+#include "lvsd/failing_services.h"
 #include "lvsd/monitors.h"
 
 namespace lvs::lvsd {
@@ -46,13 +47,13 @@ class HealthWatch {
  public:
   // The services as they are now; `changed` are those that came, went, or are not what they were.
   void take(const ActiveServices& services, const std::set<ipvs::ServiceKey>& changed,
-            Actions& actions);
+            TimePoint now, Actions& actions);
   // Starts nanny when its time has come, asks whether it lives, or stops it.
   void keep(bool is_wanted, const config::Config& config, TimePoint now, Actions& actions);
 
   void on(const NannyUp& event, const ActiveServices& services, TimePoint now, Actions& actions);
   void on(const NannyGone& event, TimePoint now, Actions& actions);
-  void on(const PongHeard& event) { liveness_.answered(event.number); }
+  void on(const PongHeard& event, TimePoint now);
   // The servers whose health it changed, or of which it is the first word.
   std::vector<ServerId> on(const VerdictHeard& event, TimePoint now, Actions& actions);
 
@@ -69,10 +70,9 @@ class HealthWatch {
   std::optional<bool> has_way() const;
   struct Unserved {
     size_t cut;  // Services without a way to any server.
-    // Others, of which each server is down and does not recover; nothing: not all are checked, or
-    // nanny does not answer.
-    std::optional<size_t> failing;
-    Duration several_checks;  // Of those that fail: MonitorSet.
+    // Others, of which each server is down and does not recover; nothing: no check has ended yet,
+    // or nanny does not answer.
+    std::optional<FailingCount> failing;
   };
   Unserved unserved(TimePoint now) const;
   bool are_checks_stopped(TimePoint now) const;
@@ -89,7 +89,10 @@ class HealthWatch {
   void ask_whether_it_lives(TimePoint now, Actions& actions);
   void lost(const std::string& reason, TimePoint now, Actions& actions);
   bool is_away_for(Duration time, TimePoint now) const;
-  Duration patience(TimePoint now) const;
+  // Whether nobody hears what becomes of the servers.
+  bool is_blind(TimePoint now) const;
+  void see_again(TimePoint now);
+  void look_at(const ipvs::ServiceKey& service, TimePoint now);
   const HeardVerdict* heard_from(std::optional<MonitorId> id) const;
   void announce(const std::vector<ServerId>& servers, const ActiveServices& services,
                 Actions& actions) const;
@@ -100,6 +103,7 @@ class HealthWatch {
   std::set<MonitorId> without_way_;             // Of these.
   std::set<MonitorId> failing_;                 // Down, or without a way.
   std::set<MonitorId> undecided_;               // No check has ended since there is a way.
+  FailingServices<ipvs::ServiceKey> failing_services_;
 
   bool is_wanted_ = true;
   bool starting_ = false;

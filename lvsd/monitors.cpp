@@ -170,21 +170,41 @@ size_t MonitorSet::services_covered(const std::set<MonitorId>& monitors) const {
   if (monitors.empty()) {
     return 0;
   }
-  const auto is_covered = [&](const auto& service) {
-    const auto& [key, members] = service;
-    const auto works = [&](const Member& member) {
-      return member.has_weight && !monitors.contains(member.id);
-    };
-    return std::ranges::any_of(members, &Member::has_weight) &&
-           std::ranges::count_if(members, works) < needed_.at(key);
-  };
-  return static_cast<size_t>(std::ranges::count_if(members_, is_covered));
+  const auto is_among = [&](MonitorId id) { return monitors.contains(id); };
+  return static_cast<size_t>(std::ranges::count_if(
+      members_, [&](const auto& service) { return is_covered(service.first, is_among); }));
 }
 
-Duration MonitorSet::several_checks(MonitorId id) const {
+bool MonitorSet::is_covered(const ipvs::ServiceKey& service, const Among& is_among) const {
+  const int needed = needed_.at(service);
+  int working = 0;
+  bool is_any_wanted = false;
+  for (const Member& member : members_.at(service)) {
+    is_any_wanted = is_any_wanted || member.has_weight;
+    if (member.has_weight && !is_among(member.id) && ++working >= needed) {
+      return false;  // Here most end, after a few of very many.
+    }
+  }
+  return is_any_wanted;
+}
+
+Duration MonitorSet::several_checks(const ipvs::ServiceKey& service) const {
   constexpr int kSeveral = 4;
-  const Monitor& monitor = watched_.at(id).monitor;
-  return (kSeveral + monitor.fall - 1) * (monitor.interval + monitor.timeout);
+  Duration longest{0};
+  for (const Member& member : members_.at(service)) {
+    const Monitor& monitor = watched_.at(member.id).monitor;
+    longest =
+        std::max(longest, (kSeveral + monitor.fall - 1) * (monitor.interval + monitor.timeout));
+  }
+  return longest;
+}
+
+std::set<ipvs::ServiceKey> MonitorSet::services_on(MonitorId id) const {
+  std::set<ipvs::ServiceKey> services;
+  for (const ServerId& server : watched_.at(id).servers) {
+    services.insert(server.service);
+  }
+  return services;
 }
 
 std::vector<ServerId> MonitorSet::servers() const {

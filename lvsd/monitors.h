@@ -7,6 +7,7 @@
 // looking at all of them again.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -36,12 +37,16 @@ class MonitorSet {
 
   const std::map<MonitorId, Watched>& watched() const { return watched_; }
   std::optional<MonitorId> monitor_of(const ServerId& id) const;
-  // Of how many services so many of the servers that could serve, those with a weight, have their
-  // monitors among these that too few are left: none, or with a sorry server less than the quorum.
+  // Whether so many of the servers that could serve, those with a weight, have their monitors among
+  // these that too few are left: none, or with a sorry server less than the quorum.
+  using Among = std::function<bool(MonitorId)>;
+  bool is_covered(const ipvs::ServiceKey& service, const Among& is_among) const;
   size_t services_covered(const std::set<MonitorId>& monitors) const;
-  // How long several checks of this one take, each until it fails. Another director has checked as
-  // well by then, and chance failures of all of them are rare.
-  Duration several_checks(MonitorId id) const;
+  // How long several checks of a server of this service take, each until it fails. Another director
+  // has checked as well by then, and chance failures of all of them are rare.
+  Duration several_checks(const ipvs::ServiceKey& service) const;
+  bool is_watched(const ipvs::ServiceKey& service) const { return members_.contains(service); }
+  std::set<ipvs::ServiceKey> services_on(MonitorId id) const;
   std::vector<ServerId> servers() const;  // Those that have a monitor, in order.
   // What a nanny must be told that knows nothing.
   std::vector<MonitorOrder> orders() const;

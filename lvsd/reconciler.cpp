@@ -136,7 +136,7 @@ void Reconciler::take_configuration(const SharedConfig& config) {
 
 void Reconciler::take_services(const ActiveServices& before, const ServiceKeys& changed) {
   const Draining drained = owned_.draining;
-  health_.take(services_, changed, actions_);
+  health_.take(services_, changed, now_, actions_);
   for (const auto& key : changed) {
     const auto* was = find(before, key);
     const auto* is = find(services_, key);
@@ -627,7 +627,7 @@ void Reconciler::on(const VerdictHeard& event) {
 }
 
 void Reconciler::on(const PongHeard& event) {
-  health_.on(event);
+  health_.on(event, now_);
 }
 
 void Reconciler::on(const Timer&) {

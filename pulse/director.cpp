@@ -240,9 +240,8 @@ void Director::on(const WayChanged& event, TimePoint now) {
 }
 
 void Director::on(const ServicesChanged& event, TimePoint) {
-  cut_services_ = event.cut;
+  services_ = event;
   ability_.set_checks(!event.checks_stopped);
-  failing_services_.set(event.failing, event.patience);
 }
 
 void Director::on(const CoreArmed&, TimePoint now) {

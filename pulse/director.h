@@ -71,7 +71,6 @@
 #include "pulse/announce_plan.h"
 #include "pulse/announce_queue.h"
 #include "pulse/disbelief.h"
-#include "pulse/failing_services.h"
 #include "pulse/lease.h"
 #include "pulse/legacy.h"
 #include "pulse/notice.h"
@@ -139,12 +138,14 @@ struct WayChanged {
   std::optional<bool> has_way;
 };
 // What lvsd's checks of servers tell: of how many services there is no way to a server; of how many
-// others all servers are down and failed their last check (nothing: not all were checked).
-// `patience`: failing_services.h.
+// others too few servers work, as it counts if this director serves and if it does not (nothing: it
+// is not known), which ones those are, and which it would be in doubt of (lvsd/failing_services.h).
 struct ServicesChanged {
   uint16_t cut = 0;
-  Unserved failing;
-  Duration patience{0};
+  Unserved failing_if_active;
+  Unserved failing_if_standby;
+  std::vector<ServiceId> failing;  // If it does not serve.
+  std::vector<ServiceId> doubtful;
   bool checks_stopped = false;  // Nobody checks, for longer than a restart of nanny takes.
   bool operator==(const ServicesChanged&) const = default;
 };
@@ -354,10 +355,13 @@ class Director {
   bool is_cut_off(TimePoint now) const;
   bool wants_failback(TimePoint now) const;
   Standing own_standing() const;
+  Standing standing_as_active(TimePoint now) const;
+  Unserved unserved_with(Unserved failing, TimePoint now) const;
   Standing peer_standing() const { return standing_of(peer_.last()); }
   Standing standing_of(const Heartbeat& peer) const {
-    return {peer.reasons, peer.unserved, peer.config_digest, settings_.services};
+    return {peer.reasons, peer.unserved, peer.config_digest, settings_.services, excused(peer)};
   }
+  uint16_t excused(const Heartbeat& peer) const;
   bool is_resting(TimePoint now) const;
   bool is_claimed(TimePoint now) const { return claimed_until_ && now < *claimed_until_; }
   void refresh_ability(TimePoint now);
@@ -427,9 +431,8 @@ class Director {
   Ability ability_;
   uint32_t reasons_ = 0;
   Fitness fitness_ = Fitness::none;
-  FailingServices failing_services_;
-  uint16_t cut_services_ = 0;  // Without a way, as told last.
-  Unserved unserved_;          // As told last.
+  ServicesChanged services_;  // As lvsd told last.
+  Unserved unserved_;         // As told last.
   std::optional<TimePoint> services_settle_at_;
   std::optional<TimePoint> rest_until_;
   uint16_t rest_unless_above_ = 0;  // As many failed on the other director.

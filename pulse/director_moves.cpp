@@ -65,7 +65,7 @@ void Director::take_over(const char* reason, TimePoint now) {
   has_offered_ = has_offered_ || (is_peer_alive(now) && !is_able());
   rest_until_.reset();
   claimed_until_.reset();
-  if (is_peer_alive(now) && serves_more_than(own_standing(), peer_standing())) {
+  if (is_peer_alive(now) && serves_more_than(standing_as_active(now), peer_standing())) {
     rest_until_ = now + kServicesRest;
     rest_unless_above_ = *peer_standing().unserved;
   }
@@ -418,6 +418,9 @@ Heartbeat Director::heartbeat() {
   h.config_serial = settings_.config_serial;
   h.config_digest = settings_.config_digest;
   h.unserved = own_standing().unserved;
+  if (h.unserved && !holds()) {
+    h.failing = services_.failing;
+  }
   h.macs = settings_.macs;
   return h;
 }

@@ -48,20 +48,44 @@ void Director::apply_rules(TimePoint now) {
 }
 
 Standing Director::own_standing() const {
-  return {reasons_, unserved_, settings_.config_digest, settings_.services};
+  return {reasons_, unserved_, settings_.config_digest, settings_.services, 0};
+}
+
+// As it would be if it served.
+Standing Director::standing_as_active(TimePoint now) const {
+  Standing standing = own_standing();
+  standing.unserved = unserved_with(services_.failing_if_active, now);
+  return standing;
+}
+
+// What the peer counts as failing is not held against it where this director, which serves, is not
+// sure that it does not fail here.
+uint16_t Director::excused(const Heartbeat& peer) const {
+  if (!holds()) {
+    return 0;
+  }
+  const auto is_doubtful = [this](ServiceId id) {
+    return std::ranges::find(services_.doubtful, id) != services_.doubtful.end();
+  };
+  return static_cast<uint16_t>(std::ranges::count_if(peer.failing, is_doubtful));
+}
+
+// Beside those that fail, what else this director cannot serve.
+Unserved Director::unserved_with(Unserved failing, TimePoint now) const {
+  const bool is_settled = !services_settle_at_ || now >= *services_settle_at_;
+  if (!failing || !is_settled) {
+    return std::nullopt;
+  }
+  const unsigned all = *failing + ability_.services_without_link(settings_, now) +
+                       ((reasons_ & kNoWay) != 0 ? services_.cut : 0U) +
+                       ((reasons_ & kAddressFailed) != 0 ? 1U : 0U);
+  return static_cast<uint16_t>(std::min<unsigned>(all, settings_.services));
 }
 
 void Director::refresh_services(TimePoint now) {
-  failing_services_.refresh(holds(), now);
   const Unserved before = unserved_;
-  const bool is_settled = !services_settle_at_ || now >= *services_settle_at_;
-  unserved_ = is_settled ? failing_services_.counted() : std::nullopt;
-  if (unserved_) {
-    const unsigned all = *unserved_ + ability_.services_without_link(settings_, now) +
-                         ((reasons_ & kNoWay) != 0 ? cut_services_ : 0U) +
-                         ((reasons_ & kAddressFailed) != 0 ? 1U : 0U);
-    unserved_ = static_cast<uint16_t>(std::min<unsigned>(all, settings_.services));
-  }
+  unserved_ =
+      unserved_with(holds() ? services_.failing_if_active : services_.failing_if_standby, now);
   if (unserved_ == before) {
     return;
   }
@@ -417,7 +441,6 @@ std::optional<TimePoint> Director::next_deadline(TimePoint now) const {
   consider(next_announcement(now));
   consider(announce_queue_.wake_at());
   consider(ability_.next_change(settings_, now));
-  consider(failing_services_.next_change());
   consider(services_settle_at_);
   if (settings_.alone) {
     return next;

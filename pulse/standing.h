@@ -1,11 +1,13 @@
 // Which of two directors serves more of the clients. Who hears no witness while the other does may
 // be cut off from all of them, and counts as such, unless the other serves nobody either. Then,
 // where both tell how many services they cannot serve (no carrier where its address is, no way to
-// its servers, no server that passes its checks), the one with fewer of them is the better; other
-// lacks decide between equals. Where one does not tell, or they run different files, what they lack
+// its servers, no server that passes its checks), the one with fewer of them is the better, but for
+// those of a peer that who serves is in doubt of itself (lvsd/failing_services.h); other lacks
+// decide between equals. Where one does not tell, or they run different files, what they lack
 // decides alone.
 #pragma once
 
+#include <algorithm>
 #include <compare>
 #include <cstdint>
 
@@ -18,9 +20,11 @@ struct Standing {
   Unserved unserved;
   uint64_t config_digest = 0;
   uint16_t services = 0;  // In all, by this configuration.
+  uint16_t excused = 0;   // Of the unserved ones: not held against it.
 
   bool hears_witness() const { return (reasons & kNoWitness) == 0; }
   bool serves_nobody() const { return unserved && *unserved >= services; }
+  int held_against() const { return std::max(0, unserved.value_or(0) - excused); }
   bool can_serve() const { return fitness_of(reasons) != Fitness::none; }
 };
 
@@ -37,15 +41,15 @@ inline std::weak_ordering operator<=>(const Standing& one, const Standing& other
       !(one.hears_witness() ? one : other).serves_nobody()) {
     return one.hears_witness() <=> other.hears_witness();
   }
-  if (*one.unserved != *other.unserved) {
-    return *other.unserved <=> *one.unserved;
+  if (one.held_against() != other.held_against()) {
+    return other.held_against() <=> one.held_against();
   }
   return fitness_of(one.reasons & ~kNoWay) <=> fitness_of(other.reasons & ~kNoWay);
 }
 // By the count of services alone: a move for this reason is one for servers that fail.
 inline bool serves_more_than(const Standing& one, const Standing& other) {
-  return one > other && one.unserved && other.unserved && *one.unserved < *other.unserved &&
-         one.hears_witness() == other.hears_witness();
+  return one > other && one.unserved && other.unserved &&
+         one.held_against() < other.held_against() && one.hears_witness() == other.hears_witness();
 }
 inline bool operator==(const Standing& one, const Standing& other) {
   return (one <=> other) == 0;

@@ -57,6 +57,19 @@ bool is_well_formed(std::span<const uint8_t> in) {
          get<uint64_t>(in, 32) != 0;
 }
 
+// What cannot be read as such names nothing: the count is what decides.
+std::vector<ServiceId> read_failing(std::span<const uint8_t> in) {
+  const size_t count = in.empty() ? 0 : in[0];
+  if (count > kFailingNamedMax || in.size() < 1 + sizeof(ServiceId) * count) {
+    return {};
+  }
+  std::vector<ServiceId> failing;
+  for (size_t i = 0; i < count; ++i) {
+    failing.push_back(get<ServiceId>(in, 1 + sizeof(ServiceId) * i));
+  }
+  return failing;
+}
+
 Heartbeat read_fields(std::span<const uint8_t> in) {
   Heartbeat h;
   h.node = static_cast<Node>(in[5]);
@@ -79,6 +92,7 @@ Heartbeat read_fields(std::span<const uint8_t> in) {
     std::copy_n(in.begin() + static_cast<std::ptrdiff_t>(kHeaderSize + 6 * i), 6,
                 h.macs[i].begin());
   }
+  h.failing = read_failing(in.subspan(kHeaderSize + size_t{6} * in[72]));
   return h;
 }
 
@@ -87,7 +101,7 @@ Heartbeat read_fields(std::span<const uint8_t> in) {
 std::vector<uint8_t> encode(const Heartbeat& h, const Key& key) {
   const size_t macs = std::min(h.macs.size(), kMacsMax);
   std::vector<uint8_t> out;
-  out.reserve(kHeaderSize + 6 * macs + kTagSize);
+  out.reserve(kHeartbeatSizeMax);
   out.insert(out.end(), kMagic.begin(), kMagic.end());
   put(out, kVersion);
   put(out, static_cast<uint8_t>(h.node));
@@ -108,6 +122,12 @@ std::vector<uint8_t> encode(const Heartbeat& h, const Key& key) {
   put(out, h.unserved ? std::min(*h.unserved, kUnservedMax) : kUnservedUnknown);
   for (size_t i = 0; i < macs; ++i) {
     out.insert(out.end(), h.macs[i].begin(), h.macs[i].end());
+  }
+  if (const size_t failing = std::min(h.failing.size(), kFailingNamedMax); failing > 0) {
+    put(out, static_cast<uint8_t>(failing));
+    for (size_t i = 0; i < failing; ++i) {
+      put(out, h.failing[i]);
+    }
   }
   const Digest tag = hmac_sha256(key, out);
   out.insert(out.end(), tag.begin(), tag.end());

@@ -25,8 +25,10 @@
 //       73    1  zero, ignored
 //       74    2  services that it cannot serve (standing.h); 65535: not known
 //       76  6*n  own hardware addresses, those with which the sender answers ARP
-//   76+6*n    e  what a newer program adds, ignored; e is 0 here
-// 76+6*n+e   32  HMAC-SHA256 of all bytes before it
+//   76+6*n    1  f, number of services named, 1 to 60; left out with the names where there is none
+//   77+6*n  4*f  the first of those whose servers fail it, as lvsd calls them
+//        .    e  what a newer program adds, ignored; e is 0 here
+//        .   32  HMAC-SHA256 of all bytes before it
 //
 // clang-format on
 // The layout's version changes only when an older program would misread it: during an upgrade the
@@ -48,6 +50,7 @@ namespace lvs::pulse {
 using Mac = std::array<uint8_t, 6>;
 
 inline constexpr size_t kMacsMax = 8;
+inline constexpr size_t kFailingNamedMax = 60;
 inline constexpr size_t kTagSize = 32;
 inline constexpr size_t kHeaderSize = 76;
 inline constexpr size_t kHeartbeatSizeMin = kHeaderSize + kTagSize;
@@ -101,6 +104,8 @@ inline Fitness fitness_of(uint32_t reasons) {
 
 // How many services a director cannot serve; nothing: it does not know.
 using Unserved = std::optional<uint16_t>;
+// The same for the same service on both directors (lvsd/failing_services.h).
+using ServiceId = uint32_t;
 
 struct Heartbeat {
   Node node = Node::primary;
@@ -118,6 +123,7 @@ struct Heartbeat {
   uint64_t config_digest = 0;
   Unserved unserved;
   std::vector<Mac> macs;
+  std::vector<ServiceId> failing;
 
   bool able() const { return reasons == 0; }
   bool operator==(const Heartbeat&) const = default;
@@ -143,7 +149,7 @@ std::string to_string(const Mac& mac);       // 02:00:00:00:00:01
 using Key = std::vector<uint8_t>;  // The bytes of the key file; empty with `heartbeat_key = none`.
 using Decoded = std::variant<Heartbeat, Refusal>;
 
-// More than kMacsMax hardware addresses: the first ones are sent.
+// More hardware addresses than kMacsMax, or services than kFailingNamedMax: the first are sent.
 std::vector<uint8_t> encode(const Heartbeat& heartbeat, const Key& key);
 Decoded decode(std::span<const uint8_t> datagram, const Key& key);
 

@@ -194,9 +194,14 @@ class Lvsd {
     answer["checks_stopped"] = reconciler_.health().are_checks_stopped(now);
     const auto unserved = reconciler_.health().unserved(now);
     answer["cut_services"] = unserved.cut;
-    if (unserved.failing) {
-      answer["failing_services"] = *unserved.failing;
-      answer["several_checks_ms"] = lvs::to_ms(unserved.several_checks).count();
+    if (const auto& failing = unserved.failing) {
+      answer["failing_if_active"] = failing->if_serving;
+      answer["failing_if_standby"] = failing->if_not;
+      answer["failing"] = json::array(failing->failing.begin(), failing->failing.end());
+      answer["doubtful"] = json::array(failing->doubtful.begin(), failing->doubtful.end());
+      if (failing->changes_at) {
+        answer["changes_in_ms"] = lvs::to_ms(*failing->changes_at - now).count() + 1;
+      }
     }
     return answer;
   }

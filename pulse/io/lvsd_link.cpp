@@ -24,6 +24,20 @@ Unserved services_in(const boost::json::object& reply, const char* field) {
                 : std::nullopt;
 }
 
+std::vector<ServiceId> names_in(const boost::json::object& reply, const char* field) {
+  std::vector<ServiceId> names;
+  const boost::json::value* value = reply.if_contains(field);
+  if (value == nullptr || !value->is_array()) {
+    return names;
+  }
+  for (const auto& each : value->get_array()) {
+    if (const auto* name = each.if_int64()) {
+      names.push_back(static_cast<ServiceId>(*name));
+    }
+  }
+  return names;
+}
+
 bool is_true(const boost::json::object& reply, const char* field) {
   return answer_in(reply, field).value_or(false);
 }
@@ -63,9 +77,13 @@ void LvsdLink::tick() {
       ask();
     }
   }
-  tick_after(!client_            ? kLvsdReconnectPause
-             : has_way_ == false ? kLvsdAskPauseWithoutWay
-                                 : kLvsdAskPause);
+  tick_after(pause());
+}
+
+Duration LvsdLink::pause() const {
+  return !client_            ? kLvsdReconnectPause
+         : has_way_ == false ? kLvsdAskPauseWithoutWay
+                             : kLvsdAskPause;
 }
 
 void LvsdLink::tick_after(Duration pause) {
@@ -90,10 +108,15 @@ void LvsdLink::take(const boost::json::object& reply) {
   unanswered_since_ = questions_ > 0 ? std::optional(Clock::now()) : std::nullopt;
   set_way(answer_in(reply, "has_way"));
   set_services({services_in(reply, "cut_services").value_or(0),
-                services_in(reply, "failing_services"),
-                std::chrono::milliseconds{number_in(reply, "several_checks_ms").value_or(0)},
+                services_in(reply, "failing_if_active"), services_in(reply, "failing_if_standby"),
+                names_in(reply, "failing"), names_in(reply, "doubtful"),
                 is_true(reply, "checks_stopped")});
   set_ready(is_true(reply, "ready"));
+  // What is believed for a moment only must be heard in that moment.
+  const std::chrono::milliseconds change{number_in(reply, "changes_in_ms").value_or(INT32_MAX)};
+  if (change < pause()) {
+    tick_after(change);
+  }
   if (stale_questions_ > 0) {
     --stale_questions_;
     return;

@@ -41,6 +41,7 @@ class LvsdLink {
  private:
   void tick();
   void tick_after(Duration pause);
+  Duration pause() const;
   void ask();
   void take(const boost::json::object& reply);
   void lost();

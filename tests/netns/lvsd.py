@@ -884,7 +884,8 @@ def terminated_lvsd_leaves_forwarding(lab):
     expect(lab.status()["armed"] and lab.get() in ("one", "two"), "a returning one leaves the core armed")
 
 
-AS_CHECKED = {"has_way": True, "checks_stopped": False, "cut_services": 0, "failing_services": 0, "several_checks_ms": 0}
+AS_CHECKED = {"has_way": True, "checks_stopped": False, "cut_services": 0,
+              "failing_if_active": 0, "failing_if_standby": 0, "failing": [], "doubtful": []}
 
 
 def role_arms_and_disarms(lab):

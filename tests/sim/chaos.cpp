@@ -31,6 +31,16 @@ Node any_node(Rng& rng) {
   return rng.chance(0.5) ? Node::primary : Node::backup;
 }
 
+std::set<lvsd::ServiceId> some_services(Rng& rng) {
+  std::set<lvsd::ServiceId> services;
+  for (lvsd::ServiceId service = 1; service <= kServices; ++service) {
+    if (rng.chance(0.3)) {
+      services.insert(service);
+    }
+  }
+  return services;
+}
+
 void break_machine(World& world, Node node) {
   switch (world.rng().below(16)) {
     case 0:
@@ -80,7 +90,7 @@ void break_machine(World& world, Node node) {
       world.set_way(node, world.rng().chance(0.6));
       break;
     case 15:
-      world.set_failing_services(node, static_cast<uint16_t>(world.rng().below(3)));
+      world.set_failing(node, some_services(world.rng()));
       break;
   }
 }

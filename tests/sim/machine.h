@@ -7,7 +7,9 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 
+#include "lvsd/failing_services.h"
 #include "pulse/director.h"
 
 namespace lvs::sim {
@@ -27,7 +29,7 @@ struct Machine {
   bool has_inner_carrier = true;  // Of the one to the real servers, if there are two.
   bool sees_witness = true;
   bool has_way = true;                                    // To the real servers.
-  uint16_t failing_services = 0;                          // As its checks see it.
+  std::set<lvsd::ServiceId> failing_services;             // As its checks see it.
   std::map<Address, std::optional<TimePoint>> addresses;  // With the end of the lease.
   uint64_t address_changes = 0;                           // Distinguishes lease ends.
   pulse::Kept kept;                                       // /run
@@ -38,6 +40,10 @@ struct Machine {
 
   // lvsd.
   bool lvsd_ready = false;
+  uint64_t lvsd_life = 0;
+  std::optional<TimePoint> lvsd_since;              // Ready.
+  lvsd::FailingServices<lvsd::ServiceId> services;  // As its checks saw them.
+  std::set<lvsd::ServiceId> unchecked_services;
   bool core_armed = false;
   bool core_wanted = false;  // What the arbiter told last; lvsd learns it when it comes back.
 
@@ -51,7 +57,8 @@ struct Machine {
   bool has_started = false;
   bool exited = false;  // Ended by itself after Stop.
   std::optional<bool> last_answer;
-  std::optional<pulse::Notice> told;  // To notify_fifo, by this process.
+  std::optional<pulse::Notice> told;                     // To notify_fifo, by this process.
+  std::optional<pulse::ServicesChanged> services_heard;  // From lvsd, by this process.
 
   bool holds() const { return has_power && !addresses.empty(); }
   bool is_running() const { return director.has_value() && !is_frozen; }

@@ -91,6 +91,57 @@ TEST(Pair, ChecksThatFailByChanceMoveNobody) {
   }
 }
 
+// Of different services, so that hardly a moment is without one.
+TEST(Pair, ChanceFailuresOfManyServicesDoNotAddUp) {
+  Pair pair(kSlow);
+  World& world = pair.world;
+  for (int second = 0; second < 3600; ++second) {
+    for (const Node node : {Node::primary, Node::backup}) {
+      std::set<lvsd::ServiceId> failing;
+      for (lvsd::ServiceId service = 1; service <= kServices; ++service) {
+        if (world.rng().chance(0.25)) {
+          failing.insert(service);
+        }
+      }
+      world.set_failing(node, failing);
+    }
+    world.run_for(1s);
+    ASSERT_THAT(world.holders(), ElementsAre(Node::primary)) << "after " << second << " s";
+  }
+}
+
+// A slow one, say, which the holder still doubts.
+TEST(Pair, AServiceThatFailsForBothHidesNoneThatFailsForTheHolderAlone) {
+  Pair pair(kSlow);
+  World& world = pair.world;
+  world.set_failing(Node::primary, {1});
+  world.run_for(kSeveralChecks - 1s);
+  world.set_failing(Node::primary, {1, 2});
+  world.set_failing(Node::backup, {2});
+  world.run_for(3s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
+  EXPECT_EQ(world.longest_silence(), 0ms);
+  world.run_for(60s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
+}
+
+TEST(Pair, NobodyIsMovedToWhoHasNotCheckedWhatIsServed) {
+  Pair pair(kSlow);
+  World& world = pair.world;
+  for (int round = 0; round < 20; ++round) {
+    world.set_failing(Node::backup, {1, 2});
+    world.set_lvsd(Node::backup, false);
+    world.run_for(1s);
+    world.set_failing(Node::primary, {1});
+    world.run_for(kSeveralChecks - 3s);
+    world.set_lvsd(Node::backup, true);
+    world.run_for(20s);
+    EXPECT_THAT(world.holders(), ElementsAre(Node::primary));
+    world.set_failing_services(Node::primary, 0);
+    world.run_for(10s);
+  }
+}
+
 TEST(Pair, ServersThatComeAndGoForOneDirectorAloneMoveTheServiceToo) {
   Pair pair(kSlow);
   World& world = pair.world;

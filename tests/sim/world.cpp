@@ -16,10 +16,11 @@ const pulse::Key kRightKey = {'s', 'e', 'c', 'r', 'e', 't'};
 constexpr uint64_t kClusterId = 42;
 constexpr size_t kRecordedMax = 32;
 constexpr Duration kNetlinkDelay = 100us;
-constexpr uint16_t kServices = 2;
-constexpr uint16_t kServicesInAll = 4;  // Some of them always have their servers.
+constexpr uint16_t kServicesCut = 2;  // Without a way; some always have their servers.
 constexpr Duration kLvsdDelay = 1ms;
 constexpr Duration kLvsdStart = 20ms;
+constexpr Duration kLvsdAskPause = 1s;
+constexpr Duration kFirstVerdicts = 3s;
 const char* const kPublicDevice = "eth0";
 const char* const kInnerDevice = "eth1";
 constexpr Duration kWitnessFresh = 3s;
@@ -62,7 +63,7 @@ pulse::Settings World::settings(Node node) const {
   for (const auto& each : s.addresses) {
     ++s.services_on[each.device];
   }
-  s.services = kServicesInAll;
+  s.services = kServices;
   s.witness = timing_.witness;
   s.paths = {"public", "private"};
   s.paths.resize(paths());
@@ -161,7 +162,9 @@ void World::start_arbiter(Node node) {
   at(now_ + kLvsdDelay, [this, &m, life = m.life] {
     if (m.life == life && m.lvsd_ready) {
       feed(m, pulse::WayChanged{m.has_way});
-      feed(m, services_of(m, true));
+    }
+    if (m.life == life) {
+      ask_lvsd(m);
     }
   });
 }
@@ -170,6 +173,7 @@ void World::end_process(Machine& m) {
   m.director.reset();
   m.is_frozen = false;
   m.inbox.clear();
+  m.services_heard.reset();
   ++m.life;
   ++m.wake_serial;
 }
@@ -585,24 +589,78 @@ void World::set_lvsd(Node node, bool ready, int failed_restarts) {
   m.lvsd_ready = ready;
   feed(m, pulse::LvsdChanged{ready, ready ? 0 : failed_restarts});
   feed(m, pulse::WayChanged{ready ? std::optional(m.has_way) : std::nullopt});
-  feed(m, services_of(m, false));
-  if (ready) {  // It has to check them anew.
-    const auto first_verdicts = static_cast<int64_t>(rng_.below(kVerdictSkew.count()));
-    at(now_ + Duration{first_verdicts}, [this, &m, life = m.life] {
-      if (m.life == life && m.lvsd_ready) {
-        feed(m, services_of(m, true));
-      }
-    });
-  }
+  begin_checks(m);
+  hear_services(m);
   if (ready && m.core_wanted) {
     arm_core(m);
   }
 }
 
-pulse::ServicesChanged World::services_of(const Machine& m, bool checked) {
-  const uint16_t cut = m.has_way ? 0 : kServices;
-  const auto failing = checked ? pulse::Unserved(m.failing_services) : std::nullopt;
-  return {cut, failing, kSeveralChecks};
+// A new lvsd has to check all services anew.
+void World::begin_checks(Machine& m) {
+  m.services = {};
+  m.unchecked_services.clear();
+  ++m.lvsd_life;
+  m.lvsd_since = now_;
+  for (lvsd::ServiceId service = 1; service <= kServices; ++service) {
+    m.unchecked_services.insert(service);
+    m.services.see(service, lvsd::Seen::nothing, kSeveralChecks, now_);
+    const auto first_verdict = static_cast<int64_t>(rng_.below(kVerdictSkew.count()));
+    at(now_ + Duration{first_verdict}, [this, &m, service, life = m.lvsd_life] {
+      if (m.lvsd_life == life) {
+        m.unchecked_services.erase(service);
+        check(m, service);
+      }
+    });
+  }
+}
+
+void World::check(Machine& m, lvsd::ServiceId service) {
+  if (!m.unchecked_services.contains(service)) {
+    const bool fails = m.failing_services.contains(service);
+    m.services.see(service, fails ? lvsd::Seen::fails : lvsd::Seen::passes, kSeveralChecks, now_);
+  }
+}
+
+void World::ask_lvsd(Machine& m) {
+  hear_services(m);
+  at(now_ + kLvsdAskPause, [this, &m, life = m.life] {
+    if (m.life == life) {
+      ask_lvsd(m);
+    }
+  });
+}
+
+void World::hear_services(Machine& m) {
+  const pulse::ServicesChanged services = m.lvsd_ready ? services_of(m) : pulse::ServicesChanged{};
+  if (m.director && m.services_heard != services) {
+    m.services_heard = services;
+    feed(m, services);
+  }
+  const auto next = services_count(m).changes_at;
+  if (m.director && next && *next < now_ + kLvsdAskPause) {
+    at(*next, [this, &m, life = m.life] {
+      if (m.life == life) {
+        hear_services(m);
+      }
+    });
+  }
+}
+
+lvsd::FailingCount World::services_count(const Machine& m) const {
+  return m.services.count(now_, [](lvsd::ServiceId service) { return service; });
+}
+
+pulse::ServicesChanged World::services_of(const Machine& m) const {
+  const uint16_t cut = m.has_way ? 0 : kServicesCut;
+  const bool has_heard_enough =
+      m.unchecked_services.empty() || (m.lvsd_since && now_ >= *m.lvsd_since + kFirstVerdicts);
+  if (!has_heard_enough || !m.services.is_any_known()) {
+    return {.cut = cut};
+  }
+  const auto count = services_count(m);
+  return {cut, static_cast<uint16_t>(count.if_serving), static_cast<uint16_t>(count.if_not),
+          count.failing, count.doubtful};
 }
 
 // lvsd tells only while it is ready; what it told last holds.
@@ -613,20 +671,32 @@ void World::set_way(Node node, bool has_way) {
         (has_way ? " has a way to the servers" : " has no way to the servers"));
     m.has_way = has_way;
     if (m.lvsd_ready) {
-      feed(m, services_of(m, true));
+      hear_services(m);
       feed(m, pulse::WayChanged{has_way});
     }
   }
 }
 
 void World::set_failing_services(Node node, uint16_t count) {
+  std::set<lvsd::ServiceId> services;
+  for (lvsd::ServiceId service = 1; service <= count; ++service) {
+    services.insert(service);
+  }
+  set_failing(node, services);
+}
+
+void World::set_failing(Node node, const std::set<lvsd::ServiceId>& services) {
   Machine& m = machine(node);
-  if (m.failing_services != count) {
-    say(std::string(name(node)) + " sees " + std::to_string(count) + " services fail");
-    m.failing_services = count;
-    if (m.lvsd_ready) {
-      feed(m, services_of(m, true));
+  if (m.failing_services == services) {
+    return;
+  }
+  say(std::string(name(node)) + " sees " + std::to_string(services.size()) + " services fail");
+  m.failing_services = services;
+  if (m.lvsd_ready) {
+    for (lvsd::ServiceId service = 1; service <= kServices; ++service) {
+      check(m, service);
     }
+    hear_services(m);
   }
 }
 

@@ -29,6 +29,7 @@ inline constexpr size_t kPaths = 2;
 // several of them.
 inline constexpr Duration kVerdictSkew = std::chrono::seconds{6};
 inline constexpr Duration kSeveralChecks = std::chrono::seconds{12};
+inline constexpr uint16_t kServices = 4;
 
 struct Timing {
   Duration keepalive = std::chrono::seconds{1};
@@ -80,8 +81,9 @@ class World {
   void set_witness(Node node, bool answers);
   void set_lvsd(Node node, bool ready, int failed_restarts = 0);
   void set_way(Node node, bool has_way);  // To the real servers.
-  // From now on its checks find no server of so many services.
+  // From now on its checks find no server of so many services, the first ones, or of these.
   void set_failing_services(Node node, uint16_t count);
+  void set_failing(Node node, const std::set<lvsd::ServiceId>& services);
   void remove_address(Node node);  // Somebody else does.
   void change_key(Node node);      // Of this one alone; its arbiter is started again.
   void forget_peer(Node node);     // Started again without an address of the peer, if it runs.
@@ -143,7 +145,12 @@ class World {
   };
 
   // What lvsd tells of the services; `checked`: all of them.
-  static pulse::ServicesChanged services_of(const Machine& machine, bool checked);
+  void begin_checks(Machine& machine);
+  void check(Machine& machine, lvsd::ServiceId service);
+  void ask_lvsd(Machine& machine);
+  void hear_services(Machine& machine);
+  lvsd::FailingCount services_count(const Machine& machine) const;
+  pulse::ServicesChanged services_of(const Machine& machine) const;
   static size_t index(Node node) { return node == Node::primary ? 0 : 1; }
   static Node other(Node node) { return node == Node::primary ? Node::backup : Node::primary; }
   pulse::Settings settings(Node node) const;

@@ -20,7 +20,7 @@ bool World::is_healthy() const {
     const bool sends = std::all_of(m.asks_again_at.begin(), m.asks_again_at.end(),
                                    [&](TimePoint at) { return at <= now_; });
     return sends && m.has_power && m.has_carrier && m.has_inner_carrier && m.sees_witness &&
-           m.has_way && m.failing_services == 0 && m.is_running() && m.lvsd_ready;
+           m.has_way && m.failing_services.empty() && m.is_running() && m.lvsd_ready;
   });
   return machines_are && can_hear() && !is_segment_split_ && faults_.loss == 0;
 }

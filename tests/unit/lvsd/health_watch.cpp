@@ -134,31 +134,108 @@ TEST(HealthWatch, AServerThatWasNeverCheckedForWantOfAWayAddsNothing) {
   EXPECT_THAT(world.web_servers(), IsEmpty());
 }
 
-// pulse compares the number with the peer's: it must be of all checks, or none at all.
-TEST(HealthWatch, CountsTheServicesThatItCannotServeOnceAllAreChecked) {
+// The fields of what is told of failing services, or nothing.
+std::optional<size_t> if_active(const World& world) {
+  const auto failing = world.lvsd.health().unserved(world.now).failing;
+  return failing ? std::optional(failing->if_serving) : std::nullopt;
+}
+
+std::optional<size_t> if_standby(const World& world) {
+  const auto failing = world.lvsd.health().unserved(world.now).failing;
+  return failing ? std::optional(failing->if_not) : std::nullopt;
+}
+
+// A service at a port of its own, whose only server is 10.0.0.HOST.
+config::VirtualService alone(int host, Duration timeout = 10s) {
+  config::VirtualService service = web(1);
+  service.name = "alone-" + std::to_string(host);
+  service.port = static_cast<uint16_t>(8000 + host);
+  service.timeout = timeout;
+  service.servers[0].address = address("10.0.0." + std::to_string(host));
+  return service;
+}
+
+TEST(HealthWatch, CountsTheServicesThatItCannotServe) {
   World world;
   world.start(with({web(2)}));
-  const auto unserved = [&] { return world.lvsd.health().unserved(world.now); };
+  const auto cut = [&] { return world.lvsd.health().unserved(world.now).cut; };
   world.say(1, Health::down);
-  EXPECT_EQ(unserved().failing, std::nullopt);
+  EXPECT_EQ(if_standby(world), std::nullopt) << "the other one may work";
   world.say(2, Health::up);
-  EXPECT_EQ(unserved().failing, 0U);
+  EXPECT_EQ(if_standby(world), 0U);
   world.say(2, Health::down);
-  EXPECT_EQ(unserved().failing, 1U);
-  const Monitor& monitor = world.lvsd.health().monitors().watched().at(1).monitor;
-  EXPECT_EQ(unserved().several_checks, 4 * (monitor.interval + monitor.timeout));
+  EXPECT_EQ(if_standby(world), 1U);
+  EXPECT_EQ(if_active(world), 0U);
+  world.pass(4 * 20s - 1s);
+  EXPECT_EQ(if_active(world), 0U);
+  world.pass(1s);
+  EXPECT_EQ(if_active(world), 1U) << "after four checks with their time-outs";
   world.feed(VerdictHeard{{1, Health::recovering, "recovering, 1 of 9", 0s, true}});
-  EXPECT_EQ(unserved().failing, 0U) << "what passes again serves";
+  EXPECT_EQ(if_active(world), 0U) << "what passes again serves";
   world.feed(VerdictHeard{{1, Health::down, "no route", 0s, false}});
-  EXPECT_EQ(unserved().failing, 1U) << "to one no way, the other down";
-  EXPECT_EQ(unserved().cut, 0U);
+  EXPECT_EQ(if_standby(world), 1U) << "to one no way, the other down";
+  EXPECT_EQ(cut(), 0U);
   world.feed(VerdictHeard{{2, Health::down, "no route", 0s, false}});
-  EXPECT_EQ(unserved().failing, 0U);
-  EXPECT_EQ(unserved().cut, 1U);
+  EXPECT_EQ(if_standby(world), 0U);
+  EXPECT_EQ(cut(), 1U);
   world.say(2, Health::up);
   world.feed(VerdictHeard{{2, Health::cut, "no route", 0s, false}});
   world.feed(VerdictHeard{{2, Health::cut, "not checked since the way is back", 0s, true}});
-  EXPECT_EQ(unserved().failing, std::nullopt) << "not checked since";
+  EXPECT_EQ(if_standby(world), std::nullopt) << "not checked since";
+}
+
+// pulse compares with a peer that may have checked all of them.
+TEST(HealthWatch, AServiceThatAReloadAddsIsUnknownForItselfAlone) {
+  World world;
+  world.start(with({alone(1), alone(2)}));
+  world.all_up();
+  world.say(1, Health::down);
+  world.pass(70s);
+  world.reload(with({alone(3, 30s), alone(1), alone(2)}));
+  world.pass(10s);
+  EXPECT_EQ(if_active(world), 1U) << "the doubt of another goes on";
+  EXPECT_EQ(if_standby(world), 2U) << "nobody is moved here before it is checked";
+  EXPECT_EQ(world.lvsd.health().unserved(world.now).failing->doubtful.size(), 1U);
+  world.say(3, Health::down);
+  EXPECT_EQ(if_active(world), 1U) << "it has a patience of its own";
+  world.say(1, Health::up);
+  world.say(1, Health::down);
+  world.pass(80s);
+  EXPECT_EQ(if_active(world), 1U) << "and delays no other";
+  world.say(3, Health::up);
+  world.reload(with({alone(3, 30s), alone(2)}));
+  EXPECT_EQ(if_active(world), 0U) << "a service that is removed";
+}
+
+TEST(HealthWatch, TheDoubtOfAServiceOutlivesAnotherNameAndItsNeighbours) {
+  World world;
+  world.start(with({alone(1), alone(2), alone(3)}));
+  world.all_up();
+  world.say(2, Health::down);
+  world.pass(60s);
+  config::VirtualService renamed = alone(2);
+  renamed.name = "another";
+  world.reload(with({alone(4), renamed, alone(3)}));
+  world.say(4, Health::up);
+  world.pass(20s);
+  EXPECT_EQ(if_active(world), 1U);
+  EXPECT_EQ(if_standby(world), 1U);
+  world.say(2, Health::up);
+  EXPECT_EQ(if_active(world), 0U);
+}
+
+TEST(HealthWatch, ServicesAreNamedAlikeOnBothDirectorsAndDifferently) {
+  const auto names = [](const std::vector<config::VirtualService>& services, int down) {
+    World world;
+    world.start(with(services));
+    world.all_up();
+    world.say(down, Health::down);
+    return world.lvsd.health().unserved(world.now).failing->failing;
+  };
+  const auto one = names({alone(1), alone(2)}, 1);
+  EXPECT_THAT(one, SizeIs(1));
+  EXPECT_EQ(names({alone(2), alone(1)}, 1), one);
+  EXPECT_NE(names({alone(1), alone(2)}, 2), one);
 }
 
 TEST(HealthWatch, AServiceWhoseOnlyWorkingServerHasNoWeightIsNotServed) {
@@ -168,10 +245,11 @@ TEST(HealthWatch, AServiceWhoseOnlyWorkingServerHasNoWeightIsNotServed) {
   world.start(with({service}));
   world.say(1, Health::down);
   world.say(2, Health::up);
-  EXPECT_EQ(world.lvsd.health().unserved(world.now).failing, 1U);
+  EXPECT_EQ(if_standby(world), 1U);
   service.servers[0].weight = 0;
   world.reload(with({service}));
-  EXPECT_EQ(world.lvsd.health().unserved(world.now).failing, 0U) << "whoever set that wants it so";
+  world.pass(80s);
+  EXPECT_EQ(if_standby(world), 0U) << "whoever set that wants it so";
 }
 
 TEST(HealthWatch, AServerThatServesBeforeItsReEntryTimeIsToldOfOnce) {
@@ -220,37 +298,65 @@ TEST(HealthWatch, ANannyThatCannotBeStartedLeavesNothingKnown) {
   world.start(with({web(2)}));
   world.all_up();
   const auto& health = world.lvsd.health();
-  EXPECT_EQ(health.unserved(world.now).failing, 0U);
+  EXPECT_EQ(if_standby(world), 0U);
   world.nanny_works = false;
   world.feed(NannyGone{"killed by signal 9"});
-  EXPECT_EQ(health.unserved(world.now).failing, 0U) << "it may be back at once";
+  EXPECT_EQ(if_standby(world), 0U) << "it may be back at once";
   world.pass(kVerdictsHold);
-  EXPECT_EQ(health.unserved(world.now).failing, std::nullopt);
+  EXPECT_EQ(if_standby(world), std::nullopt);
   EXPECT_FALSE(health.are_checks_stopped(world.now));
   world.pass(kNannyAway);
   EXPECT_TRUE(health.are_checks_stopped(world.now));
   world.nanny_works = true;
   world.pass(kNannyRestartMax);
   world.all_up();
-  EXPECT_EQ(health.unserved(world.now).failing, 0U);
+  EXPECT_EQ(if_standby(world), 0U);
   EXPECT_FALSE(health.are_checks_stopped(world.now));
 }
 
-TEST(HealthWatch, WhatFailedLongAgoDoesNotDelayWhatFailsNow) {
+TEST(HealthWatch, WhatFailedOrNobodySawIsNoReasonForAMoveWhenNannyIsBack) {
   World world;
-  config::VirtualService slow = web(1);
-  slow.port = 81;
-  slow.timeout = 30s;
-  slow.servers[0].address = address("10.0.0.9");
-  world.start(with({web(1), slow}));
-  world.say(1, Health::up);
-  world.say(9, Health::down);
-  const auto patience = [&] { return world.lvsd.health().unserved(world.now).several_checks; };
-  EXPECT_EQ(patience(), 4 * 60s);
-  world.pass(5min);
-  EXPECT_EQ(patience(), 0s);
+  world.start(with({alone(1), alone(2)}));
+  world.all_up();
   world.say(1, Health::down);
-  EXPECT_EQ(patience(), 4 * 20s);
+  world.pass(79s);
+  world.nanny_works = false;
+  world.feed(NannyGone{"killed by signal 9"});
+  world.pass(1min);
+  EXPECT_EQ(if_active(world), std::nullopt);
+  world.nanny_works = true;
+  world.pass(kNannyRestartMax);
+  EXPECT_EQ(if_active(world), 0U);
+  EXPECT_EQ(if_standby(world), 1U) << "as it was seen last";
+  world.pass(80s);
+  EXPECT_EQ(if_active(world), 1U);
+}
+
+// The time in which it was restarted is none in which nothing was seen.
+TEST(HealthWatch, ANannyThatIsBackAtOnceLeavesTheDoubtAsItWas) {
+  World world;
+  world.start(with({alone(1), alone(2)}));
+  world.all_up();
+  world.say(1, Health::down);
+  world.pass(70s);
+  world.feed(NannyGone{"killed by signal 9"});
+  world.pass(10s);
+  EXPECT_EQ(world.nanny_starts, 2);
+  EXPECT_EQ(if_active(world), 1U);
+}
+
+TEST(HealthWatch, WhatAFrozenNannyDidNotSeeIsNoReasonForAMove) {
+  World world;
+  world.start(with({alone(1), alone(2)}));
+  world.all_up();
+  world.say(1, Health::down);
+  world.pass(75s);
+  world.nanny_is_frozen = true;
+  world.pass(5s);
+  EXPECT_EQ(if_active(world), std::nullopt);
+  world.pass(30s);
+  EXPECT_EQ(world.nanny_starts, 2);
+  EXPECT_EQ(if_active(world), 0U);
 }
 
 TEST(HealthWatch, AServiceWhoseSorryServerServesIsNotServed) {
@@ -261,7 +367,7 @@ TEST(HealthWatch, AServiceWhoseSorryServerServesIsNotServed) {
   world.start(with({service}));
   world.say(1, Health::up);
   world.say(2, Health::down);
-  EXPECT_EQ(world.lvsd.health().unserved(world.now).failing, 1U);
+  EXPECT_EQ(if_standby(world), 1U);
 }
 
 TEST(HealthWatch, AnLvsdThatWasAwayItselfBlamesNobody) {

@@ -254,7 +254,7 @@ TEST(Director, ABackupGivesThePrimarysLvsdTimeToStart) {
 // lvsd may not have read it yet: an active peer that has would compare its count with an old one.
 TEST(Director, WhatWasToldOfServicesIsNotToldOfANewConfiguration) {
   Bench bench = standby_backup();
-  bench.feed(ServicesChanged{0, 0, 1s});
+  bench.feed(ServicesChanged{0, 0, 0});
   EXPECT_EQ(bench.first<SendHeartbeat>().heartbeat.unserved, 0);
   Settings next = some_settings(Node::backup);
   next.config_digest += 1;
@@ -264,6 +264,80 @@ TEST(Director, WhatWasToldOfServicesIsNotToldOfANewConfiguration) {
   EXPECT_EQ(bench.director.status(bench.now).unserved, std::nullopt);
   bench.pass(1ms, true);
   EXPECT_EQ(bench.director.status(bench.now).unserved, 0);
+}
+
+Settings with_services(Node node) {
+  Settings settings = some_settings(node);
+  settings.services = 8;
+  return settings;
+}
+
+ServicesChanged services(uint16_t if_active, uint16_t if_standby) {
+  return {0, if_active, if_standby};
+}
+
+TEST(Director, CountsFailingServicesAsItsRoleAsks) {
+  Bench bench(Node::backup, with_services(Node::backup));
+  bench.start().hear(Role::active);
+  ServicesChanged told = services(1, 3);
+  told.failing = {5, 6, 7};
+  bench.feed(told);
+  EXPECT_EQ(bench.first<SendHeartbeat>().heartbeat.unserved, 3);
+  EXPECT_THAT(bench.first<SendHeartbeat>().heartbeat.failing, ElementsAre(5U, 6U, 7U));
+  bench.peer.goodbye = true;
+  bench.hear(Role::passive);
+  ASSERT_EQ(bench.state(), State::active);
+  bench.feed(TimerFired{});
+  EXPECT_EQ(bench.first<SendHeartbeat>().heartbeat.unserved, 1);
+  EXPECT_THAT(bench.first<SendHeartbeat>().heartbeat.failing, testing::IsEmpty());
+}
+
+// A primary that serves, beside a passive peer that knows what it can serve.
+Bench serving_beside(uint16_t peers_unserved, std::vector<ServiceId> peers_failing) {
+  Bench bench(Node::primary, with_services(Node::primary));
+  bench.start();
+  bench.peer.unserved = peers_unserved;
+  bench.peer.failing = std::move(peers_failing);
+  bench.hear(Role::passive).feed(services(0, 0)).pass(5s, true);
+  EXPECT_EQ(bench.state(), State::active);
+  return bench;
+}
+
+TEST(Director, WhatItDoubtsItselfIsNotHeldAgainstThePeer) {
+  for (const ServiceId doubted : {ServiceId{7}, ServiceId{8}}) {
+    Bench bench = serving_beside(1, {7});
+    ServicesChanged told = services(1, 2);
+    told.doubtful = {doubted};
+    bench.feed(told);
+    EXPECT_EQ(bench.state() == State::handing_over, doubted == 7);
+  }
+}
+
+// Two that excuse each other would wait for each other for ever.
+TEST(Director, OfTwoThatDoubtTheSameThePrimaryServes) {
+  Bench bench(Node::primary, with_services(Node::primary));
+  ServicesChanged told = services(0, 1);
+  told.failing = told.doubtful = {7};
+  bench.start().feed(told);
+  bench.peer.unserved = 1;
+  bench.peer.failing = {7};
+  EXPECT_EQ(bench.hear(Role::passive).state(), State::active);
+}
+
+TEST(Director, WhoTookOverForServersThatFailRestsThoughItDoubtsOthers) {
+  Bench bench(Node::backup, with_services(Node::backup));
+  bench.start();
+  bench.peer.unserved = 1;
+  bench.hear(Role::active);
+  ServicesChanged told = services(0, 1);
+  told.failing = told.doubtful = {7};
+  bench.feed(told).hear(Role::handing_over).feed(CoreArmed{});
+  ASSERT_EQ(bench.state(), State::active);
+  bench.peer.unserved = 0;
+  bench.hear(Role::passive).feed(services(1, 1)).pass(30s, true);
+  EXPECT_EQ(bench.state(), State::active) << "as many fail here as did there";
+  bench.feed(services(2, 2));
+  EXPECT_EQ(bench.state(), State::handing_over);
 }
 
 TEST(Director, GoodbyeIsAnsweredAtOnce) {

@@ -158,6 +158,33 @@ TEST(Wire, TellsHowManyServicesItCannotServeOrThatItDoesNotKnow) {
   EXPECT_EQ(std::get<Heartbeat>(decode(encode(h, kKey), kKey)).unserved, kUnservedMax);
 }
 
+TEST(Wire, NamesTheServicesThatFailOnlyWhereThereAreSome) {
+  Heartbeat h = full_heartbeat();
+  const size_t without = encode(h, kKey).size();
+  EXPECT_EQ(without, kHeaderSize + 6 * h.macs.size() + kTagSize) << "as an older program has it";
+  h.failing = {0x01020304, 0xfffefdfc};
+  const std::vector<uint8_t> bytes = encode(h, kKey);
+  EXPECT_EQ(bytes.size(), without + 1 + 2 * sizeof(ServiceId));
+  EXPECT_EQ(bytes[without - kTagSize], 2);
+  EXPECT_EQ(bytes[without - kTagSize + 4], 4) << "in network byte order";
+  EXPECT_EQ(std::get<Heartbeat>(decode(bytes, kKey)), h);
+  h.failing.assign(kFailingNamedMax + 1, 7);
+  h.macs.resize(kMacsMax);
+  const std::vector<uint8_t> longest = encode(h, kKey);
+  EXPECT_LE(longest.size(), kHeartbeatSizeMax);
+  EXPECT_EQ(std::get<Heartbeat>(decode(longest, kKey)).failing.size(), kFailingNamedMax);
+}
+
+TEST(Wire, NamesThatAreCutShortNameNothing) {
+  Heartbeat h = full_heartbeat();
+  h.failing = {1, 2};
+  std::vector<uint8_t> bytes = encode(h, kKey);
+  const size_t at = kHeaderSize + 6 * h.macs.size();
+  bytes[at] = 3;
+  sign(bytes);
+  EXPECT_EQ(std::get<Heartbeat>(decode(bytes, kKey)), full_heartbeat());
+}
+
 // While one of a pair is newer than the other, for an upgrade of both.
 TEST(Wire, AReasonThatOnlyANewerPeerKnowsIsAReason) {
   Heartbeat newer = full_heartbeat();

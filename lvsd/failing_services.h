@@ -1,0 +1,131 @@
+// Of which services this director's checks find too few servers that work, as it counts when the
+// two directors are compared (pulse/standing.h). When servers themselves fail, both directors see
+// it, one of them a while before the other, and a failure that one check meets is missed by
+// another; moving would cost the clients of all services a move, and help nobody. So each service
+// has a doubt of its own, with a patience of several of its own checks, and counts
+//
+//                                 if this director serves     if it does not
+//   it fails                      after its patience          at once
+//   it passes again               at once                     after its patience
+//   it is not known: no check     no: nothing was seen that   yes: nobody is moved here before
+//     has decided                 could be held against it    it is known that he is served
+//
+// "After its patience": seen for longer than not (slow_belief.h). What is known for the first time,
+// or again, is believed as far as it is good for this director: it began to pass, or to fail, just
+// now. Neither does the role matter for what is seen, so a change of role finds the other count as
+// if it had been the one that counts all the time.
+//
+// Numbers alone would let one service hide another: a slow one that fails for both directors counts
+// for the passive one at once, and for the active one only after its patience, so long it would
+// keep a fast one from moving that fails here alone. So the services are told by name, too: those
+// that count if this director does not serve, and those that would be *doubtful* if it did: not
+// known, or failing for less than their patience. Who serves does not hold against its peer what it
+// doubts itself. No service is ever both counted against one and doubtful to it.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "lvsd/slow_belief.h"
+
+namespace lvs::lvsd {
+
+inline constexpr Duration kPatienceMin = std::chrono::seconds{3};
+inline constexpr size_t kNamedMax = 60;  // Pulse tells its peer of as many (pulse/wire.h).
+
+enum class Seen : uint8_t { nothing, passes, fails };
+
+// The same for the same service on both directors.
+using ServiceId = uint32_t;
+
+struct FailingCount {
+  size_t if_serving = 0;
+  size_t if_not = 0;
+  // In order; of more than kNamedMax the first ones.
+  std::vector<ServiceId> failing;   // Those of `if_not`.
+  std::vector<ServiceId> doubtful;  // To one that serves.
+  std::optional<TimePoint> changes_at;  // If all that is seen stays.
+  bool operator==(const FailingCount&) const = default;
+};
+
+// Key: what a service is known by, whatever happens to the others.
+template <typename Key>
+class FailingServices {
+ public:
+  // `patience`: several checks of this service, each until it fails.
+  void see(const Key& key, Seen seen, Duration patience, TimePoint now) {
+    Service& service = services_[key];
+    if (seen == Seen::nothing) {
+      service = {};
+      return;
+    }
+    service.seen = seen;
+    service.patience = std::max(patience, kPatienceMin);
+    service.fails.see(seen == Seen::fails, service.patience, now);
+    service.passes.see(seen == Seen::passes, service.patience, now);
+  }
+  void forget(const Key& key) { services_.erase(key); }
+  // Nobody looked until now, and what was seen last is what is seen now.
+  void begin_anew(TimePoint now) {
+    for (auto& [key, service] : services_) {
+      const Seen seen = service.seen;
+      const Duration patience = service.patience;
+      service = {};
+      see(key, seen, patience, now);
+    }
+  }
+
+  // Something is known of a service, or there is none to know anything of.
+  bool is_any_known() const {
+    return services_.empty() || std::ranges::any_of(services_, [](const auto& each) {
+             return each.second.seen != Seen::nothing;
+           });
+  }
+
+  template <typename IdOf>
+  FailingCount count(TimePoint now, const IdOf& id_of) const {
+    FailingCount count;
+    for (const auto& [key, service] : services_) {
+      note_earliest(count.changes_at, service.fails.believed_from(now));
+      note_earliest(count.changes_at, service.passes.believed_from(now));
+      const bool if_serving = service.fails.is_believed(now);
+      if (service.seen != Seen::nothing && service.passes.is_believed(now)) {
+        continue;
+      }
+      ++count.if_not;
+      count.failing.push_back(id_of(key));
+      if (if_serving) {
+        ++count.if_serving;
+      } else if (service.seen != Seen::passes) {
+        count.doubtful.push_back(id_of(key));
+      }
+    }
+    put_in_order(count.failing);
+    put_in_order(count.doubtful);
+    return count;
+  }
+
+ private:
+  struct Service {
+    Seen seen = Seen::nothing;
+    Duration patience{0};
+    SlowBelief fails{false};   // Of one that serves.
+    SlowBelief passes{true};   // Of one that does not.
+  };
+  static void note_earliest(std::optional<TimePoint>& first, std::optional<TimePoint> next) {
+    if (next && (!first || *next < *first)) {
+      first = next;
+    }
+  }
+  static void put_in_order(std::vector<ServiceId>& ids) {
+    std::ranges::sort(ids);
+    ids.resize(std::min(ids.size(), kNamedMax));
+  }
+
+  std::map<Key, Service> services_;
+};
+
+}  // namespace lvs::lvsd

@@ -1,0 +1,41 @@
+#include "pulse/standing.h"
+
+#include <gtest/gtest.h>
+
+namespace lvs::pulse {
+namespace {
+
+Standing standing(uint32_t reasons, Unserved unserved, uint64_t digest = 1) {
+  return {reasons, unserved, digest};
+}
+
+TEST(Standing, WhoCanServeMoreServicesIsTheBetter) {
+  EXPECT_LT(standing(0, 1), standing(0, 0));
+  EXPECT_EQ(standing(0, 1), standing(0, 1));
+  EXPECT_GT(standing(0, 1), standing(kServiceLinkDown, 2));
+  EXPECT_GT(standing(0, 1), standing(kNoWay, 2));
+  EXPECT_GT(standing(kNoWitness, 0), standing(0, 1)) << "a witness serves nobody";
+  EXPECT_LT(standing(kNoWitness, 1), standing(0, 1));
+  EXPECT_LT(standing(kLvsdAway, 0), standing(kNoWay, 3)) << "one that cannot serve at all";
+}
+
+TEST(Standing, WhatCannotBeComparedDecidesNothing) {
+  EXPECT_EQ(standing(0, 1), standing(0, std::nullopt));
+  EXPECT_EQ(standing(0, 1, 1), standing(0, 0, 2)) << "of different files";
+  EXPECT_LT(standing(kNoWay, 1, 1), standing(0, 3, 2)) << "but the reasons do";
+}
+
+TEST(Standing, WhatIsExcusedIsNotHeldAgainstThePeerButServesNobodyEither) {
+  Standing peer = standing(0, 1);
+  EXPECT_EQ(standing(0, 1), peer);
+  peer.excused = 1;
+  EXPECT_LT(standing(0, 1), peer);
+  EXPECT_TRUE(serves_more_than(peer, standing(0, 1)));
+  peer.excused = 2;
+  EXPECT_EQ(standing(0, 0), peer) << "no service is served twice";
+  peer.services = 1;
+  EXPECT_TRUE(peer.serves_nobody());
+}
+
+}  // namespace
+}  // namespace lvs::pulse
