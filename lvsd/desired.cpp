@@ -48,6 +48,10 @@ bool serves_many_ports(const config::VirtualService& service) {
   return !is_its_own_port;
 }
 
+ipvs::DestKey sorry_key(const config::VirtualService& service) {
+  return {*service.sorry_server, serves_many_ports(service) ? uint16_t{0} : service.port};
+}
+
 // Builds the entry of one service.
 class EntryBuilder {
  public:
@@ -95,7 +99,7 @@ class EntryBuilder {
     if (!service_.sorry_server) {
       return;
     }
-    const ipvs::DestKey key{*service_.sorry_server, sorry_port()};
+    const ipvs::DestKey key = sorry_key(service_);
     const auto standing = out_.standings.find(key);
     if (standing != out_.standings.end() && standing->second != Standing::draining) {
       return;  // The sorry server is one of the servers too: then it is judged like one.
@@ -151,8 +155,6 @@ class EntryBuilder {
     return dest;
   }
 
-  uint16_t sorry_port() const { return serves_many_ports(service_) ? uint16_t{0} : service_.port; }
-
   ipvs::Dest sorry_dest() const {
     config::RealServer sorry;
     sorry.address = *service_.sorry_server;
@@ -180,8 +182,6 @@ class EntryBuilder {
   int unknown_ = 0;
 };
 
-using Servers = std::map<ipvs::DestKey, const config::RealServer*>;
-
 // The health of a service's servers, in their order, as the service is to act on it.
 std::vector<Health> health_in(const ipvs::ServiceKey& key, const config::VirtualService& service,
                               const Servers& servers, const HealthOf& health_of,
@@ -189,7 +189,7 @@ std::vector<Health> health_in(const ipvs::ServiceKey& key, const config::Virtual
   const bool is_checked = config::is_checked(service);
   std::vector<Health> health;
   health.reserve(servers.size());
-  bool others_serve = service.sorry_server.has_value();
+  bool others_serve = has_sorry_server(service, servers);
   for (const auto& [server_key, server] : servers) {
     health.push_back(is_checked ? health_of({key, server_key}) : Health::up);
     others_serve = others_serve || (health.back() == Health::up && server->weight > 0);
@@ -221,6 +221,10 @@ ipvs::ServiceKey service_key(const config::VirtualService& service) {
 ipvs::DestKey server_key(const config::VirtualService& service, const config::RealServer& server) {
   const bool keeps_port = !server.port_given && serves_many_ports(service);
   return {server.address, keeps_port ? uint16_t{0} : server.port};
+}
+
+bool has_sorry_server(const config::VirtualService& service, const Servers& servers) {
+  return service.sorry_server && !servers.contains(sorry_key(service));
 }
 
 ipvs::Service service_settings(const config::VirtualService& service) {
@@ -278,9 +282,8 @@ std::vector<std::string> skipped_services(const config::Config& config) {
   return skipped;
 }
 
-std::map<ipvs::DestKey, const config::RealServer*> active_servers(
-    const config::VirtualService& service) {
-  std::map<ipvs::DestKey, const config::RealServer*> servers;
+Servers active_servers(const config::VirtualService& service) {
+  Servers servers;
   for (const auto& server : service.servers) {
     if (server.in_use()) {
       servers.emplace(server_key(service, server), &server);

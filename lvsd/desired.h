@@ -90,8 +90,10 @@ std::set<ipvs::ServiceKey> changed_services(const ActiveServices& before,
 // The others: "virtual web2: TCP 192.0.2.1:80 is defined by web already".
 std::vector<std::string> skipped_services(const config::Config& config);
 // The active servers of a service, the first of a key.
-std::map<ipvs::DestKey, const config::RealServer*> active_servers(
-    const config::VirtualService& service);
+using Servers = std::map<ipvs::DestKey, const config::RealServer*>;
+Servers active_servers(const config::VirtualService& service);
+// One that is none of these; else it is judged like the others.
+bool has_sorry_server(const config::VirtualService& service, const Servers& servers);
 
 // A service depends on nothing but the globals, its own block, the health of its servers, its entry
 // in the actual table and its draining servers: so what changes one leaves the others as they are.

@@ -45,8 +45,8 @@ struct FailingCount {
   size_t if_serving = 0;
   size_t if_not = 0;
   // In order; of more than kNamedMax the first ones.
-  std::vector<ServiceId> failing;   // Those of `if_not`.
-  std::vector<ServiceId> doubtful;  // To one that serves.
+  std::vector<ServiceId> failing;       // Those of `if_not`.
+  std::vector<ServiceId> doubtful;      // To one that serves.
   std::optional<TimePoint> changes_at;  // If all that is seen stays.
   bool operator==(const FailingCount&) const = default;
 };
@@ -112,8 +112,8 @@ class FailingServices {
   struct Service {
     Seen seen = Seen::nothing;
     Duration patience{0};
-    SlowBelief fails{false};   // Of one that serves.
-    SlowBelief passes{true};   // Of one that does not.
+    SlowBelief fails{false};  // Of one that serves.
+    SlowBelief passes{true};  // Of one that does not.
   };
   static void note_earliest(std::optional<TimePoint>& first, std::optional<TimePoint> next) {
     if (next && (!first || *next < *first)) {

@@ -81,7 +81,7 @@ MonitorSet::Members MonitorSet::let_go(const ipvs::ServiceKey& service) {
 std::vector<MonitorSet::Unplaced> MonitorSet::place(const ipvs::ServiceKey& key,
                                                     const config::VirtualService& service) {
   const auto servers = active_servers(service);
-  needed_[key] = service.sorry_server ? service.quorum : 1;
+  needed_[key] = has_sorry_server(service, servers) ? service.quorum : 1;
   Members& members = members_[key];
   members.reserve(servers.size());  // What is handed back points into it.
   std::vector<Unplaced> unplaced;

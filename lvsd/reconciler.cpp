@@ -518,11 +518,12 @@ void Reconciler::tell_of_early(const ipvs::Request& request) {
                                        : ServerId{changed->service, changed->key};
   const HeardVerdict* heard = health_.verdict_of(id);
   if (heard != nullptr && heard->verdict.health == Health::recovering) {
-    actions_.push_back(Log{{Level::notice,
-                            "early",
-                            "[ active ] making " + ipvs::to_string(id.server) + " available",
-                            {{"service", ipvs::to_string(id.service)},
-                             {"reason", "no other server can serve: " + heard->verdict.reason}}}});
+    actions_.push_back(
+        Log{{Level::notice,
+             "early",
+             "[ active ] making " + ipvs::to_string(id.server) + " available",
+             {{"service", ipvs::to_string(id.service)},
+              {"reason", "no other server has proved itself: " + heard->verdict.reason}}}});
   }
 }
 

@@ -25,9 +25,7 @@ class SlowBelief {
     at_ = now;
   }
 
-  bool is_believed(TimePoint now) const {
-    return believed_ || (seen_ && level(now) >= patience_);
-  }
+  bool is_believed(TimePoint now) const { return believed_ || (seen_ && level(now) >= patience_); }
   // When it will be, if what is seen stays.
   std::optional<TimePoint> believed_from(TimePoint now) const {
     return seen_ && !is_believed(now) ? std::optional(at_ + (patience_ - level_)) : std::nullopt;

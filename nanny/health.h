@@ -1,5 +1,7 @@
 // From single results to a verdict. `rise` successes in a row bring a server up, `fall` failures in
-// a row take it down; one opposite result starts the count again. The first result decides alone,
+// a row take it down; one opposite result starts the count again. A server that is down and has
+// passed is recovering, for lvsd uses it where it has no other, until as many failures in a row as
+// would take it down. The first result decides alone,
 // as in Piranha, so that a new monitor has a verdict after one check; so does the first one after
 // the operator's hold ends.
 #pragma once
@@ -20,7 +22,8 @@ class HealthCounter {
   std::optional<Health> hold(Health health);
   void let_next_decide() { next_decides_ = true; }
 
-  Health health() const { return health_; }
+  Health health() const { return health_; }  // Never recovering.
+  Health told() const { return recovers_ ? Health::recovering : health_; }
   // Results in a row that contradict health(), of as many as would change it.
   int against() const { return against_; }
   int needed() const { return health_ == Health::up ? fall_ : rise_; }
@@ -32,7 +35,9 @@ class HealthCounter {
   int fall_;
   Health health_ = Health::unknown;
   bool next_decides_ = true;
-  int against_ = 0;  // Results in a row that contradict health_.
+  int against_ = 0;   // Results in a row that contradict health_.
+  int stumbles_ = 0;  // Failures in a row.
+  bool recovers_ = false;
 };
 
 }  // namespace lvs::nanny

@@ -30,6 +30,11 @@ LogEvent trouble_event(const Endpoint& target, const ProbeResult& result) {
           {{"server", to_string(target)}, {"reason", result.reason}}};
 }
 
+// What was in use, or could be, is there for all that is known.
+Health without_way(Health before) {
+  return before == Health::up || before == Health::recovering ? Health::cut : before;
+}
+
 // Without what a server said, which may be another each time.
 std::string kind_of_trouble(const ProbeResult& result) {
   return result.reason.substr(0, result.reason.find('"'));
@@ -152,30 +157,31 @@ void Monitors::count(MonitorId id, Watched& watched, const ProbeResult& result, 
   const bool stood = std::exchange(watched.stands, false);
   watched.has_way = true;
   const bool works = result.outcome == Outcome::works;
+  const Health before = watched.health.told();
   if (const auto health = watched.health.count(works)) {
     tell(target, {id, *health, result.reason, latency, true}, step);
   } else if (works && watched.health.health() == Health::down) {
     const std::string reason = "recovering, " + std::to_string(watched.health.against()) + " of " +
                                std::to_string(watched.health.needed()) + " checks passed";
     step.actions.push_back(Report{{id, Health::recovering, reason, latency, true}});
-  } else if (stood || (is_new && watched.health.health() == Health::down)) {
-    step.actions.push_back(Report{{id, watched.health.health(), result.reason, latency, true}});
+  } else if (stood || (is_new && watched.health.health() == Health::down) ||
+             watched.health.told() != before) {
+    step.actions.push_back(Report{{id, watched.health.told(), result.reason, latency, true}});
   }
 }
 
 // All that it leads to at once, before the first of them is checked: else those that are checked
 // later would be cut still while another one serves.
 void Monitors::tell_of_the_way_back(MonitorId id, const Watched& watched, Step& step) const {
-  const Health before = watched.health.health();
-  step.actions.push_back(Report{{id, before == Health::up ? Health::cut : before,
+  step.actions.push_back(Report{{id, without_way(watched.health.told()),
                                  "not checked since the way is back", Duration{0}, true}});
 }
 
 void Monitors::let_stand(MonitorId id, Watched& watched, const ProbeResult& result,
                          Duration latency, Step& step) const {
-  const Health before = watched.health.health();
+  const Health before = watched.health.told();
   watched.has_way = watched.has_way && result.outcome != Outcome::cut;
-  const Health health = before == Health::up && !watched.has_way ? Health::cut : before;
+  const Health health = watched.has_way ? before : without_way(before);
   watched.stands = true;
   step.actions.push_back(
       Report{{id, health, "not checked: " + result.reason, latency, watched.has_way}});

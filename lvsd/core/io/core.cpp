@@ -272,13 +272,12 @@ class Core::Impl {
     if (!index) {
       return index.error();
     }
-    const auto before =
-        __atomic_exchange_n(&programs_.config().settings[*index], request.value, __ATOMIC_RELEASE);
-    defend();
-    if (*index == LVS_CONNTRACK && before != request.value) {
-      renew_flows();
-      (void)write_chain();  // Tried again until it stands.
+    uint32_t& setting = programs_.config().settings[*index];
+    if (*index == LVS_CONNTRACK && setting != request.value) {
+      track(request.value);
     }
+    __atomic_store_n(&setting, request.value, __ATOMIC_RELEASE);
+    defend();
     return ipvs::Reply(ipvs::Ack{});
   }
   Result<ipvs::Reply> execute(const ipvs::GetSettings&) {
@@ -308,10 +307,25 @@ class Core::Impl {
     }
   }
 
-  Result<Ok> write_chain() {
-    return chain_.write({.catches = armed(),
-                         .tracks = programs_.config().settings[LVS_CONNTRACK] != 0,
-                         .has_tracking = has_tracking_},
+  // What the programs leave to the stack is caught behind FORWARD, so the chain that catches is
+  // there before the first such packet, and after the last one. What fails is tried again until it
+  // stands.
+  void track(uint32_t wanted) {
+    uint32_t& setting = programs_.config().settings[LVS_CONNTRACK];
+    if (wanted != 0) {
+      (void)write_chain(true);
+    }
+    __atomic_store_n(&setting, wanted, __ATOMIC_RELEASE);
+    renew_flows();
+    if (wanted == 0) {
+      (void)write_chain();
+    }
+  }
+
+  Result<Ok> write_chain() { return write_chain(programs_.config().settings[LVS_CONNTRACK] != 0); }
+
+  Result<Ok> write_chain(bool tracks) {
+    return chain_.write({.catches = armed(), .tracks = tracks, .has_tracking = has_tracking_},
                         attachments_.unopposed());
   }
 

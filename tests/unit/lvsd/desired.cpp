@@ -105,6 +105,14 @@ TEST(Desired, ServerThatRecoversWaitsWhileTheSorryServerServes) {
               ElementsAre(Pair(server_at(99), masq(1))));
 }
 
+TEST(Desired, SorryServerThatIsOneOfTheServersKeepsNoneWaiting) {
+  auto service = web(2);
+  service.sorry_server = address("10.0.0.2");
+  const auto config = with({service});
+  EXPECT_THAT(web_servers(desired(config, all(config, Health::recovering), {})),
+              ElementsAre(Pair(server_at(1), masq(1)), Pair(server_at(2), masq(1))));
+}
+
 TEST(Desired, QuiescedServerStaysWithWeightZero) {
   auto service = web(1);
   service.quiesce_server = true;

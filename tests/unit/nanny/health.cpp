@@ -48,6 +48,23 @@ TEST(HealthCounter, RiseAndFallAreNotMixedUp) {
   EXPECT_EQ(counter.count(true), Health::up);
 }
 
+TEST(HealthCounter, AServerThatRecoversDoesSoUntilItFailsAsOftenAsOneThatWorks) {
+  HealthCounter counter = counter_that_is(Health::down, 9, 3);
+  counter.count(false);
+  EXPECT_EQ(counter.told(), Health::down) << "it never passed";
+  for (int i = 0; i < 2; ++i) {  // As often as it likes.
+    counter.count(true);
+    counter.count(false);
+    counter.count(false);
+    EXPECT_EQ(counter.told(), Health::recovering);
+    EXPECT_EQ(counter.against(), 0) << "one that fails begins the count anew";
+  }
+  counter.count(false);
+  EXPECT_EQ(counter.told(), Health::down);
+  counter.count(false);
+  EXPECT_EQ(counter.told(), Health::down);
+}
+
 TEST(HealthCounter, TheOperatorsWordHoldsAtOnceAndIsToldOnce) {
   HealthCounter counter = counter_that_is(Health::up, 9, 9);
   EXPECT_EQ(counter.hold(Health::down), Health::down);

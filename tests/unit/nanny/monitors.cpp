@@ -156,6 +156,32 @@ TEST(Monitors, AServerThatRecoversSaysHowFarItIs) {
             (Verdict{80, Health::up, "connected", world.told.back().latency, true}));
 }
 
+TEST(Monitors, AServerThatRecoversIsNotDownBeforeItFailedOftenEnough) {
+  World world;
+  world.set(80, 9, 2);
+  world.check(kFails);
+  world.check(kWorks);
+  world.check(kFails);
+  EXPECT_EQ(world.told.back().health, Health::recovering);
+  EXPECT_EQ(world.told.back().reason, kFails.reason);
+  world.check(kFails);
+  EXPECT_EQ(world.told.back().health, Health::down) << "although the trouble is the same";
+}
+
+// lvsd may use it already, for want of another.
+TEST(Monitors, AServerThatRecoversStaysSoWhileItCannotBeChecked) {
+  World world;
+  world.set(80, 9, 1);
+  world.check(kFails);
+  world.check(kWorks);
+  world.check({Outcome::undecided, "connect: Cannot assign requested address", ""});
+  EXPECT_EQ(world.told.back().health, Health::recovering);
+  world.check(cut("no route"));
+  EXPECT_EQ(world.told.back().health, Health::cut);
+  world.check(kWorks);
+  EXPECT_EQ(world.told.back().reason, "recovering, 2 of 9 checks passed");
+}
+
 TEST(Monitors, LatencyIsThatOfTheDecidingCheck) {
   World world;
   world.set(80);
