@@ -104,7 +104,7 @@ class Stage:
     """One transcript, one way: a network of its own, a core."""
 
     def __init__(self, way, binaries):
-        self.network = Network()
+        self.network, self.began = Network(), time.monotonic()
         self.traffic, self.sctp, self.ftp_servers = Traffic(self.network), None, []
         self.sctp_talks, self.ipsec = SctpTalks(self.network, FIRST_PORT), Ipsec(self.network)
         self.core = EmbeddedCore(binaries, self.network["director"]) if way in ON_EMBEDDED_CORE else None
@@ -125,7 +125,7 @@ class Stage:
             self.core.stop()
         self.network.close()
 
-    def play(self, step, expected, is_new):
+    def play(self, step, expected, is_new, passed):
         """What comes out. What can be looked at again is, until it is as expected."""
         words = shlex.split(step.command)
         is_look = words[0] == "ipvsadm" and words[1] in ("-L", "-S") or words[0] == "sysctl" and "=" not in words[1]
@@ -134,7 +134,7 @@ class Stage:
         end = time.monotonic() + (0 if is_new else SETTLES_S)
         while True:
             got = self.act(words, "\n".join([*step.given, ""]), expected)
-            if not is_look or same(expected, got) or time.monotonic() > end:
+            if not is_look or same(expected, got, passed) or time.monotonic() > end:
                 return got
             time.sleep(PAUSE_S)
 
@@ -232,11 +232,12 @@ def play(transcript, way, binaries, rewrite):
     try:
         for step in transcript.steps:
             expected = step.expected_of(way)
+            passed = time.monotonic() - stage.began
             try:
-                got = stage.play(step, expected, rewrite and not expected)
+                got = stage.play(step, expected, rewrite and not expected, passed)
             except Exception as error:  # Named with its line, whatever it is.
                 return f"{transcript.path}:{step.line}: as {way}: {step.command}\n{traceback.format_exc()}{error}"
-            if same(expected, got):
+            if same(expected, got, passed):
                 continue
             if not rewrite:
                 difference = "\n".join(difflib.unified_diff(expected, got, "as written", "came out", lineterm=""))

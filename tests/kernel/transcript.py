@@ -13,7 +13,8 @@
 
 A line "> " is a step, "< " its standard input; the lines after it are what must come out, as ipvsadm on the kernel's own
 ip_vs has it. "--- WAY: reason" begins what comes out another WAY (lvsadm on ip_vs, or lvsadm on the embedded core)
-where that differs on purpose. A time that is left ("14:58") may be a tenth or EARLY_S less than written, or LATE_S more.
+where that differs on purpose. A time that is left ("14:58") may be less than written by a tenth, EARLY_S or what
+the story took so far, or LATE_S more.
 """
 import re
 
@@ -80,15 +81,15 @@ def seconds(found):
     return int(found[1]) * 60 + int(found[2])
 
 
-def same(expected, got):
-    """Alike but for times that are left, which have gone on meanwhile."""
+def same(expected, got, passed=0):
+    """Alike but for times that are left, which have gone on meanwhile: for as long as the story took, at most."""
     if len(expected) != len(got):
         return False
     for wanted, is_there in zip(expected, got):
         if timeless(wanted) != timeless(is_there):
             return False
         for left, is_left in zip(TIME.finditer(wanted), TIME.finditer(is_there)):
-            earliest = seconds(left) - max(EARLY_S, seconds(left) // 10)
+            earliest = seconds(left) - max(EARLY_S, seconds(left) // 10, passed)
             if not earliest <= seconds(is_left) <= seconds(left) + LATE_S:
                 return False
     return True

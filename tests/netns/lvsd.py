@@ -17,6 +17,7 @@ import tempfile
 import time
 
 PATIENCE_S = 60
+START_S = 300  # On an emulated kernel the programs of the core take a minute to load.
 SILENCE_S = 2  # So long does nobody answer where nobody should.
 VIP = "192.0.2.1"
 PREFIX = f"lvsd-{os.getpid()}-"
@@ -182,7 +183,7 @@ class Lab:
         self.log = open(f"{self.folder}/lvsd.log", "a", encoding="utf-8")
         self.children["lvsd"] = subprocess.Popen(self.enter_director(f"{self.binaries}/lvsd", "-n", *options),
                                                   stderr=self.log)
-        eventually("lvsd answers", lambda: self.status()["ok"])
+        eventually("lvsd answers", lambda: self.status()["ok"], START_S)
 
     @property
     def lvsd(self):
