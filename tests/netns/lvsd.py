@@ -745,6 +745,83 @@ def rules_of_output_that_take_new_connections_away_are_told(lab):
     run(*lab.enter_director("iptables", "-F", "OUTPUT"))
 
 
+ECHO = """
+virtual echo {{
+     active = 1
+     address = {vip} eth0:1
+     port = 7
+     protocol = udp
+     check = none
+     server one {{
+         address = 10.0.0.1
+         active = 1
+     }}
+     server two {{
+         address = 10.0.0.2
+         active = 1
+     }}
+}}
+"""
+
+ECHOES = """
+import socket
+one = socket.socket(type=socket.SOCK_DGRAM)
+one.bind(("0.0.0.0", 7))
+while True:
+    one.sendto(*one.recvfrom(100))
+"""
+
+# Sends numbers, a few ahead of the answers, until its input ends; prints how many, and which were not answered.
+ASKS = """
+import select, socket, sys, time
+AHEAD, PATIENCE_S = 20, 10
+one = socket.socket(type=socket.SOCK_DGRAM)
+one.connect((sys.argv[1], 7))
+begun = False
+while not begun:
+    try:
+        one.send(b"0")
+        begun = bool(select.select([one], [], [], 0.1)[0] and one.recv(100))
+    except ConnectionRefusedError:  # The server has no socket yet.
+        pass
+waiting, lost, sent, ends = {}, [], 0, False
+while waiting or not ends:
+    if not ends and len(waiting) < AHEAD:
+        sent += 1
+        waiting[sent] = time.monotonic()
+        try:
+            one.send(b"%d" % sent)
+        except ConnectionRefusedError:
+            lost.append(sent)
+            waiting.pop(sent)
+    ready, _, _ = select.select([one] if ends else [one, sys.stdin], [], [], 0.001)
+    if one in ready:
+        waiting.pop(int(one.recv(100)), None)
+    ends = ends or (sys.stdin in ready and not sys.stdin.read())
+    late = [number for number, at in waiting.items() if time.monotonic() > at + PATIENCE_S]
+    lost += [number for number in late if waiting.pop(number)]
+print(sent, lost)
+"""
+
+
+def tracking_is_switched_under_traffic(lab):
+    """What the programs leave to the stack the chain catches: it is there before the first such packet and after the last."""
+    lab.configure(more=ECHO.format(vip=VIP))
+    lab.hang_up()
+    for node in ("one", "two"):
+        lab.children[f"echo-{node}"] = subprocess.Popen(lab.net.inside(node, sys.executable, "-c", ECHOES))
+    eventually("the service stands", lambda: "192.0.2.1:7 " in lab.lvsadm("-L", "-n"))
+    client = subprocess.Popen(lab.net.inside("client", sys.executable, "-c", ASKS, VIP), stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True)
+    for switch in range(20):
+        lab.lvsadm("--setting", f"conntrack={(switch + 1) % 2}")
+    said, _ = client.communicate(timeout=PATIENCE_S)
+    sent, lost = said.split(" ", 1)
+    expect(int(sent) > 20 and lost == "[]\n", f"{sent} datagrams, all answered, not so: {lost}")
+    lab.configure()
+    lab.hang_up()
+
+
 def policies_of_ipsec_are_kept(lab):
     policy = ("dir", "out", "src", "192.0.2.1", "dst", "192.0.2.100")
     run(*lab.enter_director("ip", "xfrm", "policy", "add", *policy, "action", "block"))
@@ -1007,6 +1084,7 @@ STORIES = [
     flushed_table_is_repaired,
     rules_of_output_that_take_new_connections_away_are_told,
     policies_of_ipsec_are_kept,
+    tracking_is_switched_under_traffic,
     sorry_server_serves_when_all_are_dead,
     servers_that_pass_serve_where_none_has_proved_itself,
     marks_are_set_and_saved,
