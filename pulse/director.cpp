@@ -358,7 +358,7 @@ void Director::on(const Switchover&, TimePoint now) {
     begin_handover(Why::asked, now);
     actions_.push_back(Answer{true, "handing over to the " + other + " director"});
   } else if (state_ == State::standby && can_serve() && is_peer_alive(now) &&
-             peer_.last().role == Role::active && own_standing() >= peer_standing()) {
+             peer_.last().role == Role::active && standing_as_active(now) >= peer_standing()) {
     asking_until_ = now + kAskLimit;
     actions_.push_back(Answer{true, "asked the " + other + " director to hand over"});
   } else if (state_ == State::standby && can_serve() && is_peer_alive(now) &&

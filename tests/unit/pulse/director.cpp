@@ -313,6 +313,17 @@ TEST(Director, WhatItDoubtsItselfIsNotHeldAgainstThePeer) {
   }
 }
 
+// The servers of one service just failed for both: for the one that serves that does not count yet.
+TEST(Director, AStandbyThatIsAskedForComparesAsTheOneThatServesDoes) {
+  for (const uint16_t failing_for_long : {0, 1}) {
+    Bench bench(Node::backup, with_services(Node::backup));
+    bench.start();
+    bench.peer.unserved = 0;
+    bench.hear(Role::active).feed(services(failing_for_long, 1)).feed(Switchover{});
+    EXPECT_EQ(bench.first<Answer>().ok, failing_for_long == 0);
+  }
+}
+
 // Two that excuse each other would wait for each other for ever.
 TEST(Director, OfTwoThatDoubtTheSameThePrimaryServes) {
   Bench bench(Node::primary, with_services(Node::primary));
