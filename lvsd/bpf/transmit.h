@@ -241,7 +241,8 @@ static __always_inline int transmit_any(const int family, struct __sk_buff* skb,
   if (flow->forward == LVS_FORWARD_TUNNEL) {
     return LEFT_TO_TUNNEL;
   }
-  if (may_use_route && flow->route.ifindex) { /* Not sent by it: too big. */
+  /* Asked anew: another processor may have found the way since transmit() looked for it. */
+  if (may_use_route && flow->route.ifindex && longest_segment(skb, packet) > flow->route.mtu) {
     return refuse_too_big(family, skb, packet, flow, config, hook);
   }
   return transmit_by_lookup(family, skb, packet, flow, config, hook);
