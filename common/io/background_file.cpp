@@ -33,10 +33,6 @@ void wait_for(int handle) {
   ::poll(&end, 1, static_cast<int>(to_ms(kLastWritePatience).count()));
 }
 
-void complain(const std::string& path, const std::string& error) {
-  log({Level::warning, "file-not-written", "", {{"file", path}, {"error", error}}});
-}
-
 }  // namespace
 
 BackgroundFile::BackgroundFile(boost::asio::io_context& io, std::string path, Text text)
@@ -68,7 +64,7 @@ void BackgroundFile::write() {
   is_due_ = false;
   const auto handle = start_child();
   if (!handle) {
-    return complain(path_, handle.error().what);
+    return tell(handle.error().what);
   }
   child_.emplace(io_, *handle);
   watch(*handle);
@@ -96,14 +92,15 @@ void BackgroundFile::watch(int handle) {
         info.si_pid == 0) {
       return watch(handle);  // Woken without news.
     }
-    if (info.si_status != 0) {
-      complain(path_, info.si_code == CLD_EXITED ? std::strerror(info.si_status) : "killed");
+    if (info.si_status == 0) {
+      return ended("");
     }
-    ended();
+    ended(info.si_code == CLD_EXITED ? std::strerror(info.si_status) : "killed");
   });
 }
 
-void BackgroundFile::ended() {
+void BackgroundFile::ended(const std::string& why) {
+  tell(why);
   child_.reset();
   is_pausing_ = true;
   pause_.expires_after(kFilePause);
@@ -115,6 +112,17 @@ void BackgroundFile::ended() {
       }
     }
   });
+}
+
+void BackgroundFile::tell(const std::string& error) {
+  if (error == told_) {
+    return;
+  }
+  told_ = error;
+  if (error.empty()) {
+    return log({Level::info, "file-written", "", {{"file", path_}}});
+  }
+  log({Level::warning, "file-not-written", "", {{"file", path_}, {"error", error}}});
 }
 
 }  // namespace lvs::io

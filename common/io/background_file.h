@@ -23,7 +23,8 @@ class BackgroundFile {
  public:
   using Text = std::function<std::string()>;
 
-  // Its folder is made when it is missing, for root alone. That it could not be written is logged.
+  // Its folder is made when it is missing, for root alone. That it could not be written is logged,
+  // once for each reason, and that it could be again.
   BackgroundFile(boost::asio::io_context& io, std::string path, Text text);
   ~BackgroundFile();  // What is not written yet is.
   void changed();     // What it should hold.
@@ -32,7 +33,8 @@ class BackgroundFile {
   void write();
   Result<int> start_child();
   void watch(int handle);
-  void ended();
+  void ended(const std::string& why);  // Empty: it is written.
+  void tell(const std::string& error);
 
   boost::asio::io_context& io_;
   std::string path_;
@@ -41,6 +43,7 @@ class BackgroundFile {
   std::optional<boost::asio::posix::stream_descriptor> child_;
   bool is_pausing_ = false;
   bool is_due_ = false;
+  std::string told_;  // Why it could not be written, as long as that lasts.
 };
 
 }  // namespace lvs::io

@@ -2,8 +2,11 @@
 #include "common/io/background_file.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/mman.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 
@@ -28,6 +31,14 @@ class Folder {
  private:
   char template_[32] = "/tmp/background-XXXXXX";
   std::string path_;
+};
+
+// Counts in this process what its children do.
+struct SharedCount {
+  std::atomic<int>* count = static_cast<std::atomic<int>*>(
+      ::mmap(nullptr, sizeof(std::atomic<int>), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+             -1, 0));
+  ~SharedCount() { ::munmap(count, sizeof *count); }
 };
 
 std::string contents(const std::string& path) {
@@ -70,17 +81,33 @@ TEST(BackgroundFile, IsWrittenWhenItsDaemonEnds) {
   EXPECT_EQ(contents(folder / "new/state"), "last");
 }
 
-TEST(BackgroundFile, WhatCannotBeWrittenIsTold) {
+TEST(BackgroundFile, WhatCannotBeWrittenIsToldOnceUntilItCanBe) {
   const Folder folder;
   std::ofstream(folder / "plain") << "a file";
   boost::asio::io_context io;
-  std::string told;
-  hear_log([&](const LogEvent& event) { told = to_line(event); });
-  BackgroundFile file(io, folder / "plain/state", [] { return "text"; });
+  std::vector<std::string> told;
+  hear_log([&](const LogEvent& event) { told.push_back(to_line(event)); });
+  const SharedCount tries;
+  BackgroundFile file(io, folder / "plain/state", [&] {
+    ++*tries.count;
+    return "text";
+  });
+  for (int time = 1; time <= 3; ++time) {
+    file.changed();
+    ASSERT_TRUE(run_until(io, [&] { return *tries.count == time; }));
+  }
+  const auto mended = folder / "mended";
+  std::filesystem::create_directory(mended);
+  ASSERT_EQ(
+      ::renameat2(AT_FDCWD, mended.c_str(), AT_FDCWD, (folder / "plain").c_str(), RENAME_EXCHANGE),
+      0);
   file.changed();
-  EXPECT_TRUE(run_until(io, [&] { return !told.empty(); }));
-  EXPECT_THAT(told, HasSubstr("event=file-not-written"));
-  EXPECT_THAT(told, HasSubstr("error=\"Not a directory\""));
+  EXPECT_TRUE(run_until(io, [&] { return contents(folder / "plain/state") == "text"; }));
+  EXPECT_TRUE(run_until(io, [&] { return told.size() >= 2; }));
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_THAT(told[0], HasSubstr("event=file-not-written"));
+  EXPECT_THAT(told[0], HasSubstr("error=\"Not a directory\""));
+  EXPECT_THAT(told[1], HasSubstr("event=file-written"));
   hear_log(nullptr);
 }
 
