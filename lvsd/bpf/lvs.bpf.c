@@ -409,11 +409,12 @@ static __always_inline int send_on(const int family, struct __sk_buff* skb,
   return bpf_redirect(scratch->route.ifindex, 0);
 }
 
-/* Caught behind FORWARD: a reply that no program has seen at its device, or what its sender sends
- * on its own account. */
+/* Caught behind FORWARD, or behind INPUT on its way to the director itself: a reply that no program
+ * has seen at its device, or what its sender sends on its own account. */
 static __always_inline int send_back(const int family, struct __sk_buff* skb,
                                      const struct packet* packet, struct lvs_flow* flow,
-                                     const struct lvs_config* config, __u64 now) {
+                                     const struct lvs_config* config, const int is_forwarded,
+                                     __u64 now) {
   skb->priority = 0;
   if (flow && flow->direction == LVS_TO_CLIENT) {
     const int verdict = packet->fragment == LATER_FRAGMENT
@@ -422,6 +423,9 @@ static __always_inline int send_back(const int family, struct __sk_buff* skb,
     if (verdict != LVS_PASS) {
       return verdict;
     }
+  }
+  if (!is_forwarded) {
+    return pass(family, skb, packet, LVS_PASS_NO_REPLY);
   }
   count_drop(LVS_PASS_NO_REPLY);
   return rounds_of(family, skb, packet) ? send_on(family, skb, packet)
@@ -503,8 +507,8 @@ static __always_inline int balance(const int family, struct __sk_buff* skb) {
   }
   const __u64 now = bpf_ktime_get_coarse_ns();
   struct lvs_flow* flow = find_flow(family, &packet.key);
-  if (is_forwarded) {
-    return send_back(family, skb, &packet, flow, config, now);
+  if (is_forwarded || (flow && flow->direction == LVS_TO_CLIENT)) {
+    return send_back(family, skb, &packet, flow, config, is_forwarded, now);
   }
   if (packet.fragment == LATER_FRAGMENT) {
     return follow_first(family, skb, &packet, flow, config);

@@ -52,6 +52,7 @@ constexpr const char* kFtpData = "tcp dport { 20, 1024-65535 }";
 
 // What is shorter was hardly in fragments: no link that carries IP is smaller.
 constexpr const char* kHardlyInFragments = "meta length <= 576";
+constexpr const char* kMaybeInFragments = "meta l4proto udp meta length > 576 ";
 
 // As nft writes a priority: two halves, hexadecimal.
 std::string class_of(unsigned priority) {
@@ -135,6 +136,12 @@ std::string rules_of(const FamilyTable& table, const char* chain,
   return script;
 }
 
+std::array<std::string, 2> replies_of(const FamilyTable& table) {
+  const std::string from = std::string(table.ip) + " saddr";
+  return {from + " . meta l4proto . th sport @sources", from + " @any_sources"};
+}
+
+// Replies to the director itself are caught at their device, unless they are in fragments.
 std::string input_rules(const FamilyTable& table) {
   const std::string to = std::string(table.ip) + " daddr";
   std::vector<std::string> rules{"meta priority " + class_of(LVS_PRIORITY_LOCAL) + " accept",
@@ -157,13 +164,15 @@ std::string input_rules(const FamilyTable& table) {
                              to + " . meta l4proto . th dport @services " + table.copy,
                              to + " @ftp " + kFtpData + " " + table.copy,
                              to + " . meta l4proto @any_port " + table.copy});
+  for (const auto& reply : replies_of(table)) {
+    rules.push_back(kMaybeInFragments + reply + " " + table.copy);
+  }
   return rules_of(table, "input", rules);
 }
 
 // What a real server sends on its own account, not as a reply, goes the same way: only what can be
 // one is looked at.
 std::string forward_rules(const FamilyTable& table, ChainMode mode) {
-  const std::string from = std::string(table.ip) + " saddr";
   std::vector<std::string> rules;
   if (!mode.tracks) {  // First, because most of what passes ends here.
     rules = {"iif @attached meta l4proto tcp accept",
@@ -174,8 +183,7 @@ std::string forward_rules(const FamilyTable& table, ChainMode mode) {
   if (mode.has_tracking && !mode.tracks) {
     rules.insert(rules.end(), {"ct status snat accept", "ct status dnat accept"});
   }
-  for (const std::string& reply :
-       {from + " . meta l4proto . th sport @sources", from + " @any_sources"}) {
+  for (const auto& reply : replies_of(table)) {
     rules.push_back(reply + " meta priority set " + class_of(LVS_PRIORITY_FORWARDED));
     if (table.family == Family::v4) {
       rules.push_back(reply + " ip frag-off & 0x4000 == 0 meta priority set " +
