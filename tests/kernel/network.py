@@ -9,7 +9,6 @@ The client is on the lan, too: answers that must not come back through the direc
 """
 import ctypes
 import fcntl
-import itertools
 import os
 import select
 import struct
@@ -79,14 +78,14 @@ class Node:
 
     def run(self, program, arguments, given=""):
         with self:
-            if program == ["ip"] and rtnetlink.is_done(" ".join(arguments)):
+            if program == ["ip"] and not rtnetlink.left([" ".join(arguments)]):
                 return 0, "", ""
             return execute(program, arguments, given)
 
     def ip(self, lines):
         """Many `ip` commands at the price of one program, or of none (rtnetlink.py)."""
         with self:
-            left = [*itertools.dropwhile(rtnetlink.is_done, lines)]
+            left = rtnetlink.left(lines)
         if not left:
             return
         status, _, error = self.run(["ip"], ["-batch", "-"], "\n".join(left) + "\n")
