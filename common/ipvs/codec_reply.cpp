@@ -93,6 +93,9 @@ struct Encoder {
   void operator()(const Killed& killed) const {
     Message m = message(kCmdSetKilled);
     m.put_u32(kAttrKilled, killed.connections);
+    if (killed.next != 0) {
+      m.put_u64(kAttrKillFrom, killed.next);
+    }
     out.add(m.bytes());
   }
   void operator()(const std::vector<DropCounter>& drops) const {
@@ -227,7 +230,7 @@ struct Collector {
     if (command != kCmdSetKilled) {
       return unexpected(command);
     }
-    killed = {top.u32(kAttrKilled)};
+    killed = {top.u32(kAttrKilled), top.u64(kAttrKillFrom)};
     return Ok{};
   }
   Result<Ok> operator()(std::vector<DropCounter>& drops) const {

@@ -111,6 +111,9 @@ struct Encoder {
     Message m = message(kCmdKillConnections);
     m.put_bytes(kAttrPrefix, r.prefix.bytes(), r.prefix.size());
     m.put_u32(kAttrPrefixLength, r.length);
+    if (r.from != 0) {
+      m.put_u64(kAttrKillFrom, r.from);
+    }
     return m.bytes();
   }
   Bytes operator()(const GetDrops&) const { return message(kCmdGetDrop, kDump).bytes(); }
@@ -212,7 +215,7 @@ Result<Request> kill_connections(const Attributes& top) {
   if (!prefix || !top.has(kAttrPrefixLength) || length > prefix->size() * 8) {
     return Error{EINVAL, "PREFIX missing or malformed"};
   }
-  return Request{KillConnections{*prefix, length}};
+  return Request{KillConnections{*prefix, length, top.u64(kAttrKillFrom)}};
 }
 
 Result<Request> decode_do(uint8_t command, const Attributes& top) {

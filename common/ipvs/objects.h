@@ -32,6 +32,7 @@ enum OwnAttribute : int {
   kAttrDropPackets = 21,   // u64
   kAttrSettingName = 22,   // string
   kAttrSettingValue = 23,  // u32
+  kAttrKillFrom = 24,      // u64, not there: from the beginning, or the end
 };
 
 extern const Attributes::Policy kCommandPolicy;

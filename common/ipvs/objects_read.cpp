@@ -99,7 +99,7 @@ Policy command_policy() {
   p[kAttrPrefix] = kAddress;
   p[kAttrPrefixLength] = p[kAttrKilled] = kU32;
   p[kAttrDropReason] = kOwnName;
-  p[kAttrDropPackets] = kU64;
+  p[kAttrDropPackets] = p[kAttrKillFrom] = kU64;
   p[kAttrSettingName] = kOwnName;
   p[kAttrSettingValue] = kU32;
   return p;

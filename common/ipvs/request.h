@@ -92,9 +92,11 @@ struct Flush {
 struct GetConnections {
   bool operator==(const GetConnections&) const = default;
 };
+// A table of a million is gone through in parts, each a request: nobody else waits long.
 struct KillConnections {
   Address prefix;
   unsigned length = 32;
+  uint64_t from = 0;  // 0: from the beginning; else Killed::next of the part before.
   bool operator==(const KillConnections&) const = default;
 };
 struct GetDrops {
@@ -120,6 +122,7 @@ struct Ack {
 };
 struct Killed {
   uint32_t connections = 0;
+  uint64_t next = 0;  // Where the next part begins. 0: this was the last.
   bool operator==(const Killed&) const = default;
 };
 struct DropCounter {

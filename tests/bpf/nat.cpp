@@ -408,6 +408,42 @@ TEST_F(LargePath, ALargeTableIsSweptInStridesAndLosesOnlyWhatHasExpired) {
   EXPECT_EQ(connections().size(), 1U);
 }
 
+struct KilledInParts {
+  uint32_t connections = 0;
+  int parts = 0;
+};
+
+// Each part is a request, and lvsd answers others between two.
+TEST_F(LargePath, ALargeTableIsKilledInPartsAndTheOthersStay) {
+  constexpr uint32_t kFlows = 12'000;
+  constexpr int kPartsMax = 100;
+  balance(kNames, {.scheduler = "rr"}, 1, 53);
+  balance(kWeb, {.scheduler = "rr"});
+  first({.from = "192.0.2.3", .sport = 500});
+  for (uint32_t i = 0; i < kFlows; ++i) {
+    first({.sport = static_cast<uint16_t>(10'000 + i), .dport = 53, .protocol = 17, .flags = 0});
+  }
+  const auto kill = [this](ipvs::KillConnections part) {
+    KilledInParts all;
+    do {
+      const auto answer = std::get<ipvs::Killed>(ask(part));
+      all.connections += answer.connections;
+      part.from = answer.next;
+      ++all.parts;
+    } while (part.from != 0 && all.parts < kPartsMax);
+    return all;
+  };
+  const auto nobody = kill({*Address::parse("198.51.100.0"), 24});
+  EXPECT_EQ(nobody.connections, 0U);
+  EXPECT_GT(nobody.parts, 1);
+  EXPECT_LT(nobody.parts, kPartsMax);
+  EXPECT_EQ(kill({*Address::parse("192.0.2.2"), 32}).connections, kFlows);
+  EXPECT_EQ(servers(kNames).at(0).inactive, 0U);
+  EXPECT_EQ(servers(kWeb).at(0).active, 1U);
+  const auto refused = core->handle(ipvs::KillConnections{*Address::parse("::"), 0, ~0ULL});
+  EXPECT_EQ(refused ? 0 : refused.error().code, EINVAL);
+}
+
 // A flood of SYNs from forged clients; nobody sweeps (the event loop does not run).
 TEST_F(SmallPath, AFloodOfHalfOpenConnectionsKeepsNobodyOutAndCutsNobodyOff) {
   balance(kWeb, {.scheduler = "rr"});

@@ -63,7 +63,7 @@ class SharedCore {
   bool is_emptied() {
     bool is_done = static_cast<bool>(core_->handle(ipvs::Flush{}));
     for (const char* all : {"0.0.0.0", "::"}) {
-      is_done &= static_cast<bool>(core_->handle(ipvs::KillConnections{*Address::parse(all), 0}));
+      is_done &= are_ended({*Address::parse(all), 0});
     }
     *memory_->config = config_;
     forget_passing_things();
@@ -74,6 +74,16 @@ class SharedCore {
            std::all_of(memory_->dests.begin(), memory_->dests.end(), [](const lvs_dest& dest) {
              return dest.total == 0 && dest.persistent == 0;
            });
+  }
+  bool are_ended(ipvs::KillConnections part) {
+    do {
+      const auto reply = core_->handle(part);
+      if (!reply) {
+        return false;
+      }
+      part.from = std::get<ipvs::Killed>(*reply).next;
+    } while (part.from != 0);
+    return true;
   }
   bool is_empty(core::Map map) {
     std::array<char, sizeof(lvs_key6)> key{};

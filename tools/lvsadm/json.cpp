@@ -135,8 +135,4 @@ std::string json_text(const std::vector<SettingStatus>& settings) {
   return line({{"settings", std::move(all)}});
 }
 
-std::string json_text(const Killed& killed) {
-  return line({{"connections", killed.connections}});
-}
-
 }  // namespace lvs::lvsadm

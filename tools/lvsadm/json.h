@@ -15,6 +15,5 @@ std::string json_text(const ipvs::Timeouts& timeouts);
 std::string json_text(const std::vector<ipvs::SyncDaemon>& daemons);
 std::string json_text(const std::vector<ipvs::DropCounter>& drops);
 std::string json_text(const std::vector<ipvs::SettingStatus>& settings);
-std::string json_text(const ipvs::Killed& killed);
 
 }  // namespace lvs::lvsadm

@@ -90,8 +90,17 @@ struct Runner {
   }
 
   Outcome operator()(const Kill& kill) const {
-    return listed<Killed>(kill.prefix, false,
-                          [&](const Killed& killed) { return print_killed(kill.prefix, killed); });
+    KillConnections part = kill.prefix;
+    Killed all;
+    do {
+      const auto killed = ask<Killed>(world.core, part);
+      if (!killed) {
+        return failed(kNoSuchThing, killed.error());
+      }
+      all.connections += killed->connections;
+      part.from = killed->next;
+    } while (part.from != 0);
+    return {0, print_killed(kill.prefix, all), ""};
   }
 
   Outcome operator()(const Save& how) const {

@@ -15,7 +15,12 @@ constexpr uint32_t kBatch = 1024;
 template <typename Key, typename Value>
 class BatchReader {
  public:
-  void begin_anew() { is_first_ = true; }
+  // Where the next entries come from; 0: from the beginning, or again.
+  uint32_t position() const { return is_first_ ? 0 : position_; }
+  void go_to(uint32_t position) {
+    position_ = position;
+    is_first_ = position == 0;
+  }
 
   // The next entries. False: those were the last, and the next call begins anew. A map that is not
   // there (-1) has none.

@@ -112,6 +112,7 @@ class Core::Impl {
         is_adopted_(is_adopted),
         state_(programs_, Clock::now()),
         sweeper_(programs_),
+        killer_(programs_),
         attachments_(programs_, log_),
         chain_(io, state_.table(), log_, [this] { expect_own_transaction(); }),
         tick_(io),
@@ -292,11 +293,11 @@ class Core::Impl {
     ask.family = static_cast<uint32_t>(request.prefix.af());
     put_address(ask.prefix, request.prefix.masked(request.length));
     put_address(ask.mask, all_ones(request.prefix.family()).masked(request.length));
-    const auto killed = sweeper_.pass(ask);
+    const auto killed = killer_.part(ask, request.from);
     if (!killed) {
       return killed.error();
     }
-    return ipvs::Reply(ipvs::Killed{*killed});
+    return ipvs::Reply(*killed);
   }
 
   // --- what stands in the namespace ---
@@ -554,6 +555,7 @@ class Core::Impl {
   bool is_adopted_;
   State state_;
   Sweeper sweeper_;
+  Sweeper killer_;  // Has no place of its own: each request tells it.
   std::unique_ptr<Watch> watch_;
   Attachments attachments_;
   ChainKeeper chain_;

@@ -1,6 +1,8 @@
 #include "lvsd/core/io/sweeper.h"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -11,6 +13,7 @@ namespace lvs::core {
 namespace {
 
 constexpr uint32_t kSharesOfReplies = 16;  // Of a table that takes many strides.
+constexpr int kStridesOfPart = 16;         // Of a table that is full of what goes: 40 ms.
 constexpr uint64_t kNextDraw = 0x9e3779b97f4a7c15U;
 
 const lvs_flow& common_part(const lvs_flow& flow) {
@@ -125,23 +128,55 @@ Result<uint32_t> Sweeper::end(std::vector<lvs_key6>& keys, const lvs_sweep& how)
   return killed;
 }
 
-Result<uint32_t> Sweeper::pass(const lvs_sweep& how) {
-  flows_.begin_anew();
-  templates_.begin_anew();
-  flows6_.begin_anew();
-  templates6_.begin_anew();
-  where_ = LVS_SWEEP_FLOWS;
+// The table in the upper half, the reader's position in the lower.
+void Sweeper::go_to(uint64_t position) {
+  where_ = static_cast<uint32_t>(position >> 32);
+  const auto in_table = [&](uint32_t where) {
+    return where == where_ ? static_cast<uint32_t>(position) : 0;
+  };
+  flows_.go_to(in_table(LVS_SWEEP_FLOWS));
+  templates_.go_to(in_table(LVS_SWEEP_TEMPLATES));
+  flows6_.go_to(in_table(LVS_SWEEP_FLOWS6));
+  templates6_.go_to(in_table(LVS_SWEEP_TEMPLATES6));
+}
+
+uint64_t Sweeper::position() const {
+  const std::array<uint32_t, LVS_SWEEP_TEMPLATES6 + 1> positions{
+      flows_.position(), templates_.position(), flows6_.position(), templates6_.position()};
+  return uint64_t{where_} << 32 | positions[where_];
+}
+
+Result<Ok> Sweeper::pass(const lvs_sweep& how) {
+  go_to(0);
   sweeping_.shares = 1;
-  killed_ = 0;
   for (;;) {
     const auto more = go_on(how);
     if (!more) {
       return more.error();
     }
     if (!*more) {
-      return killed_;
+      return Ok{};
     }
   }
+}
+
+Result<ipvs::Killed> Sweeper::part(const lvs_sweep& how, uint64_t from) {
+  if (from >> 32 > LVS_SWEEP_TEMPLATES6) {
+    return Error{EINVAL, "no such part"};
+  }
+  go_to(from);
+  sweeping_.shares = 1;
+  killed_ = 0;
+  for (int i = 0; i < kStridesOfPart; ++i) {
+    const auto more = go_on(how);
+    if (!more) {
+      return more.error();
+    }
+    if (!*more) {
+      return ipvs::Killed{killed_, 0};
+    }
+  }
+  return ipvs::Killed{killed_, position()};
 }
 
 }  // namespace lvs::core

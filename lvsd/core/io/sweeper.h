@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "common/ipvs/request.h"
 #include "lvsd/core/io/batch_reader.h"
 #include "lvsd/core/io/programs.h"
 #include "lvsd/core/sweeping.h"
@@ -16,11 +17,16 @@ class Sweeper {
 
   // One stride more. False: that was the last of a pass.
   Result<bool> stride(const lvs_sweep& how);
-  // From the beginning to the end: how many connections were taken out.
-  Result<uint32_t> pass(const lvs_sweep& how);
+  // From the beginning to the end.
+  Result<Ok> pass(const lvs_sweep& how);
+  // Some strides of a pass that looks at every entry, from a position (0: the beginning) on: the
+  // connections that were taken out, and the next position.
+  Result<ipvs::Killed> part(const lvs_sweep& how, uint64_t from);
 
  private:
   Result<bool> go_on(const lvs_sweep& how);
+  void go_to(uint64_t position);
+  uint64_t position() const;
   template <typename Key, typename Value>
   bool look(BatchReader<Key, Value>& reader, Map map);
   bool may_go(const lvs_template& item, uint8_t protocol) const;
@@ -40,7 +46,7 @@ class Sweeper {
   uint32_t where_ = LVS_SWEEP_FLOWS;
   std::vector<lvs_key6> candidates_;
   std::vector<lvs_key6> drawn_;  // For drop_entry.
-  uint32_t killed_ = 0;          // In this pass.
+  uint32_t killed_ = 0;          // In this part.
 };
 
 }  // namespace lvs::core

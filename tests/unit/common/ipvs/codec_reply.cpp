@@ -160,6 +160,10 @@ TEST(ReplyBytes, OwnObjects) {
       encode_request(KillConnections{*Address::parse("10.0.0.5"), 32}, kFamily, kSeq);
   EXPECT_EQ(joined(encode_reply(kill, Reply{Killed{3}})),
             join({generic(kFamily, 0, kSeq, 131, attribute(19, le32(3))), ack_of(kill)}));
+  EXPECT_EQ(
+      joined(encode_reply(kill, Reply{Killed{3, 7}})),
+      join({generic(kFamily, 0, kSeq, 131, join({attribute(19, le32(3)), attribute(24, le64(7))})),
+            ack_of(kill)}));
   const Bytes drops = encode_request(GetDrops{}, kFamily, kSeq);
   EXPECT_EQ(joined(encode_reply(drops, Reply{std::vector{DropCounter{"ttl", 9}}})),
             join({generic(kFamily, kMulti, kSeq, 132,

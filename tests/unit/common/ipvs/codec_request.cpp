@@ -135,6 +135,9 @@ std::vector<Golden> other_goldens() {
       {"GetConnections", GetConnections{}, dump(129, {})},
       {"KillConnections", KillConnections{*Address::parse("10.0.0.5"), 32},
        kernel(130, join({attribute(17, {10, 0, 0, 5}), attribute(18, le32(32))}))},
+      {"KillMore", KillConnections{*Address::parse("10.0.0.5"), 32, 7},
+       kernel(130, join({attribute(17, {10, 0, 0, 5}), attribute(18, le32(32)),
+                         attribute(24, le64(7))}))},
       {"GetDrops", GetDrops{}, dump(133, {})},
   };
 }

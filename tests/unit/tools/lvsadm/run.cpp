@@ -33,7 +33,7 @@ struct TestCore {
       return dests_of(dests->service);
     }
     if (std::holds_alternative<KillConnections>(request)) {
-      return Reply{Killed{3}};
+      return Reply{std::get<KillConnections>(request).from == 0 ? Killed{3, 7} : Killed{2, 0}};
     }
     changes.push_back(request);
     if (refusal != 0) {
@@ -150,9 +150,9 @@ TEST(Run, JsonIsOneObject) {
       << text;
 }
 
-TEST(Run, KillSaysHowMany) {
+TEST(Run, KillSaysHowManyOfAllParts) {
   TestCore core;
-  EXPECT_EQ(run_line("--kill 10.0.0.5/32", core).out, "3 connections of 10.0.0.5/32 ended\n");
+  EXPECT_EQ(run_line("--kill 10.0.0.5/32", core).out, "5 connections of 10.0.0.5/32 ended\n");
 }
 
 TEST(Run, ARestoreWithAWrongLineChangesNothing) {
