@@ -70,7 +70,7 @@ class EntryBuilder {
         out_.standings[key] = Standing::up;
         return;
       case Health::down:
-      case Health::recovering:  // health_in() has chosen already.
+      case Health::recovering:  // judge() has chosen already.
       case Health::cut:
         add_down(key, server);
         return;
@@ -182,30 +182,53 @@ class EntryBuilder {
   int unknown_ = 0;
 };
 
-// The health of a service's servers, in their order, as the service is to act on it.
-std::vector<Health> health_in(const ipvs::ServiceKey& key, const config::VirtualService& service,
-                              const Servers& servers, const HealthOf& health_of,
-                              const EntryBuilder& builder) {
+struct JudgedServer {
+  ipvs::DestKey key;
+  const config::RealServer* server;
+  HeardHealth heard;
+
+  bool is_recovering() const { return heard.health == Health::recovering; }
+  bool is_up() const { return heard.health == Health::up; }
+  bool has_weight() const { return server->weight > 0; }
+};
+
+// A service's servers with their health as the service is to act on it.
+std::vector<JudgedServer> judge(const ipvs::ServiceKey& key, const config::VirtualService& service,
+                                const HealthOf& health_of, const EntryBuilder& builder) {
   const bool is_checked = config::is_checked(service);
-  std::vector<Health> health;
-  health.reserve(servers.size());
-  bool others_serve = has_sorry_server(service, servers);
+  const auto servers = active_servers(service);
+  std::vector<JudgedServer> judged;
+  judged.reserve(servers.size());
   for (const auto& [server_key, server] : servers) {
-    health.push_back(is_checked ? health_of({key, server_key}) : Health::up);
-    others_serve = others_serve || (health.back() == Health::up && server->weight > 0);
+    judged.push_back({server_key, server, is_checked ? health_of({key, server_key}) : Health::up});
   }
-  bool early_ones_serve = false;
-  auto each = health.begin();
-  for (const auto& [server_key, server] : servers) {
-    if (*each == Health::recovering && (!others_serve || builder.takes_connections(server_key))) {
-      *each = Health::up;
-      early_ones_serve = early_ones_serve || server->weight > 0;
+  const bool others_serve = has_sorry_server(service, servers) ||
+                            std::any_of(judged.begin(), judged.end(), [](const auto& each) {
+                              return each.is_up() && each.has_weight();
+                            });
+  bool somebody_serves = others_serve;
+  const auto let_in = [&](JudgedServer& each) {
+    each.heard.health = Health::up;
+    somebody_serves = somebody_serves || each.has_weight();
+  };
+  for (auto& each : judged) {
+    const bool is_early = !others_serve && !each.heard.has_relapsed;
+    if (each.is_recovering() && (is_early || builder.takes_connections(each.key))) {
+      let_in(each);
     }
-    ++each;
   }
-  std::replace(health.begin(), health.end(), Health::cut,
-               others_serve || early_ones_serve ? Health::down : Health::up);
-  return health;
+  const bool is_each_wanted = !somebody_serves;
+  for (auto& each : judged) {
+    if (each.is_recovering() && is_each_wanted) {
+      let_in(each);
+    }
+  }
+  for (auto& each : judged) {
+    if (each.heard.health == Health::cut) {
+      each.heard.health = somebody_serves ? Health::down : Health::up;
+    }
+  }
+  return judged;
 }
 
 }  // namespace
@@ -298,11 +321,8 @@ WantedService want_service(const config::Config& config, const config::VirtualSe
   const ipvs::ServiceKey key = service_key(service);
   const auto held = actual.find(key);
   EntryBuilder builder(config, service, held == actual.end() ? nullptr : &held->second);
-  const auto servers = active_servers(service);
-  const auto health = health_in(key, service, servers, health_of, builder);
-  size_t at = 0;
-  for (const auto& [server_key, server] : servers) {
-    builder.add_server(server_key, *server, health[at++]);
+  for (const JudgedServer& each : judge(key, service, health_of, builder)) {
+    builder.add_server(each.key, *each.server, each.heard.health);
   }
   for (auto drained = draining.lower_bound(ServerId{key, {}});
        drained != draining.end() && drained->first.service == key; ++drained) {

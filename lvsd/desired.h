@@ -7,11 +7,12 @@
 // server or the sorry server can serve instead, and else it keeps its place. A server of a service
 // with `check = none` is up. One that recovers counts as down where another server or the sorry
 // server can serve instead, and else as up until it fails: clients need not wait for a re-entry
-// time that spares them nothing; so do others that recover meanwhile. One that is down is removed,
-// or gets weight 0 with quiesce_server; the sorry server (weight 1, the service's port) serves
-// while fewer than `quorum` servers are available, and the others take no new connections until it
-// steps aside. A server that left the configuration of a service with `drain` stays with weight 0
-// as long as the reconciler lists it as draining.
+// time that spares them nothing; so do others that recover meanwhile, but for those that failed
+// again since (relapses.h) where others serve. One that is down is removed, or gets weight 0 with
+// quiesce_server; the sorry server (weight 1, the service's port) serves while fewer than `quorum`
+// servers are available, and the others take no new connections until it steps aside. A server that
+// left the configuration of a service with `drain` stays with weight 0 as long as the reconciler
+// lists it as draining.
 //
 // A mark service whose mark_ports cover more than its one port gets servers with port 0 where the
 // configuration gives none: the client's port is kept (ip_vs rewrites it otherwise, and port 443
@@ -42,7 +43,12 @@ struct ServerId {
 std::string to_string(const ServerId& id);  // "10.0.0.2:80 of TCP 192.0.2.1:80"
 
 using Verdicts = std::map<ServerId, Health>;  // A server that is missing is unknown.
-using HealthOf = std::function<Health(const ServerId&)>;
+struct HeardHealth {
+  Health health;
+  bool has_relapsed = false;
+  HeardHealth(Health heard, bool relapsed = false) : health(heard), has_relapsed(relapsed) {}
+};
+using HealthOf = std::function<HeardHealth(const ServerId&)>;
 
 enum class Standing {
   up,        // Takes connections with its weight.

@@ -96,6 +96,7 @@ void HealthWatch::take(const ActiveServices& services, const std::set<ipvs::Serv
   }
   for (const auto& service : changed) {
     look_at(service, now);
+    relapses_.keep(service, [&](const ServerId& id) { return monitors_.monitor_of(id); });
   }
   if (!pid_) {
     return;
@@ -122,6 +123,7 @@ void HealthWatch::keep(bool is_wanted, const config::Config& config, TimePoint n
     without_way_.clear();
     failing_.clear();
     undecided_.clear();
+    relapses_.forget_all();
     for (const auto& [id, verdict] : heard) {
       for (const auto& service : monitors_.services_on(id)) {
         look_at(service, now);
@@ -249,6 +251,7 @@ std::vector<ServerId> HealthWatch::on(const VerdictHeard& event, TimePoint now, 
   for (const auto& service : monitors_.services_on(verdict.id)) {
     look_at(service, now);
   }
+  note_relapses(watched->second, before, health);
   const bool stays_down = is_down(before) && is_down(health);
   if (is_new || (health != before && !stays_down)) {
     heard->second.since = now;
@@ -274,6 +277,23 @@ std::vector<ServerId> HealthWatch::on(const VerdictHeard& event, TimePoint now, 
   return servers;
 }
 
+void HealthWatch::note_relapses(const MonitorSet::Watched& watched, Health before, Health after) {
+  for (const ServerId& id : watched.servers) {
+    relapses_.note(id, before, after);
+  }
+  const auto is_lost = [&](MonitorId id) {
+    const auto* heard = heard_from(id);
+    return heard == nullptr || heard->verdict.health == Health::down ||
+           heard->verdict.health == Health::unknown;
+  };
+  for (const ServerId& id : watched.servers) {
+    if (after == Health::down && !relapses_.is_empty() &&
+        monitors_.is_covered(id.service, is_lost)) {
+      relapses_.forget(id.service);
+    }
+  }
+}
+
 const HeardVerdict* HealthWatch::heard_from(std::optional<MonitorId> id) const {
   const auto heard = id ? verdicts_.find(*id) : verdicts_.end();
   return heard == verdicts_.end() ? nullptr : &heard->second;
@@ -297,13 +317,17 @@ Health HealthWatch::health_of(const ServerId& id) const {
   return heard == nullptr ? Health::unknown : heard->verdict.health;
 }
 
+HeardHealth HealthWatch::heard_of(const ServerId& id) const {
+  return {health_of(id), relapses_.contains(id)};
+}
+
 HealthOf HealthWatch::health_under(const ActiveServices& services,
                                    const std::set<ipvs::ServiceKey>& changed) const {
   MonitorSet monitors = monitors_;
   monitors.update(services, changed);
-  return [this, monitors = std::move(monitors)](const ServerId& id) {
+  return [this, monitors = std::move(monitors)](const ServerId& id) -> HeardHealth {
     const auto* heard = heard_from(monitors.monitor_of(id));
-    return heard == nullptr ? Health::unknown : heard->verdict.health;
+    return {heard == nullptr ? Health::unknown : heard->verdict.health, relapses_.contains(id)};
   };
 }
 

@@ -17,6 +17,7 @@
 #include "lvsd/events.h"
 #include "lvsd/failing_services.h"
 #include "lvsd/monitors.h"
+#include "lvsd/relapses.h"
 
 namespace lvs::lvsd {
 
@@ -58,6 +59,7 @@ class HealthWatch {
   std::vector<ServerId> on(const VerdictHeard& event, TimePoint now, Actions& actions);
 
   Health health_of(const ServerId& id) const;
+  HeardHealth heard_of(const ServerId& id) const;
   const HeardVerdict* verdict_of(const ServerId& id) const;
   // The same, or why there is none: what nanny told of checks that it could never make.
   const Verdict* told_of(const ServerId& id) const;
@@ -93,6 +95,7 @@ class HealthWatch {
   bool is_blind(TimePoint now) const;
   void see_again(TimePoint now);
   void look_at(const ipvs::ServiceKey& service, TimePoint now);
+  void note_relapses(const MonitorSet::Watched& watched, Health before, Health after);
   const HeardVerdict* heard_from(std::optional<MonitorId> id) const;
   void announce(const std::vector<ServerId>& servers, const ActiveServices& services,
                 Actions& actions) const;
@@ -104,6 +107,7 @@ class HealthWatch {
   std::set<MonitorId> failing_;                 // Down, or without a way.
   std::set<MonitorId> undecided_;               // No check has ended since there is a way.
   FailingServices<ipvs::ServiceKey> failing_services_;
+  Relapses relapses_;
 
   bool is_wanted_ = true;
   bool starting_ = false;

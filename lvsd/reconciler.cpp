@@ -293,14 +293,14 @@ void Reconciler::note_unreadable(const Error& error) {
 // servers for up until it does: else the first takeover would refuse clients until checks are done.
 HealthOf Reconciler::heard_health() const {
   const bool is_told = wants_nanny();
-  return [this, is_told](const ServerId& id) {
-    const Health heard = health_.health_of(id);
-    if (is_told || heard != Health::unknown) {
+  return [this, is_told](const ServerId& id) -> HeardHealth {
+    const HeardHealth heard = health_.heard_of(id);
+    if (is_told || heard.health != Health::unknown) {
       return heard;
     }
     const auto held = actual_->find(id.service);
     const bool is_empty = held == actual_->end() || held->second.dests.empty();
-    return is_empty ? Health::up : heard;
+    return is_empty ? HeardHealth{Health::up} : heard;
   };
 }
 

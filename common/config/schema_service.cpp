@@ -129,7 +129,9 @@ std::vector<Key<V>> server_choice_keys() {
            "and at least one; one that fails begins the count anew. What the checks take comes "
            "on top. With rise it is not used. While no other server of the service has done so "
            "and it has no sorry_server, each that passes is used at once, and taken out again when "
-           "it fails as many checks as fall says. The first check of a server, after a start or "
+           "it fails as many checks as fall says; one that was taken out so is used at once again "
+           "only while nobody else serves, or after all servers were down. The first check of a "
+           "server, after a start or "
            "when it is new, decides alone, and one to which this "
            "director itself had no way (route, carrier) is used again at once.",
            "15",

@@ -860,9 +860,31 @@ def servers_that_pass_serve_where_none_has_proved_itself(lab):
     eventually("the second as well", lambda: lab.in_table() == ["one", "two"])
     expect({lab.servers()[server]["health"] for server in ("one", "two")} == {"recovering"}, "neither has proved itself")
     expect(lab.log_text().count("[ active ] making 10.0.0.1:80 available event=early") == 1, "the log says why, once")
+    one_that_fails_again_waits_where_another_serves(lab)
     lab.configure()
     lab.hang_up()
     eventually("both are up", lambda: {lab.servers()[server]["health"] for server in ("one", "two")} == {"up"})
+
+
+def one_that_fails_again_waits_where_another_serves(lab):
+    def passes_and_waits(server, other):
+        lab.start_server(server)
+        eventually(f"{server} passes some checks",
+                   lambda: re.match(r"recovering, ([5-9]|\d\d+) of", lab.servers()[server]["reason"]))
+        expect(lab.in_table() == [other], f"{server} waits: {lab.in_table()}")
+    lab.kill_server("two")
+    eventually("one serves", lambda: lab.in_table() == ["one"])
+    passes_and_waits("two", "one")
+    lab.kill_server("one")
+    eventually("the other is the only hope", lambda: lab.in_table() == ["two"])
+    expect(lab.get() == "two", "it answers")
+    passes_and_waits("one", "two")
+    for server in ("one", "two"):
+        lab.kill_server(server)
+    eventually("no server again", lambda: lab.in_table() == [])
+    for server in ("one", "two"):
+        lab.start_server(server)
+    eventually("after another outage both serve", lambda: lab.in_table() == ["one", "two"])
 
 
 def marks_are_set_and_saved(lab):

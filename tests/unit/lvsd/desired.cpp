@@ -99,6 +99,57 @@ TEST(Desired, ServerThatRecoversNeedNotWaitWhereNobodyElseServes) {
   EXPECT_THAT(serving(), ElementsAre(server_at(2), server_at(3))) << "to those there is a way";
 }
 
+class OfRelapsed : public testing::Test {
+ protected:
+  // Of web servers 1 to N, each that relapsed in the second list.
+  std::vector<ipvs::DestKey> serving(const std::vector<Health>& health,
+                                     const std::set<int>& relapsed, const ipvs::Table& table = {}) {
+    auto service = web(static_cast<int>(health.size()));
+    for (auto& server : service.servers) {
+      server.weight = weight_;
+    }
+    const auto config = with({service});
+    std::map<ServerId, HeardHealth> heard;
+    for (size_t i = 0; i < health.size(); ++i) {
+      const int host = static_cast<int>(i) + 1;
+      heard.emplace(web_server(host), HeardHealth{health[i], relapsed.contains(host)});
+    }
+    const auto wanted =
+        desired_by(config, [&](const ServerId& id) { return heard.at(id); }, table, {});
+    std::vector<ipvs::DestKey> keys;
+    for (const auto& [key, dest] : web_servers(wanted)) {
+      keys.push_back(key);
+    }
+    return keys;
+  }
+  int weight_ = 1;
+};
+
+TEST_F(OfRelapsed, OneWaitsWhereAnotherServesEarly) {
+  EXPECT_THAT(serving({Health::recovering, Health::recovering}, {1}), ElementsAre(server_at(2)));
+}
+
+TEST_F(OfRelapsed, AllAreUsedWhereThereIsNobodyElse) {
+  EXPECT_THAT(serving({Health::recovering, Health::down}, {1}), ElementsAre(server_at(1)));
+  EXPECT_THAT(serving({Health::recovering, Health::recovering}, {1, 2}),
+              ElementsAre(server_at(1), server_at(2)));
+  EXPECT_THAT(serving({Health::recovering, Health::cut}, {1}), ElementsAre(server_at(1)))
+      << "to the other there is no way";
+}
+
+TEST_F(OfRelapsed, OneThatServesAlreadyStaysAndTheOthersWait) {
+  ipvs::Table table;
+  table[web_key()].dests[server_at(2)] = masq(1);
+  EXPECT_THAT(serving({Health::recovering, Health::recovering}, {1, 2}, table),
+              ElementsAre(server_at(2)));
+}
+
+TEST_F(OfRelapsed, OneIsNotKeptOutForTheSakeOfServersWithoutWeight) {
+  weight_ = 0;
+  EXPECT_THAT(serving({Health::recovering, Health::recovering}, {1}),
+              ElementsAre(server_at(1), server_at(2)));
+}
+
 TEST(Desired, ServerThatRecoversWaitsWhileTheSorryServerServes) {
   const auto config = web_with_sorry();
   EXPECT_THAT(web_servers(desired(config, all(config, Health::recovering), {})),

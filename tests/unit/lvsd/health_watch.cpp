@@ -270,6 +270,110 @@ TEST(HealthWatch, AServerThatServesBeforeItsReEntryTimeIsToldOfOnce) {
   EXPECT_THAT(world.web_servers(), IsEmpty());
 }
 
+class Flapping : public testing::Test {
+ protected:
+  void start(config::VirtualService service) {
+    const auto servers = static_cast<int>(service.servers.size());
+    world_.start(with({std::move(service)}));
+    for (int host = 1; host <= servers; ++host) {
+      world_.say(host, Health::down);
+    }
+  }
+  void pass(int host) { world_.say(host, Health::recovering, "recovering"); }
+  void fail(int host) { world_.say(host, Health::down); }
+  std::vector<ipvs::DestKey> serving() const { return world_.web_servers(); }
+
+  World world_;
+};
+
+TEST_F(Flapping, AServerThatFailsAgainBesideOneThatServesWaitsForItsReEntry) {
+  start(web(2));
+  pass(1);
+  pass(2);
+  EXPECT_THAT(serving(), ElementsAre(server_at(1), server_at(2))) << "after an outage all share";
+  for (int i = 0; i < 3; ++i) {
+    fail(2);
+    pass(2);
+    EXPECT_THAT(serving(), ElementsAre(server_at(1)));
+  }
+  world_.say(2, Health::up);
+  EXPECT_THAT(serving(), ElementsAre(server_at(1), server_at(2)));
+  fail(1);
+  fail(2);
+  pass(2);
+  pass(1);
+  EXPECT_THAT(serving(), ElementsAre(server_at(1), server_at(2))) << "another outage";
+}
+
+TEST_F(Flapping, OfTwoThatFailInTurnOneServes) {
+  start(web(2));
+  pass(1);
+  pass(2);
+  for (int i = 0; i < 3; ++i) {
+    fail(1);
+    EXPECT_THAT(serving(), ElementsAre(server_at(2)));
+    pass(1);
+    EXPECT_THAT(serving(), ElementsAre(server_at(2)));
+    fail(2);
+    EXPECT_THAT(serving(), ElementsAre(server_at(1))) << "it is the only hope";
+    pass(2);
+    EXPECT_THAT(serving(), ElementsAre(server_at(1)));
+  }
+}
+
+TEST_F(Flapping, AServerThatIsAloneIsUsedWheneverItPasses) {
+  start(web(1));
+  for (int i = 0; i < 3; ++i) {
+    pass(1);
+    EXPECT_THAT(serving(), ElementsAre(server_at(1)));
+    fail(1);
+    EXPECT_THAT(serving(), IsEmpty());
+  }
+}
+
+TEST_F(Flapping, OneThatFailsBesideAServerWithoutWeightIsAloneAsWell) {
+  auto service = web(3);
+  service.servers[2].weight = 0;
+  start(service);
+  world_.say(3, Health::up);
+  pass(1);
+  fail(1);
+  pass(2);
+  pass(1);
+  EXPECT_THAT(serving(), ElementsAre(server_at(1), server_at(2), server_at(3)));
+}
+
+TEST_F(Flapping, AReloadForgetsOnlyServersThatLeave) {
+  start(web(3));
+  for (const int host : {1, 2, 3}) {
+    pass(host);
+  }
+  fail(2);
+  fail(3);
+  world_.reload(with({web(2)}));
+  pass(2);
+  EXPECT_THAT(serving(), ElementsAre(server_at(1)));
+  world_.reload(with({web(3)}));
+  fail(3);
+  pass(3);
+  EXPECT_THAT(serving(), ElementsAre(server_at(1), server_at(3))) << "a new one";
+}
+
+TEST_F(Flapping, OneThatCannotBeCheckedHasNotFailed) {
+  start(web(2));
+  pass(1);
+  pass(2);
+  world_.feed(VerdictHeard{{2, Health::recovering, "not checked: connect: no port", 0s, true}});
+  pass(2);
+  EXPECT_THAT(serving(), ElementsAre(server_at(1), server_at(2)));
+  world_.feed(VerdictHeard{{2, Health::cut, "no route", 0s, false}});
+  world_.pass(2 * kGatherCut);
+  EXPECT_THAT(serving(), ElementsAre(server_at(1)));
+  world_.feed(VerdictHeard{{2, Health::cut, "not checked since the way is back", 0s, true}});
+  pass(2);
+  EXPECT_THAT(serving(), ElementsAre(server_at(1), server_at(2)));
+}
+
 TEST(HealthWatch, AFrozenNannyIsReplacedAndItsVerdictsKept) {
   World world;
   world.start(with({web(2)}));
