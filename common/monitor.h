@@ -51,9 +51,10 @@ enum class Health : uint8_t { unknown, up, down, recovering, cut };
 struct Verdict {
   MonitorId id;
   Health health = Health::unknown;  // From nanny: no check has decided yet; the reason says why.
-  std::string reason;   // "connect: Connection refused", "status 503", ...: at most 200 bytes.
-  Duration latency{0};  // Of the check that decided.
-  bool has_way = true;  // False: the last check failed for want of one from this machine.
+  std::string reason;       // "connect: Connection refused", "status 503", ...: at most 200 bytes.
+  Duration latency{0};      // Of the check that decided.
+  bool has_way = true;      // False: the last check failed for want of one from this machine.
+  bool could_check = true;  // False: this machine could not make the last check.
   bool operator==(const Verdict&) const = default;
 };
 struct Pong {

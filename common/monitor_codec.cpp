@@ -360,6 +360,7 @@ Verdict read_verdict(Fields& fields) {
   verdict.reason = fields.text("reason", kVerdictReasonMax);
   verdict.latency = fields.duration("latency_ns", Duration{0}, Duration::max());
   verdict.has_way = fields.boolean("has_way");
+  verdict.could_check = fields.boolean("could_check");
   return verdict;
 }
 
@@ -395,7 +396,8 @@ std::string encode(const MonitorAnswer& answer) {
                                       {"id", verdict.id},
                                       {"reason", text_to_json(reason)},
                                       {"latency_ns", verdict.latency.count()},
-                                      {"has_way", verdict.has_way}});
+                                      {"has_way", verdict.has_way},
+                                      {"could_check", verdict.could_check}});
 }
 
 Result<MonitorOrder> decode_monitor_order(std::string_view packet) {

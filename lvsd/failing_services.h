@@ -9,6 +9,8 @@
 //   it passes again               at once                     after its patience
 //   it is not known: no check     no: nothing was seen that   yes: nobody is moved here before
 //     has decided                 could be held against it    it is known that he is served
+//   it cannot be checked, for     what was known holds for    the same; and it is told that it
+//     a cause on this machine     its patience, then: no      cannot be checked
 //
 // "After its patience": seen for longer than not (slow_belief.h). What is known for the first time,
 // or again, is believed as far as it is good for this director: it began to pass, or to fail, just
@@ -27,6 +29,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "lvsd/slow_belief.h"
@@ -36,7 +39,16 @@ namespace lvs::lvsd {
 inline constexpr Duration kPatienceMin = std::chrono::seconds{3};
 inline constexpr size_t kNamedMax = 60;  // Pulse tells its peer of as many (pulse/wire.h).
 
-enum class Seen : uint8_t { nothing, passes, fails };
+enum class Seen : uint8_t { nothing, passes, fails, uncheckable };
+
+// Why a service counts for one that does not serve.
+enum class Doubt : uint8_t {
+  unknown,
+  uncheckable,
+  fails,         // Believed: it counts for one that serves as well.
+  fails_lately,  // For less than its patience,
+  passes_lately  // as this.
+};
 
 // The same for the same service on both directors.
 using ServiceId = uint32_t;
@@ -46,6 +58,8 @@ struct FailingCount {
   size_t if_not = 0;
   // In order; of more than kNamedMax the first ones.
   std::vector<ServiceId> failing;       // Those of `if_not`.
+  std::vector<ServiceId> uncheckable;   // Of these.
+  std::vector<ServiceId> certain;       // Those of `if_serving`.
   std::vector<ServiceId> doubtful;      // To one that serves.
   std::optional<TimePoint> changes_at;  // If all that is seen stays.
   bool operator==(const FailingCount&) const = default;
@@ -58,8 +72,15 @@ class FailingServices {
   // `patience`: several checks of this service, each until it fails.
   void see(const Key& key, Seen seen, Duration patience, TimePoint now) {
     Service& service = services_[key];
-    if (seen == Seen::nothing) {
+    if (seen == Seen::uncheckable) {
+      give_up(service, patience, now);
+      return;
+    }
+    if (seen == Seen::nothing || service.is_uncheckable(now)) {
       service = {};
+    }
+    service.given_up_at.reset();
+    if (seen == Seen::nothing) {
       return;
     }
     service.seen = seen;
@@ -71,41 +92,65 @@ class FailingServices {
   // Nobody looked until now, and what was seen last is what is seen now.
   void begin_anew(TimePoint now) {
     for (auto& [key, service] : services_) {
-      const Seen seen = service.seen;
-      const Duration patience = service.patience;
-      service = {};
-      see(key, seen, patience, now);
+      const Service before = std::exchange(service, {});
+      see(key, before.seen, before.patience, now);
+      if (before.given_up_at) {
+        give_up(service, before.patience, now);
+      }
     }
   }
 
   // Something is known of a service, or there is none to know anything of.
-  bool is_any_known() const {
-    return services_.empty() || std::ranges::any_of(services_, [](const auto& each) {
-             return each.second.seen != Seen::nothing;
+  bool is_any_known(TimePoint now) const {
+    return services_.empty() || std::ranges::any_of(services_, [&](const auto& each) {
+             return each.second.is_known(now);
            });
+  }
+  bool is_each_uncheckable(TimePoint now) const {
+    return !services_.empty() && std::ranges::all_of(services_, [&](const auto& each) {
+      return each.second.is_uncheckable(now);
+    });
   }
 
   template <typename IdOf>
   FailingCount count(TimePoint now, const IdOf& id_of) const {
     FailingCount count;
     for (const auto& [key, service] : services_) {
+      note_earliest(count.changes_at, service.uncheckable_from(now));
       note_earliest(count.changes_at, service.fails.believed_from(now));
       note_earliest(count.changes_at, service.passes.believed_from(now));
-      const bool if_serving = service.fails.is_believed(now);
-      if (service.seen != Seen::nothing && service.passes.is_believed(now)) {
+      const auto doubt = service.doubt(now);
+      if (!doubt) {
         continue;
       }
+      const ServiceId id = id_of(key);
       ++count.if_not;
-      count.failing.push_back(id_of(key));
-      if (if_serving) {
+      count.failing.push_back(id);
+      if (*doubt == Doubt::fails) {
         ++count.if_serving;
-      } else if (service.seen != Seen::passes) {
-        count.doubtful.push_back(id_of(key));
+        count.certain.push_back(id);
+      } else if (*doubt != Doubt::passes_lately) {
+        count.doubtful.push_back(id);
+      }
+      if (*doubt == Doubt::uncheckable) {
+        count.uncheckable.push_back(id);
       }
     }
-    put_in_order(count.failing);
-    put_in_order(count.doubtful);
+    for (auto* ids : {&count.failing, &count.uncheckable, &count.certain, &count.doubtful}) {
+      put_in_order(*ids);
+    }
     return count;
+  }
+
+  // In the order of their keys.
+  std::vector<std::pair<Key, Doubt>> doubts(TimePoint now) const {
+    std::vector<std::pair<Key, Doubt>> doubts;
+    for (const auto& [key, service] : services_) {
+      if (const auto doubt = service.doubt(now)) {
+        doubts.emplace_back(key, *doubt);
+      }
+    }
+    return doubts;
   }
 
  private:
@@ -114,7 +159,39 @@ class FailingServices {
     Duration patience{0};
     SlowBelief fails{false};  // Of one that serves.
     SlowBelief passes{true};  // Of one that does not.
+    std::optional<TimePoint> given_up_at;
+
+    bool is_uncheckable(TimePoint now) const {
+      return given_up_at && now >= *given_up_at + patience;
+    }
+    std::optional<TimePoint> uncheckable_from(TimePoint now) const {
+      return given_up_at && !is_uncheckable(now) ? std::optional(*given_up_at + patience)
+                                                 : std::nullopt;
+    }
+    bool is_known(TimePoint now) const { return seen != Seen::nothing && !is_uncheckable(now); }
+    std::optional<Doubt> doubt(TimePoint now) const {
+      if (is_uncheckable(now)) {
+        return Doubt::uncheckable;
+      }
+      if (seen == Seen::nothing) {
+        return Doubt::unknown;
+      }
+      if (passes.is_believed(now)) {
+        return std::nullopt;
+      }
+      return fails.is_believed(now) ? Doubt::fails
+             : seen == Seen::passes ? Doubt::passes_lately
+                                    : Doubt::fails_lately;
+    }
   };
+  // Failures that are seen no more do not become believed.
+  static void give_up(Service& service, Duration patience, TimePoint now) {
+    if (service.seen == Seen::fails) {
+      service = {};
+    }
+    service.patience = std::max(patience, kPatienceMin);
+    service.given_up_at = service.given_up_at.value_or(now);
+  }
   static void note_earliest(std::optional<TimePoint>& first, std::optional<TimePoint> next) {
     if (next && (!first || *next < *first)) {
       first = next;

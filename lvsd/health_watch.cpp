@@ -82,6 +82,22 @@ std::string to_word(Health health) {
   return "unknown";
 }
 
+std::string to_words(Doubt doubt) {
+  switch (doubt) {
+    case Doubt::unknown:
+      return "no check has decided yet";
+    case Doubt::uncheckable:
+      return "cannot be checked";
+    case Doubt::fails:
+      return "fails";
+    case Doubt::fails_lately:
+      return "began to fail";
+    case Doubt::passes_lately:
+      return "began to pass";
+  }
+  return "";
+}
+
 void HealthWatch::take(const ActiveServices& services, const std::set<ipvs::ServiceKey>& changed,
                        TimePoint now, Actions& actions) {
   auto update = monitors_.update(services, changed);
@@ -92,6 +108,7 @@ void HealthWatch::take(const ActiveServices& services, const std::set<ipvs::Serv
       without_way_.erase(removed->id);
       failing_.erase(removed->id);
       undecided_.erase(removed->id);
+      uncheckable_.erase(removed->id);
     }
   }
   for (const auto& service : changed) {
@@ -118,16 +135,15 @@ void HealthWatch::keep(bool is_wanted, const config::Config& config, TimePoint n
       actions.push_back(StopNanny{});
     }
     // What is heard no more is not known: who serves next hears it anew.
-    const auto heard = std::exchange(verdicts_, {});
+    verdicts_.clear();
     never_decided_.clear();
     without_way_.clear();
     failing_.clear();
     undecided_.clear();
+    uncheckable_.clear();
     relapses_.forget_all();
-    for (const auto& [id, verdict] : heard) {
-      for (const auto& service : monitors_.services_on(id)) {
-        look_at(service, now);
-      }
+    for (const auto& [id, watched] : monitors_.watched()) {
+      look_at_services_on(id, now);
     }
     first_up_.reset();
     gone_at_.reset();
@@ -235,8 +251,10 @@ std::vector<ServerId> HealthWatch::on(const VerdictHeard& event, TimePoint now, 
   if (watched == monitors_.watched().end()) {
     return {};
   }
+  note(uncheckable_, verdict.id, !verdict.could_check);
   if (verdict.health == Health::unknown && verdict.has_way && !verdicts_.contains(verdict.id)) {
     never_decided_[verdict.id] = verdict;
+    look_at_services_on(verdict.id, now);
     return watched->second.servers;
   }
   never_decided_.erase(verdict.id);
@@ -248,9 +266,7 @@ std::vector<ServerId> HealthWatch::on(const VerdictHeard& event, TimePoint now, 
   heard->second.verdict.health = health;
   note(failing_, verdict.id, health == Health::down || !verdict.has_way);
   note(undecided_, verdict.id, health == Health::unknown && verdict.has_way);
-  for (const auto& service : monitors_.services_on(verdict.id)) {
-    look_at(service, now);
-  }
+  look_at_services_on(verdict.id, now);
   note_relapses(watched->second, before, health);
   const bool stays_down = is_down(before) && is_down(health);
   if (is_new || (health != before && !stays_down)) {
@@ -346,6 +362,11 @@ bool HealthWatch::are_checks_stopped(TimePoint now) const {
   return is_wanted_ && !monitors_.watched().empty() && is_away_for(kNannyAway, now);
 }
 
+bool HealthWatch::is_each_check_impossible(TimePoint now) const {
+  return is_wanted_ && uncheckable_.size() == monitors_.watched().size() &&
+         failing_services_.is_each_uncheckable(now);
+}
+
 bool HealthWatch::is_blind(TimePoint now) const {
   return liveness_.unanswered() > 1 || is_away_for(kVerdictsHold, now);
 }
@@ -353,6 +374,12 @@ bool HealthWatch::is_blind(TimePoint now) const {
 void HealthWatch::see_again(TimePoint now) {
   if (is_blind(now)) {
     failing_services_.begin_anew(now);
+  }
+}
+
+void HealthWatch::look_at_services_on(MonitorId id, TimePoint now) {
+  for (const auto& service : monitors_.services_on(id)) {
+    look_at(service, now);
   }
 }
 
@@ -365,21 +392,31 @@ void HealthWatch::look_at(const ipvs::ServiceKey& service, TimePoint now) {
     failing_services_.forget(service);
     return;
   }
-  const auto may_fail = [&](MonitorId id) {
-    return failing_.contains(id) || undecided_.contains(id) || !verdicts_.contains(id);
+  const auto fails_or_unchecked = [&](MonitorId id) {
+    return failing_.contains(id) || uncheckable_.contains(id);
   };
-  const Seen seen = monitors_.is_covered(service, is_in(failing_)) ? Seen::fails
-                    : monitors_.is_covered(service, may_fail)      ? Seen::nothing
-                                                                   : Seen::passes;
+  const auto may_fail = [&](MonitorId id) {
+    return fails_or_unchecked(id) || undecided_.contains(id) || !verdicts_.contains(id);
+  };
+  const Seen seen = monitors_.is_covered(service, is_in(failing_))      ? Seen::fails
+                    : !monitors_.is_covered(service, may_fail)          ? Seen::passes
+                    : monitors_.is_covered(service, fails_or_unchecked) ? Seen::uncheckable
+                                                                        : Seen::nothing;
   failing_services_.see(service, seen, monitors_.several_checks(service), now);
 }
 
 HealthWatch::Unserved HealthWatch::unserved(TimePoint now) const {
   const size_t cut = monitors_.services_covered(without_way_);
-  if (!is_wanted_ || !has_heard_enough(now) || !failing_services_.is_any_known() || is_blind(now)) {
+  if (!is_wanted_ || !has_heard_enough(now) || !failing_services_.is_any_known(now) ||
+      is_blind(now)) {
     return {cut, std::nullopt};
   }
   return {cut, failing_services_.count(now, id_of)};
+}
+
+std::vector<std::pair<ipvs::ServiceKey, Doubt>> HealthWatch::doubts(TimePoint now) const {
+  return is_wanted_ ? failing_services_.doubts(now)
+                    : std::vector<std::pair<ipvs::ServiceKey, Doubt>>{};
 }
 
 bool HealthWatch::has_heard_enough(TimePoint now) const {

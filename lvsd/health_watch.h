@@ -43,6 +43,7 @@ struct HeardVerdict {
 };
 
 std::string to_word(Health health);  // up, down, recovering, cut, unknown
+std::string to_words(Doubt doubt);   // "cannot be checked"
 
 class HealthWatch {
  public:
@@ -77,7 +78,11 @@ class HealthWatch {
     std::optional<FailingCount> failing;
   };
   Unserved unserved(TimePoint now) const;
+  // Nobody is asked: none.
+  std::vector<std::pair<ipvs::ServiceKey, Doubt>> doubts(TimePoint now) const;
   bool are_checks_stopped(TimePoint now) const;
+  // For a cause on this machine, and for longer than a few checks take.
+  bool is_each_check_impossible(TimePoint now) const;
   // Whether nanny has answered for every monitor, or has run for kFirstVerdicts.
   bool has_heard_enough(TimePoint now) const;
   std::optional<int> nanny_pid() const { return pid_; }
@@ -95,6 +100,7 @@ class HealthWatch {
   bool is_blind(TimePoint now) const;
   void see_again(TimePoint now);
   void look_at(const ipvs::ServiceKey& service, TimePoint now);
+  void look_at_services_on(MonitorId id, TimePoint now);
   void note_relapses(const MonitorSet::Watched& watched, Health before, Health after);
   const HeardVerdict* heard_from(std::optional<MonitorId> id) const;
   void announce(const std::vector<ServerId>& servers, const ActiveServices& services,
@@ -106,6 +112,7 @@ class HealthWatch {
   std::set<MonitorId> without_way_;             // Of these.
   std::set<MonitorId> failing_;                 // Down, or without a way.
   std::set<MonitorId> undecided_;               // No check has ended since there is a way.
+  std::set<MonitorId> uncheckable_;             // This machine could not make the last check.
   FailingServices<ipvs::ServiceKey> failing_services_;
   Relapses relapses_;
 

@@ -183,8 +183,8 @@ void Monitors::let_stand(MonitorId id, Watched& watched, const ProbeResult& resu
   watched.has_way = watched.has_way && result.outcome != Outcome::cut;
   const Health health = watched.has_way ? before : without_way(before);
   watched.stands = true;
-  step.actions.push_back(
-      Report{{id, health, "not checked: " + result.reason, latency, watched.has_way}});
+  step.actions.push_back(Report{{id, health, "not checked: " + result.reason, latency,
+                                 watched.has_way, result.outcome == Outcome::cut}});
 }
 
 void Monitors::tell(const Endpoint& target, Verdict verdict, Step& step) const {

@@ -52,7 +52,7 @@ ProbeResult judge_script(const config::ScriptCheck& check, const Endpoint& targe
     return {Outcome::undecided, who + end.said, ""};
   }
   if (end.how == ScriptEnd::How::exec_failed) {
-    return {system_error("", end.number).outcome, "script: " + end.said, ""};
+    return {Outcome::undecided, "script: " + end.said, ""};
   }
   if (check.legacy) {
     return judge_legacy(check, target, end);

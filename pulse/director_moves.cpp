@@ -420,6 +420,7 @@ Heartbeat Director::heartbeat() {
   h.unserved = own_standing().unserved;
   if (h.unserved && !holds()) {
     h.failing = services_.failing;
+    h.uncheckable = uncheckable_ones();
   }
   h.macs = settings_.macs;
   return h;

@@ -13,6 +13,10 @@ constexpr Duration kPreparePause = std::chrono::seconds{1};
 // The kernel refuses an address at once.
 constexpr Duration kAnswerPatience = std::chrono::milliseconds{10};
 
+bool is_among(ServiceId id, const std::vector<ServiceId>& ids) {
+  return std::ranges::find(ids, id) != ids.end();
+}
+
 }  // namespace
 
 void Director::apply_rules(TimePoint now) {
@@ -59,15 +63,32 @@ Standing Director::standing_as_active(TimePoint now) const {
 }
 
 // What the peer counts as failing is not held against it where this director, which serves, is not
-// sure that it does not fail here.
+// sure that it does not fail here; nor what it cannot check, unless it does fail here: what nobody
+// sees to be served there is no reason to move.
 uint16_t Director::excused(const Heartbeat& peer) const {
   if (!holds()) {
     return 0;
   }
-  const auto is_doubtful = [this](ServiceId id) {
-    return std::ranges::find(services_.doubtful, id) != services_.doubtful.end();
-  };
-  return static_cast<uint16_t>(std::ranges::count_if(peer.failing, is_doubtful));
+  const bool is_each_told = services_.certain.size() == services_.failing_if_active.value_or(0);
+  uint16_t excused = 0;
+  for (size_t i = 0; i < peer.failing.size(); ++i) {
+    const ServiceId id = peer.failing[i];
+    const bool is_unknown_there = peer.is_uncheckable(i) && is_each_told;
+    excused +=
+        is_among(id, services_.doubtful) || (is_unknown_there && !is_among(id, services_.certain))
+            ? 1
+            : 0;
+  }
+  return excused;
+}
+
+// Which of those that are named.
+uint64_t Director::uncheckable_ones() const {
+  uint64_t bits = 0;
+  for (size_t i = 0; i < std::min(services_.failing.size(), kFailingNamedMax); ++i) {
+    bits |= is_among(services_.failing[i], services_.uncheckable) ? uint64_t{1} << i : 0;
+  }
+  return bits;
 }
 
 // Beside those that fail, what else this director cannot serve.
@@ -164,12 +185,15 @@ void Director::refresh_asking(TimePoint now) {
   }
 }
 
+// For what this director cannot check it asks all the same: the peer knows whether it matters.
 bool Director::wants_failback(TimePoint now) const {
+  Standing own = own_standing();
+  own.excused = static_cast<uint16_t>(services_.uncheckable.size());
   return settings_.failback.enabled && is_primary() && !failback_held_ && !is_on_hold() &&
          state_ == State::standby && able_since_ &&
          (!failback_rest_until_ || now >= *failback_rest_until_) &&
          now >= *able_since_ + settings_.failback.able_for && is_peer_alive(now) &&
-         peer_.last().role == Role::active && own_standing() >= peer_standing();
+         peer_.last().role == Role::active && own >= peer_standing();
 }
 
 bool Director::is_silent(TimePoint now) const {

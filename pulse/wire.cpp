@@ -58,16 +58,19 @@ bool is_well_formed(std::span<const uint8_t> in) {
 }
 
 // What cannot be read as such names nothing: the count is what decides.
-std::vector<ServiceId> read_failing(std::span<const uint8_t> in) {
+void read_failing(std::span<const uint8_t> in, Heartbeat& h) {
   const size_t count = in.empty() ? 0 : in[0];
-  if (count > kFailingNamedMax || in.size() < 1 + sizeof(ServiceId) * count) {
-    return {};
+  const size_t end = 1 + sizeof(ServiceId) * count;
+  if (count > kFailingNamedMax || in.size() < end) {
+    return;
   }
-  std::vector<ServiceId> failing;
   for (size_t i = 0; i < count; ++i) {
-    failing.push_back(get<ServiceId>(in, 1 + sizeof(ServiceId) * i));
+    h.failing.push_back(get<ServiceId>(in, 1 + sizeof(ServiceId) * i));
   }
-  return failing;
+  if (in.size() >= end + sizeof h.uncheckable) {
+    const auto bits = get<uint64_t>(in, end);
+    h.uncheckable = bits >> count == 0 ? bits : 0;
+  }
 }
 
 Heartbeat read_fields(std::span<const uint8_t> in) {
@@ -92,7 +95,7 @@ Heartbeat read_fields(std::span<const uint8_t> in) {
     std::copy_n(in.begin() + static_cast<std::ptrdiff_t>(kHeaderSize + 6 * i), 6,
                 h.macs[i].begin());
   }
-  h.failing = read_failing(in.subspan(kHeaderSize + size_t{6} * in[72]));
+  read_failing(in.subspan(kHeaderSize + size_t{6} * in[72]), h);
   return h;
 }
 
@@ -127,6 +130,9 @@ std::vector<uint8_t> encode(const Heartbeat& h, const Key& key) {
     put(out, static_cast<uint8_t>(failing));
     for (size_t i = 0; i < failing; ++i) {
       put(out, h.failing[i]);
+    }
+    if (h.uncheckable != 0) {
+      put(out, h.uncheckable);
     }
   }
   const Digest tag = hmac_sha256(key, out);

@@ -27,6 +27,8 @@
 //       76  6*n  own hardware addresses, those with which the sender answers ARP
 //   76+6*n    1  f, number of services named, 1 to 60; left out with the names where there is none
 //   77+6*n  4*f  the first of those whose servers fail it, as lvsd calls them
+//        .    8  those of them that it cannot check for a cause of its own, a bit each, the first the
+//                lowest; left out where there is none
 //        .    e  what a newer program adds, ignored; e is 0 here
 //        .   32  HMAC-SHA256 of all bytes before it
 //
@@ -51,6 +53,7 @@ using Mac = std::array<uint8_t, 6>;
 
 inline constexpr size_t kMacsMax = 8;
 inline constexpr size_t kFailingNamedMax = 60;
+static_assert(kFailingNamedMax <= 64);  // A bit each.
 inline constexpr size_t kTagSize = 32;
 inline constexpr size_t kHeaderSize = 76;
 inline constexpr size_t kHeartbeatSizeMin = kHeaderSize + kTagSize;
@@ -124,7 +127,9 @@ struct Heartbeat {
   Unserved unserved;
   std::vector<Mac> macs;
   std::vector<ServiceId> failing;
+  uint64_t uncheckable = 0;  // Of these, by their place.
 
+  bool is_uncheckable(size_t place) const { return (uncheckable >> place & 1) != 0; }
   bool able() const { return reasons == 0; }
   bool operator==(const Heartbeat&) const = default;
 };

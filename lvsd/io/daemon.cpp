@@ -191,13 +191,18 @@ class Lvsd {
       answer["has_way"] = *has_way;
     }
     const TimePoint now = Clock::now();
-    answer["checks_stopped"] = reconciler_.health().are_checks_stopped(now);
-    const auto unserved = reconciler_.health().unserved(now);
+    const HealthWatch& health = reconciler_.health();
+    // Who serves goes on with what it knows of the servers; nobody knows more for being moved.
+    answer["checks_stopped"] = health.are_checks_stopped(now) ||
+                               (!active->get_bool() && health.is_each_check_impossible(now));
+    const auto unserved = health.unserved(now);
     answer["cut_services"] = unserved.cut;
     if (const auto& failing = unserved.failing) {
       answer["failing_if_active"] = failing->if_serving;
       answer["failing_if_standby"] = failing->if_not;
       answer["failing"] = json::array(failing->failing.begin(), failing->failing.end());
+      answer["uncheckable"] = json::array(failing->uncheckable.begin(), failing->uncheckable.end());
+      answer["certain"] = json::array(failing->certain.begin(), failing->certain.end());
       answer["doubtful"] = json::array(failing->doubtful.begin(), failing->doubtful.end());
       if (failing->changes_at) {
         answer["changes_in_ms"] = lvs::to_ms(*failing->changes_at - now).count() + 1;

@@ -223,6 +223,12 @@ void demand_no_move_for_servers_that_fail(World& world) {
 // Those of one service fail for the holder alone: it cannot reach them.
 void demand_a_move_to_who_reaches_the_servers(World& world) {
   const std::vector<Node> before = world.holders();
+  const Node standby = before.front() == Node::primary ? Node::backup : Node::primary;
+  world.set_uncheckable(standby, {kServices});  // Which hides nothing.
+  world.run_for(kSeveralChecks + 2s);
+  if (world.holders() != before) {
+    world.violated("what-cannot-be-checked-moves-nobody");
+  }
   world.set_failing_services(before.front(), 1);
   world.run_for(kSeveralChecks + 2s);
   if (world.holders() == before) {  // The holder may have been moved to for the same reason.
@@ -236,6 +242,7 @@ void demand_a_move_to_who_reaches_the_servers(World& world) {
   if (world.holders().size() != 1 || world.holders() == before) {
     world.violated("who-reached-the-servers-goes-on");
   }
+  world.set_uncheckable(standby, {});
 }
 
 }  // namespace

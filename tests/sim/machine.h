@@ -30,6 +30,7 @@ struct Machine {
   bool sees_witness = true;
   bool has_way = true;                                    // To the real servers.
   std::set<lvsd::ServiceId> failing_services;             // As its checks see it.
+  std::set<lvsd::ServiceId> uncheckable_services;         // For a cause on this machine.
   std::map<Address, std::optional<TimePoint>> addresses;  // With the end of the lease.
   uint64_t address_changes = 0;                           // Distinguishes lease ends.
   pulse::Kept kept;                                       // /run

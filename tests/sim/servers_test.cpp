@@ -125,6 +125,55 @@ TEST(Pair, AServiceThatFailsForBothHidesNoneThatFailsForTheHolderAlone) {
   EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
 }
 
+// For a cause on the standby itself: a program, a user or a port that it has not.
+TEST(Pair, ChecksThatCannotBeMadeOnTheStandbyHideNothingAndMoveNobody) {
+  Pair pair(kSlow);
+  World& world = pair.world;
+  world.set_uncheckable(Node::backup, {4});
+  world.run_for(kSeveralChecks + 2s);
+  world.set_failing(Node::primary, {4});
+  world.run_for(kSeveralChecks + 60s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::primary)) << "it may fail there as well";
+  world.set_failing(Node::primary, {4, 1});
+  world.run_for(kSeveralChecks + 2s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::backup)) << "one is served there for sure";
+  EXPECT_EQ(world.longest_silence(), 0ms);
+}
+
+TEST(Pair, TheOperatorMaySwitchToWhoCannotCheckOneService) {
+  Pair pair(kSlow);
+  World& world = pair.world;
+  world.set_uncheckable(Node::backup, {4});
+  world.run_for(kSeveralChecks + 2s);
+  world.switchover(Node::primary);
+  world.run_for(5s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
+  world.run_for(kSeveralChecks + 60s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::backup)) << "and it stays";
+}
+
+TEST(Pair, AStandbyThatCanMakeNoCheckIsNotAble) {
+  Pair pair(kSlow);
+  World& world = pair.world;
+  world.set_uncheckable(Node::backup, {1, 2, 3, 4});
+  world.run_for(kSeveralChecks + 2s);
+  EXPECT_EQ(world.status(Node::backup).reasons, pulse::kChecksStopped);
+  world.set_failing(Node::primary, {1});
+  world.run_for(kSeveralChecks + 60s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::primary));
+  world.lose_power(Node::primary);
+  world.run_for(2 * world.timing().deadtime);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::backup)) << "better than nobody";
+}
+
+TEST(Pair, WhoServesAndCanMakeNoCheckGoesOn) {
+  Pair pair(kSlow);
+  World& world = pair.world;
+  world.set_uncheckable(Node::primary, {1, 2, 3, 4});
+  world.run_for(kSeveralChecks + 60s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::primary));
+}
+
 TEST(Pair, NobodyIsMovedToWhoHasNotCheckedWhatIsServed) {
   Pair pair(kSlow);
   World& world = pair.world;

@@ -617,8 +617,10 @@ void World::begin_checks(Machine& m) {
 
 void World::check(Machine& m, lvsd::ServiceId service) {
   if (!m.unchecked_services.contains(service)) {
-    const bool fails = m.failing_services.contains(service);
-    m.services.see(service, fails ? lvsd::Seen::fails : lvsd::Seen::passes, kSeveralChecks, now_);
+    const lvsd::Seen seen = m.uncheckable_services.contains(service) ? lvsd::Seen::uncheckable
+                            : m.failing_services.contains(service)   ? lvsd::Seen::fails
+                                                                     : lvsd::Seen::passes;
+    m.services.see(service, seen, kSeveralChecks, now_);
   }
 }
 
@@ -655,12 +657,19 @@ pulse::ServicesChanged World::services_of(const Machine& m) const {
   const uint16_t cut = m.has_way ? 0 : kServicesCut;
   const bool has_heard_enough =
       m.unchecked_services.empty() || (m.lvsd_since && now_ >= *m.lvsd_since + kFirstVerdicts);
-  if (!has_heard_enough || !m.services.is_any_known()) {
-    return {.cut = cut};
+  const bool checks_stopped = !m.core_wanted && m.services.is_each_uncheckable(now_);
+  if (!has_heard_enough || !m.services.is_any_known(now_)) {
+    return {.cut = cut, .checks_stopped = checks_stopped};
   }
   const auto count = services_count(m);
-  return {cut, static_cast<uint16_t>(count.if_serving), static_cast<uint16_t>(count.if_not),
-          count.failing, count.doubtful};
+  return {cut,
+          static_cast<uint16_t>(count.if_serving),
+          static_cast<uint16_t>(count.if_not),
+          count.failing,
+          count.uncheckable,
+          count.certain,
+          count.doubtful,
+          checks_stopped};
 }
 
 // lvsd tells only while it is ready; what it told last holds.
@@ -675,6 +684,23 @@ void World::set_way(Node node, bool has_way) {
       feed(m, pulse::WayChanged{has_way});
     }
   }
+}
+
+void World::set_uncheckable(Node node, const std::set<lvsd::ServiceId>& services) {
+  Machine& m = machine(node);
+  say(std::string(name(node)) + " cannot check " + std::to_string(services.size()) + " services");
+  m.uncheckable_services = services;
+  check_all(m);
+}
+
+void World::check_all(Machine& m) {
+  if (!m.lvsd_ready) {
+    return;
+  }
+  for (lvsd::ServiceId service = 1; service <= kServices; ++service) {
+    check(m, service);
+  }
+  hear_services(m);
 }
 
 void World::set_failing_services(Node node, uint16_t count) {
@@ -692,12 +718,7 @@ void World::set_failing(Node node, const std::set<lvsd::ServiceId>& services) {
   }
   say(std::string(name(node)) + " sees " + std::to_string(services.size()) + " services fail");
   m.failing_services = services;
-  if (m.lvsd_ready) {
-    for (lvsd::ServiceId service = 1; service <= kServices; ++service) {
-      check(m, service);
-    }
-    hear_services(m);
-  }
+  check_all(m);
 }
 
 void World::remove_address(Node node) {

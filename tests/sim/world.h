@@ -84,6 +84,7 @@ class World {
   // From now on its checks find no server of so many services, the first ones, or of these.
   void set_failing_services(Node node, uint16_t count);
   void set_failing(Node node, const std::set<lvsd::ServiceId>& services);
+  void set_uncheckable(Node node, const std::set<lvsd::ServiceId>& services);
   void remove_address(Node node);  // Somebody else does.
   void change_key(Node node);      // Of this one alone; its arbiter is started again.
   void forget_peer(Node node);     // Started again without an address of the peer, if it runs.
@@ -147,6 +148,7 @@ class World {
   // What lvsd tells of the services; `checked`: all of them.
   void begin_checks(Machine& machine);
   void check(Machine& machine, lvsd::ServiceId service);
+  void check_all(Machine& machine);
   void ask_lvsd(Machine& machine);
   void hear_services(Machine& machine);
   lvsd::FailingCount services_count(const Machine& machine) const;

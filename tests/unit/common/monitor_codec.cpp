@@ -69,8 +69,10 @@ TEST(MonitorCodec, ARemovalAndAVerdictComeBackAsTheyWere) {
   EXPECT_EQ(*decode_monitor_order(encode(MonitorOrder{RemoveMonitor{9}})),
             MonitorOrder{RemoveMonitor{9}});
   for (const Health health : {Health::up, Health::down, Health::cut}) {
-    const Verdict verdict{9, health, "status 503 \xe9", 1834211ns};
-    EXPECT_EQ(*decode_monitor_answer(encode(verdict)), MonitorAnswer{verdict});
+    for (const bool could_check : {true, false}) {
+      const Verdict verdict{9, health, "status 503 \xe9", 1834211ns, !could_check, could_check};
+      EXPECT_EQ(*decode_monitor_answer(encode(verdict)), MonitorAnswer{verdict});
+    }
   }
 }
 

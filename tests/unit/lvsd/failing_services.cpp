@@ -12,6 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::Pair;
 
 constexpr TimePoint kNow{1h};
 constexpr Duration kPatience = 10s;
@@ -97,11 +98,64 @@ TEST(FailingServices, ASlowOneThatIsNotCheckedYetDelaysNoOther) {
 TEST(FailingServices, OneThatPassesItsFirstCheckIsBelievedAtOnce) {
   Services services;
   services.see(1, Seen::nothing, kPatience, kNow);
-  EXPECT_FALSE(services.is_any_known());
+  EXPECT_FALSE(services.is_any_known(kNow));
   EXPECT_EQ(count(services, kNow).if_not, 1U);
   services.see(1, Seen::passes, kPatience, kNow + 1s);
-  EXPECT_TRUE(services.is_any_known());
+  EXPECT_TRUE(services.is_any_known(kNow));
   EXPECT_EQ(count(services, kNow + 1s), FailingCount{});
+}
+
+TEST(FailingServices, OneThatCannotBeCheckedIsNotKnownAfterItsPatience) {
+  Services services = passing({1, 2});
+  services.see(1, Seen::uncheckable, kPatience, kNow);
+  FailingCount counted = count(services, kNow + kPatience - 1ns);
+  EXPECT_EQ(counted.if_not, 0U) << "what was known holds";
+  EXPECT_EQ(counted.changes_at, kNow + kPatience);
+  services.see(1, Seen::uncheckable, kPatience, kNow + 1s);
+  counted = count(services, kNow + kPatience);
+  EXPECT_EQ(counted.if_serving, 0U);
+  EXPECT_THAT(counted.failing, ElementsAre(1U));
+  EXPECT_THAT(counted.uncheckable, ElementsAre(1U));
+  EXPECT_THAT(counted.doubtful, ElementsAre(1U));
+  EXPECT_FALSE(services.is_each_uncheckable(kNow + kPatience));
+  EXPECT_THAT(services.doubts(kNow + kPatience), ElementsAre(Pair(1U, Doubt::uncheckable)));
+  services.see(1, Seen::passes, kPatience, kNow + kPatience);
+  EXPECT_EQ(count(services, kNow + kPatience), FailingCount{});
+}
+
+TEST(FailingServices, OneThatWasNeverCheckedWaitsForItsPatienceAsWell) {
+  Services services;
+  services.see(1, Seen::nothing, kPatience, kNow);
+  services.see(1, Seen::uncheckable, kPatience, kNow);
+  EXPECT_EQ(count(services, kNow).if_not, 1U);
+  EXPECT_THAT(count(services, kNow).uncheckable, IsEmpty());
+  EXPECT_FALSE(services.is_each_uncheckable(kNow + kPatience - 1ns));
+  EXPECT_TRUE(services.is_each_uncheckable(kNow + kPatience));
+  services.begin_anew(kNow + kPatience);
+  EXPECT_FALSE(services.is_each_uncheckable(kNow + kPatience));
+  EXPECT_TRUE(services.is_each_uncheckable(kNow + 2 * kPatience));
+}
+
+TEST(FailingServices, FailuresBeforeOneCannotBeCheckedAreNotBelievedLater) {
+  Services services = passing({1, 2});
+  services.see(1, Seen::fails, kPatience, kNow);
+  services.see(1, Seen::uncheckable, kPatience, kNow + kPatience - 1ns);
+  for (const Duration later : {Duration{0}, kPatience, 2 * kPatience}) {
+    EXPECT_EQ(count(services, kNow + kPatience + later).if_serving, 0U);
+  }
+}
+
+TEST(FailingServices, EachDoubtHasItsReason) {
+  Services services = passing({1, 2, 3, 4});
+  services.see(1, Seen::nothing, kPatience, kNow);
+  services.see(2, Seen::fails, kPatience, kNow);
+  services.see(3, Seen::fails, kPatience, kNow + 5s);
+  services.see(4, Seen::fails, kPatience, kNow);
+  services.see(4, Seen::passes, kPatience, kNow + 5s);
+  services.see(5, Seen::passes, kPatience, kNow);
+  EXPECT_THAT(services.doubts(kNow + kPatience),
+              ElementsAre(Pair(1U, Doubt::unknown), Pair(2U, Doubt::fails),
+                          Pair(3U, Doubt::fails_lately), Pair(4U, Doubt::passes_lately)));
 }
 
 TEST(FailingServices, OneThatPassesNowIsNotDoubtfulThoughItFailedAMomentAgo) {

@@ -184,6 +184,73 @@ TEST(HealthWatch, CountsTheServicesThatItCannotServe) {
   EXPECT_EQ(if_standby(world), std::nullopt) << "not checked since";
 }
 
+Verdict unchecked(MonitorId id, Health health) {
+  return {id, health, "not checked: socket: Too many open files", 0s, true, false};
+}
+
+// 10.0.0.1 and 10.0.0.2 have the monitors 1 and 2.
+TEST(HealthWatch, AServiceWhoseChecksCannotBeMadeIsToldAsThat) {
+  World world;
+  world.start(with({alone(1), alone(2)}));
+  world.say(2, Health::up);
+  world.feed(VerdictHeard{unchecked(1, Health::unknown)});
+  const auto uncheckable = [&] {
+    return world.lvsd.health().unserved(world.now).failing->uncheckable.size();
+  };
+  world.pass(70s);
+  EXPECT_EQ(uncheckable(), 0U) << "a check that follows may be made";
+  world.pass(10s);
+  EXPECT_EQ(uncheckable(), 1U);
+  EXPECT_EQ(if_standby(world), 1U);
+  EXPECT_EQ(if_active(world), 0U);
+  const auto doubts = world.lvsd.health().doubts(world.now);
+  ASSERT_THAT(doubts, SizeIs(1));
+  EXPECT_EQ(to_words(doubts.front().second), "cannot be checked");
+  world.say(1, Health::up);
+  EXPECT_EQ(if_standby(world), 0U);
+  EXPECT_EQ(uncheckable(), 0U);
+  EXPECT_THAT(world.lvsd.health().doubts(world.now), IsEmpty());
+}
+
+TEST(HealthWatch, WhoCanMakeNoCheckAtAllSaysSo) {
+  World world;
+  world.start(with({alone(1), alone(2)}));
+  world.all_up();
+  const auto is_each_impossible = [&] {
+    return world.lvsd.health().is_each_check_impossible(world.now);
+  };
+  world.feed(VerdictHeard{unchecked(1, Health::up)});
+  world.pass(80s);
+  EXPECT_FALSE(is_each_impossible());
+  world.feed(VerdictHeard{unchecked(2, Health::up)});
+  world.pass(70s);
+  EXPECT_FALSE(is_each_impossible());
+  world.pass(10s);
+  EXPECT_TRUE(is_each_impossible());
+  EXPECT_EQ(if_standby(world), std::nullopt) << "nothing is known";
+  world.say(1, Health::up);
+  EXPECT_FALSE(is_each_impossible());
+}
+
+TEST(HealthWatch, AServiceThatStaysDownUncheckedIsNotServed) {
+  World world;
+  world.start(with({alone(1), alone(2)}));
+  world.all_up();
+  world.say(1, Health::down);
+  world.feed(VerdictHeard{unchecked(1, Health::down)});
+  world.pass(80s);
+  EXPECT_EQ(if_active(world), 1U) << "its server is out of the table";
+}
+
+TEST(HealthWatch, AServiceOfWhichOneServerPassesNeedsNoOtherToBeChecked) {
+  World world;
+  world.start(with({web(2)}));
+  world.say(1, Health::up);
+  world.feed(VerdictHeard{unchecked(2, Health::unknown)});
+  world.pass(80s);
+  EXPECT_EQ(if_standby(world), 0U);
+}
+
 // pulse compares with a peer that may have checked all of them.
 TEST(HealthWatch, AServiceThatAReloadAddsIsUnknownForItselfAlone) {
   World world;
@@ -371,6 +438,7 @@ TEST_F(Flapping, OneThatCannotBeCheckedHasNotFailed) {
   EXPECT_THAT(serving(), ElementsAre(server_at(1)));
   world_.feed(VerdictHeard{{2, Health::cut, "not checked since the way is back", 0s, true}});
   pass(2);
+  world_.pass(2 * kGatherCut);
   EXPECT_THAT(serving(), ElementsAre(server_at(1), server_at(2)));
 }
 

@@ -379,8 +379,9 @@ TEST(Monitors, WhyAServerWasNeverCheckedIsTold) {
   world.check(full);
   world.check(full);
   ASSERT_THAT(world.told, SizeIs(1)) << "once";
-  EXPECT_EQ(world.told.back(),
-            (Verdict{80, Health::unknown, "not checked: socket: Too many open files", 0s, true}));
+  EXPECT_EQ(
+      world.told.back(),
+      (Verdict{80, Health::unknown, "not checked: socket: Too many open files", 0s, true, false}));
   world.check(cut("no route"));
   EXPECT_EQ(world.told.back(), (Verdict{80, Health::unknown, "not checked: no route", 0s, false}));
   world.check(kWorks);
@@ -421,7 +422,7 @@ TEST(Monitors, AWayIsBackOnceACheckHasDecidedAgain) {
   world.check(cut("eth1 is down"));
   world.check(kFlapped);
   EXPECT_EQ(world.told.back(),
-            (Verdict{80, Health::cut, "not checked: " + kFlapped.reason, 0s, false}));
+            (Verdict{80, Health::cut, "not checked: " + kFlapped.reason, 0s, false, false}));
   world.check(kFails);
   EXPECT_EQ(world.told.back(), (Verdict{80, Health::down, kFails.reason, 0s, true}));
 }

@@ -313,6 +313,55 @@ TEST(Director, WhatItDoubtsItselfIsNotHeldAgainstThePeer) {
   }
 }
 
+// What nobody sees to be served there is no reason to move.
+TEST(Director, WhatThePeerCannotCheckIsHeldAgainstItOnlyWhereItFailsHere) {
+  struct Case {
+    uint64_t uncheckable;
+    std::vector<ServiceId> certain;
+    bool moves;
+  };
+  const std::vector<Case> cases = {
+      {1, {8}, true}, {0, {8}, false}, {1, {7}, false}, {1, {}, false}};
+  for (const auto& [uncheckable, certain, moves] : cases) {
+    Bench bench = serving_beside(1, {7});
+    bench.peer.uncheckable = uncheckable;
+    bench.hear(Role::passive).pass(1s, true);
+    ServicesChanged told = services(1, 1);
+    told.certain = certain;
+    bench.feed(told);
+    EXPECT_EQ(bench.state() == State::handing_over, moves)
+        << uncheckable << testing::PrintToString(certain);
+  }
+}
+
+TEST(Director, TellsThePeerWhichServicesItCannotCheck) {
+  Bench bench(Node::backup, with_services(Node::backup));
+  bench.start().hear(Role::active);
+  ServicesChanged told = services(0, 3);
+  told.failing = {5, 6, 7};
+  told.uncheckable = {6, 7};
+  bench.feed(told);
+  EXPECT_EQ(bench.first<SendHeartbeat>().heartbeat.uncheckable, 6U) << "the second and the third";
+}
+
+TEST(Director, FailbackIsAskedForThoughAServiceCannotBeChecked) {
+  for (const bool can_check : {true, false}) {
+    Settings settings = with_services(Node::primary);
+    settings.failback.enabled = true;
+    Bench bench(Node::primary, settings);
+    bench.start();
+    bench.peer.unserved = 0;
+    bench.feed(services(0, 2)).hear(Role::active).pass(2s, true);
+    ServicesChanged told = services(0, 1);
+    told.failing = {7};
+    if (!can_check) {
+      told.uncheckable = {7};
+    }
+    bench.feed(told);
+    EXPECT_EQ(bench.first<SendHeartbeat>().heartbeat.asking, !can_check);
+  }
+}
+
 // The servers of one service just failed for both: for the one that serves that does not count yet.
 TEST(Director, AStandbyThatIsAskedForComparesAsTheOneThatServesDoes) {
   for (const uint16_t failing_for_long : {0, 1}) {

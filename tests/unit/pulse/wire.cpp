@@ -185,6 +185,26 @@ TEST(Wire, NamesThatAreCutShortNameNothing) {
   EXPECT_EQ(std::get<Heartbeat>(decode(bytes, kKey)), full_heartbeat());
 }
 
+TEST(Wire, TellsOfThoseThatFailWhichCannotBeChecked) {
+  Heartbeat h = full_heartbeat();
+  h.failing = {1, 2, 3};
+  const size_t without = encode(h, kKey).size();
+  h.uncheckable = 5;
+  std::vector<uint8_t> bytes = encode(h, kKey);
+  EXPECT_EQ(bytes.size(), without + 8);
+  EXPECT_EQ(std::get<Heartbeat>(decode(bytes, kKey)), h);
+  bytes[without - kTagSize + 7] = 15;
+  sign(bytes);
+  EXPECT_EQ(std::get<Heartbeat>(decode(bytes, kKey)).uncheckable, 0U) << "more than are named";
+  h.failing.clear();
+  EXPECT_EQ(encode(h, kKey).size(), without - 1 - 3 * sizeof(ServiceId));
+  h.failing.assign(kFailingNamedMax, 7);
+  h.uncheckable = (uint64_t{1} << kFailingNamedMax) - 1;
+  h.macs.resize(kMacsMax);
+  EXPECT_LE(encode(h, kKey).size(), kHeartbeatSizeMax);
+  EXPECT_EQ(std::get<Heartbeat>(decode(encode(h, kKey), kKey)), h);
+}
+
 // While one of a pair is newer than the other, for an upgrade of both.
 TEST(Wire, AReasonThatOnlyANewerPeerKnowsIsAReason) {
   Heartbeat newer = full_heartbeat();
