@@ -2,7 +2,7 @@
 bpf_skeleton(lvs_bpf bpf/lvs.bpf.c)
 
 add_library(lvs_core STATIC
-  core/chain.cpp core/cursor.cpp core/defence.cpp core/expired.cpp core/reply_sources.cpp
+  core/aging.cpp core/chain.cpp core/cursor.cpp core/defence.cpp core/expired.cpp core/reply_sources.cpp
   core/hash_tables.cpp core/layout.cpp core/pressure.cpp core/schedulers.cpp core/settings.cpp core/slots.cpp core/sweeping.cpp core/table.cpp)
 target_link_libraries(lvs_core PUBLIC lvs_ipvs)
 
@@ -15,7 +15,7 @@ target_link_libraries(lvs_core_reading PUBLIC lvs_core lvs_io
 
 add_library(lvs_core_io STATIC
   core/io/attachments.cpp core/io/chain_keeper.cpp core/io/copy_probe.cpp core/io/core.cpp core/io/encryption.cpp
-  core/io/grace.cpp core/io/nft.cpp core/io/programs.cpp core/io/state.cpp core/io/sweeper.cpp core/io/watch.cpp
+  core/io/grace.cpp core/io/localities.cpp core/io/nft.cpp core/io/programs.cpp core/io/state.cpp core/io/sweeper.cpp core/io/watch.cpp
   core_mode.cpp)
 target_link_libraries(lvs_core_io PUBLIC lvs_core_reading lvs_ipvs_io
   PRIVATE lvs_bpf PkgConfig::LIBNL_ROUTE)

@@ -9,6 +9,7 @@ lvs_test(unit/lvsd/core/layout lvs_core)
 lvs_test(unit/lvsd/core/expired lvs_core)
 lvs_test(unit/lvsd/core/pressure lvs_core)
 lvs_test(unit/lvsd/core/sweeping lvs_core)
+lvs_test(unit/lvsd/core/aging lvs_core)
 lvs_test(unit/lvsd/core/defence lvs_core)
 
 add_library(core_world STATIC netns/core/world.cpp)
@@ -21,6 +22,7 @@ lvs_test(bpf/nat lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/icmp lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/changes lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/scheduling lvs_core_io PkgConfig::LIBBPF)
+lvs_test(bpf/locality lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/chain lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/table_law lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/ipv6 lvs_core_io PkgConfig::LIBBPF)
@@ -29,7 +31,7 @@ lvs_test(bpf/sctp lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/defence lvs_core_io PkgConfig::LIBBPF)
 
 # These keep a processor busy, which counts as two jobs (tests/CMakeLists.txt).
-set_tests_properties(bpf.nat bpf.icmp bpf.changes bpf.scheduling bpf.chain bpf.table_law bpf.ipv6 bpf.ftp bpf.defence
+set_tests_properties(bpf.nat bpf.icmp bpf.changes bpf.scheduling bpf.locality bpf.chain bpf.table_law bpf.ipv6 bpf.ftp bpf.defence
   PROPERTIES PROCESSORS 2)
 # It measures: a repair has 100 ms.
 set_tests_properties(netns.core.survival PROPERTIES RUN_SERIAL TRUE)

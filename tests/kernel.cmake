@@ -45,7 +45,7 @@ foreach(topic scheduling persistence marks connections answers admin forwarding 
 endforeach()
 
 # The embedded core once more, where new connections do not take the stack.
-set(express_transcripts scheduling/wlc scheduling/wrr answers/no-server answers/rejected-by-firewall answers/server-down
+set(express_transcripts scheduling/wlc scheduling/wrr hashing/lblcr-servers hashing/lblcr-shrinks answers/no-server answers/rejected-by-firewall answers/server-down
   marks/before-address marks/two-ports persistence/any-port persistence/netmask connections/port-reused
   connections/half-open forwarding/mixed forwarding/local-server paths/address-taken-away paths/small-link paths/tracked paths/own-connections
   fragments/nat ipv6/forwarding-direct ipv6/marks-before-address ops/direct ops/persistent ops/ipv6
@@ -63,7 +63,7 @@ lvs_kernel_test(transport "'$<TARGET_FILE:kernel_transport>'")
 
 # The embedded core on Debian's own 6.1, the oldest kernel that it runs on; ip_vs beside it only where the user-mode kernel
 # cannot play the transcript. 77 where `./run` could not fetch it.
-set(qemu_transcripts scheduling/wlc scheduling/udp marks/two-ports answers/no-server
+set(qemu_transcripts scheduling/wlc scheduling/udp hashing/lblc-servers hashing/lblcr hashing/lblcr-shrinks ipv6/hashing-lblcr marks/two-ports answers/no-server
   forwarding/direct paths/vip-on-loopback paths/rule-by-source settings/udp-server-removed
   forwarding/ipv6-nat ipv6/forwarding-direct fragments/nat fragments/nat-ipv6 paths/server-behind-a-tunnel
   paths/own-connections paths/one-arm paths/small-link forwarding/tunnel-other-family paths/tunnel-errors ops/ipv6 ops/cold-neighbours

@@ -66,15 +66,11 @@ std::string later_items(const std::vector<Key<B>>& keys) {
   return text;
 }
 
-template <typename Table>
-std::string embedded_item(const std::string& what, const Table& table) {
-  return ".It " + what + "\n" + ipvs::embedded_names(table) + "\n";
-}
-
 std::string embedded_items() {
   return ".Bl -tag -width Ds -compact\n.It families\nIPv4, IPv6\n"
-         ".It protocols\ntcp, udp, sctp\n.It forwarding methods\nnat, direct, tunnel\n" +
-         embedded_item("schedulers", ipvs::kSchedulers) + ".It services\nat most " +
+         ".It protocols\ntcp, udp, sctp\n.It forwarding methods\nnat, direct, tunnel\n"
+         ".It schedulers\n" +
+         ipvs::names_in(ipvs::kSchedulers) + "\n.It services\nat most " +
          std::to_string(ipvs::kEmbeddedServices) + "\n.It servers\nat most " +
          std::to_string(ipvs::kEmbeddedServersOfService) + " of one service, " +
          std::to_string(ipvs::kEmbeddedServers) + " of all\n.El\n";

@@ -12,11 +12,6 @@ using Entry = Blocks<VirtualService>::Entry;
 
 constexpr const char* kRemedy = ": core = kernel does";
 
-bool is_lacking(const std::string& scheduler) {
-  const auto* known = ipvs::find_named(ipvs::kSchedulers, scheduler);
-  return known != nullptr && !known->is_embedded;
-}
-
 class EmbeddedCore {
  public:
   explicit EmbeddedCore(const Config& config) : config_(config) {}
@@ -24,7 +19,6 @@ class EmbeddedCore {
   Diagnostics judge() {
     for (const auto& entry : config_.virtuals.entries()) {
       if (entry.block->in_use()) {
-        judge_key(entry);
         count(entry);
       }
     }
@@ -32,15 +26,6 @@ class EmbeddedCore {
   }
 
  private:
-  void judge_key(const Entry& entry) {
-    const VirtualService& service = *entry.block;
-    if (is_lacking(service.scheduler)) {
-      note(entry, "scheduler",
-           "does not have " + service.scheduler + ", only " +
-               ipvs::embedded_names(ipvs::kSchedulers));
-    }
-  }
-
   // A sum that grows past what there is: said of the service that brings it there.
   struct Sum {
     size_t most;
@@ -76,15 +61,9 @@ class EmbeddedCore {
   }
 
   void limit(const Entry& entry, size_t most, const std::string& of_what) {
-    note(entry, "virtual", "holds no more than " + std::to_string(most) + " " + of_what);
-  }
-
-  void note(const Entry& entry, std::string_view key, const std::string& what) {
-    note(entry.line + entry.block->lines.of(key), key, what);
-  }
-  void note(int line, std::string_view key, const std::string& what) {
     found_.push_back(
-        {Severity::unsupported, "", line, std::string(key), "the embedded core " + what + kRemedy});
+        {Severity::unsupported, "", entry.line, "virtual",
+         "the embedded core holds no more than " + std::to_string(most) + " " + of_what + kRemedy});
   }
 
   const Config& config_;

@@ -1,5 +1,5 @@
-// What a configuration asks of its core and that core cannot serve, whatever it is told: families,
-// protocols, schedulers, forwarding methods, numbers (common/ipvs/capabilities.h). The file loads,
+// What a configuration asks of its core and that core cannot serve, whatever it is told: more
+// services, servers or slots than it holds (common/ipvs/capabilities.h). The file loads,
 // and all else in it is served.
 #pragma once
 

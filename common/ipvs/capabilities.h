@@ -28,24 +28,24 @@ struct ForwardInfo {
 inline constexpr std::array<ForwardInfo, 3> kForwards = {
     {{"nat", Forward::masq}, {"direct", Forward::direct}, {"tunnel", Forward::tunnel}}};
 
+// Likewise.
 struct SchedulerInfo {
   const char* name;
-  bool is_embedded;
   uint32_t hash_slots = 0;  // Of its table in the embedded core, for each service.
 };
-inline constexpr std::array<SchedulerInfo, 13> kSchedulers = {{{"rr", true},
-                                                               {"wrr", true},
-                                                               {"lc", true},
-                                                               {"wlc", true},
-                                                               {"lblc", false},
-                                                               {"lblcr", false},
-                                                               {"dh", true, 256},
-                                                               {"sh", true, 256},
-                                                               {"sed", true},
-                                                               {"nq", true},
-                                                               {"fo", true},
-                                                               {"ovf", true},
-                                                               {"mh", true, 4093}}};
+inline constexpr std::array<SchedulerInfo, 13> kSchedulers = {{{"rr"},
+                                                               {"wrr"},
+                                                               {"lc"},
+                                                               {"wlc"},
+                                                               {"lblc"},
+                                                               {"lblcr"},
+                                                               {"dh", 256},
+                                                               {"sh", 256},
+                                                               {"sed"},
+                                                               {"nq"},
+                                                               {"fo"},
+                                                               {"ovf"},
+                                                               {"mh", 4093}}};
 
 // How many the embedded core holds.
 constexpr uint32_t kEmbeddedServices = 8191;
@@ -78,12 +78,10 @@ constexpr auto find_named(const Table& table, std::string_view name) {
 
 // "rr, wrr, lc ..."
 template <typename Table>
-std::string embedded_names(const Table& table) {
+std::string names_in(const Table& table) {
   std::string names;
   for (const auto& entry : table) {
-    if (entry.is_embedded) {
-      names += (names.empty() ? "" : ", ") + std::string(entry.name);
-    }
+    names += (names.empty() ? "" : ", ") + std::string(entry.name);
   }
   return names;
 }

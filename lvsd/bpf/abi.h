@@ -191,7 +191,9 @@ struct lvs_service {
   __u64 current; /* Slice 0 is never used: 0 means no service. */
   struct lvs_service_key key;
   struct lvs_stats stats; /* Of real servers that were removed; lvsd's. */
-  __u64 zero[7];
+  __u32 cache;            /* Number of its cache (lblc, lblcr): whatever has another is not its. */
+  __u32 cached;           /* Entries in it, as the last count found them and packets added since. */
+  __u64 zero[6];
 };
 LVS_ASSERT(sizeof(struct lvs_service) == 128);
 
@@ -213,6 +215,8 @@ enum lvs_scheduler {
   LVS_DH,
   LVS_SH,
   LVS_MH,
+  LVS_LBLC,
+  LVS_LBLCR,
 };
 
 /* A slice: header, then `room` slots for real servers, then `sequence` slots of a table that a
@@ -268,7 +272,9 @@ struct lvs_dest {
   __u32 service;
   struct lvs_service_key service_key; /* Whose it was: adding it again finds it here. */
   __be32 tunnel_source[4];
-  __u64 zero[5];
+  __u32 generation; /* Another one has this number next. */
+  __u32 zero3;
+  __u64 zero[4];
   /* the packet path's, and the sweeper's */
   __u32 active;
   __u32 total; /* Active and inactive. */
@@ -278,6 +284,35 @@ struct lvs_dest {
 };
 LVS_ASSERT(LVS_OFFSET(struct lvs_dest, active) == 128);
 LVS_ASSERT(sizeof(struct lvs_dest) == 192);
+
+/* lblc and lblcr: the real servers that an address of a service's packets goes to. The map is a
+ * memory of what was good before: nothing counts in it, and who has no entry is scheduled anew. */
+struct lvs_locality_key {
+  __be32 address[4];
+  __u32 service;
+  __u32 cache; /* As the service has it. */
+};
+LVS_ASSERT(sizeof(struct lvs_locality_key) == 24);
+
+/* A real server by its id and generation, so that an id which another one has now leads nowhere. */
+#define LVS_MEMBER(id, generation) ((__u32)(generation) << 16 | (id))
+#define LVS_MEMBER_DEST(member) ((member)&0xffffU)
+#define LVS_MEMBER_GENERATION(member) ((member) >> 16)
+LVS_ASSERT(LVS_DESTS_MAX <= 0xffffU);
+
+#define LVS_LOCALITY_MEMBERS 32U
+struct lvs_locality {
+  __u64 used;    /* When it was asked last. */
+  __u64 changed; /* lblcr: when one came to the set or left it. */
+  __u32 members; /* lblc: one. */
+  __u32 zero;
+  __u32 member[LVS_LOCALITY_MEMBERS]; /* The newest last. */
+};
+LVS_ASSERT(sizeof(struct lvs_locality) == 152);
+
+/* A service's cache is to have so many entries; half as many again, and no more are made. */
+#define LVS_LOCALITIES_OF_SERVICE 16384U
+#define LVS_LOCALITIES_MOST (LVS_LOCALITIES_OF_SERVICE * 3 / 2)
 
 #define LVS_TIMEOUT_UDP 15U /* Index behind the TCP states. */
 #define LVS_TIMEOUTS 16U
@@ -297,6 +332,8 @@ enum lvs_setting {
   LVS_DEFENCE_DROP_ENTRY,
   LVS_DEFENCE_DROP_PACKET,
   LVS_DEFENCE_SECURE_TCP,
+  LVS_LBLC_EXPIRATION,
+  LVS_LBLCR_EXPIRATION,
   LVS_SETTINGS,
 };
 /* Of maps whose writer did not say how many it knew (`settings_known`). */

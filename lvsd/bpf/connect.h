@@ -4,6 +4,7 @@
  * once: the one whose entry is refused takes what the other made. */
 #pragma once
 
+#include "lvsd/bpf/locality.h"
 #include "lvsd/bpf/make_room.h"
 #include "lvsd/bpf/one_packet.h"
 #include "lvsd/bpf/packet.h"
@@ -123,10 +124,16 @@ static __always_inline __u32 choose_for(const int family, struct match* match,
   if (!service) {
     return NO_DEST;
   }
+  __builtin_memset(match->target, 0, sizeof(match->target));
+  copy_address(family, match->target, target_of(family, &packet->key));
 #pragma unroll
   for (int i = 0; i < SLICE_TRIES; i++) {
-    const __u32 value = hashed_value(family, &match->slice, &packet->key, packet->sport);
-    id = schedule(service, match->offset, &match->slice, value);
+    if (is_by_locality(&match->slice)) {
+      id = schedule_by_locality(service, match);
+    } else {
+      const __u32 value = hashed_value(family, &match->slice, &packet->key, packet->sport);
+      id = schedule(service, match->offset, &match->slice, value);
+    }
     const __u32 offset = LVS_CURRENT_SLICE(*(volatile __u64*)&service->current);
     if (id != NO_DEST || offset == match->offset) {
       break;

@@ -115,6 +115,15 @@ struct {
   __type(value, struct lvs_rounds);
 } lvs_given_backs SEC(".maps");
 
+/* Without lblc and lblcr it takes no memory: each entry is allocated as it comes. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, 65536);
+  __type(key, struct lvs_locality_key);
+  __type(value, struct lvs_locality);
+} lvs_localities SEC(".maps");
+
 /* Datagrams whose fragments are on their way through ipvs0, likewise. */
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -186,12 +195,22 @@ struct walk {
   struct lvs_slice slice; /* As it stands now: it changes in place. */
 };
 
+/* What the members of a locality's set come to. */
+struct census {
+  struct best least; /* The one to choose. */
+  struct best most;  /* The one to give up. */
+  __u32 gone;        /* A member whose id is another's now. */
+  __u32 kept;        /* Of those that stay when one leaves. */
+  __u32 is_found;
+};
+
 /* What is known of the service of a packet without a connection. */
 struct match {
   __u32 id;
   __u32 offset;
   struct lvs_service_key key;
   struct lvs_slice slice;
+  __be32 target[4]; /* Where the packet goes; IPv4: the first word, and 0 in the others. */
 };
 
 /* Where a packet goes next, when the neighbour layer sends it. */
@@ -258,6 +277,8 @@ struct scratch {
   union outer outer;
   struct best best;
   struct walk walk;
+  struct census census;
+  struct lvs_locality locality; /* A new one. */
   struct next_hop next_hop;
   struct lvs_route route; /* Of a packet without a flow. */
   struct lvs_text text;

@@ -153,6 +153,11 @@ static __always_inline int is_better(__u32 scheduler, const struct best* best, _
   }
 }
 
+/* As ip_vs reckons it. */
+static __always_inline __u64 overhead(const struct lvs_dest* dest) {
+  return ((__u64)dest->active << 8) + dest->total;
+}
+
 static long look_at_load(__u32 i, struct comparison* comparison) {
   struct best* best = comparison->best;
   const struct lvs_slot* slot = slot_at(comparison->end - 1 - i);
@@ -165,7 +170,7 @@ static long look_at_load(__u32 i, struct comparison* comparison) {
   }
   const __u32 active = dest->active;
   const __u32 scheduler = comparison->scheduler;
-  __u64 load = ((__u64)active << 8) + dest->total;
+  __u64 load = overhead(dest);
   if (scheduler == LVS_SED || scheduler == LVS_NQ) {
     load = (__u64)active + 1;
   }

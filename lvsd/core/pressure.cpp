@@ -21,6 +21,10 @@ uint32_t connections_for(uint64_t memory_bytes) {
       std::clamp<uint64_t>(memory_bytes / kMemoryPerConnection, 65'536, 1'048'576));
 }
 
+uint32_t localities_for(uint32_t connections_max) {
+  return std::max<uint32_t>(connections_max / 4, LVS_LOCALITIES_MOST);
+}
+
 lvs_sweep sweep_under(const Fill& fill) {
   lvs_sweep sweep{};
   const uint32_t fullest = std::max(fill.connections, fill.templates);

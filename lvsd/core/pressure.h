@@ -15,6 +15,9 @@ constexpr uint32_t kConnectionsMax = 1 << 24;
 // a KiB; 65,536 to 1,048,576.
 uint32_t connections_for(uint64_t memory_bytes);
 
+// Entries for lblc and lblcr, of all services together: a fourth of that, and enough for one.
+uint32_t localities_for(uint32_t connections_max);
+
 // What a sweep is to end before its time in a table with so many entries. From three quarters on:
 // TCP that has been half open for 3 seconds, UDP that has been idle for a minute, and templates
 // without a connection whose client never had one established. From nine tenths on: after 1 second,

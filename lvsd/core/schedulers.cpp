@@ -7,7 +7,7 @@ namespace lvs::core {
 
 namespace {
 
-constexpr std::array<Scheduler, 11> kSchedulers = {{{LVS_RR, "rr"},
+constexpr std::array<Scheduler, 13> kSchedulers = {{{LVS_RR, "rr"},
                                                     {LVS_WRR, "wrr"},
                                                     {LVS_LC, "lc"},
                                                     {LVS_WLC, "wlc"},
@@ -17,7 +17,9 @@ constexpr std::array<Scheduler, 11> kSchedulers = {{{LVS_RR, "rr"},
                                                     {LVS_OVF, "ovf"},
                                                     {LVS_DH, "dh", dh_table},
                                                     {LVS_SH, "sh", sh_table, true},
-                                                    {LVS_MH, "mh", mh_table, true}}};
+                                                    {LVS_MH, "mh", mh_table, true},
+                                                    {LVS_LBLC, "lblc"},
+                                                    {LVS_LBLCR, "lblcr"}}};
 
 template <typename Is>
 const Scheduler* find(Is is) {

@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::optional<lvs_setting> kMissing = std::nullopt;
 constexpr uint32_t kIntMax = INT_MAX;
+constexpr uint32_t kDay = 24 * 60 * 60;
+constexpr uint32_t kTicksMax = INT_MAX / 1000;  // As ip_vs with 1000 ticks a second.
 
 constexpr std::array kSettings = {
     Setting{"am_droprate", LVS_AM_DROPRATE, 10, kIntMax,
@@ -35,6 +37,11 @@ constexpr std::array kSettings = {
             "a persistent client leaves a server of weight 0 with its next connection"},
     Setting{"express", LVS_EXPRESS, 0, 1,
             "new connections begin at the device, without INPUT rules; the embedded core's own"},
+    Setting{"lblc_expiration", LVS_LBLC_EXPIRATION, kDay, kTicksMax,
+            "lblc forgets an address that nobody has asked for in so many seconds"},
+    Setting{"lblcr_expiration", LVS_LBLCR_EXPIRATION, kDay, kTicksMax,
+            "lblcr likewise; and a set of servers that did not change for so long loses its most "
+            "loaded one"},
     Setting{"secure_tcp", LVS_DEFENCE_SECURE_TCP, 0, 3,
             "the server's segments, not the client's, establish a connection: 1 in a shortage, 3 "
             "always"},

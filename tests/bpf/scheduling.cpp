@@ -233,7 +233,8 @@ TEST_P(ManyFairServers, ServeOneConnectionEach) {
 }
 
 const auto kName = [](const auto& which) { return std::string(which.param); };
-INSTANTIATE_TEST_SUITE_P(, ManyServers, ::testing::Values("fo", "ovf", "dh", "sh", "mh"), kName);
+INSTANTIATE_TEST_SUITE_P(, ManyServers, ::testing::Values("fo", "ovf", "dh", "sh", "mh", "lblc"),
+                         kName);
 INSTANTIATE_TEST_SUITE_P(, ManyFairServers,
                          ::testing::Values("rr", "wrr", "lc", "wlc", "sed", "nq"), kName);
 

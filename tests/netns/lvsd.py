@@ -1006,9 +1006,9 @@ def plan_tells_what_a_reload_would_do(lab):
     lab.configure(more="core = kernel")
     refused = run(*lab.enter_director(lvsctl, "plan"), check=False)
     expect(refused.returncode == 1 and "core: another value needs a restart" in refused.stdout, f"refused: {refused}")
-    lab.configure(extra="scheduler = lblc")
-    lblc = run(*lab.enter_director(lvsctl, "plan"), check=False)
-    expect(lblc.returncode == 1 and "scheduler: unsupported: " in lblc.stdout, f"cannot be served: {lblc}")
+    lab.configure(extra="".join(f"server s{i} {{\naddress = 10.1.{i // 250}.{1 + i % 250}\nactive = 1\n}}\n" for i in range(1025)))
+    too_many = run(*lab.enter_director(lvsctl, "plan"), check=False)
+    expect(too_many.returncode == 1 and "virtual: unsupported: " in too_many.stdout, f"cannot be served: {too_many}")
     lab.configure(weight=3)
     expect(len(lab.ask(do="plan")["operations"]) == 1, "one weight differs")
     planned = run(*lab.enter_director(f"{lab.binaries}/lvsd", "--plan")).stdout

@@ -25,16 +25,18 @@ enum class Map {
   drops,
   devices,
   flows6,
-  templates6
+  templates6,
+  localities
 };
-constexpr size_t kMaps = 12;
+constexpr size_t kMaps = 13;
 constexpr std::array<const char*, kMaps> kMapNames = {
-    "lvs_config",   "lvs_flows",   "lvs_templates", "lvs_service_ids",
-    "lvs_services", "lvs_slots",   "lvs_dests",     "lvs_dest_stats",
-    "lvs_drops",    "lvs_devices", "lvs_flows6",    "lvs_templates6"};
-// Programs of before IPv6 have no such maps; whoever takes over theirs makes new ones.
+    "lvs_config", "lvs_flows",      "lvs_templates",  "lvs_service_ids", "lvs_services",
+    "lvs_slots",  "lvs_dests",      "lvs_dest_stats", "lvs_drops",       "lvs_devices",
+    "lvs_flows6", "lvs_templates6", "lvs_localities"};
+// Programs of before IPv6, and of before lblc, do not have all maps; whoever takes over theirs
+// makes what is missing anew.
 constexpr bool may_be_missing(size_t map) {
-  return map == static_cast<size_t>(Map::flows6) || map == static_cast<size_t>(Map::templates6);
+  return map >= static_cast<size_t>(Map::flows6);
 }
 using MapFds = std::array<io::UniqueFd, kMaps>;
 

@@ -20,6 +20,7 @@
 #include "lvsd/core/io/copy_probe.h"
 #include "lvsd/core/io/devices.h"
 #include "lvsd/core/io/encryption.h"
+#include "lvsd/core/io/localities.h"
 #include "lvsd/core/io/nft.h"
 #include "lvsd/core/io/programs.h"
 #include "lvsd/core/io/reading.h"
@@ -113,6 +114,7 @@ class Core::Impl {
         state_(programs_, Clock::now()),
         sweeper_(programs_),
         killer_(programs_),
+        localities_(programs_),
         attachments_(programs_, log_),
         chain_(io, state_.table(), log_, [this] { expect_own_transaction(); }),
         tick_(io),
@@ -446,6 +448,7 @@ class Core::Impl {
     defend();
     sweep();
     state_.collect(now);
+    localities_.go_on(now);
     state_.estimate(now);
     if (attachments_.look_for_links()) {
       chain_.set_devices(attachments_.unopposed());
@@ -556,6 +559,7 @@ class Core::Impl {
   State state_;
   Sweeper sweeper_;
   Sweeper killer_;  // Has no place of its own: each request tells it.
+  Localities localities_;
   std::unique_ptr<Watch> watch_;
   Attachments attachments_;
   ChainKeeper chain_;

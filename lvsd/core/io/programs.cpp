@@ -9,6 +9,7 @@
 #include <numeric>
 #include <vector>
 
+#include "lvsd/core/pressure.h"
 #include "skeleton/lvs_bpf.skel.h"
 
 namespace lvs::core {
@@ -68,13 +69,19 @@ Result<Programs> Programs::load(const MapFds* adopted, uint32_t connections_max)
     }
   }
   const auto& maps = programs.skeleton_->maps;
-  if (adopted == nullptr) {
+  const auto is_new = [&](Map map) {
+    return adopted == nullptr || !(*adopted)[static_cast<size_t>(map)];
+  };
+  if (is_new(Map::flows)) {
     bpf_map__set_max_entries(maps.lvs_flows, connections_max * 2);
     bpf_map__set_max_entries(maps.lvs_templates, connections_max);
   }
-  if (adopted == nullptr || !(*adopted)[static_cast<size_t>(Map::flows6)]) {
+  if (is_new(Map::flows6)) {
     bpf_map__set_max_entries(maps.lvs_flows6, connections_max * 2);
     bpf_map__set_max_entries(maps.lvs_templates6, connections_max);
+  }
+  if (is_new(Map::localities)) {
+    bpf_map__set_max_entries(maps.lvs_localities, localities_for(connections_max));
   }
   if (const int error = lvs_bpf__load(programs.skeleton_.get()); error != 0) {
     return os_error(-error, "load the BPF programs (needs CAP_BPF, CAP_NET_ADMIN, kernel >= 6.1)");

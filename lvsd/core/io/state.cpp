@@ -142,6 +142,11 @@ Result<Ok> State::write(const PutService& change, TimePoint now) {
   const bool same = table_.find(change.key)->service.scheduler == change.entry.service.scheduler;
   const auto before = list_in(slice_of(change.entry.id));
   const auto& after = header_of(*slice);
+  if (!same) {
+    auto& service = programs_.services()[change.entry.id];
+    store(service.cache, service.cache + 1);
+    store(service.cached, 0U);
+  }
   move_service(change.entry.id, *slice, now, [&](Cursor cursor) {
     return same ? renumbered(before, cursor) : first_cursor({after.top, after.step});
   });
@@ -150,7 +155,9 @@ Result<Ok> State::write(const PutService& change, TimePoint now) {
 
 Result<Ok> State::list_new_service(const PutService& change, uint32_t slice, TimePoint now) {
   auto& service = programs_.services()[change.entry.id];
+  const uint32_t cache = service.cache;
   std::memset(&service, 0, sizeof(service));
+  service.cache = cache + 1;
   service.key = to_map(change.key);
   const auto cursor = first_cursor({header_of(slice).top, header_of(slice).step});
   store(service.current, static_cast<__u64>(LVS_CURRENT(slice, cursor.place, cursor.level)));
@@ -229,7 +236,9 @@ Result<Ok> State::make_fresh(uint32_t server) {
     return ok;
   }
   auto& dest = programs_.dests()[server];
+  const uint32_t generation = dest.generation;
   std::memset(&dest, 0, sizeof(dest));
+  dest.generation = generation + 1;
   server_rates_.erase(server);
   return Ok{};
 }

@@ -6,8 +6,6 @@
 #include <boost/json.hpp>
 #include <cerrno>
 
-#include "common/ipvs/capabilities.h"
-
 namespace lvs::lvsctl {
 namespace {
 
@@ -167,17 +165,20 @@ TEST(Check, AFileWithoutItsEndIsNotGood) {
 }
 
 TEST(Check, WhatTheCoreCannotServeMakesItBad) {
-  const std::string text = kGood +
-                           "virtual phone {\nactive = 1\naddress = 192.0.2.11 eth0:1\nport = 5060\n"
-                           "scheduler = lblc\nserver s {\naddress = 10.0.0.1\nactive = 1\n}\n}\n";
+  std::string text =
+      kGood + "virtual phone {\nactive = 1\naddress = 192.0.2.11 eth0:1\nport = 5060\n";
+  for (int i = 0; i <= 1024; ++i) {
+    text += "server s" + std::to_string(i) + " {\naddress = 10.0." + std::to_string(i / 250) + "." +
+            std::to_string(1 + i % 250) + "\nactive = 1\n}\n";
+  }
+  text += "}\n";
   const auto report = check(text, "f", Strictness::liberal);
   EXPECT_FALSE(report.good);
-  EXPECT_THAT(to_text(report, "f", Format::text),
-              ::testing::HasSubstr("scheduler: unsupported: the embedded core does not have lblc, "
-                                   "only " +
-                                   ipvs::embedded_names(ipvs::kSchedulers) +
-                                   ": core = kernel does\n"
-                                   "f: not good, 1 thing that its core cannot serve\n"));
+  EXPECT_THAT(
+      to_text(report, "f", Format::text),
+      ::testing::HasSubstr("virtual: unsupported: the embedded core holds no more than 1024 "
+                           "servers of one service: core = kernel does\n"
+                           "f: not good, 1 thing that its core cannot serve\n"));
   EXPECT_TRUE(check("core = kernel\n" + text, "f", Strictness::liberal).good);
 }
 

@@ -98,7 +98,12 @@ TEST(ImportIpvsadm, AMarkOfIpv6IsOfTheFamilyOfItsServers) {
 }
 
 TEST(ImportIpvsadm, WhatACoreLacksIsTheKernels) {
-  const Outcome outcome = outcome_of("-A -t 192.0.2.10:80 -s lblc\n");
+  std::string table = "-A -t 192.0.2.10:80 -s rr\n";
+  for (int i = 0; i <= 1024; ++i) {
+    table += "-a -t 192.0.2.10:80 -r 10.0." + std::to_string(i / 250) + "." +
+             std::to_string(1 + i % 250) + ":80 -m\n";
+  }
+  const Outcome outcome = outcome_of(table);
   EXPECT_EQ(outcome.config.core, config::CoreKind::kernel);
   EXPECT_THAT(outcome.notes, HasSubstr("core = kernel is written"));
 }
