@@ -29,7 +29,7 @@ static __always_inline int is_by_locality(const struct lvs_slice* slice) {
 
 /* Null: its id is another's now. */
 static __always_inline const struct lvs_dest* dest_of_member(__u32 member) {
-  const struct lvs_dest* dest = quick_dest_of(LVS_MEMBER_DEST(member));
+  const struct lvs_dest* dest = dest_of(LVS_MEMBER_DEST(member));
   return dest && (dest->generation & 0xffff) == LVS_MEMBER_GENERATION(member) ? dest : 0;
 }
 
@@ -87,7 +87,7 @@ static long look_for_member(__u32 i, struct members* members) {
 
 static long look_for_idle(__u32 i, struct idle_search* search) {
   const struct lvs_slot* slot = slot_at(search->end - 1 - i);
-  const struct lvs_dest* dest = slot ? quick_dest_of(slot->dest) : 0;
+  const struct lvs_dest* dest = slot ? dest_of(slot->dest) : 0;
   search->census->is_found = dest && (__s32)(dest->active * 2) < slot->weight;
   return search->census->is_found;
 }

@@ -119,17 +119,21 @@ ipvs::DestKey key_of(int host) {
   return {*Address::parse("10.0.0." + std::to_string(host)), 0};
 }
 
-struct Locality : PacketPath, ::testing::WithParamInterface<const char*> {
+struct Locality : PacketPath {
   std::optional<core::Memory> memory;
   core::MapFds fds;
 
   void SetUp() override {
     PacketPath::SetUp();
-    fds = std::move(*core::find_attached());
+    auto found = core::find_attached();
+    ASSERT_TRUE(found) << found.error().what;
+    fds = std::move(*found);
     core::MapNumbers numbers{};
     std::transform(fds.begin(), fds.end(), numbers.begin(),
                    [](const io::UniqueFd& fd) { return fd.get(); });
-    memory = std::move(*core::Memory::map(numbers, core::Access::write));
+    auto mapped = core::Memory::map(numbers, core::Access::write);
+    ASSERT_TRUE(mapped) << mapped.error().what;
+    memory = std::move(*mapped);
   }
 
   void serve(const std::string& scheduler, int servers, int weight) {
@@ -189,9 +193,11 @@ struct Locality : PacketPath, ::testing::WithParamInterface<const char*> {
   uint16_t port_ = 1024;
 };
 
-struct LocalityScheduling : Locality {
+struct LocalityScheduling : Locality, ::testing::WithParamInterface<const char*> {
   static int weight(std::mt19937& random) { return static_cast<int>(random() % 7); }
-  static int limit(std::mt19937& random) { return random() % 3 == 0 ? 4 + random() % 8 : 0; }
+  static int limit(std::mt19937& random) {
+    return random() % 3 == 0 ? 4 + static_cast<int>(random() % 8) : 0;
+  }
 
   void change(std::mt19937& random, KernelService& kernel) {
     const int host = 2 + static_cast<int>(random() % kHosts);
@@ -362,10 +368,9 @@ TEST_F(OldLocalities, ASetThatDidNotChangeForLongLosesItsMostLoaded) {
     ASSERT_EQ(bpf_map_update_elem(map(), &key, &entry, BPF_EXIST), 0);
   };
   age(86'390);
-  served("198.51.100.1");
+  const int heaviest = served("198.51.100.1");
   EXPECT_EQ(only_entry().members, 3U);
   age(86'401);
-  const int heaviest = 4;  // The newest of equals got the seventh.
   served("198.51.100.1");
   EXPECT_EQ(only_entry().members, 2U);
   for (int i = 0; i < 4; ++i) {
