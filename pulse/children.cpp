@@ -67,6 +67,10 @@ void Children::on(const PongHeard& event, TimePoint) {
   life(event.child).reads_the_file = false;
   life(event.child).liveness.answered_next();
   life(event.child).out_of_hand_since.reset();
+  if (phase_ == Phase::stopping && event.child == Child::arbiter && is_arbiter_replaced_) {
+    life(event.child).liveness.gone();
+    actions_.push_back(SignalChild{event.child, SIGTERM});
+  }
 }
 
 void Children::on(const SpawnFailed& event, TimePoint now) {
@@ -86,6 +90,8 @@ void Children::on(const SpawnFailed& event, TimePoint now) {
   if (phase_ == Phase::starting) {
     phase_ = Phase::ended;
     actions_.push_back(End{1});
+  } else if (phase_ == Phase::stopping) {
+    stop_next(now);
   }
 }
 
@@ -102,11 +108,24 @@ void Children::on(const ChildExited& event, TimePoint now) {
       take_leave(event, now);
       return;
     case Phase::stopping:
+      if (event.child == Child::arbiter && (event.by_signal || event.code != 0) &&
+          !is_arbiter_replaced_) {
+        return replace_arbiter(event, now);
+      }
       stop_next(now);
       return;
     case Phase::ended:
       return;
   }
+}
+
+// It died before it had let go of its addresses. The next one finds them, and is told to stop as
+// soon as it hears.
+void Children::replace_arbiter(const ChildExited& event, TimePoint now) {
+  is_arbiter_replaced_ = true;
+  actions_.push_back(child_died(event, now - life(Child::arbiter).started_at, Duration{0}));
+  spawn(Child::arbiter, now);
+  kill_at_ = now + kStopPatience;
 }
 
 void Children::on(const TimerFired&, TimePoint now) {

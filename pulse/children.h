@@ -152,6 +152,7 @@ class Children {
   void ask_whether_it_lives(Child child, TimePoint now);
   void feed_watchdog(TimePoint now);
   void kill_who_ignores_term(TimePoint now);
+  void replace_arbiter(const ChildExited& event, TimePoint now);
   void stop_next(TimePoint now);
   std::optional<TimePoint> next_deadline() const;
   Life& life(Child child) { return lives_[static_cast<size_t>(child)]; }
@@ -163,6 +164,7 @@ class Children {
   std::optional<Duration> feed_pause_;
   std::optional<TimePoint> feed_at_;
   std::optional<TimePoint> kill_at_;
+  bool is_arbiter_replaced_ = false;  // While it was to stop.
   std::vector<Action> actions_;
 };
 

@@ -174,6 +174,7 @@ Heartbeat Director::answer_to(const Heartbeat& refused) {
 // peer_.last() is new; `before` is what it replaced.
 void Director::on_news(const Heartbeat& before, bool was_silent, TimePoint now) {
   const Heartbeat& last = peer_.last();
+  peers_own_failures_.named(last.failing, now);
   if (last.macs != kept_.peer_macs) {
     kept_.peer_macs = last.macs;
     keep();
@@ -239,8 +240,9 @@ void Director::on(const WayChanged& event, TimePoint now) {
   ability_.set_way(event.has_way, now);
 }
 
-void Director::on(const ServicesChanged& event, TimePoint) {
+void Director::on(const ServicesChanged& event, TimePoint now) {
   services_ = event;
+  peers_own_failures_.doubted(event.doubtful, now);
   ability_.set_checks(!event.checks_stopped);
 }
 

@@ -74,6 +74,7 @@
 #include "pulse/lease.h"
 #include "pulse/legacy.h"
 #include "pulse/notice.h"
+#include "pulse/own_failures.h"
 #include "pulse/peer.h"
 #include "pulse/settings.h"
 #include "pulse/split_guard.h"
@@ -437,8 +438,10 @@ class Director {
   Ability ability_;
   uint32_t reasons_ = 0;
   Fitness fitness_ = Fitness::none;
-  ServicesChanged services_;  // As lvsd told last.
-  Unserved unserved_;         // As told last.
+  ServicesChanged services_;    // As lvsd told last.
+  Unserved unserved_;           // As told last.
+  bool served_nobody_ = false;  // When that was known last.
+  OwnFailures peers_own_failures_;
   std::optional<TimePoint> services_settle_at_;
   std::optional<TimePoint> rest_until_;
   uint16_t rest_unless_above_ = 0;  // As many failed on the other director.

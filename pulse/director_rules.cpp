@@ -58,13 +58,15 @@ Standing Director::own_standing() const {
 // As it would be if it served.
 Standing Director::standing_as_active(TimePoint now) const {
   Standing standing = own_standing();
-  standing.unserved = unserved_with(services_.failing_if_active, now);
+  if (const Unserved known = unserved_with(services_.failing_if_active, now)) {
+    standing.unserved = known;
+  }
   return standing;
 }
 
 // What the peer counts as failing is not held against it where this director, which serves, is not
-// sure that it does not fail here; nor what it cannot check, unless it does fail here: what nobody
-// sees to be served there is no reason to move.
+// sure that it does not fail here, unless it failed there alone for long; nor what it cannot check,
+// unless it does fail here: what nobody sees to be served there is no reason to move.
 uint16_t Director::excused(const Heartbeat& peer) const {
   if (!holds()) {
     return 0;
@@ -73,11 +75,9 @@ uint16_t Director::excused(const Heartbeat& peer) const {
   uint16_t excused = 0;
   for (size_t i = 0; i < peer.failing.size(); ++i) {
     const ServiceId id = peer.failing[i];
+    const bool may_fail_for_both = is_among(id, services_.doubtful) && !peers_own_failures_.has(id);
     const bool is_unknown_there = peer.is_uncheckable(i) && is_each_told;
-    excused +=
-        is_among(id, services_.doubtful) || (is_unknown_there && !is_among(id, services_.certain))
-            ? 1
-            : 0;
+    excused += may_fail_for_both || (is_unknown_there && !is_among(id, services_.certain)) ? 1 : 0;
   }
   return excused;
 }
@@ -107,6 +107,11 @@ void Director::refresh_services(TimePoint now) {
   const Unserved before = unserved_;
   unserved_ =
       unserved_with(holds() ? services_.failing_if_active : services_.failing_if_standby, now);
+  if (unserved_) {
+    served_nobody_ = settings_.services != 0 && *unserved_ >= settings_.services;
+  } else if (!holds() && served_nobody_) {
+    unserved_ = settings_.services;  // Until it is known that somebody is.
+  }
   if (unserved_ == before) {
     return;
   }

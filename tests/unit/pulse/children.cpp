@@ -332,8 +332,29 @@ TEST(Children, AChildThatIgnoresTermIsKilled) {
   EXPECT_EQ(children.step(StopAsked{SIGTERM}, t0).wake_at, t0 + kStopPatience);
   const Step late = children.step(TimerFired{}, t0 + kStopPatience);
   EXPECT_THAT(late.actions, Has(SignalChild{Child::arbiter, SIGKILL}));
-  const Step dead = children.step(killed(Child::arbiter), t0 + kStopPatience);
-  EXPECT_EQ(dead.wake_at, t0 + kStopPatience + kStopPatience);
+}
+
+// It may hold addresses still, and nobody else takes them off.
+TEST(Children, AnArbiterThatDiesWhileItStopsIsReplacedOnceAndTheNextOneToldToStop) {
+  Children children = running_children();
+  children.step(StopAsked{SIGTERM}, t0);
+  const Step dead = children.step(killed(Child::arbiter), t0 + 1s);
+  EXPECT_THAT(dead.actions, Has(SpawnChild{Child::arbiter, true}));
+  EXPECT_THAT(dead.actions, Not(Has(SignalChild{Child::lvsd, SIGTERM})));
+  EXPECT_THAT(children.step(ChildReady{Child::arbiter}, t0 + 2s).actions, IsEmpty());
+  EXPECT_THAT(children.step(PongHeard{Child::arbiter}, t0 + 2s).actions,
+              Has(SignalChild{Child::arbiter, SIGTERM}));
+  const Step again = children.step(killed(Child::arbiter), t0 + 3s);
+  EXPECT_THAT(again.actions, Not(Has(SpawnChild{Child::arbiter, true})));
+  EXPECT_THAT(again.actions, Has(SignalChild{Child::lvsd, SIGTERM}));
+}
+
+TEST(Children, AnArbiterThatCannotBeReplacedDoesNotHoldUpTheStop) {
+  Children children = running_children();
+  children.step(StopAsked{SIGTERM}, t0);
+  children.step(killed(Child::arbiter), t0 + 1s);
+  EXPECT_THAT(children.step(SpawnFailed{Child::arbiter, "no memory"}, t0 + 1s).actions,
+              Has(SignalChild{Child::lvsd, SIGTERM}));
 }
 
 TEST(Children, StopWhileAChildWaitsForItsRestartDoesNotStartIt) {

@@ -272,6 +272,22 @@ Settings with_services(Node node) {
   return settings;
 }
 
+TEST(Director, AStandbyThatServedNobodyTellsSoUntilItKnowsMore) {
+  Bench bench(Node::backup, with_services(Node::backup));
+  bench.start().hear(Role::active).feed(ServicesChanged{0, 8, 8}).pass(1s, true);
+  Settings next = with_services(Node::backup);
+  next.config_digest += 1;
+  next.services = 9;
+  bench.feed(Reconfigured{next});
+  EXPECT_EQ(bench.first<SendHeartbeat>().heartbeat.unserved, 9);
+  bench.feed(ServicesChanged{0, {}, {}}).hear(Role::active).pass(kServicesSettle, true);
+  EXPECT_EQ(bench.director.status(bench.now).unserved, 9) << "nanny is away";
+  bench.feed(ServicesChanged{0, 1, 1});
+  EXPECT_EQ(bench.director.status(bench.now).unserved, 1);
+  bench.feed(ServicesChanged{0, {}, {}});
+  EXPECT_EQ(bench.director.status(bench.now).unserved, std::nullopt);
+}
+
 ServicesChanged services(uint16_t if_active, uint16_t if_standby) {
   return {0, if_active, if_standby};
 }
@@ -310,6 +326,17 @@ TEST(Director, WhatItDoubtsItselfIsNotHeldAgainstThePeer) {
     told.doubtful = {doubted};
     bench.feed(told);
     EXPECT_EQ(bench.state() == State::handing_over, doubted == 7);
+  }
+}
+
+TEST(Director, AMomentsDoubtIsNoReasonToMoveToAPeerThatFailsTheServiceByItself) {
+  for (const Duration alone : {kOwnAfter - 6s, kOwnAfter}) {
+    Bench bench = serving_beside(1, {7});  // For five seconds.
+    bench.pass(alone, true);
+    ServicesChanged told = services(1, 2);
+    told.doubtful = {7};
+    bench.feed(told);
+    EXPECT_EQ(bench.state() == State::handing_over, alone < kOwnAfter);
   }
 }
 

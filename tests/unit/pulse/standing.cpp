@@ -25,6 +25,16 @@ TEST(Standing, WhatCannotBeComparedDecidesNothing) {
   EXPECT_LT(standing(kNoWay, 1, 1), standing(0, 3, 2)) << "but the reasons do";
 }
 
+TEST(Standing, WhoServesNobodyIsTheWorseWithWhateverFile) {
+  Standing nobody = standing(0, 3, 2);
+  Standing somebody = standing(kServiceLinkDown, 2, 1);
+  nobody.services = somebody.services = 3;
+  EXPECT_LT(nobody, somebody);
+  EXPECT_GT(somebody, nobody);
+  somebody.unserved.reset();
+  EXPECT_GT(nobody, somebody) << "who may serve nobody either";
+}
+
 TEST(Standing, WhatIsExcusedIsNotHeldAgainstThePeerButServesNobodyEither) {
   Standing peer = standing(0, 1);
   EXPECT_EQ(standing(0, 1), peer);
