@@ -142,6 +142,7 @@ void Director::on(const Heard& event, TimePoint now) {
   ++counters_.beats_accepted;
   if (judgement.is_new_process) {
     failback_held_ = false;
+    peer_served_somebody_ = false;
     log(Level::info, "peer-met", "", {{"path", settings_.paths[event.path]}});
     send_heartbeat(now);  // So that it learns us without waiting for our next beat.
   }
@@ -175,6 +176,9 @@ Heartbeat Director::answer_to(const Heartbeat& refused) {
 void Director::on_news(const Heartbeat& before, bool was_silent, TimePoint now) {
   const Heartbeat& last = peer_.last();
   peers_own_failures_.named(last.failing, now);
+  if (last.unserved) {
+    peer_served_somebody_ = *last.unserved < settings_.services;
+  }
   if (last.macs != kept_.peer_macs) {
     kept_.peer_macs = last.macs;
     keep();

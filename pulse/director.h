@@ -365,7 +365,8 @@ class Director {
   Unserved unserved_with(Unserved failing, TimePoint now) const;
   Standing peer_standing() const { return standing_of(peer_.last()); }
   Standing standing_of(const Heartbeat& peer) const {
-    return {peer.reasons, peer.unserved, peer.config_digest, settings_.services, excused(peer)};
+    return {peer.reasons,       peer.unserved, peer.config_digest,
+            settings_.services, excused(peer), peer_served_somebody_};
   }
   uint16_t excused(const Heartbeat& peer) const;
   uint64_t uncheckable_ones() const;
@@ -441,6 +442,8 @@ class Director {
   ServicesChanged services_;    // As lvsd told last.
   Unserved unserved_;           // As told last.
   bool served_nobody_ = false;  // When that was known last.
+  bool served_somebody_ = false;
+  bool peer_served_somebody_ = false;
   OwnFailures peers_own_failures_;
   std::optional<TimePoint> services_settle_at_;
   std::optional<TimePoint> rest_until_;

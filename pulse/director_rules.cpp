@@ -52,7 +52,7 @@ void Director::apply_rules(TimePoint now) {
 }
 
 Standing Director::own_standing() const {
-  return {reasons_, unserved_, settings_.config_digest, settings_.services, 0};
+  return {reasons_, unserved_, settings_.config_digest, settings_.services, 0, served_somebody_};
 }
 
 // As it would be if it served.
@@ -108,7 +108,8 @@ void Director::refresh_services(TimePoint now) {
   unserved_ =
       unserved_with(holds() ? services_.failing_if_active : services_.failing_if_standby, now);
   if (unserved_) {
-    served_nobody_ = settings_.services != 0 && *unserved_ >= settings_.services;
+    served_somebody_ = *unserved_ < settings_.services;
+    served_nobody_ = settings_.services != 0 && !served_somebody_;
   } else if (!holds() && served_nobody_) {
     unserved_ = settings_.services;  // Until it is known that somebody is.
   }

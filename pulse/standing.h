@@ -4,7 +4,8 @@
 // its servers, no server that passes its checks), the one with fewer of them is the better, but for
 // those of a peer that who serves is in doubt of itself (lvsd/failing_services.h); other lacks
 // decide between equals. Where one does not tell, or they run different files, what they lack
-// decides alone, but never for one that tells that it serves nobody.
+// decides alone, but never for one that tells that it serves nobody beside one that serves
+// somebody, or did when it was known last.
 #pragma once
 
 #include <algorithm>
@@ -19,12 +20,14 @@ struct Standing {
   uint32_t reasons = 0;
   Unserved unserved;
   uint64_t config_digest = 0;
-  uint16_t services = 0;  // In all, by this configuration.
-  uint16_t excused = 0;   // Of the unserved ones: not held against it.
+  uint16_t services = 0;         // In all, by this configuration.
+  uint16_t excused = 0;          // Of the unserved ones: not held against it.
+  bool served_somebody = false;  // When it told last.
 
   bool hears_witness() const { return (reasons & kNoWitness) == 0; }
   // Of a peer with another file: by the number of services in this one.
   bool serves_nobody() const { return unserved && *unserved >= services; }
+  bool serves_somebody() const { return unserved ? !serves_nobody() : served_somebody; }
   int held_against() const { return std::max(0, unserved.value_or(0) - excused); }
   bool can_serve() const { return fitness_of(reasons) != Fitness::none; }
 };
@@ -34,10 +37,13 @@ inline std::weak_ordering operator<=>(const Standing& one, const Standing& other
   if (one.can_serve() != other.can_serve()) {
     return one.can_serve() <=> other.can_serve();
   }
-  const bool both_tell = one.unserved && other.unserved;
-  if (!both_tell || one.config_digest != other.config_digest) {
-    if (both_tell && one.serves_nobody() != other.serves_nobody()) {
-      return other.serves_nobody() <=> one.serves_nobody();
+  const bool both_tell = one.unserved && other.unserved && one.config_digest == other.config_digest;
+  if (!both_tell) {
+    if (one.serves_nobody() && other.serves_somebody()) {
+      return std::weak_ordering::less;
+    }
+    if (other.serves_nobody() && one.serves_somebody()) {
+      return std::weak_ordering::greater;
     }
     return fitness_of(one.reasons) <=> fitness_of(other.reasons);
   }

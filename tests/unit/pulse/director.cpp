@@ -329,6 +329,31 @@ TEST(Director, WhatItDoubtsItselfIsNotHeldAgainstThePeer) {
   }
 }
 
+// Both read a new file; neither number is known, and a link is gone here.
+TEST(Director, AReloadMovesNothingToAPeerThatServesNobody) {
+  Bench bench = serving_beside(8, {});
+  Settings next = with_services(Node::primary);
+  next.config_digest += 1;
+  bench.peer.config_digest += 1;
+  bench.feed(Reconfigured{next}).feed(LinkChanged{"eth1", false}).hear(Role::passive);
+  bench.pass(kServicesSettle - 100ms, true);
+  EXPECT_EQ(bench.state(), State::active);
+}
+
+TEST(Director, AReloadOfItsPeerBringsNoRoleBackToOneThatServesNobody) {
+  Settings settings = with_services(Node::primary);
+  settings.failback.enabled = true;
+  Bench bench(Node::primary, settings);
+  bench.start();
+  bench.peer.unserved = 0;
+  bench.feed(services(8, 8)).hear(Role::active).pass(settings.failback.able_for, true);
+  bench.peer.unserved.reset();
+  bench.hear(Role::active).pass(kServicesSettle, true);
+  bench.now += settings.keepalive;
+  bench.feed(TimerFired{});
+  EXPECT_FALSE(bench.first<SendHeartbeat>().heartbeat.asking);
+}
+
 TEST(Director, AMomentsDoubtIsNoReasonToMoveToAPeerThatFailsTheServiceByItself) {
   for (const Duration alone : {kOwnAfter - 6s, kOwnAfter}) {
     Bench bench = serving_beside(1, {7});  // For five seconds.

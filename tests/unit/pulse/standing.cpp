@@ -33,6 +33,9 @@ TEST(Standing, WhoServesNobodyIsTheWorseWithWhateverFile) {
   EXPECT_GT(somebody, nobody);
   somebody.unserved.reset();
   EXPECT_GT(nobody, somebody) << "who may serve nobody either";
+  somebody.served_somebody = true;
+  EXPECT_LT(nobody, somebody);
+  EXPECT_GT(somebody, nobody);
 }
 
 TEST(Standing, WhatIsExcusedIsNotHeldAgainstThePeerButServesNobodyEither) {
