@@ -137,6 +137,24 @@ json::array services_json(const Reconciler& reconciler, const Desired& wanted, P
   return services;
 }
 
+// Those that count, or would, where directors are compared. The first ones say enough.
+json::object in_doubt_json(const Reconciler& reconciler, TimePoint now) {
+  constexpr size_t kNamed = 10;
+  const auto configured = active_services(reconciler.config());
+  const auto doubts = reconciler.health().doubts(now);
+  json::array named;
+  for (const auto& [key, doubt] : doubts) {
+    if (named.size() == kNamed) {
+      break;
+    }
+    const auto service = configured.find(key);
+    named.push_back(json::object{{"service", ipvs::to_string(key)},
+                                 {"name", service == configured.end() ? "" : service->second->name},
+                                 {"why", to_words(doubt)}});
+  }
+  return {{"count", doubts.size()}, {"services", std::move(named)}};
+}
+
 json::array failures_json(const Reconciler& reconciler) {
   json::array failures;
   for (const auto& [target, failure] : reconciler.retries().failures()) {
@@ -205,6 +223,7 @@ json::object status_of(const Reconciler& reconciler, Plane& plane, TimePoint now
           {"skipped", json::array(reconciler.skipped().begin(), reconciler.skipped().end())},
           {"sync_daemons", daemons_json(reconciler)},
           {"held_back", held_back_json(wanted)},
+          {"in_doubt", in_doubt_json(reconciler, now)},
           {"services", services_json(reconciler, wanted, plane, now)}};
 }
 

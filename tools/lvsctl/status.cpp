@@ -197,8 +197,8 @@ class Page {
           std::to_string(is_here ? *here : *there) + " of its services, " +
           (is_here ? "the peer " : "this director ") + std::to_string(is_here ? *there : *here) +
           ": what fails " + (is_here ? "here" : "there") +
-          " alone cannot be reached, or waits for reentry; look there at routes, cables and "
-          "switches to the servers");
+          " alone cannot be reached or checked, or waits for reentry; look there at REASON, and at "
+          "routes, cables and switches to the servers");
   }
 
   static std::string what_its_silence_means(const json::object& pulse) {
@@ -299,6 +299,7 @@ class Page {
     fact("core", text_at(lvsd, "core") + size_of(object_at(lvsd, "core_status")) +
                      behind(", sync daemon ", joined(array_at(lvsd, "sync_daemons"), "; ")));
     show_nanny(object_at(lvsd, "nanny"));
+    show_doubt(object_at(lvsd, "in_doubt"));
     if (!ready) {
       worry("lvsd is not ready");
     }
@@ -395,6 +396,26 @@ class Page {
     const std::string unanswered = text_at(nanny, "pings_unanswered");
     if (unanswered.size() > 1 || unanswered > "1") {
       worry("nanny has not answered the last " + unanswered + " pings: health is as last seen");
+    }
+  }
+
+  // As the directors are compared; what is wrong with its servers is said with the service.
+  void show_doubt(const json::object& in_doubt) {
+    const auto count = number_at(in_doubt, "count").value_or(0);
+    std::string names;
+    int64_t more = count;
+    for (const auto& each : array_at(in_doubt, "services")) {
+      if (each.is_object()) {
+        const json::object& service = each.get_object();
+        names += when(!names.empty(), ", ") + text_at(service, "name") + " (" +
+                 text_at(service, "why") + ")";
+        --more;
+      }
+    }
+    if (count > 0) {
+      fact("in doubt", std::to_string(count) + (count == 1 ? " service" : " services") +
+                           behind(": ", names) +
+                           when(more > 0, " and " + std::to_string(more) + " more"));
     }
   }
 

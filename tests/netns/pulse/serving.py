@@ -1,4 +1,5 @@
 """What a director needs to serve, and who serves when it is missing: links, ways, servers, addresses."""
+import json
 import re
 import time
 
@@ -102,6 +103,51 @@ def servers_that_fail_for_the_active_director_alone_move_the_service(pair):
         routed(pair.backup, wrong)
         eventually("the backup sees it too", lambda: pair.backup.lvsctl("status")[0].count("1 of 1 servers of web is down") == 1)
         expect(pair.backup.state() == "active" and pair.primary.state() == "standby", "both as they were")
+
+
+PROGRAMS = f"""
+virtual programs {{
+     active = 1
+     address = {VIP} eth0:1
+     vip_nmask = 255.255.255.0
+     port = 8080
+     interval = 200ms
+     timeout = 300ms
+     script_user = daemon
+     send_program = "/etc/check"
+     expect = "OK"
+     server one {{
+         address = 10.0.0.100
+         active = 1
+     }}
+}}
+"""
+
+
+def what_the_standby_cannot_check_neither_keeps_nor_hides_a_service(pair):
+    """A program that only the primary has: the backup knows nothing of that service, and all of the other one."""
+    run("ip", "-n", pair.switch, "address", "add", "192.168.7.100/32", "dev", "lo")
+
+    def routed(director, gateway):
+        run("ip", "-n", director.namespace, "route", "replace", "192.168.7.0/24", "via", gateway, "dev", "eth1")
+
+    with web_server(pair.switch, "192.168.7.100"):
+        for director in pair.both:
+            routed(director, "10.0.0.100")
+        pair.primary.write("/etc/check", "#!/bin/sh\necho OK\n", 0o755)
+        pair.start(checks="     check = tcp\n     interval = 200ms\n     timeout = 300ms\n     rise = 1",
+                   server="192.168.7.100", more=PROGRAMS)
+        eventually("the servers are up", lambda: pair.primary.lvsctl("status")[0].count(" up ") >= 2)
+        said = "in doubt   1 service: programs (cannot be checked)\n"
+        eventually("the backup says what it cannot check", lambda: said in pair.backup.lvsctl("status")[0])
+        doubt = json.loads(pair.backup.lvsctl("status", "--json")[0])["lvsd"]["in_doubt"]
+        expect(doubt["count"] == 1 and doubt["services"][0]["name"] == "programs", doubt)
+        expect(pair.backup.ask("status")["able"], "it is able all the same")
+        expect(pair.primary.lvsctl("switchover") == ("the backup director serves\n", 0), "an operator may switch to it")
+        expect(pair.backup.lvsctl("switchover") == ("the primary director serves\n", 0), "and back")
+        routed(pair.primary, "10.0.0.123")
+        pair.backup.reaches("active")
+        expect("servers-fail-here-alone" in pair.primary.lvsctl("events")[0], "for the one that it cannot reach")
 
 
 def a_link_that_flaps_for_a_moment_moves_nothing(pair):

@@ -181,6 +181,21 @@ TEST(Status, WhoCanServeFewerServicesIsNamedOnBothDirectors) {
   EXPECT_THAT(page_of(2, 2).text, Not(HasSubstr("cannot serve")));
 }
 
+TEST(Status, ServicesInDoubtAreNamed) {
+  const auto page_of = [](const char* in_doubt) {
+    Answer lvsd = kLvsd;
+    (*lvsd.status)["in_doubt"] = boost::json::parse(in_doubt);
+    return status_page(kPulse, lvsd);
+  };
+  const StatusPage page = page_of(R"({"count":3,"services":[
+      {"service":"TCP x","name":"web","why":"fails"},
+      {"service":"UDP y","name":"dns","why":"cannot be checked"}]})");
+  EXPECT_EQ(page.condition, Condition::healthy);
+  EXPECT_THAT(page.text, HasSubstr("\nin doubt   3 services: web (fails), dns (cannot be checked) "
+                                   "and 1 more\n"));
+  EXPECT_THAT(page_of(R"({"count":0,"services":[]})").text, Not(HasSubstr("doubt")));
+}
+
 TEST(Status, ANannyThatWasReplacedIsShownWithTheCause) {
   Answer lvsd = kLvsd;
   (*lvsd.status)["nanny"] = {
