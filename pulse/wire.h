@@ -27,8 +27,8 @@
 //       76  6*n  own hardware addresses, those with which the sender answers ARP
 //   76+6*n    1  f, number of services named, 1 to 60; left out with the names where there is none
 //   77+6*n  4*f  the first of those whose servers fail it, as lvsd calls them
-//        .    8  those of them that it cannot check for a cause of its own, a bit each, the first the
-//                lowest; left out where there is none
+//        .    8  those of them that it cannot check for a cause of its own, a bit each, the first
+//                the lowest; left out where there is none
 //        .    e  what a newer program adds, ignored; e is 0 here
 //        .   32  HMAC-SHA256 of all bytes before it
 //

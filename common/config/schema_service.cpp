@@ -124,16 +124,14 @@ std::vector<Key<V>> server_choice_keys() {
            kAlways}),
       key("reentry", &V::reentry, duration_between(0s, kDay),
           {"180",
-           "How long a failed server must pass its checks before it is used again: so many "
-           "checks in a row as the pause (interval, else timeout) goes into it, without a rest "
-           "and at least one; one that fails begins the count anew. What the checks take comes "
-           "on top. With rise it is not used. While no other server of the service has done so "
-           "and it has no sorry_server, each that passes is used at once, and taken out again when "
-           "it fails as many checks as fall says; one that was taken out so is used at once again "
-           "only while nobody else serves, or after all servers were down. The first check of a "
-           "server, after a start or "
-           "when it is new, decides alone, and one to which this "
-           "director itself had no way (route, carrier) is used again at once.",
+           "How long a failed server must pass its checks before it is used again: so many checks "
+           "in a row as the pause (interval, else timeout) goes into it, without a rest and at "
+           "least one; one that fails begins the count anew. What the checks take comes on top. "
+           "With rise it is not used. While no other server of the service has done so and it has "
+           "no sorry_server, each that passes is used at once, and taken out again when it fails "
+           "as many checks as fall says; one that failed so waits where another serves, until all "
+           "have failed. The first check of a server (new, or after a start) decides alone, and "
+           "one to which this director itself had no way (route, carrier) is used again at once.",
            "15",
            {},
            kAlways}),
