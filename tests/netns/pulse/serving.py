@@ -112,7 +112,8 @@ virtual programs {{
      vip_nmask = 255.255.255.0
      port = 8080
      interval = 200ms
-     timeout = 300ms
+     timeout = 1s
+     rise = 1
      script_user = daemon
      send_program = "/etc/check"
      expect = "OK"
