@@ -288,6 +288,18 @@ TEST_F(Locality, ASetHasNoServerTwiceAndLosesItsOldest) {
   }
 }
 
+// One that has few active connections is full all the same: the overloaded one is chosen again.
+TEST_F(Locality, ASetThatTakesItsOwnAgainDoesNotGrow) {
+  ask(ipvs::NewService{kMark, {.scheduler = "lblcr"}});
+  ask(ipvs::NewDest{kMark, key_of(2), {.weight = 1}});
+  ask(ipvs::NewDest{kMark, key_of(3), {.weight = 10, .upper_threshold = 1}});
+  EXPECT_EQ(served("198.51.100.1", 17), 3);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(served("198.51.100.1"), 2);
+  }
+  EXPECT_EQ(only_entry().members, 2U);
+}
+
 // lvsd's part, through the maps of the loaded programs.
 struct OldLocalities : Locality {
   void SetUp() override {
