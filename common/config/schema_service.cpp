@@ -184,10 +184,7 @@ std::vector<Key<V>> new_keys() {
       key("quorum", &V::quorum, integer<int>(1, kMostChecks, "servers"),
           {"1",
            "How many servers of a weight above 0 must work before sorry_server steps aside; "
-           "without "
-           "one it has no meaning. Where directors are compared (pulse(8)) one server that works "
-           "is "
-           "enough.",
+           "without one it has no meaning. Fewer are none where directors are compared (pulse(8)).",
            "", kNew}),
       key("drain", &V::drain, duration_between(0s, kDay),
           {"0", "How long a removed server keeps its connections.", "", kNew}),
@@ -240,7 +237,7 @@ std::vector<Key<RealServer>> all_server_keys() {
       key("weight", &S::weight, integer<int>(0, kMostWeight),
           {"1",
            "Its share of the connections; 0: no new ones. Such a one is checked all the same, and "
-           "counts as working where directors are compared (pulse(8)).",
+           "serves nobody where directors are compared (pulse(8)).",
            "1",
            {},
            kAlways}),

@@ -193,12 +193,13 @@ class Page {
       return;
     }
     const bool is_here = *here > *there;
-    worry((is_here ? "this director" : "the peer") + std::string(" cannot serve ") +
-          std::to_string(is_here ? *here : *there) + " of its services, " +
-          (is_here ? "the peer " : "this director ") + std::to_string(is_here ? *there : *here) +
-          ": what fails " + (is_here ? "here" : "there") +
-          " alone cannot be reached or checked, or waits for reentry; look there at REASON, and at "
-          "routes, cables and switches to the servers");
+    worry(
+        (is_here ? "this director" : "the peer") + std::string(" cannot serve ") +
+        std::to_string(is_here ? *here : *there) + " of its services, " +
+        (is_here ? "the peer " : "this director ") + std::to_string(is_here ? *there : *here) +
+        ": what fails " + (is_here ? "here" : "there") +
+        " alone cannot be reached or checked, or failed a check lately; look there at REASON, and "
+        "at routes, cables and switches to the servers");
   }
 
   static std::string what_its_silence_means(const json::object& pulse) {
