@@ -281,6 +281,8 @@ struct Step {
 inline constexpr Duration kNewsSettle = std::chrono::milliseconds{20};
 // lvsd reads a new configuration for itself, and is asked once a second: what it told of services
 // may be of the old one still.
+// So long one that serves nobody counts as such when it knows no more: a restart, and some checks.
+inline constexpr Duration kNobodyKept = std::chrono::seconds{30};
 inline constexpr Duration kServicesSettle = std::chrono::seconds{3};
 // After a move for the sake of services whose servers failed: so long not back for the like of it.
 inline constexpr Duration kServicesRest = std::chrono::minutes{1};
@@ -366,7 +368,7 @@ class Director {
   Standing peer_standing() const { return standing_of(peer_.last()); }
   Standing standing_of(const Heartbeat& peer) const {
     return {peer.reasons,       peer.unserved, peer.config_digest,
-            settings_.services, excused(peer), peer_served_somebody_};
+            settings_.services, excused(peer), peer.role == Role::active && peer_served_somebody_};
   }
   uint16_t excused(const Heartbeat& peer) const;
   uint64_t uncheckable_ones() const;
@@ -439,9 +441,9 @@ class Director {
   Ability ability_;
   uint32_t reasons_ = 0;
   Fitness fitness_ = Fitness::none;
-  ServicesChanged services_;    // As lvsd told last.
-  Unserved unserved_;           // As told last.
-  bool served_nobody_ = false;  // When that was known last.
+  ServicesChanged services_;                      // As lvsd told last.
+  Unserved unserved_;                             // As told last.
+  std::optional<TimePoint> served_nobody_until_;  // When that was known last.
   bool served_somebody_ = false;
   bool peer_served_somebody_ = false;
   OwnFailures peers_own_failures_;

@@ -52,7 +52,8 @@ void Director::apply_rules(TimePoint now) {
 }
 
 Standing Director::own_standing() const {
-  return {reasons_, unserved_, settings_.config_digest, settings_.services, 0, served_somebody_};
+  return {reasons_,           unserved_, settings_.config_digest,
+          settings_.services, 0,         holds() && served_somebody_};
 }
 
 // As it would be if it served.
@@ -109,9 +110,12 @@ void Director::refresh_services(TimePoint now) {
       unserved_with(holds() ? services_.failing_if_active : services_.failing_if_standby, now);
   if (unserved_) {
     served_somebody_ = *unserved_ < settings_.services;
-    served_nobody_ = settings_.services != 0 && !served_somebody_;
-  } else if (!holds() && served_nobody_) {
-    unserved_ = settings_.services;  // Until it is known that somebody is.
+    served_nobody_until_.reset();
+    if (settings_.services != 0 && !served_somebody_) {
+      served_nobody_until_ = now + kNobodyKept;
+    }
+  } else if (!holds() && served_nobody_until_ && now < *served_nobody_until_) {
+    unserved_ = settings_.services;
   }
   if (unserved_ == before) {
     return;

@@ -5,7 +5,7 @@
 // those of a peer that who serves is in doubt of itself (lvsd/failing_services.h); other lacks
 // decide between equals. Where one does not tell, or they run different files, what they lack
 // decides alone, but never for one that tells that it serves nobody beside one that serves
-// somebody, or did when it was known last.
+// somebody, or that holds the addresses and did when it told last.
 #pragma once
 
 #include <algorithm>
@@ -22,7 +22,7 @@ struct Standing {
   uint64_t config_digest = 0;
   uint16_t services = 0;         // In all, by this configuration.
   uint16_t excused = 0;          // Of the unserved ones: not held against it.
-  bool served_somebody = false;  // When it told last.
+  bool served_somebody = false;  // When it told last; of who holds the addresses.
 
   bool hears_witness() const { return (reasons & kNoWitness) == 0; }
   // Of a peer with another file: by the number of services in this one.

@@ -288,6 +288,16 @@ TEST(Director, AStandbyThatServedNobodyTellsSoUntilItKnowsMore) {
   EXPECT_EQ(bench.director.status(bench.now).unserved, std::nullopt);
 }
 
+// With standby_monitoring = 0 it learns nothing more as long as it is passive.
+TEST(Director, AStandbyDoesNotServeNobodyForEver) {
+  Bench bench(Node::backup, with_services(Node::backup));
+  bench.start().hear(Role::active).feed(ServicesChanged{0, 8, 8}).feed(ServicesChanged{});
+  bench.pass(kNobodyKept - 1s, true);
+  EXPECT_EQ(bench.director.status(bench.now).unserved, 8);
+  bench.pass(1s, true);
+  EXPECT_EQ(bench.director.status(bench.now).unserved, std::nullopt);
+}
+
 ServicesChanged services(uint16_t if_active, uint16_t if_standby) {
   return {0, if_active, if_standby};
 }
@@ -352,6 +362,14 @@ TEST(Director, AReloadOfItsPeerBringsNoRoleBackToOneThatServesNobody) {
   bench.now += settings.keepalive;
   bench.feed(TimerFired{});
   EXPECT_FALSE(bench.first<SendHeartbeat>().heartbeat.asking);
+}
+
+// Servers that fail move nobody, and least of all to one that does not know.
+TEST(Director, OneThatServesNobodyDoesNotHandOverToOneThatDoesNotKnow) {
+  Bench bench = serving_beside(0, {});
+  bench.peer.unserved.reset();
+  bench.hear(Role::passive).feed(services(8, 8));
+  EXPECT_EQ(bench.state(), State::active);
 }
 
 TEST(Director, AMomentsDoubtIsNoReasonToMoveToAPeerThatFailsTheServiceByItself) {
