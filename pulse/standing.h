@@ -27,6 +27,7 @@ struct Standing {
   bool hears_witness() const { return (reasons & kNoWitness) == 0; }
   // Of a peer with another file: by the number of services in this one.
   bool serves_nobody() const { return unserved && *unserved >= services; }
+  bool is_held_to_serve_nobody() const { return unserved && held_against() >= services; }
   bool serves_somebody() const { return unserved ? !serves_nobody() : served_somebody; }
   int held_against() const { return std::max(0, unserved.value_or(0) - excused); }
   bool can_serve() const { return fitness_of(reasons) != Fitness::none; }
@@ -39,10 +40,10 @@ inline std::weak_ordering operator<=>(const Standing& one, const Standing& other
   }
   const bool both_tell = one.unserved && other.unserved && one.config_digest == other.config_digest;
   if (!both_tell) {
-    if (one.serves_nobody() && other.serves_somebody()) {
+    if (one.is_held_to_serve_nobody() && other.serves_somebody()) {
       return std::weak_ordering::less;
     }
-    if (other.serves_nobody() && one.serves_somebody()) {
+    if (other.is_held_to_serve_nobody() && one.serves_somebody()) {
       return std::weak_ordering::greater;
     }
     return fitness_of(one.reasons) <=> fitness_of(other.reasons);

@@ -339,6 +339,22 @@ TEST(Director, WhatItDoubtsItselfIsNotHeldAgainstThePeer) {
   }
 }
 
+// Before who serves believes it. The file may differ: it is known by the same name.
+TEST(Director, AServerThatFailsForBothDoesNotHinderASwitchoverUnderOtherFiles) {
+  Bench bench(Node::primary, with_services(Node::primary));
+  bench.start();
+  bench.peer.config_digest += 1;
+  bench.peer.unserved = 8;
+  bench.peer.failing = {1, 2, 3, 4, 5, 6, 7, 8};
+  bench.hear(Role::passive).feed(services(0, 8)).pass(5s, true);
+  bench.feed(Switchover{});
+  EXPECT_EQ(bench.state(), State::active);
+  ServicesChanged told = services(0, 8);
+  told.doubtful = {1};
+  bench.feed(told).feed(Switchover{});
+  EXPECT_EQ(bench.state(), State::handing_over);
+}
+
 // Both read a new file; neither number is known, and a link is gone here.
 TEST(Director, AReloadMovesNothingToAPeerThatServesNobody) {
   Bench bench = serving_beside(8, {});

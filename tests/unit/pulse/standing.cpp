@@ -31,6 +31,9 @@ TEST(Standing, WhoServesNobodyIsTheWorseWithWhateverFile) {
   nobody.services = somebody.services = 3;
   EXPECT_LT(nobody, somebody);
   EXPECT_GT(somebody, nobody);
+  nobody.excused = 1;
+  EXPECT_GT(nobody, somebody) << "what may fail for both";
+  nobody.excused = 0;
   somebody.unserved.reset();
   EXPECT_GT(nobody, somebody) << "who may serve nobody either";
   somebody.served_somebody = true;
