@@ -10,8 +10,8 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "netns" / "pulse"))
 
-import pair as netns  # noqa: E402
-from pair import eventually, inside_network, run  # noqa: E402
+import directors as netns  # noqa: E402
+from directors import eventually, inside_network, run  # noqa: E402
 
 __all__ = ["Caribe", "Keepalived", "Laboratory", "eventually"]
 

@@ -23,6 +23,10 @@
 // that count if this director does not serve, and those that would be *doubtful* if it did: not
 // known, or failing for less than their patience. Who serves does not hold against its peer what it
 // doubts itself. No service is ever both counted against one and doubtful to it.
+//
+// One that does not serve tells as well which of those that it counts have *recovered*: they pass,
+// and have for as long as they had failed, so they failed by chance. That is no good reason to move
+// anybody here for their sake; nor is it one to leave others unserved.
 #pragma once
 
 #include <algorithm>
@@ -37,7 +41,8 @@
 namespace lvs::lvsd {
 
 inline constexpr Duration kPatienceMin = std::chrono::seconds{3};
-inline constexpr size_t kNamedMax = 60;  // Pulse tells its peer of as many (pulse/wire.h).
+inline constexpr size_t kNamedMax = 60;    // Pulse tells its peer of as many (pulse/wire.h).
+inline constexpr size_t kListedMax = 500;  // What pulse compares them with.
 
 enum class Seen : uint8_t { nothing, passes, fails, uncheckable };
 
@@ -56,9 +61,11 @@ using ServiceId = uint32_t;
 struct FailingCount {
   size_t if_serving = 0;
   size_t if_not = 0;
-  // In order; of more than kNamedMax the first ones.
-  std::vector<ServiceId> failing;       // Those of `if_not`.
-  std::vector<ServiceId> uncheckable;   // Of these.
+  // In order; the first kNamedMax,
+  std::vector<ServiceId> failing;      // Those of `if_not`.
+  std::vector<ServiceId> uncheckable;  // Of these.
+  std::vector<ServiceId> recovered;    // Of these.
+  // or kListedMax.
   std::vector<ServiceId> certain;       // Those of `if_serving`.
   std::vector<ServiceId> doubtful;      // To one that serves.
   std::optional<TimePoint> changes_at;  // If all that is seen stays.
@@ -87,6 +94,7 @@ class FailingServices {
     service.patience = std::max(patience, kPatienceMin);
     service.fails.see(seen == Seen::fails, service.patience, now);
     service.passes.see(seen == Seen::passes, service.patience, now);
+    service.failed.see(seen == Seen::fails, service.patience, now);
   }
   void forget(const Key& key) { services_.erase(key); }
   // Nobody looked until now, and what was seen last is what is seen now.
@@ -119,6 +127,7 @@ class FailingServices {
       note_earliest(count.changes_at, service.uncheckable_from(now));
       note_earliest(count.changes_at, service.fails.believed_from(now));
       note_earliest(count.changes_at, service.passes.believed_from(now));
+      note_earliest(count.changes_at, service.failed.empty_from(now));
       const auto doubt = service.doubt(now);
       if (!doubt) {
         continue;
@@ -135,9 +144,15 @@ class FailingServices {
       if (*doubt == Doubt::uncheckable) {
         count.uncheckable.push_back(id);
       }
+      if (*doubt == Doubt::passes_lately && service.failed.is_empty(now)) {
+        count.recovered.push_back(id);
+      }
     }
-    for (auto* ids : {&count.failing, &count.uncheckable, &count.certain, &count.doubtful}) {
-      put_in_order(*ids);
+    for (auto* ids : {&count.failing, &count.uncheckable, &count.recovered}) {
+      put_in_order(*ids, kNamedMax);
+    }
+    for (auto* ids : {&count.certain, &count.doubtful}) {
+      put_in_order(*ids, kListedMax);
     }
     return count;
   }
@@ -159,6 +174,7 @@ class FailingServices {
     Duration patience{0};
     SlowBelief fails{false};  // Of one that serves.
     SlowBelief passes{true};  // Of one that does not.
+    LeakyBucket failed;
     std::optional<TimePoint> given_up_at;
 
     bool is_uncheckable(TimePoint now) const {
@@ -197,9 +213,9 @@ class FailingServices {
       first = next;
     }
   }
-  static void put_in_order(std::vector<ServiceId>& ids) {
+  static void put_in_order(std::vector<ServiceId>& ids, size_t most) {
     std::ranges::sort(ids);
-    ids.resize(std::min(ids.size(), kNamedMax));
+    ids.resize(std::min(ids.size(), most));
   }
 
   std::map<Key, Service> services_;

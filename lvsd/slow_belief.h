@@ -1,46 +1,37 @@
 // Believes one thing only when it was seen for longer than it was not, by a patience that is told
-// with what is seen; and its contrary at once. A leaky bucket: it fills while the thing is seen and
-// empties as fast while it is not, so what comes and goes by chance never fills it, and what is
-// there for more than half of the time does.
+// with what is seen; and its contrary at once. What comes and goes by chance never fills its
+// bucket, and what is there for more than half of the time does.
 #pragma once
 
-#include <algorithm>
 #include <optional>
 
-#include "common/time.h"
+#include "lvsd/leaky_bucket.h"
 
 namespace lvs::lvsd {
 
 class SlowBelief {
  public:
-  explicit SlowBelief(bool believed) : believed_(believed), seen_(believed) {}
+  explicit SlowBelief(bool believed) : believed_(believed) {}
 
   // What is seen from `now` on.
   void see(bool seen, Duration patience, TimePoint now) {
     const bool believed = is_believed(now);
-    level_ = believed ? Duration{0} : std::clamp(level(now), Duration{0}, patience);
+    if (believed) {
+      seen_for_ = {};
+    }
     believed_ = believed && seen;
-    seen_ = seen;
-    patience_ = patience;
-    at_ = now;
+    seen_for_.see(seen, patience, now);
   }
 
-  bool is_believed(TimePoint now) const { return believed_ || (seen_ && level(now) >= patience_); }
+  bool is_believed(TimePoint now) const { return believed_ || seen_for_.is_full(now); }
   // When it will be, if what is seen stays.
   std::optional<TimePoint> believed_from(TimePoint now) const {
-    return seen_ && !is_believed(now) ? std::optional(at_ + (patience_ - level_)) : std::nullopt;
+    return believed_ ? std::nullopt : seen_for_.full_from(now);
   }
 
  private:
-  Duration level(TimePoint now) const {
-    return seen_ ? level_ + (now - at_) : level_ - (now - at_);
-  }
-
-  bool believed_;  // Since at_, whatever the level.
-  bool seen_;
-  Duration level_{0};  // At at_.
-  Duration patience_{0};
-  TimePoint at_{};
+  bool believed_;  // Since what is seen now began, whatever the bucket.
+  LeakyBucket seen_for_;
 };
 
 }  // namespace lvs::lvsd

@@ -175,9 +175,9 @@ Heartbeat Director::answer_to(const Heartbeat& refused) {
 // peer_.last() is new; `before` is what it replaced.
 void Director::on_news(const Heartbeat& before, bool was_silent, TimePoint now) {
   const Heartbeat& last = peer_.last();
-  peers_own_failures_.named(last.failing, now);
+  peers_own_failures_.named(last.failing_still(), now);
   if (last.unserved) {
-    peer_served_somebody_ = *last.unserved < settings_.services;
+    peer_served_somebody_ = !standing_of(last).serves_nobody();
   }
   if (last.macs != kept_.peer_macs) {
     kept_.peer_macs = last.macs;
@@ -245,6 +245,9 @@ void Director::on(const WayChanged& event, TimePoint now) {
 }
 
 void Director::on(const ServicesChanged& event, TimePoint now) {
+  if (services_.recovered != event.recovered) {
+    beat_at_ = now;
+  }
   services_ = event;
   peers_own_failures_.doubted(event.doubtful, now);
   ability_.set_checks(!event.checks_stopped);

@@ -140,14 +140,15 @@ struct WayChanged {
 };
 // What lvsd's checks of servers tell: of how many services there is no way to a server; of how many
 // others too few servers work, as it counts if this director serves and if it does not (nothing: it
-// is not known), which ones those are, which of them it cannot check at all, and which it would be
-// in doubt of (lvsd/failing_services.h).
+// is not known), which ones those are, which of them it cannot check at all, which failed by
+// chance, and which it would be in doubt of (lvsd/failing_services.h).
 struct ServicesChanged {
   uint16_t cut = 0;
   Unserved failing_if_active;
   Unserved failing_if_standby;
   std::vector<ServiceId> failing;      // If it does not serve.
   std::vector<ServiceId> uncheckable;  // Of these.
+  std::vector<ServiceId> recovered;    // Of these.
   std::vector<ServiceId> certain;      // To fail, if it serves.
   std::vector<ServiceId> doubtful;     // If it serves.
   // Nobody checks, for longer than a restart of nanny takes; or, of one that does not serve: no
@@ -366,12 +367,9 @@ class Director {
   Standing standing_as_active(TimePoint now) const;
   Unserved unserved_with(Unserved failing, TimePoint now) const;
   Standing peer_standing() const { return standing_of(peer_.last()); }
-  Standing standing_of(const Heartbeat& peer) const {
-    return {peer.reasons,       peer.unserved, peer.config_digest,
-            settings_.services, excused(peer), peer.role == Role::active && peer_served_somebody_};
-  }
+  Standing standing_of(const Heartbeat& peer) const;
   uint16_t excused(const Heartbeat& peer) const;
-  uint64_t uncheckable_ones() const;
+  uint64_t named_among(const std::vector<ServiceId>& services) const;
   bool is_resting(TimePoint now) const;
   bool is_claimed(TimePoint now) const { return claimed_until_ && now < *claimed_until_; }
   void refresh_ability(TimePoint now);

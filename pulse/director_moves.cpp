@@ -420,7 +420,8 @@ Heartbeat Director::heartbeat() {
   h.unserved = own_standing().unserved;
   if (h.unserved && !holds()) {
     h.failing = services_.failing;
-    h.uncheckable = uncheckable_ones();
+    h.uncheckable = named_among(services_.uncheckable);
+    h.recovered = named_among(services_.recovered);
   }
   h.macs = settings_.macs;
   return h;

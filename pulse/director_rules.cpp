@@ -1,6 +1,7 @@
 // Rules: what follows from the state, from what is known of the peer and of ourselves, and from the
 // time. They are looked at after every event, so no event can be missed for having come too early.
 #include <algorithm>
+#include <bit>
 
 #include "pulse/director.h"
 
@@ -52,8 +53,22 @@ void Director::apply_rules(TimePoint now) {
 }
 
 Standing Director::own_standing() const {
-  return {reasons_,           unserved_, settings_.config_digest,
-          settings_.services, 0,         holds() && served_somebody_};
+  return {.reasons = reasons_,
+          .unserved = unserved_,
+          .config_digest = settings_.config_digest,
+          .services = settings_.services,
+          .recovered = static_cast<uint16_t>(holds() ? 0 : services_.recovered.size()),
+          .served_somebody = holds() && served_somebody_};
+}
+
+Standing Director::standing_of(const Heartbeat& peer) const {
+  return {.reasons = peer.reasons,
+          .unserved = peer.unserved,
+          .config_digest = peer.config_digest,
+          .services = settings_.services,
+          .excused = excused(peer),
+          .recovered = static_cast<uint16_t>(std::popcount(peer.recovered)),
+          .served_somebody = peer.role == Role::active && peer_served_somebody_};
 }
 
 // As it would be if it served.
@@ -67,7 +82,8 @@ Standing Director::standing_as_active(TimePoint now) const {
 
 // What the peer counts as failing is not held against it where this director, which serves, is not
 // sure that it does not fail here, unless it failed there alone for long; nor what it cannot check,
-// unless it does fail here: what nobody sees to be served there is no reason to move.
+// or what failed there by chance, unless it does fail here: what nobody sees to be served there is
+// no reason to move.
 uint16_t Director::excused(const Heartbeat& peer) const {
   if (!holds()) {
     return 0;
@@ -77,17 +93,18 @@ uint16_t Director::excused(const Heartbeat& peer) const {
   for (size_t i = 0; i < peer.failing.size(); ++i) {
     const ServiceId id = peer.failing[i];
     const bool may_fail_for_both = is_among(id, services_.doubtful) && !peers_own_failures_.has(id);
-    const bool is_unknown_there = peer.is_uncheckable(i) && is_each_told;
-    excused += may_fail_for_both || (is_unknown_there && !is_among(id, services_.certain)) ? 1 : 0;
+    const bool may_pass_there = peer.is_uncheckable(i) || peer.has_recovered(i);
+    const bool passes_here = is_each_told && !is_among(id, services_.certain);
+    excused += may_fail_for_both || (may_pass_there && passes_here) ? 1 : 0;
   }
   return excused;
 }
 
-// Which of those that are named.
-uint64_t Director::uncheckable_ones() const {
+// Of those that are named to the peer, by their place.
+uint64_t Director::named_among(const std::vector<ServiceId>& services) const {
   uint64_t bits = 0;
   for (size_t i = 0; i < std::min(services_.failing.size(), kFailingNamedMax); ++i) {
-    bits |= is_among(services_.failing[i], services_.uncheckable) ? uint64_t{1} << i : 0;
+    bits |= is_among(services_.failing[i], services) ? uint64_t{1} << i : 0;
   }
   return bits;
 }
@@ -109,7 +126,7 @@ void Director::refresh_services(TimePoint now) {
   unserved_ =
       unserved_with(holds() ? services_.failing_if_active : services_.failing_if_standby, now);
   if (unserved_) {
-    served_somebody_ = *unserved_ < settings_.services;
+    served_somebody_ = !own_standing().serves_nobody();
     served_nobody_until_.reset();
     if (settings_.services != 0 && !served_somebody_) {
       served_nobody_until_ = now + kNobodyKept;
@@ -195,10 +212,11 @@ void Director::refresh_asking(TimePoint now) {
   }
 }
 
-// For what this director cannot check it asks all the same: the peer knows whether it matters.
+// For what this director cannot check, or fails by chance, it asks all the same: the peer knows
+// whether it matters.
 bool Director::wants_failback(TimePoint now) const {
   Standing own = own_standing();
-  own.excused = static_cast<uint16_t>(services_.uncheckable.size());
+  own.excused = static_cast<uint16_t>(services_.uncheckable.size() + services_.recovered.size());
   return settings_.failback.enabled && is_primary() && !failback_held_ && !is_on_hold() &&
          state_ == State::standby && able_since_ &&
          (!failback_rest_until_ || now >= *failback_rest_until_) &&

@@ -22,11 +22,12 @@ struct Standing {
   uint64_t config_digest = 0;
   uint16_t services = 0;         // In all, by this configuration.
   uint16_t excused = 0;          // Of the unserved ones: not held against it.
+  uint16_t recovered = 0;        // Of the unserved ones: they pass, for as long as they failed.
   bool served_somebody = false;  // When it told last; of who holds the addresses.
 
   bool hears_witness() const { return (reasons & kNoWitness) == 0; }
   // Of a peer with another file: by the number of services in this one.
-  bool serves_nobody() const { return unserved && *unserved >= services; }
+  bool serves_nobody() const { return unserved && *unserved - recovered >= services; }
   bool is_held_to_serve_nobody() const { return unserved && held_against() >= services; }
   bool serves_somebody() const { return unserved ? !serves_nobody() : served_somebody; }
   int held_against() const { return std::max(0, unserved.value_or(0) - excused); }

@@ -67,10 +67,12 @@ void read_failing(std::span<const uint8_t> in, Heartbeat& h) {
   for (size_t i = 0; i < count; ++i) {
     h.failing.push_back(get<ServiceId>(in, 1 + sizeof(ServiceId) * i));
   }
-  if (in.size() >= end + sizeof h.uncheckable) {
-    const auto bits = get<uint64_t>(in, end);
-    h.uncheckable = bits >> count == 0 ? bits : 0;
-  }
+  const auto bits_at = [&](size_t offset) -> uint64_t {
+    const uint64_t bits = in.size() < offset + sizeof(uint64_t) ? 0 : get<uint64_t>(in, offset);
+    return bits >> count == 0 ? bits : 0;
+  };
+  h.uncheckable = bits_at(end);
+  h.recovered = bits_at(end + sizeof h.uncheckable);
 }
 
 Heartbeat read_fields(std::span<const uint8_t> in) {
@@ -100,6 +102,16 @@ Heartbeat read_fields(std::span<const uint8_t> in) {
 }
 
 }  // namespace
+
+std::vector<ServiceId> Heartbeat::failing_still() const {
+  std::vector<ServiceId> still;
+  for (size_t place = 0; place < failing.size(); ++place) {
+    if (!has_recovered(place)) {
+      still.push_back(failing[place]);
+    }
+  }
+  return still;
+}
 
 std::vector<uint8_t> encode(const Heartbeat& h, const Key& key) {
   const size_t macs = std::min(h.macs.size(), kMacsMax);
@@ -131,8 +143,11 @@ std::vector<uint8_t> encode(const Heartbeat& h, const Key& key) {
     for (size_t i = 0; i < failing; ++i) {
       put(out, h.failing[i]);
     }
-    if (h.uncheckable != 0) {
+    if ((h.uncheckable | h.recovered) != 0) {
       put(out, h.uncheckable);
+    }
+    if (h.recovered != 0) {
+      put(out, h.recovered);
     }
   }
   const Digest tag = hmac_sha256(key, out);

@@ -28,7 +28,8 @@
 //   76+6*n    1  f, number of services named, 1 to 60; left out with the names where there is none
 //   77+6*n  4*f  the first of those whose servers fail it, as lvsd calls them
 //        .    8  those of them that it cannot check for a cause of its own, a bit each, the first
-//                the lowest; left out where there is none
+//                the lowest; left out where there is none of them nor of the next
+//        .    8  those of them that failed by chance, in the same way; left out where there is none
 //        .    e  what a newer program adds, ignored; e is 0 here
 //        .   32  HMAC-SHA256 of all bytes before it
 //
@@ -128,8 +129,11 @@ struct Heartbeat {
   std::vector<Mac> macs;
   std::vector<ServiceId> failing;
   uint64_t uncheckable = 0;  // Of these, by their place.
+  uint64_t recovered = 0;    // The same way.
 
   bool is_uncheckable(size_t place) const { return (uncheckable >> place & 1) != 0; }
+  bool has_recovered(size_t place) const { return (recovered >> place & 1) != 0; }
+  std::vector<ServiceId> failing_still() const;  // Those that have not recovered.
   bool able() const { return reasons == 0; }
   bool operator==(const Heartbeat&) const = default;
 };

@@ -202,6 +202,7 @@ class Lvsd {
       answer["failing_if_standby"] = failing->if_not;
       answer["failing"] = json::array(failing->failing.begin(), failing->failing.end());
       answer["uncheckable"] = json::array(failing->uncheckable.begin(), failing->uncheckable.end());
+      answer["recovered"] = json::array(failing->recovered.begin(), failing->recovered.end());
       answer["certain"] = json::array(failing->certain.begin(), failing->certain.end());
       answer["doubtful"] = json::array(failing->doubtful.begin(), failing->doubtful.end());
       if (failing->changes_at) {

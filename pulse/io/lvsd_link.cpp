@@ -110,8 +110,8 @@ void LvsdLink::take(const boost::json::object& reply) {
   set_services({services_in(reply, "cut_services").value_or(0),
                 services_in(reply, "failing_if_active"), services_in(reply, "failing_if_standby"),
                 names_in(reply, "failing"), names_in(reply, "uncheckable"),
-                names_in(reply, "certain"), names_in(reply, "doubtful"),
-                is_true(reply, "checks_stopped")});
+                names_in(reply, "recovered"), names_in(reply, "certain"),
+                names_in(reply, "doubtful"), is_true(reply, "checks_stopped")});
   set_ready(is_true(reply, "ready"));
   // What is believed for a moment only must be heard in that moment.
   const std::chrono::milliseconds change{number_in(reply, "changes_in_ms").value_or(INT32_MAX)};

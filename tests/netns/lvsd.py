@@ -986,7 +986,7 @@ def terminated_lvsd_leaves_forwarding(lab):
 
 AS_CHECKED = {"has_way": True, "checks_stopped": False, "cut_services": 0,
               "failing_if_active": 0, "failing_if_standby": 0, "failing": [], "doubtful": [],
-              "uncheckable": [], "certain": []}
+              "uncheckable": [], "recovered": [], "certain": []}
 
 
 def role_arms_and_disarms(lab):

@@ -110,6 +110,36 @@ TEST(Pair, ChanceFailuresOfManyServicesDoNotAddUp) {
   }
 }
 
+// Nor does what the standby misses by chance hide what fails for the holder alone.
+TEST(Pair, ChanceFailuresOnTheStandbyKeepNoServiceUnserved) {
+  Pair pair(kSlow);
+  World& world = pair.world;
+  world.set_failing(Node::primary, {1});
+  for (int second = 0; second < 40; ++second) {
+    world.set_failing(Node::backup, {2 + static_cast<lvsd::ServiceId>(second / 2 % 3)});
+    world.run_for(1s);
+    world.set_failing(Node::backup, {});
+    world.run_for(3s);
+    if (second * 4s > kSeveralChecks + 10s) {
+      ASSERT_THAT(world.holders(), ElementsAre(Node::backup)) << "after " << second * 4 << " s";
+    }
+  }
+}
+
+// All servers missed one check of the standby.
+TEST(Pair, WhoIsCutOffLetsAStandbyServeThatFailedByChance) {
+  Timing timing = kSlow;
+  timing.witness = true;
+  Pair pair(timing);
+  World& world = pair.world;
+  world.set_failing(Node::backup, {1, 2, 3, 4});
+  world.run_for(1s);
+  world.set_failing(Node::backup, {});
+  world.set_witness(Node::primary, false);
+  world.run_for(5s);
+  EXPECT_THAT(world.holders(), ElementsAre(Node::backup));
+}
+
 // A slow one, say, which the holder still doubts.
 TEST(Pair, AServiceThatFailsForBothHidesNoneThatFailsForTheHolderAlone) {
   Pair pair(kSlow);

@@ -667,6 +667,7 @@ pulse::ServicesChanged World::services_of(const Machine& m) const {
           static_cast<uint16_t>(count.if_not),
           count.failing,
           count.uncheckable,
+          count.recovered,
           count.certain,
           count.doubtful,
           checks_stopped};

@@ -75,6 +75,35 @@ TEST(FailingServices, ChanceFailuresOfDifferentServicesDoNotAddUp) {
   EXPECT_EQ(most, 0U);
 }
 
+TEST(FailingServices, OneThatPassedForAsLongAsItFailedHasRecovered) {
+  Services services = passing({1, 2});
+  services.see(1, Seen::fails, kPatience, kNow);
+  services.see(1, Seen::passes, kPatience, kNow + 2s);
+  EXPECT_THAT(count(services, kNow + 4s - 1ns).recovered, IsEmpty());
+  EXPECT_EQ(count(services, kNow + 3s).changes_at, kNow + 4s);
+  EXPECT_THAT(count(services, kNow + 4s).recovered, ElementsAre(1U));
+  EXPECT_THAT(count(services, kNow + 4s).failing, ElementsAre(1U)) << "and counts all the same";
+  EXPECT_THAT(count(services, kNow + 2s + kPatience).recovered, IsEmpty());
+}
+
+TEST(FailingServices, OneThatFailedForLongDoesNotRecoverByOnePass) {
+  Services services = passing({1, 2});
+  services.see(1, Seen::fails, kPatience, kNow);
+  services.see(1, Seen::passes, kPatience, kNow + 1h);
+  EXPECT_THAT(count(services, kNow + 1h + kPatience - 1ns).recovered, IsEmpty());
+  EXPECT_EQ(count(services, kNow + 1h + kPatience).if_not, 0U);
+}
+
+// Every second check of it fails.
+TEST(FailingServices, OneThatFailsHalfOfTheTimeRecoversForMomentsOnly) {
+  Services services = passing({1, 2});
+  TimePoint now = kNow;
+  for (int check = 0; check < 100; ++check, now += 1s) {
+    services.see(1, check % 2 == 0 ? Seen::fails : Seen::passes, kPatience, now);
+    EXPECT_THAT(count(services, now).recovered, IsEmpty());
+  }
+}
+
 TEST(FailingServices, ASlowOneThatIsNotCheckedYetDelaysNoOther) {
   Services services = passing({1, 2});
   services.see(3, Seen::nothing, kSlow, kNow);
@@ -208,7 +237,8 @@ TEST(FailingServices, OfManyTheFirstAreNamedAndAllCounted) {
   ASSERT_EQ(counted.failing.size(), kNamedMax);
   EXPECT_EQ(counted.failing.front(), 1U);
   EXPECT_EQ(counted.failing.back(), kNamedMax);
-  EXPECT_EQ(counted.doubtful, counted.failing);
+  ASSERT_EQ(counted.doubtful.size(), kListedMax) << "pulse compares what the peer names with it";
+  EXPECT_EQ(counted.doubtful.back(), kListedMax);
 }
 
 }  // namespace

@@ -400,27 +400,44 @@ TEST(Director, AMomentsDoubtIsNoReasonToMoveToAPeerThatFailsTheServiceByItself) 
 }
 
 // What nobody sees to be served there is no reason to move.
-TEST(Director, WhatThePeerCannotCheckIsHeldAgainstItOnlyWhereItFailsHere) {
+TEST(Director, WhatThePeerMayServeIsHeldAgainstItOnlyWhereItFailsHere) {
   struct Case {
-    uint64_t uncheckable;
+    uint64_t may_serve;
     std::vector<ServiceId> certain;
     bool moves;
   };
   const std::vector<Case> cases = {
       {1, {8}, true}, {0, {8}, false}, {1, {7}, false}, {1, {}, false}};
-  for (const auto& [uncheckable, certain, moves] : cases) {
-    Bench bench = serving_beside(1, {7});
-    bench.peer.uncheckable = uncheckable;
-    bench.hear(Role::passive).pass(1s, true);
-    ServicesChanged told = services(1, 1);
-    told.certain = certain;
-    bench.feed(told);
-    EXPECT_EQ(bench.state() == State::handing_over, moves)
-        << uncheckable << testing::PrintToString(certain);
+  for (uint64_t Heartbeat::*which : {&Heartbeat::uncheckable, &Heartbeat::recovered}) {
+    for (const auto& [may_serve, certain, moves] : cases) {
+      Bench bench = serving_beside(1, {7});
+      bench.peer.*which = may_serve;
+      bench.hear(Role::passive).pass(1s, true);
+      ServicesChanged told = services(1, 1);
+      told.certain = certain;
+      bench.feed(told);
+      EXPECT_EQ(bench.state() == State::handing_over, moves)
+          << may_serve << testing::PrintToString(certain);
+    }
   }
 }
 
-TEST(Director, TellsThePeerWhichServicesItCannotCheck) {
+TEST(Director, WhatThePeerFailedByChanceIsNoTroubleOfItsOwn) {
+  for (const bool has_recovered : {false, true}) {
+    Bench bench = serving_beside(1, {7});
+    bench.peer.recovered = has_recovered ? 1 : 0;
+    bench.hear(Role::passive).pass(2 * kOwnAfter, true);
+    bench.peer.recovered = 0;
+    bench.hear(Role::passive);
+    ServicesChanged told = services(1, 2);
+    told.doubtful = {7};
+    told.certain = {8};
+    bench.feed(told);
+    EXPECT_EQ(bench.state() == State::handing_over, has_recovered);
+  }
+}
+
+TEST(Director, TellsThePeerAtOnceWhichServicesItMayServe) {
   Bench bench(Node::backup, with_services(Node::backup));
   bench.start().hear(Role::active);
   ServicesChanged told = services(0, 3);
@@ -428,10 +445,14 @@ TEST(Director, TellsThePeerWhichServicesItCannotCheck) {
   told.uncheckable = {6, 7};
   bench.feed(told);
   EXPECT_EQ(bench.first<SendHeartbeat>().heartbeat.uncheckable, 6U) << "the second and the third";
+  told.recovered = {5};
+  bench.feed(told);
+  EXPECT_EQ(bench.first<SendHeartbeat>().heartbeat.recovered, 1U);
 }
 
-TEST(Director, FailbackIsAskedForThoughAServiceCannotBeChecked) {
-  for (const bool can_check : {true, false}) {
+TEST(Director, FailbackIsAskedForThoughAServiceMayNotBeServed) {
+  using List = std::vector<ServiceId> ServicesChanged::*;
+  for (const List which : {List{}, &ServicesChanged::uncheckable, &ServicesChanged::recovered}) {
     Settings settings = with_services(Node::primary);
     settings.failback.enabled = true;
     Bench bench(Node::primary, settings);
@@ -440,11 +461,11 @@ TEST(Director, FailbackIsAskedForThoughAServiceCannotBeChecked) {
     bench.feed(services(0, 2)).hear(Role::active).pass(2s, true);
     ServicesChanged told = services(0, 1);
     told.failing = {7};
-    if (!can_check) {
-      told.uncheckable = {7};
+    if (which != nullptr) {
+      told.*which = {7};
     }
     bench.feed(told);
-    EXPECT_EQ(bench.first<SendHeartbeat>().heartbeat.asking, !can_check);
+    EXPECT_EQ(bench.first<SendHeartbeat>().heartbeat.asking, which != nullptr);
   }
 }
 

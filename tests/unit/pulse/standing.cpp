@@ -53,5 +53,16 @@ TEST(Standing, WhatIsExcusedIsNotHeldAgainstThePeerButServesNobodyEither) {
   EXPECT_TRUE(peer.serves_nobody());
 }
 
+// One check of servers that all services share was missed.
+TEST(Standing, WhoFailedByChanceServesSomebody) {
+  Standing peer = standing(0, 3);
+  peer.services = 3;
+  const Standing cut_off = standing(kNoWitness, 0);
+  EXPECT_GT(cut_off, peer);
+  peer.recovered = 1;
+  EXPECT_LT(cut_off, peer);
+  EXPECT_LT(peer, standing(0, 2)) << "and yet is not known to serve them";
+}
+
 }  // namespace
 }  // namespace lvs::pulse

@@ -205,6 +205,24 @@ TEST(Wire, TellsOfThoseThatFailWhichCannotBeChecked) {
   EXPECT_EQ(std::get<Heartbeat>(decode(encode(h, kKey), kKey)), h);
 }
 
+TEST(Wire, TellsOfThoseThatFailWhichHaveRecovered) {
+  Heartbeat h = full_heartbeat();
+  h.failing = {1, 2, 3};
+  const size_t without = encode(h, kKey).size();
+  h.recovered = 6;
+  std::vector<uint8_t> bytes = encode(h, kKey);
+  EXPECT_EQ(bytes.size(), without + 16);
+  EXPECT_EQ(std::get<Heartbeat>(decode(bytes, kKey)), h);
+  EXPECT_EQ(h.failing_still(), std::vector<ServiceId>{1});
+  bytes[without - kTagSize + 15] = 15;
+  sign(bytes);
+  EXPECT_EQ(std::get<Heartbeat>(decode(bytes, kKey)).recovered, 0U) << "more than are named";
+  h.failing.assign(kFailingNamedMax, 7);
+  h.recovered = (uint64_t{1} << kFailingNamedMax) - 1;
+  h.macs.resize(kMacsMax);
+  EXPECT_LE(encode(h, kKey).size(), kHeartbeatSizeMax);
+}
+
 // While one of a pair is newer than the other, for an upgrade of both.
 TEST(Wire, AReasonThatOnlyANewerPeerKnowsIsAReason) {
   Heartbeat newer = full_heartbeat();
