@@ -5,6 +5,8 @@
 #include <boost/json/serialize.hpp>
 #include <cerrno>
 
+#include "common/utf8.h"
+
 namespace lvs {
 namespace {
 
@@ -127,7 +129,7 @@ json::object to_json(const EventLog::Entry& entry) {
 std::string to_text(const EventLog& log) {
   std::string text;
   for (const EventLog::Entry& entry : log.entries()) {
-    text += json::serialize(to_json(entry)) + "\n";
+    text += escape_what_is_not_utf8(json::serialize(to_json(entry))) + "\n";
   }
   return text;
 }

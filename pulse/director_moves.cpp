@@ -126,9 +126,11 @@ void Director::prepare(TimePoint now) {
 
 void Director::begin_handover(Why why, TimePoint now) {
   const bool for_services = why == Why::unable && serves_more_than(peer_standing(), own_standing());
+  constexpr uint32_t kSeen = kNoServiceLink | kServiceLinkDown | kNoWay | kAddressFailed;
+  const bool for_servers = for_services && (reasons_ & kSeen) == 0;
   const char* reason = why == Why::stop    ? "stop"
                        : why == Why::asked ? "asked"
-                       : for_services      ? "servers-fail-here-alone"
+                       : for_servers       ? "servers-fail-here-alone"
                                            : "not-able";
   if (for_services) {
     failback_rest_until_ = now + kServicesRest;

@@ -127,6 +127,7 @@ std::string floating_text(const FloatingAddress& floating) {
 
 std::optional<unsigned> read_mask(const Word& word, const Notes& notes) {
   if (const auto mask = Address::parse(word.text)) {
+    notes.is_ipv4_mask = mask->is_v4();
     return prefix_of_netmask(*mask);
   }
   const auto length = read_integer(word, 1, 128, notes);

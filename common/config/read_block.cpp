@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
+#include <string>
 #include <type_traits>
 
 #include "common/config/foreign_words.h"
@@ -89,6 +91,7 @@ class BlockParser {
       service.sorry_server.reset();
     }
     join_mask(service.address, mask, service.lines, "vip_nmask");
+    refuse_ipv4_masks(service.address, service.lines);
     service.servers.reserve(block.children.size());
     for (const auto& child : block.children) {
       if (child.word == "server") {
@@ -103,6 +106,7 @@ class BlockParser {
     std::optional<unsigned> mask;
     read_keys(block, global_keys(), globals, mask);
     join_mask(globals.nat_router, mask, globals.lines, "nat_nmask");
+    refuse_ipv4_masks(globals.nat_router, globals.lines);
     resolve_directors(globals);
     return {std::move(globals), std::move(diagnostics_)};
   }
@@ -173,8 +177,15 @@ class BlockParser {
     }
     std::vector<std::pair<Severity, std::string>> notes;
     std::vector<SourceLines::Name> given;
+    bool is_ipv4_mask = false;
     const bool good =
-        key.read(split.words, target, Notes{resolve_, mask, notes, may_wait(key, target), given});
+        key.read(split.words, target,
+                 Notes{resolve_, mask, notes, is_ipv4_mask, may_wait(key, target), given});
+    if (is_ipv4_mask) {
+      ipv4_masks_.insert(key.name);
+    } else {
+      ipv4_masks_.erase(key.name);
+    }
     auto& names = target.lines.names;
     const auto place = static_cast<uint32_t>(&key - keys_of(target).data());
     std::erase_if(names, [&](const auto& earlier) { return earlier.key == place; });
@@ -209,6 +220,17 @@ class BlockParser {
     }
     note(Severity::error, line_of(assignment), assignment.key,
          "unknown key" + (hint.empty() ? "" : ": " + hint));
+  }
+
+  // Its length would be that of a prefix of millions of networks.
+  void refuse_ipv4_masks(const std::optional<FloatingAddress>& address, const SourceLines& lines) {
+    if (!address || address->address.is_v4()) {
+      return;
+    }
+    for (const auto& key : ipv4_masks_) {
+      note(Severity::error, lines.of(key), key,
+           "expected a prefix length (64), or nothing: the address is of IPv6");
+    }
   }
 
   void join_mask(std::optional<FloatingAddress>& address, std::optional<unsigned> mask,
@@ -266,6 +288,7 @@ class BlockParser {
   int first_line_ = 0;
   bool has_resolved_ = false;
   Diagnostics diagnostics_;
+  std::set<std::string> ipv4_masks_;  // Keys whose values are some.
 };
 
 }  // namespace

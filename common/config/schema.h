@@ -25,6 +25,7 @@ struct Notes {
   std::optional<unsigned>&
       netmask;  // vip_nmask, nat_nmask: joined to the address when the block is read.
   std::vector<std::pair<Severity, std::string>>& notes;
+  bool& is_ipv4_mask;
   bool may_wait;                          // For a name to get an address.
   std::vector<SourceLines::Name>& names;  // That stood for addresses.
 

@@ -115,7 +115,9 @@ std::vector<Key<B>> behaviour_keys() {
            "The floating address that the servers use as their gateway, and its device (network = "
            "nat).",
            "10.0.0.1 eth1:1"}),
-      netmask_key("nat_nmask", &B::nat_router, {"", "The netmask of nat_router.", "255.255.255.0"}),
+      netmask_key("nat_nmask", &B::nat_router,
+                  {"", "The netmask of nat_router, or the length of its prefix (IPv6: 64).",
+                   "255.255.255.0"}),
       key("reservation_conflict_action", &B::reservation_conflict_action,
           choice<ReservationAction>(
               {{"nothing", ReservationAction::nothing}, {"preempt", ReservationAction::preempt}}),

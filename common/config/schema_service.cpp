@@ -69,7 +69,10 @@ std::vector<Key<V>> service_face_keys() {
            "checked. A service that has only it left serves its clients with it, but counts as one "
            "that the director cannot serve where the two are compared (pulse(8))."}),
       netmask_key("vip_nmask", &V::address,
-                  {"", "The netmask of address; 0.0.0.0 counts as not given.", "255.255.255.0"}),
+                  {"",
+                   "The netmask of address, or the length of its prefix (IPv6: 64); 0.0.0.0 counts "
+                   "as not given.",
+                   "255.255.255.0"}),
       key("fwmark", &V::fwmark, integer<uint32_t>(0, kMostMark),
           {"0",
            "Other than 0: the service consists of the packets that carry this firewall mark."}),
@@ -85,7 +88,9 @@ std::vector<Key<V>> service_face_keys() {
            "How long a client stays with its server after its last connection; 0: not at all."}),
       key("pmask", &V::pmask_prefix, persistence_mask(),
           {"255.255.255.255",
-           "Clients whose addresses agree under this mask count as one client for persistent."}),
+           "Clients whose addresses agree under this mask count as one client for persistent. "
+           "IPv6: "
+           "the length of their prefix; all of it unless given."}),
   };
 }
 

@@ -18,6 +18,7 @@
 #include "common/io/give_to_group.h"
 #include "common/io/local_socket.h"
 #include "common/io/log_sink.h"
+#include "common/utf8.h"
 
 namespace lvs::io {
 namespace asio = boost::asio;
@@ -143,7 +144,7 @@ class Session : public std::enable_shared_from_this<Session> {
     if (!reply.contains("ok")) {
       reply["ok"] = true;
     }
-    output_ = json::serialize(reply) + "\n";
+    output_ = escape_what_is_not_utf8(json::serialize(reply)) + "\n";
     asio::async_write(socket_, asio::buffer(output_),
                       [self = shared_from_this()](ErrorCode error, size_t) {
                         if (!error && !self->server_->closed) {
@@ -364,7 +365,7 @@ void ControlClient::send(const json::object& request) {
   if (shared_->dead) {
     return;
   }
-  shared_->queue.push_back(json::serialize(request) + "\n");
+  shared_->queue.push_back(escape_what_is_not_utf8(json::serialize(request)) + "\n");
   if (shared_->queue.size() == 1) {
     shared_->write();
   }

@@ -4,6 +4,8 @@
 #include <boost/json.hpp>
 #include <cerrno>
 
+#include "common/utf8.h"
+
 namespace lvs::lvsctl {
 
 namespace {
@@ -26,8 +28,8 @@ std::string as_json(const CheckReport& report, std::string_view file) {
                                 {"key", d.key},
                                 {"text", d.text}});
   }
-  return json::serialize(json::object{
-             {"file", file}, {"good", report.good}, {"diagnostics", std::move(list)}}) +
+  return escape_what_is_not_utf8(json::serialize(json::object{
+             {"file", file}, {"good", report.good}, {"diagnostics", std::move(list)}})) +
          "\n";
 }
 

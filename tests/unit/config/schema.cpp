@@ -32,10 +32,11 @@ void expect_defaults_read_back(const std::vector<Key<B>>& keys) {
     B block;
     std::optional<unsigned> mask;
     std::vector<SourceLines::Name> hosts;
+    bool is_ipv4_mask = false;
     std::vector<std::pair<Severity, std::string>> notes;
     const Resolver none;
-    EXPECT_TRUE(
-        key.read(split_words(key.fallback).words, block, Notes{none, mask, notes, false, hosts}))
+    EXPECT_TRUE(key.read(split_words(key.fallback).words, block,
+                         Notes{none, mask, notes, is_ipv4_mask, false, hosts}))
         << key.name;
     EXPECT_EQ(block, B{}) << key.name;
   }

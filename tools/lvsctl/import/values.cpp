@@ -148,12 +148,13 @@ std::string trouble_of(const config::Check& check) {
   const config::Words split = config::split_words(text);
   const config::Resolver nobody;
   std::optional<unsigned> no_mask;
+  bool is_ipv4_mask = false;
   std::vector<std::pair<config::Severity, std::string>> notes;
   std::vector<config::SourceLines::Name> names;
   if (!is_text(text)) {
     return "there are control characters in it";
   }
-  const auto read = form.read(split.words, {nobody, no_mask, notes, false, names});
+  const auto read = form.read(split.words, {nobody, no_mask, notes, is_ipv4_mask, false, names});
   if (split.error.empty() && read == check) {
     return "";
   }
