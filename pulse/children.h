@@ -8,7 +8,7 @@
 //   arbiter  1.8 s and at most one pause more. It never waits for anything. With deadtime = 6 s and
 //            more it is back while its addresses live: they have at least three quarters of the
 //            lease (deadtime - 1 s), less the second that the kernel rounds away. It adopts them,
-//            and the service does not move.
+//            and the service does not move. What its predecessor may not have announced, it does.
 //   lvsd     6 s. Forwarding needs no lvsd, health checks do. It is back before the director counts
 //            as not able (lvsd_grace, 10 s after 3 s without an answer), so the service does not
 //            move.

@@ -223,9 +223,11 @@ void Director::on(const LinkChanged& event, TimePoint now) {
     return;
   }
   retry_pause_ = kRetryPauseMin;
-  // What we announced while it was down reached nobody there.
+  // What we announced, or asked, while it was down reached nobody there.
   if (state_ == State::active) {
     announcements_.start(now);
+  } else if (state_ == State::adopting) {
+    split_guard_.begin_again();
   }
 }
 
@@ -289,7 +291,7 @@ void Director::on(const AddressClaimed& event, TimePoint now) {
   }
   const std::vector<Mac> peers = peer_macs();
   const bool is_peers = std::find(peers.begin(), peers.end(), event.mac) != peers.end();
-  if (is_peers) {
+  if (is_peers || (state_ == State::adopting && peers.empty())) {
     split_guard_.answered(now);
   }
   if (holds()) {

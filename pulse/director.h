@@ -8,7 +8,8 @@
 //   listening     no     just started: silence is no evidence yet
 //   standby       no     the peer serves, or nobody may
 //   preparing     no     the peer hands over: our core is being armed
-//   adopting      yes    found own addresses with a living lease: renews, announces nothing
+//   adopting      yes    found own addresses with a living lease: renews, announces nothing, asks
+//                        the segment who else has them
 //   active        yes    serves
 //   handing-over  yes    serves until the peer is active, then lets go
 //   stopped       no     said goodbye
@@ -28,9 +29,11 @@
 //   peer's goodbye    able: active         active                 stay                 active
 //   silence for       able and no split    active                 stay                 active
 //     deadtime        guard veto: active
-//   unheard, it       stay (the veto)      -                      backup: standby      -
+//   unheard, it       stay (the veto)      stay                   backup: standby      -
 //     answers itself
 //     for an address
+//   unheard, nobody   -                    active                 -                    -
+//     answers for one
 //   no carrier left   stay, not able       standby                standby              standby
 //   a service link    stay                 -                      standby, once        -
 //     and all paths lost
@@ -380,6 +383,7 @@ class Director {
   const char* doubt(TimePoint now) const;
   bool does_peer_live_unheard(TimePoint now) const;
   bool suspects_rival(TimePoint now) const;
+  bool asks_who_claims(TimePoint now) const;
   std::optional<TimePoint> next_deadline(TimePoint now) const;
 
   // Changes of state and their actions in order (director_moves.cpp).
@@ -423,6 +427,7 @@ class Director {
   bool is_on_hold() const { return kept_.hold.has_value() && !settings_.alone; }
   bool can_serve() const { return fitness_ != Fitness::none; }
   bool is_peer_alive(TimePoint now) const { return peer_.is_alive(now, settings_.deadtime); }
+  bool is_distrusting(TimePoint now) const { return distrust_until_ && now < *distrust_until_; }
   bool is_primary() const { return settings_.node == Node::primary; }
   std::vector<Mac> peer_macs() const { return split_guard_.macs(kept_.peer_macs); }
 

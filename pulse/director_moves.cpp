@@ -357,9 +357,13 @@ void Director::see_rival(const std::string& who, TimePoint now) {
 }
 
 void Director::probe(TimePoint now) {
-  const bool asks = holds() ? suspects_rival(now) : !peer_.said_goodbye();
-  if (!asks || !settings_.split_guard ||
-      now < split_guard_.next_probe(peer_.silent_since(), settings_.deadtime)) {
+  const bool asks = state_ == State::adopting ? asks_who_claims(now)
+                    : holds()                 ? suspects_rival(now)
+                                              : !peer_.said_goodbye();
+  const TimePoint next = state_ == State::adopting
+                             ? split_guard_.next_adoption_probe(settings_.deadtime).value_or(now)
+                             : split_guard_.next_probe(peer_.silent_since(), settings_.deadtime);
+  if (!asks || !settings_.split_guard || now < next) {
     return;
   }
   const std::vector<Mac> macs = peer_macs();

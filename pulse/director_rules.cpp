@@ -238,7 +238,7 @@ bool Director::is_peer_starting(TimePoint now) const {
 
 // Why an able director that holds nothing should hold the addresses now; nothing: it should not.
 const char* Director::reason_to_take_over(TimePoint now) const {
-  if (distrust_until_ && now < *distrust_until_) {
+  if (is_distrusting(now)) {
     return nullptr;
   }
   if (peer_.said_goodbye()) {
@@ -339,6 +339,15 @@ bool Director::suspects_rival(TimePoint now) const {
          rival_at_ && now < *rival_at_ + settings_.deadtime;
 }
 
+// What was found may never have been announced, and clients go on asking a peer that is dead. Whom
+// a living peer's heartbeats do not reach is told by its kernel that the addresses are there too;
+// without carrier on each link nobody could tell.
+bool Director::asks_who_claims(TimePoint now) const {
+  return state_ == State::adopting && settings_.split_guard && !is_peer_alive(now) &&
+         !is_distrusting(now) && (reasons_ & kNoWitness) == 0 &&
+         ability_.links_down(settings_).empty();
+}
+
 void Director::refresh_belief(TimePoint now) {
   const auto cause = is_peer_alive(now) ? std::nullopt : disbelief_.cause(now, settings_.deadtime);
   if (cause == disbelieved_) {
@@ -376,7 +385,8 @@ void Director::rule_adopting(TimePoint now) {
     stand_down("no-carrier", now);
     return;
   }
-  if (distrust_until_ && now < *distrust_until_) {
+  if (is_distrusting(now)) {
+    split_guard_.begin_again();  // Answers may wait unread.
     return;
   }
   if (is_silent(now) || peer_.said_goodbye()) {
@@ -384,6 +394,9 @@ void Director::rule_adopting(TimePoint now) {
     return;
   }
   if (!is_peer_alive(now)) {
+    if (asks_who_claims(now) && split_guard_.is_unclaimed(now, settings_.deadtime)) {
+      confirm("unclaimed", now);
+    }
     return;
   }
   const Heartbeat& last = peer_.last();
@@ -518,6 +531,9 @@ std::optional<TimePoint> Director::next_deadline(TimePoint now) const {
   }
   if (settings_.failback.enabled && able_since_) {
     consider(*able_since_ + settings_.failback.able_for);
+  }
+  if (asks_who_claims(now)) {
+    consider(split_guard_.next_adoption_probe(settings_.deadtime));
   }
   if (suspects_rival(now)) {
     consider(split_guard_.next_probe(peer_.silent_since(), settings_.deadtime));

@@ -11,6 +11,9 @@
 //
 // Its hardware addresses are those that it told, kept over reboots; and those that answer for its
 // own addresses on the same segment, so that a first start without any heartbeat is not blind.
+//
+// An arbiter that adopts addresses asks too, and faster: where nobody answers several questions in
+// a row, no peer holds what was found, and nothing speaks against announcing it.
 #pragma once
 
 #include <algorithm>
@@ -25,6 +28,7 @@ namespace lvs::pulse {
 
 inline constexpr size_t kProbedAddressesMax = 4;
 inline constexpr int kAnswersForCertainty = 3;
+inline constexpr Duration kAdoptionProbePause = std::chrono::milliseconds{50};
 
 class SplitGuard {
  public:
@@ -54,6 +58,7 @@ class SplitGuard {
   // One of the peer's hardware addresses answered for a floating address.
   void answered(TimePoint now) {
     answered_at_ = now;
+    silences_in_row_ = 0;
     if (!is_answered_) {
       is_answered_ = true;
       ++answers_in_row_;
@@ -70,23 +75,35 @@ class SplitGuard {
   // Not by chance, and not by an announcement that somebody repeats: each of the last questions was
   // answered.
   bool is_certain() const { return answers_in_row_ >= kAnswersForCertainty; }
+  // None of the last questions was answered, and all had their time.
+  bool is_unclaimed(TimePoint now, Duration deadtime) const {
+    const auto next = next_adoption_probe(deadtime);
+    return !is_answered_ && silences_in_row_ + 1 >= kAnswersForCertainty && next && now >= *next;
+  }
 
   // The next probe, for a silence that began at `silent_since`.
   TimePoint next_probe(TimePoint silent_since, Duration deadtime) const {
     const TimePoint begin = silent_since + deadtime / 2;
     return probed_at_ ? std::max(begin, *probed_at_ + probe_pause(deadtime)) : begin;
   }
+  // While addresses are adopted; nothing: at once.
+  std::optional<TimePoint> next_adoption_probe(Duration deadtime) const {
+    const Duration pause = std::min(kAdoptionProbePause, probe_pause(deadtime));
+    return probed_at_ ? std::optional{*probed_at_ + pause} : std::nullopt;
+  }
   bool is_first_of(TimePoint silent_since) const {
     return !probed_at_ || *probed_at_ < silent_since;
   }
   void probed(TimePoint now) {
     answers_in_row_ = is_answered_ ? answers_in_row_ : 0;
+    silences_in_row_ = is_answered_ ? 0 : silences_in_row_ + 1;
     is_answered_ = false;
     probed_at_ = now;
   }
   // What was answered before a takeover tells nothing about a rival after it.
   void begin_again() {
     answers_in_row_ = 0;
+    silences_in_row_ = 0;
     is_answered_ = true;  // Until the next question.
   }
 
@@ -97,6 +114,7 @@ class SplitGuard {
   std::optional<TimePoint> probed_at_;
   bool is_answered_ = true;  // The last question; before the first there is none.
   int answers_in_row_ = 0;
+  int silences_in_row_ = 0;
 };
 
 }  // namespace lvs::pulse

@@ -42,7 +42,7 @@ std::set<lvsd::ServiceId> some_services(Rng& rng) {
 }
 
 void break_machine(World& world, Node node) {
-  switch (world.rng().below(16)) {
+  switch (world.rng().below(17)) {
     case 0:
       world.lose_power(node);
       break;
@@ -91,6 +91,9 @@ void break_machine(World& world, Node node) {
       break;
     case 15:
       world.set_failing(node, some_services(world.rng()));
+      break;
+    case 16:
+      world.freeze_when_it_announces(node);
       break;
   }
 }

@@ -33,6 +33,7 @@ void Checkers::after_step(const StepReport& report) {
   if (is_passive(report.before) && report.after == pulse::State::active) {
     check_takeover(report);
   }
+  check_adoption(report);
   if (report.lease_was_over && holds(report.after)) {
     world_.violated("a-frozen-arbiter-past-its-lease-lets-go");
   }
@@ -71,6 +72,17 @@ void Checkers::check_addresses(const StepReport& report) {
   }
   if (wanted && report.before != report.after && m.lvsd_ready && !m.core_armed) {
     world_.violated("an-active-director-has-its-core-armed");
+  }
+}
+
+// By what the machine asked of the segment.
+void Checkers::check_adoption(const StepReport& report) {
+  const Node peer = report.machine.node == Node::primary ? Node::backup : Node::primary;
+  const bool is_adopted =
+      report.before == pulse::State::adopting && report.after == pulse::State::active;
+  if (is_adopted && world_.status(report.machine.node).reason == "unclaimed" &&
+      world_.machine(peer).holds() && world_.is_segment_whole()) {
+    world_.violated("what-the-peer-holds-is-not-taken-for-unclaimed");
   }
 }
 

@@ -38,6 +38,7 @@ class Checkers {
   void check_takeover(const StepReport& report);
   void check_addresses(const StepReport& report);
   void check_hold(const StepReport& report);
+  void check_adoption(const StepReport& report);
 
   World& world_;
   std::array<LastHeard, 2> heard_;  // By receiver.

@@ -57,6 +57,8 @@ struct Machine {
   uint64_t wake_serial = 0;
   bool has_started = false;
   bool exited = false;  // Ended by itself after Stop.
+  bool is_to_freeze_announcing = false;
+  bool is_frozen_for_good = false;  // Until its keeper replaces it.
   std::optional<bool> last_answer;
   std::optional<pulse::Notice> told;                     // To notify_fifo, by this process.
   std::optional<pulse::ServicesChanged> services_heard;  // From lvsd, by this process.

@@ -217,6 +217,29 @@ TEST(Pair, ArbiterThatItsKeeperReplacesBeforeTheLeaseEndsKeepsTheService) {
   EXPECT_EQ(world.status(Node::backup).counters.takeovers, 0U);
 }
 
+TEST(Pair, ArbiterThatFreezesBetweenAddingAndAnnouncingCostsNoMoreThanItsReplacement) {
+  constexpr Duration kReplaced = pulse::keeper::kArbiterPingPause * pulse::keeper::kPingsUnanswered;
+  Pair pair({.keepalive = 1s, .deadtime = 6s});
+  World& world = pair.world;
+  world.freeze_when_it_announces(Node::backup);
+  world.lose_power(Node::primary);
+  world.run_for(20s);
+  EXPECT_TRUE(world.is_served());
+  EXPECT_LE(world.longest_silence(), 6s + kReplaced + 300ms);
+  EXPECT_GE(world.longest_silence(), 5s + kReplaced);
+}
+
+TEST(Pair, ArbiterThatAdoptsDoesNotAnnounceWhatItsUnheardPeerHolds) {
+  Pair pair({.keepalive = 1s, .deadtime = 6s});
+  World& world = pair.world;
+  world.split();
+  world.run_for(10s);  // Both serve now.
+  world.kill_arbiter(Node::backup);
+  world.heal_all_but_heartbeats();
+  world.run_for(4s);
+  EXPECT_EQ(world.state(Node::backup), State::adopting);
+}
+
 TEST(Pair, FrozenStandbyDoesNotTakeItsOwnAbsenceForThePeers) {
   Pair pair(kSlow);
   for (int i = 0; i < 20; ++i) {  // Timer and sockets in either order.

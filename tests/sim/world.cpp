@@ -4,6 +4,7 @@
 #include <cinttypes>
 #include <cstdio>
 
+#include "pulse/children.h"
 #include "tests/sim/checkers.h"
 
 namespace lvs::sim {
@@ -24,6 +25,8 @@ constexpr Duration kFirstVerdicts = 3s;
 const char* const kPublicDevice = "eth0";
 const char* const kInnerDevice = "eth1";
 constexpr Duration kWitnessFresh = 3s;
+constexpr Duration kKeeperPatience =
+    pulse::keeper::kPingsUnanswered * pulse::keeper::kArbiterPingPause;
 constexpr Duration kNeighbourPatience = 3s;
 constexpr Duration kNeighbourPause = 1s;
 
@@ -172,6 +175,7 @@ void World::start_arbiter(Node node) {
 void World::end_process(Machine& m) {
   m.director.reset();
   m.is_frozen = false;
+  m.is_to_freeze_announcing = m.is_frozen_for_good = false;
   m.inbox.clear();
   m.services_heard.reset();
   ++m.life;
@@ -204,7 +208,7 @@ void World::freeze_arbiter(Node node) {
 
 void World::thaw_arbiter(Node node) {
   Machine& m = machine(node);
-  if (!m.director || !m.is_frozen) {
+  if (!m.director || !m.is_frozen || m.is_frozen_for_good) {
     return;
   }
   say(std::string(name(node)) + " arbiter thawed");
@@ -229,6 +233,26 @@ void World::thaw_arbiter(Node node) {
   if (m.director && m.life == life) {
     arm_timer(m, m.wake_at);
   }
+}
+
+void World::freeze_when_it_announces(Node node) {
+  Machine& m = machine(node);
+  if (m.is_running()) {
+    say(std::string(name(node)) + " arbiter will freeze as it announces");
+    m.is_to_freeze_announcing = true;
+  }
+}
+
+// What it was about to do is not done.
+void World::freeze_for_good(Machine& m) {
+  say(std::string(name(m.node)) + " arbiter frozen, not announced");
+  m.is_frozen = m.is_frozen_for_good = true;
+  at(now_ + kKeeperPatience, [this, &m, life = m.life] {
+    if (m.life == life && m.is_frozen) {
+      kill_arbiter(m.node);
+      start_arbiter(m.node);
+    }
+  });
 }
 
 void World::feed(Machine& m, const pulse::Event& event) {
@@ -263,6 +287,10 @@ void World::step(Machine& m, const pulse::Event& event, bool lease_was_over) {
   const pulse::State after = m.director->state();
   const bool was_accepted = m.director->counters().beats_accepted != accepted;
   for (const pulse::Action& action : step.actions) {
+    if (m.is_to_freeze_announcing && std::holds_alternative<pulse::Announce>(action)) {
+      m.is_to_freeze_announcing = false;
+      return freeze_for_good(m);
+    }
     std::visit([&](const auto& a) { perform(m, a); }, action);
   }
   m.has_started = m.has_started || std::holds_alternative<pulse::Started>(event);
@@ -825,6 +853,10 @@ void World::heal_all_but_heartbeats() {
     set_witness(node, true);
     set_way(node, true);
     set_failing_services(node, 0);
+    machine(node).is_to_freeze_announcing = false;
+    if (machine(node).is_frozen_for_good) {
+      kill_arbiter(node);
+    }
     thaw_arbiter(node);
     start_arbiter(node);
     if (machine(node).kept.hold) {

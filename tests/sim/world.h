@@ -72,6 +72,8 @@ class World {
   void restart_arbiter(Node node);  // In one instant, if one runs: told to stop or killed.
   void freeze_arbiter(Node node);
   void thaw_arbiter(Node node);
+  // When it will announce next: instead, and its keeper replaces it after a while.
+  void freeze_when_it_announces(Node node);
   void stop_pulse(Node node);
   void switchover(Node node);
   void hold(Node node);
@@ -128,6 +130,11 @@ class World {
   void violated(const std::string& invariant);
   const std::string& transcript() const { return transcript_; }
   uint64_t history_hash() const { return hash_; }  // Of the transcript and of every delivery.
+  // What stands on the segment of the clients would be answered.
+  bool is_segment_whole() const {
+    return !is_segment_split_ && faults_.loss == 0 && machines_[0].has_carrier &&
+           machines_[1].has_carrier;
+  }
   const std::vector<std::string>& violations() const { return violations_; }
 
  private:
@@ -168,6 +175,7 @@ class World {
   void step(Machine& machine, const pulse::Event& event, bool lease_was_over = false);
   void arm_timer(Machine& machine, std::optional<TimePoint> wake_at);
   void end_process(Machine& machine);
+  void freeze_for_good(Machine& machine);
   void deliver(Node to, size_t path, const std::vector<uint8_t>& bytes);
   void arm_core(Machine& machine);
   void hold(Machine& machine, const pulse::FloatingAddress& address,

@@ -4,10 +4,12 @@ import re
 import resource
 import signal
 import socket
+import struct
 import subprocess
 import time
 
-from directors import PATIENCE_S, ROUTER, VIP, eventually, expect, knocking, run
+from directors import MORE, PATIENCE_S, ROUTER, VIP, eventually, expect, inside_network, knocking, run
+from tracing import FrozenBefore, is_announcement_of, is_second_address
 
 
 def the_primary_serves_and_the_backup_stands_by(pair):
@@ -102,6 +104,71 @@ def frozen_children_are_replaced_and_the_service_stays(pair):
     eventually("it serves", lambda: pair.primary.ask("status")["lvsd"]["armed"])
     expect(pair.primary.state() == "active" and pair.backup.state() == "standby", "nobody moved")
     eventually("the log says so", lambda: pair.primary.said("child-frozen") == 2)
+
+
+def add_as_pulse_does(director, address, device, seconds):
+    """With its mark (IFA_PROTO), which this ip(8) does not know."""
+    def attribute(kind, data):
+        return struct.pack("=HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
+
+    packed = socket.inet_aton(address)
+    with inside_network(director.namespace):
+        kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        index = socket.if_nametoindex(device)
+    body = struct.pack("=BBBBI", socket.AF_INET, 32, 0, 0, index) + attribute(1, packed) + attribute(2, packed)
+    body += attribute(3, f"{device}:1".encode() + b"\0") + attribute(6, struct.pack("=4I", seconds, seconds, 0, 0))
+    body += attribute(8, struct.pack("=I", 0x200)) + attribute(11, b"\xca")  # Without a prefix route.
+    with kernel:
+        kernel.send(struct.pack("=IHHII", 16 + len(body), 20, 0x405, 1, 0) + body)
+        expect(struct.unpack_from("=i", kernel.recv(4096), 16)[0] == 0, f"{director.name} holds {address}")
+
+
+def is_reached_soon_though_it_freezes(pair, moment):
+    """The other machine is dead by now, and the client's neighbour cache points to it. Left alone it would do so for long."""
+    pair.start(keepalive="200ms", deadtime="10s", more=MORE)
+    run("ip", "netns", "exec", pair.switch, "sysctl", "--quiet", "--write", "net.ipv4.neigh.br0.delay_first_probe_time=100")
+    reaches = lambda address: run("ip", "netns", "exec", pair.switch, "ping", "-n", "-c1", "-W0.2", address,
+                                  check=False).returncode == 0
+    for address in (VIP, "192.0.2.11"):
+        eventually(f"the client reaches {address}", lambda address=address: reaches(address))
+    trap = FrozenBefore(pair.backup.arbiter(), moment)
+    os.kill(pair.primary.keeper(), signal.SIGKILL)
+    for bridge in ("br0", "br1"):
+        run("ip", "-n", pair.switch, "link", "set", f"primary-{bridge}", "down")
+    expect(trap.frozen.wait(PATIENCE_S), "the backup takes over, and freezes")
+    begun = time.monotonic()
+    expect(not reaches(VIP), "the client is not told yet")
+    # A frozen arbiter is replaced after some two seconds; without asking, its successor would wait for deadtime.
+    for address in (VIP, "192.0.2.11"):
+        eventually(f"the client reaches {address} again", lambda address=address: reaches(address), patience=30)
+    took = time.monotonic() - begun
+    expect(took < 6, f"the client waited for {took:.1f} s")
+    expect(pair.backup.said("child-frozen") == 1 and pair.backup.said("adopted") == 1, "its successor adopted")
+
+
+def an_arbiter_that_freezes_between_adding_and_announcing_is_made_up_for(pair):
+    is_reached_soon_though_it_freezes(pair, is_announcement_of(VIP))
+
+
+def an_arbiter_that_freezes_with_half_of_its_addresses_added_is_made_up_for(pair):
+    is_reached_soon_though_it_freezes(pair, is_second_address())
+
+
+def who_adopts_does_not_announce_what_an_unheard_peer_holds(pair):
+    """The primary's arbiter stands still for good, with its keeper: its kernel goes on holding what the backup finds at home."""
+    pair.start(keepalive="200ms", deadtime="20s")
+    os.kill(pair.primary.keeper(), signal.SIGSTOP)
+    pair.primary.signal_arbiter(signal.SIGSTOP)
+    killed = pair.backup.arbiter()
+    add_as_pulse_does(pair.backup, VIP, "eth0", seconds=15)
+    os.kill(killed, signal.SIGKILL)
+    eventually("its successor adopts", lambda: pair.backup.arbiter() != killed and pair.backup.state() == "adopting")
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        expect(pair.backup.state() == "adopting", "it knows that the peer's kernel holds the address")
+    for port in ("primary-br0", "primary-br1"):
+        run("ip", "-n", pair.switch, "link", "set", port, "down")
+    eventually("once nobody answers, it serves", lambda: pair.backup.state() == "active", patience=5)
 
 
 def a_keeper_without_descriptors_tries_again_and_its_watchdog_hears_it(pair):
