@@ -64,7 +64,7 @@ void BackgroundFile::write() {
   is_due_ = false;
   const auto handle = start_child();
   if (!handle) {
-    return tell(handle.error().what);
+    return ended(handle.error().what);
   }
   child_.emplace(io_, *handle);
   watch(*handle);
@@ -103,7 +103,8 @@ void BackgroundFile::ended(const std::string& why) {
   tell(why);
   child_.reset();
   is_pausing_ = true;
-  pause_.expires_after(kFilePause);
+  is_due_ = is_due_ || !why.empty();
+  pause_.expires_after(why.empty() ? kFilePause : kFileRetryPause);
   pause_.async_wait([this](auto error) {
     if (!error) {
       is_pausing_ = false;

@@ -1,7 +1,7 @@
 // A file that a daemon keeps for its next life and must never wait for: a disk may be slow, or
 // stand still. A child process writes it, whole and atomically; what it should hold is asked for in
 // the child. One child at a time, and a pause between two: what changes meanwhile is written with
-// the next.
+// the next. What could not be written is tried again until it can be.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -17,6 +17,7 @@
 namespace lvs::io {
 
 constexpr Duration kFilePause = std::chrono::milliseconds{200};
+constexpr Duration kFileRetryPause = std::chrono::seconds{2};
 constexpr Duration kLastWritePatience = std::chrono::milliseconds{500};
 
 class BackgroundFile {
@@ -28,6 +29,8 @@ class BackgroundFile {
   BackgroundFile(boost::asio::io_context& io, std::string path, Text text);
   ~BackgroundFile();  // What is not written yet is.
   void changed();     // What it should hold.
+  bool is_written() const { return !is_due_ && !child_ && told_.empty(); }
+  std::string error() const { return told_.empty() ? "" : path_ + ": " + told_; }
 
  private:
   void write();

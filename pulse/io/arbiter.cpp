@@ -201,7 +201,9 @@ Result<Ok> Arbiter::begin() {
     return found.error();
   }
   running_ = true;
-  driver_->feed(Started{std::move(found).value(), load_kept(run_dir_, first_setup_->settings)});
+  const Kept kept = load_kept(run_dir_, first_setup_->settings);
+  shell_->keep_beyond_boot(kept);
+  driver_->feed(Started{std::move(found).value(), kept});
   feed_present();
   keep_good();
   names_.forget_unasked();
@@ -558,6 +560,7 @@ json::object Arbiter::status() {
                                 {"ready", shell_->lvsd().ready()},
                                 {"armed", shell_->lvsd().armed()},
                                 {"failed_restarts", shell_->lvsd_failures()}};
+  status["kept"] = json::object{{"written", shell_->is_kept()}, {"error", shell_->why_not_kept()}};
   status["shell"] = json::object{{"address_failures", counters.address_failures},
                                  {"announce_failures", counters.announce_failures},
                                  {"too_late", counters.too_late}};

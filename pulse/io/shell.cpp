@@ -328,16 +328,35 @@ void Shell::perform(const RunCommand& action) {
 }
 
 void Shell::perform(const Keep& action) {
-  if (const auto saved = save_kept(run_dir_, action.kept); !saved) {
-    complain("keep-failed", saved.error());
-  }
-  Kept beyond_boot = action.kept;
-  beyond_boot.term = 0;
-  if (beyond_boot == kept_beyond_boot_) {
+  keep_for_successor(action.kept);
+  keep_beyond_boot(action.kept);
+}
+
+void Shell::keep_for_successor(const Kept& kept) {
+  run_retry_.cancel();
+  const auto saved = save_kept(run_dir_, kept);
+  if (saved) {
+    run_error_.clear();
     return;
   }
-  kept_beyond_boot_ = std::move(beyond_boot);
-  file_beyond_boot_.changed();
+  if (run_error_ != saved.error().what) {
+    run_error_ = saved.error().what;
+    complain("keep-failed", saved.error());
+  }
+  run_retry_.expires_after(io::kFileRetryPause);
+  run_retry_.async_wait([this, kept](auto error) {
+    if (!error) {
+      keep_for_successor(kept);
+    }
+  });
+}
+
+void Shell::keep_beyond_boot(Kept kept) {
+  kept.term = 0;
+  if (kept != kept_beyond_boot_) {
+    kept_beyond_boot_ = std::move(kept);
+    file_beyond_boot_.changed();
+  }
 }
 
 void Shell::perform(const Answer& action) {

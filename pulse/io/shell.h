@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <optional>
 #include <span>
@@ -40,6 +41,8 @@ class Shell {
   // Opens what needs the network's consent: heartbeat and packet sockets.
   Result<Ok> open();
   void drive_with(DirectorDriver& driver);
+  // What a predecessor kept in /run may not be on the disk yet.
+  void keep_beyond_boot(Kept kept);
 
   // What was ours before this process; addresses of an older configuration are removed.
   Result<std::vector<FoundAddress>> adopt();
@@ -59,6 +62,12 @@ class Shell {
   const LvsdLink& lvsd() const { return *lvsd_; }
   int lvsd_failures() const { return lvsd_failures_; }
   bool peer_signs_with_next() const { return peer_signs_with_next_; }
+  // Whether what the director must know again, after its process and after a boot, is written; and
+  // why not, as far as that is known.
+  bool is_kept() const { return run_error_.empty() && file_beyond_boot_.is_written(); }
+  std::string why_not_kept() const {
+    return run_error_.empty() ? file_beyond_boot_.error() : run_error_;
+  }
   const std::vector<std::unique_ptr<HeartbeatSocket>>& sockets() const { return sockets_; }
   std::optional<Answer> take_answer() { return std::exchange(answer_, std::nullopt); }
 
@@ -88,6 +97,7 @@ class Shell {
   bool hear(PathId path, std::span<const uint8_t> datagram);
   bool hear_word(PathId path, std::span<const uint8_t> datagram);
   void send(std::span<const uint8_t> datagram, std::optional<PathId> only);
+  void keep_for_successor(const Kept& kept);
 
   boost::asio::io_context& io_;
   Setup setup_;
@@ -107,6 +117,8 @@ class Shell {
   std::optional<Answer> answer_;
   std::optional<Kept> kept_beyond_boot_;  // Without its term. Nothing: not by this process.
   io::BackgroundFile file_beyond_boot_;
+  std::string run_error_;  // Why the file in /run could not be written, as long as that lasts.
+  boost::asio::steady_timer run_retry_{io_};
   Counters counters_;
 };
 

@@ -30,6 +30,7 @@
 #include "tools/lvsctl/io/import_file.h"
 #include "tools/lvsctl/io/look_at_key.h"
 #include "tools/lvsctl/io/make_key.h"
+#include "tools/lvsctl/kept.h"
 #include "tools/lvsctl/metrics/io/server.h"
 #include "tools/lvsctl/metrics/page.h"
 #include "tools/lvsctl/plan.h"
@@ -50,12 +51,14 @@ constexpr const char* kConfigFile = "/etc/sysconfig/ha/lvs.cf";
 constexpr Duration kPatience = 10s;
 constexpr Duration kScrapePatience = 3s;  // Others wait as well.
 constexpr Duration kLookPause = 50ms;
+constexpr Duration kKeptPatience = 2500ms;  // Longer than pulse waits to try again.
 constexpr Duration kFollowPause = 500ms;
 
 constexpr int kGood = 0;
 constexpr int kBad = 1;
 constexpr int kUsage = 2;
 constexpr int kNotRunning = 3;
+constexpr int kNotKept = 5;
 
 constexpr const char* kHelp =
     "usage: lvsctl COMMAND [OPTIONS]\n"
@@ -313,6 +316,23 @@ std::string operator_name() {
   return ::getlogin_r(login, sizeof login) == 0 ? login : "root";
 }
 
+int wait_until_kept(const char* what) {
+  const TimePoint end = Clock::now() + kKeptPatience;
+  for (;;) {
+    const auto status = ask(kPulse, {{"do", "status"}});
+    if (!status) {
+      return complain(std::string(what) + ": pulse: " + status.error().what, kNotKept);
+    }
+    if (is_kept(*status)) {
+      return kGood;
+    }
+    if (Clock::now() >= end) {
+      return complain(not_kept(what, *status), kNotKept);
+    }
+    std::this_thread::sleep_for(kLookPause);
+  }
+}
+
 int tell_pulse(const char* what) {
   const auto reply = ask(kPulse, {{"do", what}, {"by", operator_name()}});
   if (!reply) {
@@ -320,7 +340,8 @@ int tell_pulse(const char* what) {
                     means_not_running(reply.error()) ? kNotRunning : kBad);
   }
   print(std::string(reply->at("text").as_string()) + "\n");
-  return kGood;
+  std::fflush(stdout);
+  return wait_until_kept(what);
 }
 
 int run_hold(const Arguments&) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tools/lvsctl/few_lines.h"
+#include "tools/lvsctl/kept.h"
 
 namespace lvs::lvsctl {
 
@@ -146,6 +147,9 @@ class Page {
             links_text(pulse));
     }
     show_hold(object_at(pulse, "held"));
+    if (const std::string trouble = not_kept(pulse); !trouble.empty()) {
+      worry(trouble);
+    }
     show_peer(pulse);
     show_unserved(pulse);
     const std::string addresses = joined(array_at(pulse, "addresses"), " ");

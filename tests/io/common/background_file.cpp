@@ -101,10 +101,13 @@ TEST(BackgroundFile, WhatCannotBeWrittenIsToldOnceUntilItCanBe) {
   ASSERT_EQ(
       ::renameat2(AT_FDCWD, mended.c_str(), AT_FDCWD, (folder / "plain").c_str(), RENAME_EXCHANGE),
       0);
-  file.changed();
+  EXPECT_FALSE(file.is_written());
+  EXPECT_EQ(file.error(), (folder / "plain/state") + ": Not a directory");
   EXPECT_TRUE(run_until(io, [&] { return contents(folder / "plain/state") == "text"; }));
   EXPECT_TRUE(run_until(io, [&] { return told.size() >= 2; }));
   ASSERT_EQ(told.size(), 2U);
+  EXPECT_TRUE(file.is_written());
+  EXPECT_EQ(file.error(), "");
   EXPECT_THAT(told[0], HasSubstr("event=file-not-written"));
   EXPECT_THAT(told[0], HasSubstr("error=\"Not a directory\""));
   EXPECT_THAT(told[1], HasSubstr("event=file-written"));

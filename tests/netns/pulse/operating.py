@@ -155,6 +155,46 @@ def a_held_standby_leaves_the_service_alone_until_it_is_released(pair):
     pair.backup.reaches("active", patience=5)
 
 
+def a_hold_that_cannot_be_written_is_no_plain_yes(pair):
+    pair.start(keepalive="200ms", deadtime="3s")
+    backup = pair.backup
+    backup.run("sh", "-c", "mkdir -p /var/lib/lvs && mount -t tmpfs -o size=64k tmpfs /var/lib/lvs && "
+               "mkdir /var/lib/lvs/pulse /var/lib/lvs/events")
+    fill = lambda: backup.run("sh", "-c", "cat /dev/zero >/var/lib/lvs/full", check=False)
+    is_kept = lambda: backup.ask("status")["kept"] == {"written": True, "error": ""}
+
+    def is_told(word, text, meaning):
+        done = backup.run("/usr/sbin/lvsctl", word, check=False)
+        expect(done.returncode == 5 and text in done.stdout, f"in force: {done.returncode} {done.stdout}{done.stderr}")
+        expect(re.search(rf"^lvsctl: {word}: in force, but not kept: {meaning}: /var/lib/lvs/pulse/\S+\.peer: "
+                         "No space left on device; make room", done.stderr), done.stderr)
+        shown, code = backup.lvsctl("status")
+        expect(re.search(r"^! .* is not kept: /var/lib/lvs/pulse/\S+\.peer: No space left", shown, re.M) and code == 1, shown)
+
+    def boot():
+        backup.service("stop")
+        backup.run("sh", "-c", "rm -r /run/lvs/*")
+        backup.service("start")
+        backup.reaches("standby")
+
+    fill()
+    is_told("hold", "held: this director stays standby", "a boot would lose the hold")
+    killed = backup.signal_arbiter(signal.SIGKILL)
+    eventually("the keeper starts another", lambda: backup.arbiter() not in (0, killed))
+    backup.reaches("standby")
+    eventually("which goes on trying", lambda: backup.ask("status")["kept"]["error"])
+    backup.run("rm", "/var/lib/lvs/full")
+    eventually("it is written as soon as there is room", is_kept, patience=10)
+    boot()
+    expect(backup.ask("status")["held"], "the hold outlived a boot")
+    fill()
+    is_told("release", "released", "a boot would hold this director again")
+    backup.run("rm", "/var/lib/lvs/full")
+    eventually("that too", is_kept, patience=10)
+    boot()
+    expect(not backup.ask("status")["held"], "the release outlived a boot")
+
+
 def events_tell_what_happened_and_outlive_the_daemons(pair):
     pair.start(keepalive="200ms", deadtime="3s")
 
