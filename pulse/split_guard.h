@@ -58,7 +58,6 @@ class SplitGuard {
   // One of the peer's hardware addresses answered for a floating address.
   void answered(TimePoint now) {
     answered_at_ = now;
-    silences_in_row_ = 0;
     if (!is_answered_) {
       is_answered_ = true;
       ++answers_in_row_;

@@ -135,7 +135,9 @@ TEST(Adoption, WhatThePeersKernelAnswersForIsNot) {
   adopting.feed(AddressClaimed{kVip, kPeerMac});
   adopting.pass(1s, kPeerMac);
   EXPECT_EQ(adopting.state(), State::adopting);
-  adopting.pass(4 * kAdoptionProbePause);
+  adopting.pass(3 * kAdoptionProbePause);
+  EXPECT_EQ(adopting.state(), State::adopting) << "three have to stay unanswered anew";
+  adopting.pass(kAdoptionProbePause);
   EXPECT_EQ(adopting.state(), State::active) << "it has let go";
 }
 
