@@ -1,7 +1,7 @@
 // One conversation with the kernel's rtnetlink: a request and its acknowledgement, or a dump. The
 // kernel answers before send() returns, so nothing here waits. Messages are built in memory with
 // libnl-3 (nlmsg_*, nla_*); the socket is our own, because libnl folds the kernel's errno into a
-// coarser code. The only home of struct nl_msg in pulse and nanny.
+// coarser code. The only home of struct nl_msg in pulse, nanny and lvsadm.
 #pragma once
 
 #include <netlink/msg.h>

@@ -23,6 +23,7 @@ constexpr const char* kHelp =
   lvsadm --drops
   lvsadm --setting name[=value]
   lvsadm --settings
+  lvsadm --where client:port [-t|-u|--sctp-service] address:port [mark]
   lvsadm -h | -v
 
 Commands:
@@ -44,6 +45,8 @@ Commands:
   --drops                     packets dropped, by reason (embedded core)
   --setting name[=value]      show or choose how the core behaves: names of net.ipv4.vs.*
   --settings                  show them all
+  --where client:port         where the first packet of this client to the address and port behind it
+                              would go now, and why; nothing changes (embedded core)
   --help            -h        this text
   --version         -v        the version
 
@@ -86,7 +89,7 @@ Daemon options:
   --syncid id, --sync-maxlen bytes, --mcast-interface interface, --mcast-group address,
   --mcast-port port, --mcast-ttl hops
 
-Exit status: 0 done; 1 no such service; 2 wrong command line, or no core; 255 refused by the core,
+Exit status: 0 done; 1 no such service, or --where: refused; 2 wrong command line, or no core; 255 refused by the core,
 or unknown option. See lvsadm(8).
 )";
 

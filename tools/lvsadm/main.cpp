@@ -6,6 +6,7 @@
 
 #include "common/ipvs/io/cores.h"
 #include "lvsd/core/io/frozen.h"
+#include "lvsd/core/io/where.h"
 #include "tools/lvsadm/io/names.h"
 #include "tools/lvsadm/run.h"
 #include "tools/lvsadm/save_restore.h"
@@ -86,6 +87,20 @@ Result<ChosenCore> core_of(const Command& command) {
                 : Error{kernel.error().code, embedded.error().what + "\n" + kernel.error().what};
 }
 
+// Needs no lvsd: the programs and their maps are in the kernel.
+Result<ipvs::Whereabouts> where_in_embedded_core(Core core, const ipvs::WherePacket& packet) {
+  if (core == Core::kernel) {
+    return Error{EOPNOTSUPP, kNoWhere};
+  }
+  auto asked = core::Where::open();
+  if (!asked && asked.error().code == ENOENT) {
+    const bool has_kernel = core == Core::automatic && ipvs::io::kernel_core();
+    return Error{ENOENT, has_kernel ? std::string(kNoWhere)
+                                    : "--where: no embedded core is in this network namespace"};
+  }
+  return asked ? asked->ask(packet) : asked.error();
+}
+
 std::string read_input() {
   std::string input(std::istreambuf_iterator<char>(std::cin), {});
   input.resize(std::min(input.size(), kRestoreBytesMax));
@@ -114,6 +129,11 @@ int main_of(const std::vector<std::string>& arguments) {
   }
   if (std::holds_alternative<Version>(command.what)) {
     return print({0, "lvsadm (Caribe) " CARIBE_VERSION ", IPVS v1.2.1\n", ""});
+  }
+  if (std::holds_alternative<Where>(command.what)) {
+    return print(run(command, {.where = [&](const ipvs::WherePacket& packet) {
+                       return where_in_embedded_core(command.core, packet);
+                     }}));
   }
   auto core = core_of(command);
   if (!core) {

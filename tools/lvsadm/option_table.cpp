@@ -80,6 +80,7 @@ const option kLongOptions[] = {
     {"drops", no_argument, nullptr, code(Verb::drops)},
     {"setting", required_argument, nullptr, code(Verb::setting)},
     {"settings", no_argument, nullptr, code(Verb::settings)},
+    {"where", required_argument, nullptr, code(Verb::where)},
     {"help", no_argument, nullptr, 'h'},
     {"version", no_argument, nullptr, 'v'},
     {"tcp-service", required_argument, nullptr, 't'},
@@ -194,6 +195,7 @@ const std::vector<Rule>& rules() {
       {"drops", {json, numeric}, {}},
       {"setting", {json}, {}},
       {"settings", {json}, {}},
+      {"where", {service, json, numeric}, {}},
       {"help", {}, {}},
       {"version", {}, {}},
   };
@@ -295,11 +297,16 @@ std::optional<UsageError> take_verb(Given& given, Verb verb, int opt, const Word
 
 std::optional<UsageError> take_word(Given& given, const std::string& word) {
   constexpr size_t kTimeouts = 3;
+  constexpr size_t kPlaceAndMark = 2;
   if (!given.verb) {
     return try_help();
   }
   if (given.verb == Verb::set_timeouts && given.timeouts.size() < kTimeouts) {
     given.timeouts.push_back(word);
+    return std::nullopt;
+  }
+  if (given.verb == Verb::where && given.place.size() < kPlaceAndMark) {
+    given.place.push_back(word);
     return std::nullopt;
   }
   if (given.verb == Verb::help) {

@@ -30,6 +30,7 @@ enum class Verb : uint8_t {
   drops,
   setting,
   settings,
+  where,
   help,
   version,
 };
@@ -81,8 +82,9 @@ constexpr size_t kOptions = static_cast<size_t>(Option::count);
 // What stood on the command line, still as text.
 struct Given {
   std::optional<Verb> verb;
-  std::string verb_argument;          // --start-daemon, --stop-daemon, --kill
+  std::string verb_argument;          // --start-daemon, --stop-daemon, --kill, --where
   std::vector<std::string> timeouts;  // --set
+  std::vector<std::string> place;     // --where: what stands behind the client
   std::vector<std::optional<std::string>> options{kOptions};
   char service_kind = 0;  // t, u, s, f
   char forward_kind = 0;  // g, i, m

@@ -94,6 +94,8 @@ class Builder {
         return setting();
       case Verb::settings:
         return Settings{"", has(Option::json)};
+      case Verb::where:
+        return where();
       case Verb::help:
         return Help{};
       case Verb::version:
@@ -388,6 +390,44 @@ class Builder {
       wrong("--setting wants name or name=number, not `" + text + "'");
     }
     return Change{SetSetting{text.substr(0, equals), value.value_or(0)}};
+  }
+
+  // The virtual address stands behind -t, -u or --sctp-service, or alone, for TCP; a mark stands
+  // behind it or behind -f.
+  Where where() {
+    std::vector<std::string> words = given_.place;
+    const bool is_of_mark = given_.service_kind == 'f';
+    if (has(Option::service)) {
+      words.insert(is_of_mark ? words.end() : words.begin(), text(Option::service));
+    }
+    constexpr size_t kPlaceAndMark = 2;
+    if (words.size() > kPlaceAndMark) {
+      wrong("--where wants one virtual address and one mark: unexpected argument " + words.back());
+    }
+    Where where{{.protocol = protocol()}, has(Option::json)};
+    where.packet.client = end_of(given_.verb_argument, "client");
+    where.packet.virtual_service = end_of(
+        words.empty() || (is_of_mark && words.size() == 1) ? "" : words.front(), "virtual server");
+    if (where.packet.client.address.family() != where.packet.virtual_service.address.family()) {
+      wrong("--where wants client and virtual server of one address family");
+    }
+    if (words.size() == kPlaceAndMark) {
+      const auto mark = number(words.back(), 1, UINT_MAX);
+      if (!mark) {
+        wrong("invalid fwmark value `" + words.back() + "' specified");
+      }
+      where.packet.mark = mark.value_or(0);
+    }
+    return where;
+  }
+
+  Endpoint end_of(const std::string& words, const std::string& whose) {
+    const auto place = words.empty() ? std::nullopt : host_port(words, protocol(), resolver_);
+    if (!place || place->port.value_or(0) == 0) {
+      wrong("--where wants the " + whose + " as address:port, not `" + words + "'");
+      return {};
+    }
+    return {place->address, *place->port};
   }
 
   const Given& given_;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/ipvs/request.h"
+#include "common/ipvs/where.h"
 
 namespace lvs::lvsadm {
 
@@ -53,6 +54,11 @@ struct Settings {
   bool json = false;
   bool operator==(const Settings&) const = default;
 };
+struct Where {
+  ipvs::WherePacket packet;
+  bool json = false;
+  bool operator==(const Where&) const = default;
+};
 struct Help {
   bool operator==(const Help&) const = default;
 };
@@ -62,7 +68,7 @@ struct Version {
 
 struct Command {
   Core core = Core::automatic;
-  std::variant<List, Change, Save, Restore, Kill, Drops, Settings, Help, Version> what;
+  std::variant<List, Change, Save, Restore, Kill, Drops, Settings, Where, Help, Version> what;
   bool operator==(const Command&) const = default;
 };
 

@@ -3,6 +3,7 @@
 #include "tools/lvsadm/json.h"
 #include "tools/lvsadm/save_restore.h"
 #include "tools/lvsadm/texts.h"
+#include "tools/lvsadm/where.h"
 
 namespace lvs::lvsadm {
 namespace {
@@ -131,6 +132,17 @@ struct Runner {
     return outcome;
   }
 
+  Outcome operator()(const Where& question) const {
+    const auto answer = world.where(question.packet);
+    if (!answer) {
+      return failed(kWrongUsage, answer.error());
+    }
+    return {answer->refusal.empty() ? 0 : kNoSuchThing,
+            question.json ? json_where(question.packet, *answer)
+                          : print_where(question.packet, *answer),
+            answer->is_other_program ? kOtherProgramNote : ""};
+  }
+
   Outcome operator()(const Help&) const { return {0, help_text(), ""}; }
   Outcome operator()(const Version&) const { return {}; }
 
@@ -165,7 +177,8 @@ struct Runner {
 bool only_reads(const Command& command) {
   return std::holds_alternative<List>(command.what) || std::holds_alternative<Save>(command.what) ||
          std::holds_alternative<Drops>(command.what) ||
-         std::holds_alternative<Settings>(command.what);
+         std::holds_alternative<Settings>(command.what) ||
+         std::holds_alternative<Where>(command.what);
 }
 
 Outcome run(const Command& command, const World& world) {

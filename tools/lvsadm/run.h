@@ -2,6 +2,7 @@
 // function.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "common/ipvs/codec.h"
@@ -16,14 +17,16 @@ struct Outcome {
   std::string err;
 };
 
-constexpr int kRefused = 255;    // By the core; ipvsadm's status.
-constexpr int kNoSuchThing = 1;  // A listing of a service that is not there.
+constexpr int kRefused = 255;  // By the core; ipvsadm's status.
+constexpr int kNoSuchThing =
+    1;  // A listing of a service that is not there; a packet that is refused.
 
 struct World {
   ipvs::Handler core;
   Names names;        // Used when -n is not given.
   Resolver resolver;  // For the lines of -R.
   std::string input;  // Standard input, for -R.
+  std::function<Result<ipvs::Whereabouts>(const ipvs::WherePacket&)> where = {};
 };
 
 // With lvsd dead or stopped its core can be read but not changed.
@@ -32,6 +35,12 @@ constexpr const char* kDeadNote =
     "lvsadm: lvsd is not running; this is what its core in the kernel holds\n";
 constexpr const char* kStoppedNote =
     "lvsadm: lvsd does not answer; this is what its core in the kernel holds\n";
+constexpr const char* kOtherProgramNote =
+    "lvsadm: the programs that forward are of another version than this lvsadm's, which was "
+    "asked\n";
+constexpr const char* kNoWhere =
+    "--where asks the programs of the embedded core, and the core is the kernel's ip_vs, which "
+    "cannot be asked.\nWhat it knows of a client: lvsadm -L -c -n";
 constexpr const char* kDeadRefusal =
     "lvsadm: lvsd is not running: its core in the kernel goes on forwarding, but its table cannot "
     "be "
