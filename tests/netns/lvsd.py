@@ -272,6 +272,47 @@ def nanny_has_no_privileges(lab):
     expect(has_user or "event=nanny-user missing=nanny used=nobody" in lab.log_text(), "a missing user is said")
 
 
+def where_says_beforehand_who_answers(lab):
+    """Asked, then done: clients with ports of their own, also while nobody runs lvsd."""
+    def where(port, to=VIP, *options):
+        done = run(*lab.enter_director(f"{lab.binaries}/lvsadm", "--where", f"192.0.2.100:{port}", "-t", f"{to}:80", "--json",
+                                       *options), check=False)
+        expect(done.returncode == (0 if json.loads(done.stdout)["forwarded"] else 1) and not done.stderr, f"{done}")
+        return json.loads(done.stdout)
+
+    def answered(port):
+        done = run(*lab.net.inside("client", "curl", "--silent", "--max-time", str(PATIENCE_S), "--local-port", str(port),
+                                   f"http://{VIP}:80/"))
+        return done.stdout
+
+    def all_that_is_counted():
+        ports = sorted(re.findall(r"192\.0\.2\.100:\d+", lab.lvsadm("-L", "-c", "-n")))
+        return lab.lvsadm("-L", "-n", "--stats", "--exact"), lab.lvsadm("-L", "-n"), lab.lvsadm("--drops"), ports
+
+    def settled():
+        first = all_that_is_counted()
+        return first if first == all_that_is_counted() else None
+
+    nodes = {"10.0.0.1": "one", "10.0.0.2": "two"}
+    seen = []
+    for port in range(47001, 47007):
+        before = eventually("the last packets are counted", settled)
+        told = where(port)
+        expect(all_that_is_counted() == before, "a question counts nothing and begins nothing")
+        expect(told["chosen_by"] == "scheduler" and told["way"]["device"] == "br0", f"{told}")
+        name = answered(port)
+        expect(nodes[told["server"]["address"]] == name, f"{name} answers, told was {told}")
+        seen.append(name)
+        known = where(port)
+        expect(known["connection"]["destination"]["address"] == told["server"]["address"], f"{known}")
+    expect(set(seen) == {"one", "two"}, f"both take their turn: {seen}")
+    text = lab.lvsadm("--where", "192.0.2.100:47100", f"{VIP}:80")
+    expect("chosen by   the scheduler rr, if it came now\n" in text and "way         Masq, by device br0 to 10.0.0." in text,
+           text)
+    expect(where(47100, "192.0.2.77")["refused"] == "not-own-address", "what is not here is said")
+    expect(where(47100, "192.0.2.254")["refused"] == "passed-no-service", "what is no service is said")
+
+
 def dead_server_is_removed_and_comes_back(lab):
     lab.kill_server("one")
     eventually("server one out of the table", lambda: lab.in_table() == ["two"])
@@ -1085,6 +1126,7 @@ def core_that_is_left_serves_until_the_other_is_there(lab):
 STORIES = [
     without_libnftables_lvsd_says_what_to_install,
     table_appears_and_serves,
+    where_says_beforehand_who_answers,
     nanny_has_no_privileges,
     dead_server_is_removed_and_comes_back,
     own_link_down_is_no_fault_of_the_servers,

@@ -27,6 +27,13 @@ Command change(Request request) {
   return {Core::automatic, Change{std::move(request)}};
 }
 
+const Endpoint kClient{*Address::parse("192.0.2.9"), 4000};
+const Endpoint kVip{*Address::parse("192.0.2.1"), 80};
+
+Command where(const WherePacket& packet, bool json = false) {
+  return {Core::automatic, Where{packet, json}};
+}
+
 struct Right {
   const char* line;
   Command command;
@@ -38,6 +45,15 @@ const std::vector<Right> kRight = {
     {"-L --core embedded -n", {Core::embedded, List{.numeric = true}}},
     {"-Ln", {Core::automatic, List{.numeric = true}}},
     {"-n -l", {Core::automatic, List{.numeric = true}}},
+    {"--where 192.0.2.9:4000 192.0.2.1:80", where({Protocol::tcp, kClient, kVip})},
+    {"--where 192.0.2.9:4000 vip.example:http 7 --json",
+     where({Protocol::tcp, kClient, kVip, 7}, true)},
+    {"--where 192.0.2.9:4000 -u 192.0.2.1:80 7", where({Protocol::udp, kClient, kVip, 7})},
+    {"--sctp-service 192.0.2.1:80 --where 192.0.2.9:4000", where({Protocol::sctp, kClient, kVip})},
+    {"--where 192.0.2.9:4000 192.0.2.1:80 -f 7", where({Protocol::tcp, kClient, kVip, 7})},
+    {"--where [2001:db8::9]:4000 [2001:db8::1]:80", where({Protocol::tcp,
+                                                           {*Address::parse("2001:db8::9"), 4000},
+                                                           {*Address::parse("2001:db8::1"), 80}})},
     {"-L -n --stats --exact",
      {Core::automatic, List{.columns = Columns::stats, .numeric = true, .exact = true}}},
     {"-L --stats --rate", {Core::automatic, List{.columns = Columns::stats}}},
@@ -233,6 +249,23 @@ const std::vector<Wrong> kWrong = {
     {"--kill 10.0.0.0/33", 2,
      "--kill wants an address or a prefix like 10.0.0.0/24, not `10.0.0.0/33'"},
     {"--kill host", 2, "--kill wants an address or a prefix like 10.0.0.0/24, not `host'"},
+    {"--where 192.0.2.9:4000", 2, "--where wants the virtual server as address:port, not `'"},
+    {"--where 192.0.2.9 192.0.2.1:80", 2,
+     "--where wants the client as address:port, not `192.0.2.9'"},
+    {"--where 192.0.2.9:0 192.0.2.1:80", 2,
+     "--where wants the client as address:port, not `192.0.2.9:0'"},
+    {"--where 192.0.2.9:4000 -t 192.0.2.1", 2,
+     "--where wants the virtual server as address:port, not `192.0.2.1'"},
+    {"--where 192.0.2.9:4000 -f 80", 2, "--where wants the virtual server as address:port, not `'"},
+    {"--where 192.0.2.9:4000 [2001:db8::1]:80", 2,
+     "--where wants client and virtual server of one address family"},
+    {"--where 192.0.2.9:4000 192.0.2.1:80 x", 2, "invalid fwmark value `x' specified"},
+    {"--where 192.0.2.9:4000 192.0.2.1:80 0", 2, "invalid fwmark value `0' specified"},
+    {"--where 192.0.2.9:4000 192.0.2.1:80 7 8", 2, "unexpected argument 8"},
+    {"--where 192.0.2.9:4000 -t 192.0.2.1:80 7 8", 2,
+     "--where wants one virtual address and one mark: unexpected argument 8"},
+    {"--where 192.0.2.9:4000 192.0.2.1:80 -s rr", 2,
+     "Illegal 'scheduler' option with the 'where' command"},
     {"-L --core other", 2, "--core is embedded or kernel, not `other'"},
 };
 

@@ -185,5 +185,64 @@ TEST(Run, OnlyListingsLeaveATableAsItIs) {
   }
 }
 
+// A packet to a persistent service, as an embedded core may answer.
+Whereabouts whereabouts() {
+  return {
+      .by = ChosenBy::persistence,
+      .service = AddressKey{Protocol::tcp, *Address::parse("192.0.2.1"), 80},
+      .scheduler = "wlc",
+      .server = Endpoint{*Address::parse("10.0.0.2"), 8080},
+      .weight = 3,
+      .active = 4,
+      .inactive = 5,
+      .persistence = Whereabouts::Template{*Address::parse("192.0.2.0"), 24, 250},
+      .way = {
+          .device = "eth1", .next_hop = Address::parse("10.0.0.2"), .mac = "02:00:00:00:00:02"}};
+}
+
+Outcome run_where(const std::string& line, const Result<Whereabouts>& answer) {
+  const auto command = std::get<Command>(parse(test::words(line), test::resolver()));
+  return run(command, {.where = [&](const WherePacket&) { return answer; }});
+}
+
+TEST(Run, WhereIsToldInWords) {
+  const auto outcome = run_where("--where 192.0.2.9:4000 192.0.2.1:80 7", whereabouts());
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.out,
+            "packet      TCP 192.0.2.9:4000 -> 192.0.2.1:80, mark 7\n"
+            "service     TCP 192.0.2.1:80, wlc\n"
+            "template    of 192.0.2.0/24, for 250 s more\n"
+            "server      10.0.0.2:8080, weight 3, 4 active, 5 inactive\n"
+            "chosen by   the template of its client, for 250 s more\n"
+            "way         Masq, by device eth1 to 10.0.0.2 (02:00:00:00:00:02)\n");
+}
+
+TEST(Run, WhereAPacketIsRefusedIsStatusOneWithTheReason) {
+  Whereabouts answer;
+  answer.refusal = "passed-no-service";
+  const auto outcome = run_where("--where 192.0.2.9:4000 192.0.2.1:80", answer);
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_EQ(outcome.out,
+            "packet      TCP 192.0.2.9:4000 -> 192.0.2.1:80\n"
+            "refused     passed-no-service: no virtual service is for it\n");
+  EXPECT_NE(run_where("--where 192.0.2.9:4000 192.0.2.1:80 --json", answer)
+                .out.find("\"forwarded\":false,\"chosen_by\":\"nobody\","
+                          "\"refused\":\"passed-no-service\""),
+            std::string::npos);
+}
+
+TEST(Run, WhereNobodyCanBeAskedIsStatusTwo) {
+  const auto outcome = run_where("--where 192.0.2.9:4000 192.0.2.1:80", Error{ENOENT, kNoWhere});
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_EQ(outcome.err, std::string(kNoWhere) + "\n");
+}
+
+TEST(Run, WhereOtherProgramsForwardIsSaid) {
+  Whereabouts answer = whereabouts();
+  answer.is_other_program = true;
+  EXPECT_EQ(run_where("--where 192.0.2.9:4000 192.0.2.1:80", answer).err, kOtherProgramNote);
+}
+
 }  // namespace
 }  // namespace lvs::lvsadm
