@@ -44,6 +44,7 @@ struct Whereabouts {
   std::optional<Connection> connection;  // That is there, also when the packet would begin anew.
   std::optional<Template> persistence;   // That is there.
   Way way;
+  std::string full;  // The table that this one needs another to leave first, as --drops names it.
   bool is_other_program = false;  // What forwards is not what was asked.
   bool operator==(const Whereabouts&) const = default;
 };

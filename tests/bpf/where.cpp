@@ -85,15 +85,11 @@ struct WhereTest : PacketPath {
     where.reset();
     PacketPath::TearDownTestSuite();
   }
-  // The core of this suite; another one when a case before it needed another size.
   void SetUp() override {
-    const auto* before = core;
     PacketPath::SetUp();
-    if (!where || before != core) {
-      auto opened = core::Where::open();
-      ASSERT_TRUE(opened) << opened.error().what;
-      where.emplace(std::move(*opened));
-    }
+    auto opened = core::Where::open();
+    ASSERT_TRUE(opened) << opened.error().what;
+    where.emplace(std::move(*opened));
   }
 
   static Whereabouts ask_where(const WherePacket& packet) {
@@ -328,6 +324,18 @@ TEST_F(WhereTest, ipv6_is_asked_about_too) {
   }
   EXPECT_EQ(seen["2001:db8:2::1"], ChosenBy::scheduler);
   EXPECT_EQ(seen["2001:db8:1::2"], ChosenBy::persistence);
+}
+
+using SmallWhereTest = Small<WhereTest>;
+
+TEST_F(SmallWhereTest, a_table_without_room_is_told) {
+  balance(kWeb, {.scheduler = "rr"}, 3);
+  EXPECT_EQ(ask_and_send({}).full, "");
+  for (int i = 1; i < 1024; ++i) {
+    first({.from = "10.1." + std::to_string(i / 250) + "." + std::to_string(1 + i % 250)});
+  }
+  EXPECT_EQ(ask_where(asked({})).full, "");
+  EXPECT_EQ(ask_where(asked({.sport = 40001})).full, "connection-table-full");
 }
 
 }  // namespace

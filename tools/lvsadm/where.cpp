@@ -118,6 +118,9 @@ std::string print_where(const WherePacket& packet, const Whereabouts& answer) {
                                std::to_string(answer.inactive) + " inactive");
     text += line("chosen by", chosen_by(answer));
   }
+  if (!answer.full.empty()) {
+    text += line("full", answer.full + ": another entry must end first, else it is dropped");
+  }
   if (answer.refusal.empty()) {
     text += line("way", way_of(answer));
   } else {
@@ -135,6 +138,9 @@ std::string json_where(const WherePacket& packet, const Whereabouts& answer) {
                       {"chosen_by", name_of(answer.by)}};
   if (!answer.refusal.empty()) {
     object["refused"] = answer.refusal;
+  }
+  if (!answer.full.empty()) {
+    object["full"] = answer.full;
   }
   if (answer.connection) {
     object["connection"] = {{"state", answer.connection->state},

@@ -12,6 +12,7 @@
 
 #include "common/io/rtnetlink.h"
 #include "lvsd/core/drops.h"
+#include "lvsd/core/io/batch_reader.h"
 #include "lvsd/core/io/devices.h"
 #include "lvsd/core/io/reading.h"
 #include "lvsd/core/io/rehearsal.h"
@@ -70,6 +71,21 @@ std::string refusal_of(const Rehearsal::Played& played) {
     }
   }
   return played.verdict == TC_ACT_SHOT ? "dropped" : "";
+}
+
+// A connection that is translated takes two entries.
+template <typename Key, typename Value>
+bool is_full(int fd, uint32_t wanted) {
+  bpf_map_info info{};
+  uint32_t length = sizeof(info);
+  if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &length) != 0) {
+    return false;
+  }
+  uint64_t count = 0;
+  BatchReader<Key, Value> reader;
+  while (reader.read_some(fd, [&](const Key&, const Value&) { ++count; })) {
+  }
+  return count + wanted > info.max_entries;
 }
 
 // As the stack will see it, behind the rules that know its mark.
@@ -281,7 +297,22 @@ class Asking {
                 : answer.persistence ? ChosenBy::persistence
                                      : ChosenBy::scheduler;
     describe_way(played, common, answer);
+    describe_room(played, common, answer);
     return answer;
+  }
+
+  // The copy has room for one more, whatever the table has.
+  void describe_room(const Rehearsal::Played& played, const lvs_flow& common,
+                     Whereabouts& answer) const {
+    const uint32_t entries = common.forward == LVS_FORWARD_NAT ? 2 : 1;
+    const bool needs_template = answer.by == ChosenBy::scheduler &&
+                                (played.traces.slice.flags & LVS_SERVICE_PERSISTENT) != 0;
+    if (answer.by != ChosenBy::connection && (common.flags & LVS_FLOW_ONE_PACKET) == 0 &&
+        is_full<Key, Flow>(real_.fd(Of::flows), entries)) {
+      answer.full = kDropNames[LVS_DROP_TABLE_FULL];
+    } else if (needs_template && is_full<Key, lvs_template>(real_.fd(Of::templates), 1)) {
+      answer.full = kDropNames[LVS_DROP_TEMPLATES_FULL];
+    }
   }
 
   void describe_service(uint32_t id, bool is_found, Whereabouts& answer) const {

@@ -238,6 +238,14 @@ TEST(Run, WhereNobodyCanBeAskedIsStatusTwo) {
   EXPECT_EQ(outcome.err, std::string(kNoWhere) + "\n");
 }
 
+TEST(Run, WhereATableIsFullIsSaid) {
+  Whereabouts answer = whereabouts();
+  answer.full = "connection-table-full";
+  EXPECT_NE(run_where("--where 192.0.2.9:4000 192.0.2.1:80", answer)
+                .out.find("full        connection-table-full: another entry must end first"),
+            std::string::npos);
+}
+
 TEST(Run, WhereOtherProgramsForwardIsSaid) {
   Whereabouts answer = whereabouts();
   answer.is_other_program = true;
