@@ -22,7 +22,8 @@ size_t utf8_length(std::string_view text) {
     if (text.size() < form.length || byte(0) < form.lead_low || byte(0) > form.lead_high) {
       continue;
     }
-    const bool is_second = form.length == 1 || (byte(1) >= form.second_low && byte(1) <= form.second_high);
+    const bool is_second =
+        form.length == 1 || (byte(1) >= form.second_low && byte(1) <= form.second_high);
     const auto rest = text.substr(0, form.length).substr(std::min<size_t>(2, form.length));
     const bool is_rest = std::all_of(rest.begin(), rest.end(), [](char c) {
       return (static_cast<unsigned char>(c) & 0xc0) == 0x80;

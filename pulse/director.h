@@ -385,6 +385,7 @@ class Director {
   bool suspects_rival(TimePoint now) const;
   bool asks_who_claims(TimePoint now) const;
   std::optional<TimePoint> next_deadline(TimePoint now) const;
+  std::optional<TimePoint> next_question(TimePoint now) const;
 
   // Changes of state and their actions in order (director_moves.cpp).
   void take_over(const char* reason, TimePoint now);

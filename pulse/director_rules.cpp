@@ -532,12 +532,7 @@ std::optional<TimePoint> Director::next_deadline(TimePoint now) const {
   if (settings_.failback.enabled && able_since_) {
     consider(*able_since_ + settings_.failback.able_for);
   }
-  if (asks_who_claims(now)) {
-    consider(split_guard_.next_adoption_probe(settings_.deadtime));
-  }
-  if (suspects_rival(now)) {
-    consider(split_guard_.next_probe(peer_.silent_since(), settings_.deadtime));
-  }
+  consider(next_question(now));
   if (state_ != State::active) {
     const TimePoint deadline = peer_.silent_since() + settings_.deadtime;
     consider(deadline);
@@ -546,11 +541,18 @@ std::optional<TimePoint> Director::next_deadline(TimePoint now) const {
     consider(split_guard_.machine_lives_until(settings_.deadtime));
     consider(peer_.listening_since() + settings_.deadtime);
     consider(split_guard_.veto_until(settings_.deadtime));
-    if (!holds() && settings_.split_guard) {
-      consider(split_guard_.next_probe(peer_.silent_since(), settings_.deadtime));
-    }
   }
   return next;
+}
+
+// To the segment.
+std::optional<TimePoint> Director::next_question(TimePoint now) const {
+  if (asks_who_claims(now)) {
+    return split_guard_.next_adoption_probe(settings_.deadtime);
+  }
+  const bool asks = holds() ? suspects_rival(now) : settings_.split_guard;
+  return asks ? std::optional(split_guard_.next_probe(peer_.silent_since(), settings_.deadtime))
+              : std::nullopt;
 }
 
 }  // namespace lvs::pulse

@@ -45,7 +45,7 @@ Commands:
   --drops                     packets dropped, by reason (embedded core)
   --setting name[=value]      show or choose how the core behaves: names of net.ipv4.vs.*
   --settings                  show them all
-  --where client:port         where the first packet of this client to the address and port behind it
+  --where client:port         where this client's first packet to the address and port behind it
                               would go now, and why; nothing changes (embedded core)
   --help            -h        this text
   --version         -v        the version
@@ -89,8 +89,8 @@ Daemon options:
   --syncid id, --sync-maxlen bytes, --mcast-interface interface, --mcast-group address,
   --mcast-port port, --mcast-ttl hops
 
-Exit status: 0 done; 1 no such service, or --where: refused; 2 wrong command line, or no core; 255 refused by the core,
-or unknown option. See lvsadm(8).
+Exit status: 0 done; 1 no such service, or --where: refused; 2 wrong command line, or no core;
+255 refused by the core, or unknown option. See lvsadm(8).
 )";
 
 }  // namespace

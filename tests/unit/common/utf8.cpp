@@ -6,11 +6,13 @@ namespace lvs {
 namespace {
 
 TEST(Utf8, KnowsItsCharacters) {
-  for (const char* character : {"a", "\xc3\xbc", "\xe2\x82\xac", "\xed\x9f\xbf", "\xf0\x9f\x98\x80"}) {
+  for (const char* character :
+       {"a", "\xc3\xbc", "\xe2\x82\xac", "\xed\x9f\xbf", "\xf0\x9f\x98\x80"}) {
     EXPECT_EQ(utf8_length(character), std::string(character).size()) << character;
   }
-  for (const char* other : {"", "\xfc", "\x80", "\xc3", "\xc3z", "\xc0\xaf", "\xe0\x9f\xbf", "\xed\xa0\x80",
-                            "\xe2\x82", "\xe2\x82z", "\xf4\x90\x80\x80", "\xf0\x8f\xbf\xbf"}) {
+  for (const char* other :
+       {"", "\xfc", "\x80", "\xc3", "\xc3z", "\xc0\xaf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xe2\x82",
+        "\xe2\x82z", "\xf4\x90\x80\x80", "\xf0\x8f\xbf\xbf"}) {
     EXPECT_EQ(utf8_length(other), 0U) << other;
   }
 }
