@@ -362,9 +362,9 @@ void Director::on(const Switchover&, TimePoint now) {
                "Piranha's heartbeats (heartbeat_format = legacy) ask for nothing: stop pulse "
                "on the director that serves, and the other one takes over"});
   } else if (is_on_hold() || is_peer_on_hold) {
-    actions_.push_back(
-        Answer{false, (is_on_hold() ? "this director" : "the " + other + " director") +
-                          std::string(" is held: lvsctl release there first")});
+    actions_.push_back(Answer{
+        false, is_on_hold() ? "this director is held: lvsctl release first"
+                            : "the " + other + " director is held: lvsctl release there first"});
   } else if (state_ == State::active && can_hand_over(now)) {
     begin_handover(Why::asked, now);
     actions_.push_back(Answer{true, "handing over to the " + other + " director"});
