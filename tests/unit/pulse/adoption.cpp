@@ -176,5 +176,25 @@ TEST(Adoption, AnAnswerThatMayWaitUnreadIsWaitedFor) {
   EXPECT_EQ(late.state(), State::adopting);
 }
 
+// Their answers may have been lost, or wait unread.
+TEST(Adoption, WhatWasAskedBeforeAPauseIsAskedAnew) {
+  for (const bool was_late : {false, true}) {
+    Adopting adopting(of_two_addresses(Node::backup));
+    adopting.pass(2 * kAdoptionProbePause);
+    if (was_late) {
+      adopting.now += 600ms;
+      adopting.feed(TimerFired{});
+      adopting.pass(1s);
+    } else {
+      adopting.feed(LinkChanged{"eth1", false});
+      adopting.feed(LinkChanged{"eth1", true});
+    }
+    adopting.pass(2 * kAdoptionProbePause);
+    EXPECT_EQ(adopting.state(), State::adopting) << was_late;
+    adopting.pass(3 * kAdoptionProbePause);
+    EXPECT_EQ(adopting.state(), State::active) << was_late;
+  }
+}
+
 }  // namespace
 }  // namespace lvs::pulse
