@@ -180,14 +180,13 @@ TEST_F(ForLvsd, APingIsAnsweredWhatEverTheServersDo) {
 void a_thousand(const std::function<void(MonitorId, Endpoint)>& watch,
                 const std::function<Told()>& next, boost::asio::io_context& loop) {
   std::vector<std::unique_ptr<TcpServer>> servers;
-  std::vector<Endpoint> closed;
+  std::vector<std::unique_ptr<io::ClosedPort>> closed;
   for (int i = 0; i < 10; ++i) {
     servers.push_back(std::make_unique<TcpServer>(loop, io::hang_up));
-    TcpServer gone(loop, io::hang_up);
-    closed.push_back(gone.place());
+    closed.push_back(std::make_unique<io::ClosedPort>(loop));
   }
   for (MonitorId id = 0; id < 1000; ++id) {
-    watch(id, id % 2 == 0 ? servers[id % 10]->place() : closed[id % 10]);
+    watch(id, id % 2 == 0 ? servers[id % 10]->place() : closed[id % 10]->place());
   }
   std::map<MonitorId, Health> told;
   while (told.size() < 1000) {

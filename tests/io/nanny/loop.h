@@ -66,6 +66,17 @@ class TcpServer {
   std::deque<Socket> connections_;
 };
 
+// A port that refuses connections, and is nobody else's meanwhile: bound, but not listening.
+class ClosedPort {
+ public:
+  explicit ClosedPort(boost::asio::io_context& loop)
+      : socket_(loop, {boost::asio::ip::address_v4::loopback(), 0}) {}
+  Endpoint place() const { return loopback(socket_.local_endpoint().port()); }
+
+ private:
+  boost::asio::ip::tcp::socket socket_;
+};
+
 inline void stall(TcpServer::Socket&) {
 }
 inline void hang_up(TcpServer::Socket& socket) {
