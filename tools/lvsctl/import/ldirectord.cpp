@@ -42,14 +42,7 @@ class ServiceReader {
     for (const Setting& real : given_.reals) {
       take_real(real);
     }
-    if (const Setting* port = settings_.find("checkport")) {
-      const bool is_own = std::all_of(
-          service_.servers.begin(), service_.servers.end(),
-          [&](const RealServer& server) { return port_number(port->value) == server.port; });
-      if (!is_own) {
-        draft_.leave(port->line, "checkport: checks go to the server's own port");
-      }
-    }
+    take_check_port();
     add_check(service_, settings_, draft_);
     draft_.add(std::move(service_));
   }
@@ -135,6 +128,32 @@ class ServiceReader {
     }
     service_.sorry_server = place->address;
     draft_.place(service_, "sorry_server", fallback->line);
+  }
+
+  // Only masq translates the port: with the other methods a server's port is that of its checks.
+  void take_check_port() {
+    const Setting* given = settings_.find("checkport");
+    if (given == nullptr) {
+      return;
+    }
+    const auto port = port_number(given->value);
+    if (!port || *port == 0) {
+      return draft_.leave(given->line, "checkport: expected a port, not " + given->value);
+    }
+    std::optional<uint16_t> other;
+    for (RealServer& server : service_.servers) {
+      if (server.forward != ipvs::Forward::masq) {
+        server.port = *port;
+        server.port_given = server.port != service_.port;
+      } else if (server.port != *port) {
+        other = server.port;
+      }
+    }
+    if (other) {
+      draft_.leave(given->line, "checkport = " + given->value +
+                                    ": with masq checks go to the server's own port, " +
+                                    std::to_string(*other) + ", which clients are sent to");
+    }
   }
 
   // 10.0.0.11[->10.0.0.20][:80] [gate] [1] ["request", "receive"]

@@ -73,7 +73,7 @@ TEST(ImportLdirectord, WhatIsLeftIsNamedByItsLine) {
   EXPECT_THAT(outcome.left, HasSubstr("0: primary: "));
   const Outcome other = outcome_of(
       "virtual=192.0.2.10:80\n"
-      "\treal=10.0.0.11:80 gate 1 \"a\", \"b\"\n"
+      "\treal=10.0.0.11:80 masq 1 \"a\", \"b\"\n"
       "\treal=nowhere.example.com:80 gate\n"
       "\tchecktype=external\n"
       "\tcheckcommand=\"/usr/bin/test $1\"\n"
@@ -83,9 +83,23 @@ TEST(ImportLdirectord, WhatIsLeftIsNamedByItsLine) {
   EXPECT_THAT(other.left, HasSubstr("2: real: the servers of a service share one check"));
   EXPECT_THAT(other.left, HasSubstr("3: real: expected an address"));
   EXPECT_THAT(other.left, HasSubstr("5: checkcommand: /usr/bin/test $1: commands are run"));
-  EXPECT_THAT(other.left, HasSubstr("6: checkport: "));
+  EXPECT_THAT(other.left, HasSubstr("6: checkport = 81: with masq"));
   EXPECT_THAT(other.left, HasSubstr("7: no_such_key: "));
   EXPECT_THAT(other.left, HasSubstr("8: expected key = value, not nonsense"));
+}
+
+// Which port is asked is the server's own there; the kernel sends clients to that of the service.
+TEST(ImportLdirectord, TheCheckPortOfAServerByDirectRoutingIsItsPort) {
+  const Outcome outcome = outcome_of(
+      "virtual=1\n"
+      "\treal=10.0.0.11 gate\n"
+      "\treal=10.0.0.12 ipip\n"
+      "\tservice=https\n"
+      "\tcheckport=443\n");
+  ASSERT_EQ(outcome.service().servers.size(), 2U) << outcome.left;
+  EXPECT_EQ(outcome.service().servers[0].port, 443);
+  EXPECT_EQ(outcome.service().servers[1].port, 443);
+  EXPECT_EQ(outcome.left.find("checkport"), std::string::npos);
 }
 
 config::Check check_of(const std::string& lines, const std::string& place = "192.0.2.10:80") {
