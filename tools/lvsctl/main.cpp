@@ -269,8 +269,8 @@ int run_reload(const Arguments&) {
                   kBad);
 }
 
-// What they have to say now. One that does not run left a file.
-std::vector<Happened> read_events(EventReader& reader, const char* socket) {
+// What they have to say now. One that does not run left a file; nothing: not even that.
+std::optional<std::vector<Happened>> read_events(EventReader& reader, const char* socket) {
   if (const auto answer = ask(socket, reader.question())) {
     return reader.news(*answer);
   }
@@ -279,8 +279,8 @@ std::vector<Happened> read_events(EventReader& reader, const char* socket) {
   if (!log) {
     complain("events: " + reader.daemon() +
                  " does not answer, and what it left cannot be read: " + log.error().what,
-             kBad);
-    return {};
+             kNotRunning);
+    return std::nullopt;
   }
   return reader.all_of(*log);
 }
@@ -290,9 +290,15 @@ int run_events(const Arguments& arguments) {
                                                    {EventReader("lvsd"), kLvsd}};
   const Format format = arguments.has("--json") ? Format::json : Format::text;
   std::vector<Happened> all;
+  bool is_any_known = false;
   for (auto& [reader, socket] : daemons) {
-    auto events = read_events(reader, socket);
-    std::move(events.begin(), events.end(), std::back_inserter(all));
+    if (auto events = read_events(reader, socket)) {
+      is_any_known = true;
+      std::move(events->begin(), events->end(), std::back_inserter(all));
+    }
+  }
+  if (!is_any_known && !arguments.has("--follow")) {
+    return kNotRunning;
   }
   print(events_text(std::move(all), format));
   while (arguments.has("--follow") && std::fflush(stdout) == 0) {
