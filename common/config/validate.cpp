@@ -141,9 +141,19 @@ class ConfigRules {
       const auto [first, added] = keys.try_emplace(key_of(service), &entry);
       if (!added) {
         error(entry, service.fwmark == 0 ? "port" : "fwmark",
-              "expected a service of its own: " + described(*first->second) + " has this one");
+              "expected a service of its own: " + described(*first->second) + " has this one" +
+                  way_to_join(*first->second->block, service));
       }
     }
+  }
+
+  // As Piranha's administrators give two blocks one mark.
+  static std::string way_to_join(const VirtualService& first, const VirtualService& second) {
+    if (first.fwmark == 0 || first.protocol != second.protocol || first.port == second.port) {
+      return "";
+    }
+    return ": one block serves the ports of both with mark_ports = " + word_of(first.protocol) +
+           "/" + std::to_string(first.port) + "," + std::to_string(second.port);
   }
 
   static ipvs::ServiceKey key_of(const VirtualService& service) {
@@ -246,17 +256,20 @@ class ConfigRules {
     }
   }
 
+  static std::string word_of(ipvs::Protocol protocol) {
+    return std::find_if(ipvs::kProtocols.begin(), ipvs::kProtocols.end(),
+                        [&](const auto& each) { return each.protocol == protocol; })
+        ->name;
+  }
+
   static bool share_a_port(const VirtualService& plain, const VirtualService& marked) {
     constexpr uint16_t kLastPort = 65535;
     const bool is_any = plain.port == 0;
     if (marked.mark_ports.empty()) {
       return is_any || plain.port == marked.port;
     }
-    const auto known =
-        std::find_if(ipvs::kProtocols.begin(), ipvs::kProtocols.end(),
-                     [&](const auto& each) { return each.protocol == plain.protocol; });
     const uint16_t first = is_any ? uint16_t{1} : plain.port;
-    const MarkPorts own{known->name, {{first, is_any ? kLastPort : plain.port}}};
+    const MarkPorts own{word_of(plain.protocol), {{first, is_any ? kLastPort : plain.port}}};
     return std::any_of(marked.mark_ports.begin(), marked.mark_ports.end(),
                        [&](const MarkPorts& ports) { return overlap(ports, own); });
   }
