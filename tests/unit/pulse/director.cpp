@@ -437,6 +437,23 @@ TEST(Director, WhatThePeerFailedByChanceIsNoTroubleOfItsOwn) {
   }
 }
 
+// One of its services passes again.
+TEST(Director, WhoIsCutOffHandsOverToAPeerThatFailsTheRest) {
+  for (const uint64_t recovered : {0, 1}) {
+    Settings settings = with_services(Node::primary);
+    settings.witness = true;
+    Bench bench(Node::primary, settings);
+    bench.peer.unserved = settings.services;
+    bench.peer.failing = {1, 2, 3, 4, 5, 6, 7, 8};
+    bench.peer.recovered = recovered;
+    bench.start().feed(WitnessChanged{true}).hear(Role::passive).feed(services(0, 0));
+    bench.pass(5s, true);
+    ASSERT_EQ(bench.state(), State::active);
+    bench.feed(WitnessChanged{false});
+    EXPECT_EQ(bench.state() == State::handing_over, recovered == 1);
+  }
+}
+
 TEST(Director, TellsThePeerAtOnceWhichServicesItMayServe) {
   Bench bench(Node::backup, with_services(Node::backup));
   bench.start().hear(Role::active);
