@@ -62,17 +62,17 @@ bool Ability::exists(const std::string& device) const {
 
 std::set<std::string> Ability::links_down(const Settings& settings) const {
   std::set<std::string> down = settings.monitored_devices;
-  for (const FloatingAddress& address : settings.addresses) {
-    down.insert(address.device);
-  }
+  const auto& of_addresses = settings.addresses.devices();
+  down.insert(of_addresses.begin(), of_addresses.end());
   std::erase_if(down, [&](const std::string& device) { return is_up(device); });
   return down;
 }
 
 bool Ability::has_service_link(const Settings& settings, TimePoint now) const {
-  return settings.addresses.empty() ||
-         std::any_of(settings.addresses.begin(), settings.addresses.end(),
-                     [&](const FloatingAddress& a) { return works(a.device, now); });
+  const auto& devices = settings.addresses.devices();
+  return devices.empty() ||
+         std::any_of(devices.begin(), devices.end(),
+                     [&](const std::string& device) { return works(device, now); });
 }
 
 unsigned Ability::services_without_link(const Settings& settings, TimePoint now) const {
@@ -96,11 +96,11 @@ uint32_t Ability::reasons(const Settings& settings, TimePoint now) const {
                    [&](const std::string& device) { return works(device, now); })) {
     reasons |= kLinkDown;
   }
-  const auto& addresses = settings.addresses;
+  const auto& serving = settings.addresses.devices();
   if (!has_service_link(settings, now)) {
     reasons |= kNoServiceLink;
-  } else if (!std::all_of(addresses.begin(), addresses.end(),
-                          [&](const FloatingAddress& a) { return works(a.device, now); })) {
+  } else if (!std::all_of(serving.begin(), serving.end(),
+                          [&](const std::string& device) { return works(device, now); })) {
     reasons |= kServiceLinkDown;
   }
   if (refused_since_ && now >= *refused_since_ + kRefusalPatience) {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <deque>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "common/address.h"
@@ -21,17 +22,21 @@ class AnnounceQueue {
   static constexpr Duration kPause = std::chrono::milliseconds{2};
 
   void push(const Address& address) {
-    if (std::find(waiting_.begin(), waiting_.end(), address) == waiting_.end()) {
+    if (is_waiting_.insert(address).second) {
       waiting_.push_back(address);
     }
   }
-  void clear() { waiting_.clear(); }
+  void clear() {
+    waiting_.clear();
+    is_waiting_.clear();
+  }
 
   // Those whose turn has come, taken out.
   std::vector<Address> due(TimePoint now) {
     std::vector<Address> turn;
     while (!waiting_.empty() && may_send(now)) {
       turn.push_back(waiting_.front());
+      is_waiting_.erase(waiting_.front());
       waiting_.pop_front();
       paid_until_ = std::max(paid_until_, now) + kPause;
     }
@@ -45,7 +50,8 @@ class AnnounceQueue {
   bool may_send(TimePoint now) const { return paid_until_ - now <= (kAtOnce - 1) * kPause; }
 
   std::deque<Address> waiting_;
-  TimePoint paid_until_{};  // What was sent would have taken until then at an even pace.
+  std::set<Address> is_waiting_;  // The same.
+  TimePoint paid_until_{};        // What was sent would have taken until then at an even pace.
 };
 
 }  // namespace lvs::pulse

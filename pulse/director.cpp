@@ -84,18 +84,16 @@ void Director::on(const Started& event, TimePoint now) {
       is_primary() ? "STARTING PULSE AS MASTER" : "STARTING PULSE AS BACKUP",
       {{"term", std::to_string(kept_.term)}});
   tell_of_format();
-  for (const FloatingAddress& address : settings_.addresses) {
-    const auto found =
-        std::find_if(event.found.begin(), event.found.end(),
-                     [&](const FoundAddress& f) { return f.address == address.address; });
-    if (found == event.found.end()) {
+  for (const FoundAddress& found : event.found) {
+    const FloatingAddress* address = settings_.addresses.find(found.address);
+    if (address == nullptr) {
       continue;
     }
-    held_.push_back(address);
+    held_.push_back(*address);
     if (!settings_.alone) {
       // One without an end becomes one with a whole lease; the earliest end counts for all.
       const TimePoint permanent = now + Lease::length(settings_.deadtime) + kLifetimeRounding;
-      const TimePoint until = found->valid_until.value_or(permanent);
+      const TimePoint until = found.valid_until.value_or(permanent);
       if (!lease_.end() || until - kLifetimeRounding < *lease_.end()) {
         lease_.adopt(until, now);
       }
@@ -308,10 +306,7 @@ void Director::on(const AddressClaimed& event, TimePoint now) {
 }
 
 void Director::on(const AddressGone& event, TimePoint now) {
-  const bool is_held = std::any_of(held_.begin(), held_.end(), [&](const FloatingAddress& a) {
-    return a.address == event.address;
-  });
-  if (!holds() || !is_held) {
+  if (!holds() || !held_.contains(event.address)) {
     return;
   }
   missing_.insert(event.address);
@@ -458,12 +453,9 @@ void Director::on(const Reconfigured& event, TimePoint now) {
   if (!holds()) {
     return;
   }
-  const auto is_in = [](const std::vector<FloatingAddress>& list, const FloatingAddress& a) {
-    return std::find(list.begin(), list.end(), a) != list.end();
-  };
-  std::vector<FloatingAddress> stay;
+  FloatingAddresses stay;
   for (const FloatingAddress& address : held_) {
-    if (is_in(settings_.addresses, address)) {
+    if (settings_.addresses.contains(address)) {
       stay.push_back(address);
     } else {
       missing_.erase(address.address);
@@ -474,7 +466,7 @@ void Director::on(const Reconfigured& event, TimePoint now) {
   held_ = std::move(stay);
   renew_addresses(now);
   for (const FloatingAddress& address : settings_.addresses) {
-    if (state_ != State::adopting && !is_in(held_, address)) {
+    if (state_ != State::adopting && !held_.contains(address)) {
       add(address, now);
     }
   }

@@ -469,7 +469,7 @@ class Director {
   std::optional<Refusal> disbelieved_;  // As last told by refresh_belief().
   std::optional<TimePoint> disbelief_logged_at_;
   std::optional<TimePoint> rival_at_;  // Seen on the segment while holding.
-  std::vector<FloatingAddress> held_;  // What we added or adopted, and have not removed.
+  FloatingAddresses held_;             // What we added or adopted, and have not removed.
   std::set<Address> missing_;          // Of these, what has to be added again at restore_at_.
   std::optional<TimePoint> restore_at_;
   std::optional<TimePoint> restored_at_;

@@ -3,6 +3,7 @@
 // attracts packets, addresses come before their announcement, commands of the administrator last.
 // Standing down: the addresses go first.
 #include <algorithm>
+#include <utility>
 
 #include "pulse/director.h"
 
@@ -99,10 +100,7 @@ void Director::confirm(const char* reason, TimePoint now) {
   enter(State::active, reason, now);
   renew_addresses(now);
   for (const FloatingAddress& address : settings_.addresses) {
-    const bool is_held = std::any_of(held_.begin(), held_.end(), [&](const FloatingAddress& a) {
-      return a.address == address.address;
-    });
-    if (!is_held) {
+    if (!held_.contains(address.address)) {
       add(address, now);
     }
   }
@@ -300,8 +298,7 @@ void Director::restore_addresses(TimePoint now) {
       refused->second.tried_at = now;
     }
   }
-  std::vector<FloatingAddress> held = std::move(held_);
-  held_.clear();
+  const FloatingAddresses held = std::exchange(held_, {});
   for (const FloatingAddress& address : held) {
     if (missing.contains(address.address)) {
       add(address, now);
@@ -331,8 +328,7 @@ void Director::fall_silent() {
 
 void Director::announce_whose_turn_it_is(TimePoint now) {
   for (const Address& address : announce_queue_.due(now)) {
-    const auto held = std::ranges::find(held_, address, &FloatingAddress::address);
-    if (held != held_.end()) {
+    if (const FloatingAddress* held = held_.find(address)) {
       actions_.push_back(Announce{*held});
     }
   }
@@ -397,8 +393,7 @@ void Director::ask_everybody() {
 }
 
 std::span<const FloatingAddress> Director::probed_addresses() const {
-  return std::span(settings_.addresses)
-      .first(std::min(settings_.addresses.size(), kProbedAddressesMax));
+  return settings_.addresses.first(kProbedAddressesMax);
 }
 
 Heartbeat Director::heartbeat() {

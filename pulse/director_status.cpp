@@ -30,7 +30,7 @@ AddressStatus Director::address_status(const FloatingAddress& address) const {
   } else if (refused != refused_.end()) {
     status.holding = refused->second.is_foreign() ? Holding::foreign : Holding::failed;
     status.error = refused->second.error.what;
-  } else if (std::find(held_.begin(), held_.end(), address) != held_.end()) {
+  } else if (held_.contains(address)) {
     status.holding = Holding::held;
   } else if (foreign_.contains(address.address)) {
     status.holding = Holding::foreign;

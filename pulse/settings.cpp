@@ -31,16 +31,12 @@ uint16_t services_in(const config::Config& config) {
   return static_cast<uint16_t>(std::min<std::ptrdiff_t>(count, kUnservedMax));
 }
 
-std::map<std::string, unsigned> services_on(const std::vector<FloatingAddress>& addresses,
+std::map<std::string, unsigned> services_on(const FloatingAddresses& addresses,
                                             const config::Config& config) {
-  std::map<Address, std::string> device_of;
-  for (const FloatingAddress& each : addresses) {
-    device_of.emplace(each.address, each.device);
-  }
   std::map<std::string, unsigned> services;
   for (const auto& service : config.virtuals) {
     if (service.in_use() && service.address) {
-      ++services[device_of.at(service.address->address)];
+      ++services[addresses.find(service.address->address)->device];
     }
   }
   return services;
@@ -84,7 +80,7 @@ Result<Settings> settings_of(const config::Config& config, const std::string& te
   s.alone = !config.backup_active;
   s.keepalive = config::heartbeat_interval(config);
   s.deadtime = config.deadtime;
-  s.addresses = config::floating_addresses(config);
+  s.addresses = FloatingAddresses(config::floating_addresses(config));
   s.services = services_in(config);
   s.services_on = services_on(s.addresses, config);
   s.paths.clear();

@@ -13,11 +13,10 @@
 #include "common/config/model.h"
 #include "common/result.h"
 #include "common/time.h"
+#include "pulse/floating_addresses.h"
 #include "pulse/wire.h"
 
 namespace lvs::pulse {
-
-using config::FloatingAddress;
 
 struct Settings {
   Node node = Node::primary;
@@ -26,7 +25,7 @@ struct Settings {
   bool alone = false;
   Duration keepalive = std::chrono::seconds{2};
   Duration deadtime = std::chrono::seconds{5};
-  std::vector<FloatingAddress> addresses;
+  FloatingAddresses addresses;
   uint16_t services = 0;                        // In use; kUnservedMax stands for more.
   std::map<std::string, unsigned> services_on;  // By the device of their address.
   // Names of the heartbeat paths; a PathId is an index here.

@@ -156,15 +156,15 @@ Result<Ok> Addresses::remove(const config::FloatingAddress& address) {
   return Ok{};
 }
 
-Result<std::vector<Address>> Addresses::foreign() {
+Result<std::set<Address>> Addresses::foreign() {
   const auto all = list_addresses(netlink_);
   if (!all) {
     return all.error();
   }
-  std::vector<Address> found;
+  std::set<Address> found;
   for (const ListedAddress& listed : *all) {
     if (listed.protocol != kAddressProtocol) {
-      found.push_back(listed.address);
+      found.insert(listed.address);
     }
   }
   return found;

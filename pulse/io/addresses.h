@@ -11,6 +11,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,7 @@ class Addresses {
   // Somebody else's address came or went: which networks need our route may be others than before.
   void look_at_routes();
   // Every address of this network namespace that does not bear our mark,
-  Result<std::vector<Address>> foreign();
+  Result<std::set<Address>> foreign();
   // and every one that does.
   Result<std::vector<OurAddress>> ours();
 

@@ -378,9 +378,8 @@ void Arbiter::take_routes(std::vector<HeartbeatRoute> routes) {
 // Of every device that the configuration speaks of.
 void Arbiter::feed_links(const Settings& settings) {
   std::set<std::string> devices = settings.monitored_devices;
-  for (const FloatingAddress& address : settings.addresses) {
-    devices.insert(address.device);
-  }
+  const auto& of_addresses = settings.addresses.devices();
+  devices.insert(of_addresses.begin(), of_addresses.end());
   for (const std::string& device : devices) {
     const Link* link = links_->find(device);
     driver_->feed(LinkChanged{device, link != nullptr && link->up, link != nullptr});

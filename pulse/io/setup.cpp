@@ -105,7 +105,7 @@ Machine describe_machine(const Config& config, Node node, const std::vector<Hear
       machine.heartbeat_devices.insert(each->second);
     }
   }
-  machine.macs = own_macs(config::floating_addresses(config), links);
+  machine.macs = own_macs(FloatingAddresses(config::floating_addresses(config)).devices(), links);
   return machine;
 }
 
@@ -191,10 +191,10 @@ Result<Setup> resolve(const Config& config, const std::string& text, const std::
 
 }  // namespace
 
-std::vector<Mac> own_macs(const std::vector<FloatingAddress>& addresses, const Links& links) {
+std::vector<Mac> own_macs(const std::set<std::string>& devices, const Links& links) {
   std::vector<Mac> macs;
-  for (const FloatingAddress& address : addresses) {
-    const Link* link = links.find(address.device);
+  for (const std::string& device : devices) {
+    const Link* link = links.find(device);
     if (link != nullptr && link->is_ethernet && !std::ranges::count(macs, link->mac)) {
       macs.push_back(link->mac);
     }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,8 +39,8 @@ struct SetupResult {
 SetupResult load_setup(const std::string& file, Links& links, const config::Resolver& resolve,
                        std::optional<Node> node = {});
 
-// Those of the devices that carry floating addresses, as far as they are there now.
-std::vector<Mac> own_macs(const std::vector<FloatingAddress>& addresses, const Links& links);
+// Of these devices, as far as they are there now.
+std::vector<Mac> own_macs(const std::set<std::string>& devices, const Links& links);
 
 // From a text that was the file's once.
 SetupResult load_setup_from(const std::string& text, const std::string& file, Links& links,

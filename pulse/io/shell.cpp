@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <iterator>
+#include <set>
 
 #include "common/io/log_sink.h"
 #include "pulse/io/kept_file.h"
@@ -11,12 +13,6 @@ namespace {
 
 void complain(const char* event, const Error& error) {
   io::log({Level::warning, event, "", {{"error", error.what}}});
-}
-
-const FloatingAddress* find_address(const std::vector<FloatingAddress>& all,
-                                    const Address& address) {
-  const auto found = std::ranges::find(all, address, &FloatingAddress::address);
-  return found == all.end() ? nullptr : &*found;
 }
 
 }  // namespace
@@ -34,7 +30,7 @@ Shell::Shell(boost::asio::io_context& io, Setup setup, Links& links, Addresses a
 
 Result<Ok> Shell::open() {
   auto announcer = Announcer::open(io_, [this](const Neighbour& neighbour, unsigned device) {
-    const bool matters = find_address(setup_.settings.addresses, neighbour.address) != nullptr ||
+    const bool matters = setup_.settings.addresses.contains(neighbour.address) ||
                          std::ranges::count(setup_.settings.peer_addresses, neighbour.address) != 0;
     const Link* link = links_.find(device);
     if (matters && link != nullptr && link->mac != neighbour.mac) {
@@ -110,7 +106,7 @@ Result<std::vector<FoundAddress>> Shell::adopt() {
   }
   std::vector<FoundAddress> found;
   for (const OurAddress& our : *ours) {
-    const auto* wanted = find_address(setup_.settings.addresses, our.address);
+    const auto* wanted = setup_.settings.addresses.find(our.address);
     const bool same_label = wanted != nullptr && (our.label.empty() || our.label == wanted->label);
     if (wanted == nullptr || wanted->device != our.device || !same_label) {
       perform(RemoveAddress{{our.address, our.device, our.label, std::nullopt}});
@@ -157,14 +153,14 @@ void Shell::link_changed(const Link& link) {
     }
   }
   driver_->feed(LinkChanged{link.name, link.up, links_.find(link.name) != nullptr});
-  driver_->feed(OwnMacs{own_macs(setup_.settings.addresses, links_)});
+  driver_->feed(OwnMacs{own_macs(setup_.settings.addresses.devices(), links_)});
 }
 
 void Shell::address_came(const Address& address, bool ours) {
   if (!ours) {
     addresses_.look_at_routes();
   }
-  if (!ours && find_address(setup_.settings.addresses, address) != nullptr) {
+  if (!ours && setup_.settings.addresses.contains(address)) {
     driver_->feed(ForeignAddress{address, true});
   }
 }
@@ -175,13 +171,12 @@ void Shell::look_for_foreign() {
     return complain("address-list-failed", foreign.error());
   }
   for (const FloatingAddress& floating : setup_.settings.addresses) {
-    driver_->feed(
-        ForeignAddress{floating.address, std::ranges::count(*foreign, floating.address) != 0});
+    driver_->feed(ForeignAddress{floating.address, foreign->contains(floating.address)});
   }
 }
 
 void Shell::address_gone(const Address& address, unsigned device, bool ours) {
-  const auto* floating = find_address(setup_.settings.addresses, address);
+  const auto* floating = setup_.settings.addresses.find(address);
   if (!ours) {
     addresses_.look_at_routes();
     if (floating != nullptr) {
@@ -202,8 +197,10 @@ void Shell::look_again() {
   }
   addresses_.look_at_routes();
   look_for_foreign();
+  std::set<Address> present;
+  std::ranges::transform(*ours, std::inserter(present, present.end()), &OurAddress::address);
   for (const FloatingAddress& address : setup_.settings.addresses) {
-    if (std::ranges::find(*ours, address.address, &OurAddress::address) == ours->end()) {
+    if (!present.contains(address.address)) {
       driver_->feed(AddressGone{address.address});
     }
   }

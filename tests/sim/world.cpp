@@ -30,14 +30,12 @@ constexpr Duration kKeeperPatience =
 constexpr Duration kNeighbourPatience = 3s;
 constexpr Duration kNeighbourPause = 1s;
 
-std::vector<config::FloatingAddress> floating_addresses(bool two_devices) {
-  std::vector<config::FloatingAddress> addresses(2);
-  addresses[0] = {*Address::parse("192.0.2.80"), kPublicDevice, "eth0:1", {}};
-  addresses[1] = {*Address::parse("192.0.2.81"), kPublicDevice, "eth0:2", {}};
+pulse::FloatingAddresses floating_addresses(bool two_devices) {
+  const config::FloatingAddress first{*Address::parse("192.0.2.80"), kPublicDevice, "eth0:1", {}};
   if (two_devices) {
-    addresses[1] = {*Address::parse("10.0.0.254"), kInnerDevice, "eth1:1", {}};
+    return {first, {*Address::parse("10.0.0.254"), kInnerDevice, "eth1:1", {}}};
   }
-  return addresses;
+  return {first, {*Address::parse("192.0.2.81"), kPublicDevice, "eth0:2", {}}};
 }
 
 }  // namespace

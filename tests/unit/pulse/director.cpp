@@ -831,7 +831,8 @@ TEST(Director, MonitoredLinksAndWitnessDecideAbility) {
 TEST(Director, ReloadTakesAddressesAwayAndAddsThemWithoutTouchingTheRest) {
   Bench bench = active_primary();
   Settings next = some_settings(Node::primary);
-  next.addresses[1].address = *Address::parse("10.0.0.253");
+  next.addresses = {*next.addresses.find(kVip),
+                    {*Address::parse("10.0.0.253"), "eth1", "eth1:1", {}}};
   bench.feed(Reconfigured{next});
   EXPECT_THAT(bench.deeds(), ElementsAre("remove", "renew", "add", "announce", "announce"));
   EXPECT_EQ(bench.state(), State::active);
