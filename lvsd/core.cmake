@@ -20,7 +20,7 @@ target_link_libraries(lvs_core_where PUBLIC lvs_core_reading lvs_rtnetlink
 
 add_library(lvs_core_io STATIC
   core/io/attachments.cpp core/io/chain_keeper.cpp core/io/copy_probe.cpp core/io/core.cpp core/io/encryption.cpp
-  core/io/grace.cpp core/io/localities.cpp core/io/nft.cpp core/io/programs.cpp core/io/state.cpp core/io/sweeper.cpp core/io/watch.cpp
+  core/io/grace.cpp core/io/known_addresses.cpp core/io/localities.cpp core/io/nft.cpp core/io/programs.cpp core/io/state.cpp core/io/sweeper.cpp core/io/watch.cpp
   core_mode.cpp)
 target_link_libraries(lvs_core_io PUBLIC lvs_core_reading lvs_ipvs_io
   PRIVATE lvs_bpf PkgConfig::LIBNL_ROUTE)

@@ -465,10 +465,8 @@ void Director::on(const Reconfigured& event, TimePoint now) {
   }
   held_ = std::move(stay);
   renew_addresses(now);
-  for (const FloatingAddress& address : settings_.addresses) {
-    if (state_ != State::adopting && !held_.contains(address)) {
-      add(address, now);
-    }
+  if (state_ != State::adopting) {
+    add_what_is_not_held(now);
   }
   if (state_ == State::active) {
     announcements_.start(now);

@@ -175,8 +175,8 @@ struct AddressClaimed {
 struct AddressGone {
   Address address;
 };
-// AddAddress or RenewAddress did not succeed; code ETIME: dropped, perform_before was over; EEXIST:
-// the device holds it, but somebody else added it.
+// AddAddresses or RenewAddresses did not succeed; code ETIME: dropped, perform_before was over;
+// EEXIST: the device holds it, but somebody else added it.
 struct AddressFailed {
   Address address;
   Error error;
@@ -222,17 +222,18 @@ struct SendWord {
 struct ArmCore {};
 // Tell lvsd "not active". Before the first of these two actions the shell says nothing to lvsd.
 struct DisarmCore {};
-// With a lifetime: preferred and valid lifetime of the address; and once the clock has reached
-// *perform_before (the process was stopped between decision and action) it must be dropped and
-// reported as AddressFailed with ETIME. Without: permanent. An address that is there is replaced.
-struct AddAddress {
-  FloatingAddress address;
+// With a lifetime: preferred and valid lifetime of the addresses; and once the clock has reached
+// *perform_before (the process was stopped between decision and action) those not added yet must be
+// dropped and reported as AddressFailed with ETIME. Without: permanent. One that is there is
+// replaced.
+struct AddAddresses {
+  std::vector<FloatingAddress> addresses;
   std::optional<std::chrono::seconds> lifetime;
   std::optional<TimePoint> perform_before;
 };
-// The same, for an address that should be there: a new lifetime.
-struct RenewAddress {
-  FloatingAddress address;
+// The same, for addresses that should be there: a new lifetime.
+struct RenewAddresses {
+  std::vector<FloatingAddress> addresses;
   std::optional<std::chrono::seconds> lifetime;
   std::optional<TimePoint> perform_before;
 };
@@ -271,9 +272,9 @@ struct Answer {
 // Stopped: nothing is held any more, the process may end.
 struct Exit {};
 
-using Action = std::variant<SendHeartbeat, SendWord, ArmCore, DisarmCore, AddAddress, RenewAddress,
-                            RemoveAddress, Announce, ProbeAddress, TellRole, RunCommand, Keep,
-                            Answer, Exit, LogEvent>;
+using Action = std::variant<SendHeartbeat, SendWord, ArmCore, DisarmCore, AddAddresses,
+                            RenewAddresses, RemoveAddress, Announce, ProbeAddress, TellRole,
+                            RunCommand, Keep, Answer, Exit, LogEvent>;
 
 struct Step {
   std::vector<Action> actions;
@@ -408,7 +409,8 @@ class Director {
   void probe(TimePoint now);
   void ask_everybody();
   std::span<const FloatingAddress> probed_addresses() const;
-  void add(const FloatingAddress& address, TimePoint now);
+  void add_what_is_not_held(TimePoint now);
+  void add(std::vector<FloatingAddress> addresses, TimePoint now);
   void run(const std::string& command);
   void tell_role();
   std::optional<Notice> notice() const;

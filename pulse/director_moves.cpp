@@ -3,6 +3,7 @@
 // attracts packets, addresses come before their announcement, commands of the administrator last.
 // Standing down: the addresses go first.
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "pulse/director.h"
@@ -74,9 +75,7 @@ void Director::take_over(const char* reason, TimePoint now) {
   if (!settings_.alone) {
     lease_.start(now, Lease::length(settings_.deadtime));
   }
-  for (const FloatingAddress& address : settings_.addresses) {
-    add(address, now);
-  }
+  add_what_is_not_held(now);
   enter(State::active, reason, now);
   announcements_.start(now);
   announce_addresses(now);
@@ -99,11 +98,7 @@ void Director::take_over(const char* reason, TimePoint now) {
 void Director::confirm(const char* reason, TimePoint now) {
   enter(State::active, reason, now);
   renew_addresses(now);
-  for (const FloatingAddress& address : settings_.addresses) {
-    if (!held_.contains(address.address)) {
-      add(address, now);
-    }
-  }
+  add_what_is_not_held(now);
   announcements_.start(now);
   announce_addresses(now);
   send_heartbeat(now);
@@ -242,15 +237,28 @@ void Director::let_go_of_addresses() {
   fall_silent();
 }
 
+void Director::add_what_is_not_held(TimePoint now) {
+  std::vector<FloatingAddress> news;
+  for (const FloatingAddress& address : settings_.addresses) {
+    if (!held_.contains(address.address)) {
+      held_.push_back(address);
+      news.push_back(address);
+    }
+  }
+  add(std::move(news), now);
+}
+
 // Until the lease of those held already ends, which may be a little less than the kernel can count.
-void Director::add(const FloatingAddress& address, TimePoint now) {
-  held_.push_back(address);
-  AddAddress action{address, {}, {}};
+void Director::add(std::vector<FloatingAddress> addresses, TimePoint now) {
+  if (addresses.empty()) {
+    return;
+  }
+  AddAddresses action{std::move(addresses), {}, {}};
   if (!settings_.alone) {
     action.lifetime = lease_.whole_seconds_left(now);
     action.perform_before = lease_.end();
   }
-  actions_.push_back(action);
+  actions_.push_back(std::move(action));
 }
 
 void Director::do_due_work(TimePoint now) {
@@ -281,10 +289,11 @@ void Director::renew_addresses(TimePoint now) {
   const auto length = Lease::length(settings_.deadtime);
   const auto old_end = lease_.end();
   lease_.start(now, length);
-  for (const FloatingAddress& address : held_) {
-    if (!missing_.contains(address.address)) {
-      actions_.push_back(RenewAddress{address, length, old_end});
-    }
+  RenewAddresses action{{}, length, old_end};
+  std::ranges::copy_if(held_, std::back_inserter(action.addresses),
+                       [&](const auto& address) { return !missing_.contains(address.address); });
+  if (!action.addresses.empty()) {
+    actions_.push_back(std::move(action));
   }
 }
 
@@ -298,15 +307,14 @@ void Director::restore_addresses(TimePoint now) {
       refused->second.tried_at = now;
     }
   }
-  const FloatingAddresses held = std::exchange(held_, {});
-  for (const FloatingAddress& address : held) {
-    if (missing.contains(address.address)) {
-      add(address, now);
-      if (state_ == State::active) {
-        actions_.push_back(Announce{address});
-      }
-    } else {
-      held_.push_back(address);
+  std::vector<FloatingAddress> again;
+  std::ranges::copy_if(held_, std::back_inserter(again), [&](const FloatingAddress& address) {
+    return missing.contains(address.address);
+  });
+  add(again, now);
+  if (state_ == State::active) {
+    for (const FloatingAddress& address : again) {
+      actions_.push_back(Announce{address});
     }
   }
 }

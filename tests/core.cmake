@@ -17,6 +17,7 @@ target_link_libraries(core_world PUBLIC lvs_core_io lvs_ipvs_io GTest::gtest)
 lvs_test(netns/core/nat core_world)
 lvs_test(netns/core/survival core_world)
 lvs_test(netns/core/icmp core_world)
+lvs_test(netns/core/known_addresses lvs_core_io)
 
 lvs_test(bpf/nat lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/icmp lvs_core_io PkgConfig::LIBBPF)

@@ -8,6 +8,15 @@
 
 namespace lvs::io {
 
+namespace {
+
+// Of NLMSG_ERROR; 0: an acknowledgement.
+int code_of(const nlmsghdr* answer) {
+  return -static_cast<const nlmsgerr*>(nlmsg_data(answer))->error;
+}
+
+}  // namespace
+
 NetlinkMessage::NetlinkMessage(int type, int flags, const void* header, size_t size)
     : message_(nlmsg_alloc_simple(type, NLM_F_REQUEST | flags)) {
   if (!message_ ||
@@ -84,6 +93,59 @@ Result<Ok> Rtnetlink::converse(nlmsghdr* header, const std::function<void(const 
   if (::send(fd_.get(), header, header->nlmsg_len, 0) < 0) {
     return os_error(errno, "rtnetlink");
   }
+  int code = 0;
+  const auto received = receive([&](const nlmsghdr* answer) {
+    if (answer->nlmsg_seq != sequence_) {
+      return false;
+    }
+    if (answer->nlmsg_type == NLMSG_ERROR) {
+      code = code_of(answer);
+    } else if (answer->nlmsg_type != NLMSG_DONE && each) {
+      each(answer);
+    }
+    return answer->nlmsg_type == NLMSG_ERROR || answer->nlmsg_type == NLMSG_DONE;
+  });
+  if (!received || code == 0) {
+    return received;
+  }
+  return Error{code, std::strerror(code)};
+}
+
+// Only the last is acknowledged, and it is done last; of the others the kernel tells the errors.
+std::map<size_t, Error> Rtnetlink::request_all(const std::vector<NetlinkMessage>& messages) {
+  std::map<size_t, Error> failed;
+  if (messages.empty()) {
+    return failed;
+  }
+  const uint32_t first = sequence_ + 1;
+  std::vector<iovec> parts;
+  for (const NetlinkMessage& message : messages) {
+    message.header()->nlmsg_seq = ++sequence_;
+    parts.push_back({message.header(), NLMSG_ALIGN(message.header()->nlmsg_len)});
+  }
+  messages.back().header()->nlmsg_flags |= NLM_F_ACK;
+  msghdr datagram{};
+  datagram.msg_iov = parts.data();
+  datagram.msg_iovlen = parts.size();
+  const bool is_sent = ::sendmsg(fd_.get(), &datagram, 0) >= 0;
+  const auto whole =
+      !is_sent ? Result<Ok>(os_error(errno, "rtnetlink")) : receive([&](const nlmsghdr* answer) {
+        const size_t which = answer->nlmsg_seq - first;
+        if (which >= messages.size() || answer->nlmsg_type != NLMSG_ERROR) {
+          return false;
+        }
+        if (const int code = code_of(answer); code != 0) {
+          failed[which] = {code, std::strerror(code)};
+        }
+        return which + 1 == messages.size();
+      });
+  for (size_t which = 0; !whole && which < messages.size(); ++which) {
+    failed.emplace(which, whole.error());
+  }
+  return failed;
+}
+
+Result<Ok> Rtnetlink::receive(const std::function<bool(const nlmsghdr*)>& is_last) {
   while (true) {
     const ssize_t size = ::recv(fd_.get(), buffer_.data(), buffer_.size(), 0);
     if (size < 0 && errno == EINTR) {
@@ -95,18 +157,8 @@ Result<Ok> Rtnetlink::converse(nlmsghdr* header, const std::function<void(const 
     auto* answer = reinterpret_cast<nlmsghdr*>(buffer_.data());
     int remaining = static_cast<int>(size);
     for (; nlmsg_ok(answer, remaining); answer = nlmsg_next(answer, &remaining)) {
-      if (answer->nlmsg_seq != sequence_) {
-        continue;
-      }
-      if (answer->nlmsg_type == NLMSG_DONE) {
+      if (is_last(answer)) {
         return Ok{};
-      }
-      if (answer->nlmsg_type == NLMSG_ERROR) {
-        const int code = -static_cast<const nlmsgerr*>(nlmsg_data(answer))->error;
-        return code == 0 ? Result<Ok>(Ok{}) : Result<Ok>(Error{code, std::strerror(code)});
-      }
-      if (each) {
-        each(answer);
       }
     }
   }

@@ -7,6 +7,7 @@
 #include <netlink/msg.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -61,11 +62,16 @@ class Rtnetlink {
   // answer before its acknowledgement.
   Result<Ok> request(const NetlinkMessage& message) { return ask(message, nullptr); }
   Result<Ok> ask(const NetlinkMessage& message, const std::function<void(const nlmsghdr*)>& answer);
+  // All in one datagram, in this order; at most kAtOnce. What the kernel did not do, by its place.
+  static constexpr size_t kAtOnce = 64;
+  std::map<size_t, Error> request_all(const std::vector<NetlinkMessage>& messages);
   Result<Ok> dump(const NetlinkMessage& message, const std::function<void(const nlmsghdr*)>& each);
 
  private:
   explicit Rtnetlink(UniqueFd fd) : fd_(std::move(fd)), buffer_(kNetlinkBuffer) {}
   Result<Ok> converse(nlmsghdr* header, const std::function<void(const nlmsghdr*)>& each);
+  // Calls `each` for every message that comes, until it says that this was the last.
+  Result<Ok> receive(const std::function<bool(const nlmsghdr*)>& is_last);
 
   UniqueFd fd_;
   uint32_t sequence_ = 0;

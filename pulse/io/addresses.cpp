@@ -87,11 +87,45 @@ Result<std::vector<ListedAddress>> list_addresses(io::Rtnetlink& netlink) {
   return all;
 }
 
+io::NetlinkMessage new_address(const config::FloatingAddress& address, unsigned device,
+                               std::optional<Duration> lease, int flags) {
+  const bool is_v4 = address.address.is_v4();
+  io::NetlinkMessage message(RTM_NEWADDR, flags, address_header(address.address, device));
+  message.put(IFA_LOCAL, address.address.bytes(), address.address.size());
+  message.put(IFA_ADDRESS, address.address.bytes(), address.address.size());
+  message.put_u32(IFA_FLAGS, IFA_F_NOPREFIXROUTE | (is_v4 ? 0 : IFA_F_NODAD));
+  message.put_u8(IFA_PROTO, kAddressProtocol);
+  if (is_v4) {
+    message.put_text(IFA_LABEL, address.label.empty() ? address.device : address.label);
+  }
+  // Preferred 0: the director's own IPv6 connections do not choose the floating address as their
+  // source.
+  const uint32_t seconds = seconds_of(lease);
+  ifa_cacheinfo lifetime{};
+  lifetime.ifa_valid = seconds;
+  lifetime.ifa_prefered = is_v4 ? seconds : 0;
+  message.put(IFA_CACHEINFO, &lifetime, sizeof lifetime);
+  return message;
+}
+
 std::string described(const config::FloatingAddress& address) {
   return to_string(address.address) + " on " + address.device;
 }
 
 }  // namespace
+
+// Asks for the number of each device once.
+class Addresses::Devices {
+ public:
+  const Result<unsigned>& index_of(const std::string& device) {
+    const auto known = known_.find(device);
+    return known != known_.end() ? known->second
+                                 : known_.emplace(device, device_index(device)).first->second;
+  }
+
+ private:
+  std::map<std::string, Result<unsigned>> known_;
+};
 
 Result<Addresses> Addresses::open() {
   auto netlink = io::Rtnetlink::open();
@@ -101,43 +135,25 @@ Result<Addresses> Addresses::open() {
   return Addresses(std::move(netlink).value());
 }
 
-Result<Ok> Addresses::add(const config::FloatingAddress& address, std::optional<Duration> lease) {
-  const auto device = device_index(address.device);
-  if (!device) {
-    return device.error().in("add " + described(address));
+Addresses::Failed Addresses::add(Several addresses, std::optional<Duration> lease) {
+  Devices devices;
+  Failed failed = put(addresses, devices, lease, NLM_F_CREATE | NLM_F_EXCL);
+  replace_ours(addresses, devices, lease, failed);
+  for (auto& [which, error] : failed) {
+    error = error.in("add " + described(addresses[which]));
   }
-  auto added = put(address, *device, lease, NLM_F_CREATE | NLM_F_EXCL);
-  if (!added && added.error().code == EEXIST) {
-    const auto ours = is_ours(address.address, *device);
-    if (!ours) {
-      return ours.error();
-    }
-    if (!*ours) {
-      return Error{EEXIST, "add " + described(address) +
-                               ": the device holds it already, and not from us; remove it there"};
-    }
-    added = put(address, *device, lease, NLM_F_REPLACE);
-  }
-  if (!added) {
-    return added.error().in("add " + described(address));
-  }
-  held_[{*device, address.address}] = address;
-  put_route(address, *device, lease);
-  return Ok{};
+  hold(addresses, devices, lease, failed);
+  return failed;
 }
 
-Result<Ok> Addresses::renew(const config::FloatingAddress& address, std::optional<Duration> lease) {
-  const auto device = device_index(address.device);
-  if (!device) {
-    return device.error().in("renew " + described(address));
+Addresses::Failed Addresses::renew(Several addresses, std::optional<Duration> lease) {
+  Devices devices;
+  Failed failed = put(addresses, devices, lease, NLM_F_REPLACE);
+  for (auto& [which, error] : failed) {
+    error = error.in("renew " + described(addresses[which]));
   }
-  auto renewed = put(address, *device, lease, NLM_F_REPLACE);
-  if (!renewed) {
-    return renewed.error().in("renew " + described(address));
-  }
-  held_[{*device, address.address}] = address;
-  put_route(address, *device, lease);
-  return Ok{};
+  hold(addresses, devices, lease, failed);
+  return failed;
 }
 
 Result<Ok> Addresses::remove(const config::FloatingAddress& address) {
@@ -192,39 +208,73 @@ Result<std::vector<OurAddress>> Addresses::ours() {
   return found;
 }
 
-Result<Ok> Addresses::put(const config::FloatingAddress& address, unsigned device,
-                          std::optional<Duration> lease, int flags) {
-  const bool is_v4 = address.address.is_v4();
-  io::NetlinkMessage message(RTM_NEWADDR, flags, address_header(address.address, device));
-  message.put(IFA_LOCAL, address.address.bytes(), address.address.size());
-  message.put(IFA_ADDRESS, address.address.bytes(), address.address.size());
-  message.put_u32(IFA_FLAGS, IFA_F_NOPREFIXROUTE | (is_v4 ? 0 : IFA_F_NODAD));
-  message.put_u8(IFA_PROTO, kAddressProtocol);
-  if (is_v4) {
-    message.put_text(IFA_LABEL, address.label.empty() ? address.device : address.label);
-  }
-  // Preferred 0: the director's own IPv6 connections do not choose the floating address as their
-  // source.
-  const uint32_t seconds = seconds_of(lease);
-  ifa_cacheinfo lifetime{};
-  lifetime.ifa_valid = seconds;
-  lifetime.ifa_prefered = is_v4 ? seconds : 0;
-  message.put(IFA_CACHEINFO, &lifetime, sizeof lifetime);
-  return netlink_.request(message);
-}
-
-Result<bool> Addresses::is_ours(const Address& address, unsigned device) {
-  auto all = list_addresses(netlink_);
-  if (!all) {
-    return all.error();
-  }
-  for (const ListedAddress& listed : *all) {
-    if (listed.address == address && listed.device == device &&
-        listed.prefix == full_prefix(address)) {
-      return listed.protocol == kAddressProtocol;
+Addresses::Failed Addresses::put(Several addresses, Devices& devices, std::optional<Duration> lease,
+                                 int flags) {
+  Failed failed;
+  std::vector<io::NetlinkMessage> messages;
+  std::vector<size_t> places;
+  for (size_t which = 0; which < addresses.size(); ++which) {
+    if (const auto& device = devices.index_of(addresses[which].device)) {
+      messages.push_back(new_address(addresses[which], *device, lease, flags));
+      places.push_back(which);
+    } else {
+      failed.emplace(which, device.error());
     }
   }
-  return false;
+  for (auto& [which, error] : netlink_.request_all(messages)) {
+    failed.emplace(places[which], error);
+  }
+  return failed;
+}
+
+// What is there already: ours gets its lease, that of somebody else is left alone.
+void Addresses::replace_ours(Several addresses, Devices& devices, std::optional<Duration> lease,
+                             Failed& failed) {
+  std::vector<size_t> there;
+  for (const auto& [which, error] : failed) {
+    if (error.code == EEXIST) {
+      there.push_back(which);
+    }
+  }
+  if (there.empty()) {
+    return;
+  }
+  const auto all = list_addresses(netlink_);
+  for (const size_t which : there) {
+    const auto& wanted = addresses[which];
+    const unsigned device = devices.index_of(wanted.device).value();
+    const bool is_ours = all && std::ranges::any_of(*all, [&](const auto& listed) {
+                           return listed.address == wanted.address && listed.device == device &&
+                                  listed.prefix == full_prefix(wanted.address) &&
+                                  listed.protocol == kAddressProtocol;
+                         });
+    failed.at(which) = !all ? all.error()
+                            : Error{EEXIST,
+                                    "the device holds it already, and not from us; remove it "
+                                    "there"};
+    if (is_ours) {
+      failed.erase(which);
+      if (const auto error = put({&wanted, 1}, devices, lease, NLM_F_REPLACE); !error.empty()) {
+        failed.emplace(which, error.at(0));
+      }
+    }
+  }
+}
+
+void Addresses::hold(Several addresses, Devices& devices, std::optional<Duration> lease,
+                     const Failed& failed) {
+  std::set<Network> seen;
+  for (size_t which = 0; which < addresses.size(); ++which) {
+    if (failed.contains(which)) {
+      continue;
+    }
+    const auto& address = addresses[which];
+    const unsigned device = devices.index_of(address.device).value();
+    held_[{device, address.address}] = address;
+    if (seen.insert(network_of(address, device)).second) {
+      put_route(address, device, lease);
+    }
+  }
 }
 
 // With the floating address as preferred source the kernel takes an IPv4 route away together with

@@ -12,6 +12,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,10 +37,15 @@ class Addresses {
  public:
   static Result<Addresses> open();
 
-  // Lease: rounded up to whole seconds, nothing: permanent. add() of one that we hold already
-  // renews it; EEXIST: the device holds it, but somebody else added it.
-  Result<Ok> add(const config::FloatingAddress& address, std::optional<Duration> lease);
-  Result<Ok> renew(const config::FloatingAddress& address, std::optional<Duration> lease);
+  // By its place among those that were asked for.
+  using Failed = std::map<size_t, Error>;
+  using Several = std::span<const config::FloatingAddress>;
+  static constexpr size_t kAtOnce = io::Rtnetlink::kAtOnce;
+
+  // At most kAtOnce. Lease: rounded up to whole seconds, nothing: permanent. add() of one that we
+  // hold already renews it; EEXIST: the device holds it, but somebody else added it.
+  Failed add(Several addresses, std::optional<Duration> lease);
+  Failed renew(Several addresses, std::optional<Duration> lease);
   Result<Ok> remove(const config::FloatingAddress& address);  // Ok as well when it is gone already.
   // Somebody else's address came or went: which networks need our route may be others than before.
   void look_at_routes();
@@ -55,12 +61,15 @@ class Addresses {
     unsigned prefix;
     auto operator<=>(const Network&) const = default;
   };
+  class Devices;
   using Held = std::map<std::pair<unsigned, Address>, config::FloatingAddress>;
 
   explicit Addresses(io::Rtnetlink netlink) : netlink_(std::move(netlink)) {}
-  Result<Ok> put(const config::FloatingAddress& address, unsigned device,
-                 std::optional<Duration> lease, int flags);
-  Result<bool> is_ours(const Address& address, unsigned device);
+  Failed put(Several addresses, Devices& devices, std::optional<Duration> lease, int flags);
+  void replace_ours(Several addresses, Devices& devices, std::optional<Duration> lease,
+                    Failed& failed);
+  void hold(Several addresses, Devices& devices, std::optional<Duration> lease,
+            const Failed& failed);
   void put_route(const config::FloatingAddress& address, unsigned device,
                  std::optional<Duration> lease);
   void remove_route(const config::FloatingAddress& address, unsigned device);

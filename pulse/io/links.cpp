@@ -1,5 +1,7 @@
 #include "pulse/io/links.h"
 
+#include <arpa/inet.h>
+#include <linux/filter.h>
 #include <linux/if_addr.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
@@ -9,6 +11,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <set>
 
 #include "pulse/io/addresses.h"
@@ -59,6 +63,29 @@ std::optional<Address> read_own_address(const nlmsghdr* message) {
   return std::nullopt;
 }
 
+// What we add and renew ourselves is no news, and a lease is renewed several times a second: the
+// kernel keeps those notices to itself.
+void refuse_own_additions(int socket) {
+  constexpr uint32_t kFirstAttribute = NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(ifaddrmsg));
+  constexpr uint32_t kFound = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_NLATTR);
+  std::array<sock_filter, 10> program = {{
+      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(nlmsghdr, nlmsg_type)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWADDR), 0, 6),
+      BPF_STMT(BPF_LDX | BPF_IMM, IFA_PROTO),
+      BPF_STMT(BPF_LD | BPF_IMM, kFirstAttribute),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kFound),
+      BPF_STMT(BPF_MISC | BPF_TAX,
+               0),  // Nothing found: the message begins with its length, no mark.
+      BPF_STMT(BPF_LD | BPF_B | BPF_IND, sizeof(nlattr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kAddressProtocol, 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+  }};
+  const sock_fprog filter{program.size(), program.data()};
+  // Without it more comes, and is passed over here.
+  (void)::setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+}
+
 }  // namespace
 
 Links::Links(boost::asio::io_context& io, io::UniqueFd fd, io::Rtnetlink netlink, Notices notices)
@@ -75,6 +102,7 @@ Result<std::unique_ptr<Links>> Links::open(boost::asio::io_context& io, Notices 
     return fd.error();
   }
   ::setsockopt(fd->get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer);
+  refuse_own_additions(fd->get());
   auto netlink = io::Rtnetlink::open();
   if (!netlink) {
     return netlink.error();

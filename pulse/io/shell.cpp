@@ -245,40 +245,54 @@ void Shell::perform(const DisarmCore&) {
   lvsd_->set_role(false);
 }
 
-void Shell::perform(const AddAddress& action) {
+void Shell::perform(const AddAddresses& action) {
   gate_.pass([this, action] { hold(action, &Addresses::add); });
 }
 
-void Shell::perform(const RenewAddress& action) {
+void Shell::perform(const RenewAddresses& action) {
   gate_.pass([this, action] { hold(action, &Addresses::renew); });
+}
+
+template <typename Action>
+void Shell::hold(const Action& action, How how) {
+  const std::span all(action.addresses);
+  for (size_t done = 0; done < all.size(); done += Addresses::kAtOnce) {
+    const auto some = all.subspan(done, std::min(Addresses::kAtOnce, all.size() - done));
+    if (!hold_some(some, action.lifetime, action.perform_before, how)) {
+      return;
+    }
+  }
 }
 
 // The process may be stopped between any two instructions. Before: too late is not done. After:
 // what was done too late is undone, before anything else happens.
-template <typename Action>
-void Shell::hold(const Action& action,
-                 Result<Ok> (Addresses::*how)(const FloatingAddress&, std::optional<Duration>)) {
-  const auto is_too_late = [&] {
-    return action.perform_before && Clock::now() >= *action.perform_before;
-  };
+bool Shell::hold_some(Addresses::Several addresses, std::optional<Duration> lifetime,
+                      std::optional<TimePoint> perform_before, How how) {
+  const auto is_too_late = [&] { return perform_before && Clock::now() >= *perform_before; };
   const auto give_up = [&] {
     ++counters_.too_late;
-    driver_->feed(AddressFailed{action.address.address,
+    driver_->feed(AddressFailed{addresses.front().address,
                                 Error{ETIME, "the lease was over before it was renewed"}});
   };
   if (is_too_late()) {
-    return give_up();
-  }
-  const auto held = (addresses_.*how)(action.address, action.lifetime);
-  if (!held) {
-    ++counters_.address_failures;
-    driver_->feed(AddressFailed{action.address.address, held.error()});
-    return;
-  }
-  if (is_too_late()) {
-    remove(action.address);
     give_up();
+    return false;
   }
+  const auto failed = (addresses_.*how)(addresses, lifetime);
+  for (const auto& [which, error] : failed) {
+    ++counters_.address_failures;
+    driver_->feed(AddressFailed{addresses[which].address, error});
+  }
+  if (!is_too_late()) {
+    return true;
+  }
+  for (size_t which = 0; which < addresses.size(); ++which) {
+    if (!failed.contains(which)) {
+      remove(addresses[which]);
+    }
+  }
+  give_up();
+  return false;
 }
 
 void Shell::remove(const FloatingAddress& address) {

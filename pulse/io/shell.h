@@ -75,8 +75,8 @@ class Shell {
   void perform(const SendWord& action);
   void perform(const ArmCore& action);
   void perform(const DisarmCore& action);
-  void perform(const AddAddress& action);
-  void perform(const RenewAddress& action);
+  void perform(const AddAddresses& action);
+  void perform(const RenewAddresses& action);
   void perform(const RemoveAddress& action);
   void perform(const Announce& action);
   void perform(const ProbeAddress& action);
@@ -88,9 +88,11 @@ class Shell {
   void perform(const LogEvent& action);
 
  private:
+  using How = Addresses::Failed (Addresses::*)(Addresses::Several, std::optional<Duration>);
   template <typename Action>
-  void hold(const Action& action,
-            Result<Ok> (Addresses::*how)(const FloatingAddress&, std::optional<Duration>));
+  void hold(const Action& action, How how);
+  bool hold_some(Addresses::Several addresses, std::optional<Duration> lifetime,
+                 std::optional<TimePoint> perform_before, How how);  // False: it was too late.
   void remove(const FloatingAddress& address);
   void announce(const Announce& action);
   void report_lvsd(bool ready);

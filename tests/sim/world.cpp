@@ -445,12 +445,16 @@ void World::drop_address(Machine& m, Address address) {
   }
 }
 
-void World::perform(Machine& m, const pulse::AddAddress& action) {
-  hold(m, action.address, action.lifetime);
+void World::perform(Machine& m, const pulse::AddAddresses& action) {
+  for (const pulse::FloatingAddress& address : action.addresses) {
+    hold(m, address, action.lifetime);
+  }
 }
 
-void World::perform(Machine& m, const pulse::RenewAddress& action) {
-  hold(m, action.address, action.lifetime);
+void World::perform(Machine& m, const pulse::RenewAddresses& action) {
+  for (const pulse::FloatingAddress& address : action.addresses) {
+    hold(m, address, action.lifetime);
+  }
 }
 
 void World::perform(Machine& m, const pulse::RemoveAddress& action) {

@@ -192,8 +192,8 @@ class World {
   pulse::Event event_of(const Machine& to, size_t path, const std::vector<uint8_t>& bytes) const;
   void perform(Machine& machine, const pulse::ArmCore&);
   void perform(Machine& machine, const pulse::DisarmCore&);
-  void perform(Machine& machine, const pulse::AddAddress& action);
-  void perform(Machine& machine, const pulse::RenewAddress& action);
+  void perform(Machine& machine, const pulse::AddAddresses& action);
+  void perform(Machine& machine, const pulse::RenewAddresses& action);
   void perform(Machine& machine, const pulse::RemoveAddress& action);
   void perform(Machine& machine, const pulse::Announce& action);
   void perform(Machine& machine, const pulse::ProbeAddress& action);

@@ -92,11 +92,22 @@ void Watch::read_nft() {
 }
 
 void Watch::read_route() {
+  bool is_anything = false;
   bool is_attachment = false;
   const bool is_whole =
       lvs::io::drain_notices(route_.native_handle(), [&](const nlmsghdr& message) {
-        is_attachment |= message.nlmsg_type != RTM_NEWNEIGH && message.nlmsg_type != RTM_DELNEIGH;
+        const auto type = message.nlmsg_type;
+        const bool is_address = type == RTM_NEWADDR || type == RTM_DELADDR;
+        if (!is_address || known_addresses_.is_news(message)) {
+          is_anything = true;
+          is_attachment |= type != RTM_NEWNEIGH && type != RTM_DELNEIGH;
+        }
       });
+  if (!is_whole) {
+    known_addresses_.forget();
+  } else if (!is_anything) {
+    return;
+  }
   on_.next_hops();
   if (is_attachment || !is_whole) {
     on_.attachments();

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "common/result.h"
+#include "lvsd/core/io/known_addresses.h"
 
 namespace lvs::core {
 
@@ -42,6 +43,7 @@ class Watch {
   boost::asio::posix::stream_descriptor nft_;
   boost::asio::posix::stream_descriptor route_;
   boost::asio::posix::stream_descriptor policies_;
+  KnownAddresses known_addresses_;
   bool is_ours_touched_ = false;
   unsigned own_transactions_ = 0;  // Committed, notice not read yet.
 };

@@ -40,6 +40,11 @@ Duration lease_shown() {
   return {};
 }
 
+// Of one that was asked for alone.
+Result<Ok> only(const Addresses::Failed& failed) {
+  return failed.empty() ? Result<Ok>(Ok{}) : Result<Ok>(failed.at(0));
+}
+
 class AddressesTest : public netns::OwnNetwork {
  protected:
   void SetUp() override {
@@ -52,18 +57,24 @@ class AddressesTest : public netns::OwnNetwork {
     addresses_.emplace(std::move(opened).value());
   }
   Addresses& addresses() { return *addresses_; }
+  Result<Ok> add(const config::FloatingAddress& address, std::optional<Duration> lease) {
+    return only(addresses().add({&address, 1}, lease));
+  }
+  Result<Ok> renew(const config::FloatingAddress& address, std::optional<Duration> lease) {
+    return only(addresses().renew({&address, 1}, lease));
+  }
   std::optional<Addresses> addresses_;
 };
 
 TEST_F(AddressesTest, AnAddressComesAsASlash32WithLabelAndLease) {
-  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 60s));
+  ASSERT_TRUE(add(floating("192.0.2.10", 24), 60s));
   EXPECT_THAT(shown(), HasSubstr("192.0.2.10/32"));
   EXPECT_THAT(shown(), HasSubstr("dynamic noprefixroute eth0:1"));
   EXPECT_THAT(lease_shown(), lease_of(60s));
 }
 
 TEST_F(AddressesTest, AnIpv6AddressIsUsableAtOnceAndNoSourceOfOurOwnConnections) {
-  ASSERT_TRUE(addresses().add(floating("2001:db8::10"), 60s));
+  ASSERT_TRUE(add(floating("2001:db8::10"), 60s));
   EXPECT_THAT(shown(), HasSubstr("2001:db8::10/128"));
   EXPECT_THAT(shown(), HasSubstr("deprecated"));
   EXPECT_THAT(lease_shown(), lease_of(60s));
@@ -73,21 +84,21 @@ TEST_F(AddressesTest, AnIpv6AddressIsUsableAtOnceAndNoSourceOfOurOwnConnections)
 }
 
 TEST_F(AddressesTest, WithoutALeaseItIsPermanent) {
-  ASSERT_TRUE(addresses().add(floating("192.0.2.10"), std::nullopt));
+  ASSERT_TRUE(add(floating("192.0.2.10"), std::nullopt));
   EXPECT_THAT(shown(), HasSubstr("valid_lft forever"));
 }
 
 TEST_F(AddressesTest, TheKernelTakesAwayWhatNobodyRenews) {
-  ASSERT_TRUE(addresses().add(floating("192.0.2.10"), 1s));
-  ASSERT_TRUE(addresses().add(floating("2001:db8::10"), 1s));
+  ASSERT_TRUE(add(floating("192.0.2.10"), 1s));
+  ASSERT_TRUE(add(floating("2001:db8::10"), 1s));
   EXPECT_TRUE(becomes_true([] { return shown().find("/32") == std::string::npos; }));
   EXPECT_TRUE(becomes_true([] { return shown().find("/128") == std::string::npos; }));
 }
 
 TEST_F(AddressesTest, ARenewedAddressOutlivesItsLease) {
   for (const char* text : {"192.0.2.10", "2001:db8::10"}) {
-    ASSERT_TRUE(addresses().add(floating(text), 2s));
-    ASSERT_TRUE(addresses().renew(floating(text), 60s));
+    ASSERT_TRUE(add(floating(text), 2s));
+    ASSERT_TRUE(renew(floating(text), 60s));
   }
   const auto is_gone = [] {
     const std::string now = shown();
@@ -98,8 +109,8 @@ TEST_F(AddressesTest, ARenewedAddressOutlivesItsLease) {
 }
 
 TEST_F(AddressesTest, RenewingKeepsOurMarkSoThatASuccessorFindsIt) {
-  ASSERT_TRUE(addresses().add(floating("192.0.2.10"), 60s));
-  ASSERT_TRUE(addresses().renew(floating("192.0.2.10"), 100s));
+  ASSERT_TRUE(add(floating("192.0.2.10"), 60s));
+  ASSERT_TRUE(renew(floating("192.0.2.10"), 100s));
   auto successor = Addresses::open();
   ASSERT_TRUE(successor);
   const auto found = successor->ours();
@@ -116,7 +127,7 @@ TEST_F(AddressesTest, RenewingKeepsOurMarkSoThatASuccessorFindsIt) {
 
 TEST_F(AddressesTest, WhatTheAdministratorAddedIsNeverOurs) {
   must("ip address add 192.0.2.10/32 dev eth0");
-  const auto added = addresses().add(floating("192.0.2.10"), 60s);
+  const auto added = add(floating("192.0.2.10"), 60s);
   ASSERT_FALSE(added);
   EXPECT_EQ(added.error().code, EEXIST);
   EXPECT_THAT(added.error().what, HasSubstr("not from us"));
@@ -127,26 +138,26 @@ TEST_F(AddressesTest, WhatTheAdministratorAddedIsNeverOurs) {
 }
 
 TEST_F(AddressesTest, AddingWhatWeHoldRenewsIt) {
-  ASSERT_TRUE(addresses().add(floating("192.0.2.10"), 60s));
-  EXPECT_TRUE(addresses().add(floating("192.0.2.10"), 100s));
+  ASSERT_TRUE(add(floating("192.0.2.10"), 60s));
+  EXPECT_TRUE(add(floating("192.0.2.10"), 100s));
   EXPECT_THAT(lease_shown(), lease_of(100s));
 }
 
 TEST_F(AddressesTest, RemovingWhatIsGoneIsNoError) {
-  ASSERT_TRUE(addresses().add(floating("192.0.2.10"), 60s));
+  ASSERT_TRUE(add(floating("192.0.2.10"), 60s));
   must("ip address del 192.0.2.10/32 dev eth0");
   EXPECT_TRUE(addresses().remove(floating("192.0.2.10")));
 }
 
 TEST_F(AddressesTest, TheEndOfOneAddressDoesNotTakeItsNeighboursAlong) {
-  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 60s));
-  ASSERT_TRUE(addresses().add(floating("192.0.2.11", 24), 60s));
+  ASSERT_TRUE(add(floating("192.0.2.10", 24), 60s));
+  ASSERT_TRUE(add(floating("192.0.2.11", 24), 60s));
   ASSERT_TRUE(addresses().remove(floating("192.0.2.10", 24)));
   EXPECT_THAT(shown(), HasSubstr("192.0.2.11/32"));
 }
 
 TEST_F(AddressesTest, TheImpliedNetworkIsReachableWhereTheDeviceHasNoOtherAddressOfIt) {
-  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 60s));
+  ASSERT_TRUE(add(floating("192.0.2.10", 24), 60s));
   EXPECT_THAT(output_of("ip route"),
               HasSubstr("192.0.2.0/24 dev eth0 proto 202 scope link src 192.0.2.10"));
   ASSERT_TRUE(addresses().remove(floating("192.0.2.10", 24)));
@@ -154,8 +165,8 @@ TEST_F(AddressesTest, TheImpliedNetworkIsReachableWhereTheDeviceHasNoOtherAddres
 }
 
 TEST_F(AddressesTest, TheImpliedNetworkPassesToTheNextAddressOfIt) {
-  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 60s));
-  ASSERT_TRUE(addresses().add(floating("192.0.2.11", 24), 60s));
+  ASSERT_TRUE(add(floating("192.0.2.10", 24), 60s));
+  ASSERT_TRUE(add(floating("192.0.2.11", 24), 60s));
   ASSERT_TRUE(addresses().remove(floating("192.0.2.10", 24)));
   EXPECT_THAT(output_of("ip route"),
               HasSubstr("192.0.2.0/24 dev eth0 proto 202 scope link src 192.0.2.11"));
@@ -164,21 +175,21 @@ TEST_F(AddressesTest, TheImpliedNetworkPassesToTheNextAddressOfIt) {
 }
 
 TEST_F(AddressesTest, TheImpliedNetworkEndsWithTheLease) {
-  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 1s));
+  ASSERT_TRUE(add(floating("192.0.2.10", 24), 1s));
   EXPECT_TRUE(
       becomes_true([] { return output_of("ip route").find("192.0.2.0/24") == std::string::npos; }));
 }
 
 TEST_F(AddressesTest, AnOwnAddressOfTheNetworkMakesItsRoute) {
   must("ip address add 192.0.2.1/24 dev eth0");
-  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 60s));
+  ASSERT_TRUE(add(floating("192.0.2.10", 24), 60s));
   EXPECT_THAT(output_of("ip route"), Not(HasSubstr("proto 202")));
 }
 
 TEST_F(AddressesTest, TheImpliedNetworkStaysReachableWhenTheOwnAddressOfItGoes) {
   must("ip address add 192.0.2.1/24 dev eth0");
-  ASSERT_TRUE(addresses().add(floating("192.0.2.10", 24), 60s));
-  ASSERT_TRUE(addresses().add(floating("192.0.2.11", 24), 60s));
+  ASSERT_TRUE(add(floating("192.0.2.10", 24), 60s));
+  ASSERT_TRUE(add(floating("192.0.2.11", 24), 60s));
   must("ip address del 192.0.2.1/24 dev eth0");
   addresses().look_at_routes();
   EXPECT_THAT(output_of("ip route"),
@@ -197,18 +208,40 @@ TEST_F(AddressesTest, TheImpliedNetworkStaysReachableWhenTheOwnAddressOfItGoes) 
 TEST_F(AddressesTest, AMissingDeviceIsNamed) {
   config::FloatingAddress address = floating("192.0.2.10");
   address.device = "eth7";
-  const auto added = addresses().add(address, 5s);
+  const auto added = add(address, 5s);
   ASSERT_FALSE(added);
   EXPECT_THAT(added.error().what, HasSubstr("eth7"));
 }
 
+TEST_F(AddressesTest, OfSeveralAtOnceThoseThatFailAreToldByTheirPlace) {
+  must("ip address add 192.0.2.11/32 dev eth0");
+  ASSERT_TRUE(add(floating("192.0.2.13"), 60s));
+  std::vector several = {floating("192.0.2.10"), floating("192.0.2.11"), floating("192.0.2.12"),
+                         floating("192.0.2.13"), floating("2001:db8::10")};
+  several[2].device = "eth7";
+  const auto failed = addresses().add(several, 100s);
+  ASSERT_EQ(failed.size(), 2U);
+  EXPECT_THAT(failed.at(1).what, AllOf(HasSubstr("192.0.2.11"), HasSubstr("not from us")));
+  EXPECT_THAT(failed.at(2).what, AllOf(HasSubstr("192.0.2.12"), HasSubstr("eth7")));
+  const auto ours = addresses().ours();
+  ASSERT_TRUE(ours);
+  EXPECT_EQ(ours->size(), 3U);
+  for (const OurAddress& each : *ours) {
+    EXPECT_THAT(each.lease_left.value(), lease_of(100s)) << to_string(each.address);
+  }
+}
+
 TEST_F(AddressesTest, AThousandAddressesAreHeldAndLeft) {
+  std::vector<config::FloatingAddress> all;
   for (uint32_t i = 0; i < 1000; ++i) {
-    ASSERT_TRUE(addresses().add({Address::v4(0x0A000001 + i), "eth0", "eth0:1", 8}, 600s)) << i;
+    all.push_back({Address::v4(0x0A000001 + i), "eth0", "eth0:1", 8});
+  }
+  for (size_t done = 0; done < all.size(); done += 50) {
+    ASSERT_TRUE(addresses().add(std::span(all).subspan(done, 50), 600s).empty()) << done;
   }
   EXPECT_EQ(addresses().ours()->size(), 1000u);
-  for (uint32_t i = 0; i < 1000; ++i) {
-    ASSERT_TRUE(addresses().remove({Address::v4(0x0A000001 + i), "eth0", "eth0:1", 8})) << i;
+  for (const auto& each : all) {
+    ASSERT_TRUE(addresses().remove(each)) << to_string(each.address);
   }
   EXPECT_TRUE(addresses().ours()->empty());
   EXPECT_THAT(output_of("ip route"), Not(HasSubstr("proto 202")));
