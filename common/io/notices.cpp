@@ -10,7 +10,8 @@ namespace lvs::io {
 
 namespace {
 
-constexpr int kReceiveBuffer = 1 << 20;
+// 4,000 addresses whose lease is renewed at once are some 4 MiB as the kernel counts.
+constexpr int kReceiveBuffer = 8 << 20;
 
 // The first attribute of this type in an nftables message.
 const nlattr* attribute(const nlmsghdr& message, uint16_t type) {

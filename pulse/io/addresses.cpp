@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <netlink/attr.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace lvs::pulse {
