@@ -79,6 +79,8 @@ Result<Ok> take_valued(Reader& reader, Options& options) {
       return size.error();
     }
     options.connections = *size;
+  } else if (name == "--predecessor") {
+    options.predecessor = *value;
   } else {
     options.config_file = *value;
   }
@@ -125,7 +127,7 @@ Result<Options> parse_options(const std::vector<std::string>& arguments) {
     const std::string& name = reader.name();
     names_core |= name == "--core";
     if (name == "-c" || name == "--configfile" || name == "--interfaces" ||
-        name == "--connections") {
+        name == "--connections" || name == "--predecessor") {
       if (auto taken = take_valued(reader, options); !taken) {
         return taken.error();
       }

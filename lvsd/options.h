@@ -20,8 +20,10 @@ struct Options {
       false;  // -n: log to standard error; --nofork: stay in the process, log to syslog.
   bool log_to_stderr = false;
   bool verbose = false;
-  bool standby = false;                 // Do not arm the core before pulse says so.
+  bool standby = false;  // Do not arm the core before pulse says so.
+  // From pulse, to an lvsd that it starts again:
   bool restarted = false;               // Go on with the configuration of the one before.
+  std::string predecessor;              // How the one before ended.
   std::vector<std::string> interfaces;  // With --core.
   uint32_t connections = 0;             // With --core: of a fresh table; 0: by the memory.
 };

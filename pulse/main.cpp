@@ -44,7 +44,7 @@ int main(int argc, char** argv) {
       return run_check(*options);
     case Mode::arbiter:
       return run_arbiter({options->config_file, options->foreground, options->verbose,
-                          options->force_active, options->restarted});
+                          options->force_active, options->restarted, options->predecessor});
     case Mode::keeper:
       return run_keeper(*options);
   }

@@ -41,6 +41,7 @@ const std::vector<Option>& all_options() {
       {{"--fos"}, true, [](Options&, const std::string&) { return true; }},
       {{"--arbiter"}, false, set_mode<Mode::arbiter>},
       {{"--restarted"}, false, set_true<&Options::restarted>},
+      {{"--predecessor"}, true, set_text<&Options::predecessor>},
       {{"--version"}, false, set_mode<Mode::version>},
       {{"-?", "--help", "--usage"}, false, set_mode<Mode::help>},
   };

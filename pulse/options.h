@@ -18,8 +18,10 @@ struct Options {
   bool foreground = false;  // -n: log to standard error.
   bool verbose = false;
   bool force_active = false;
-  std::string lvsd;        // Empty: lvsd beside this program.
-  bool restarted = false;  // The same: go on with what the arbiter before ran with.
+  std::string lvsd;  // Empty: lvsd beside this program.
+  // From the keeper, of an arbiter that it starts again:
+  bool restarted = false;   // Go on with what the one before ran with.
+  std::string predecessor;  // How the one before ended.
 };
 
 Result<Options> parse_options(const std::vector<std::string>& arguments);

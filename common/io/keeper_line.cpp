@@ -8,7 +8,15 @@
 #include <string>
 #include <string_view>
 
+#include "common/io/log_sink.h"
+
 namespace lvs::io {
+
+void log_restart(const std::string& predecessor) {
+  if (!predecessor.empty()) {
+    log({Level::warning, "restarted", "", {{"predecessor", predecessor}}});
+  }
+}
 
 std::unique_ptr<KeeperLine> KeeperLine::inherited(boost::asio::io_context& io, Callbacks call) {
   const char* variable = std::getenv(kKeeperFdVariable);

@@ -8,11 +8,16 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <functional>
 #include <memory>
+#include <string>
 
 namespace lvs::io {
 
 inline constexpr const char* kKeeperFdVariable = "LVS_KEEPER_FD";
 inline constexpr char kPing = 'p';
+
+// The first event of a child that was started again; nothing where `predecessor`, how the one
+// before ended, is empty. What the keeper logs itself is in no event log.
+void log_restart(const std::string& predecessor);
 
 class KeeperLine {
  public:

@@ -325,6 +325,7 @@ Result<int> serve(const Options& options, ConfigFile& file, Names& names,
                                        control.error().what + ")"}
                : control.error();
   }
+  lvs::io::log_restart(options.predecessor);
   auto plane = open_plane(io, loaded.config);
   if (!plane) {
     return plane.error();

@@ -146,6 +146,7 @@ class Arbiter {
 };
 
 Result<Ok> Arbiter::start() {
+  io::log_restart(options_.predecessor);
   keeper_ = io::KeeperLine::inherited(io_, {[this](char word) {
                                               if (word == kLvsdFailed && shell_) {
                                                 shell_->lvsd_failed();

@@ -13,6 +13,7 @@ struct ArbiterOptions {
   bool verbose = false;
   bool force_active = false;
   bool restarted = false;
+  std::string predecessor;  // How the one before ended, told by the keeper.
 };
 
 // To the keeper and from it. When the keeper is gone, so is the arbiter.

@@ -102,11 +102,14 @@ class Keeper {
   struct Kept {
     explicit Kept(boost::asio::io_context& io) : line(io) {}
     pid_t pid = 0;
+    bool is_killed = false;  // By us: it did not answer.
+    std::string end;         // Of the one before.
     boost::asio::posix::stream_descriptor line;
     std::array<char, 256> heard{};
   };
 
   std::vector<std::string> command_of(const keeper::SpawnChild& spawn);
+  std::vector<std::string> program_of(Child child);
   Result<Ok> spawn(const keeper::SpawnChild& action);
   void say(Child child, char word);
   Kept& kept(Child child) { return kept_[static_cast<size_t>(child)]; }
@@ -129,31 +132,32 @@ class Keeper {
 };
 
 std::vector<std::string> Keeper::command_of(const keeper::SpawnChild& spawn) {
-  if (spawn.child == Child::lvsd) {
-    std::vector<std::string> command = {lvsd_, options_.foreground ? "-n" : "--nofork", "--standby",
-                                        "-c", options_.config_file};
-    if (options_.verbose) {
-      command.push_back("-v");
-    }
-    if (spawn.goes_on) {
-      command.push_back("--restarted");
-    }
-    return command;
+  std::vector<std::string> command = program_of(spawn.child);
+  if (options_.verbose) {
+    command.push_back("-v");
+  }
+  if (spawn.goes_on) {
+    command.push_back("--restarted");
+  }
+  if (const std::string& end = kept(spawn.child).end; !end.empty()) {
+    command.insert(command.end(), {"--predecessor", end});
+  }
+  return command;
+}
+
+std::vector<std::string> Keeper::program_of(Child child) {
+  if (child == Child::lvsd) {
+    return {lvsd_, options_.foreground ? "-n" : "--nofork", "--standby", "-c",
+            options_.config_file};
   }
   std::vector<std::string> command = {pulse_, "--arbiter", "-c", options_.config_file};
   if (options_.foreground) {
     command.push_back("-n");
   }
-  if (options_.verbose) {
-    command.push_back("-v");
-  }
   // Forced once, by the operator who started us; an arbiter that is started again adopts what it
   // finds.
   if (options_.force_active && std::exchange(force_active_once_, false)) {
     command.push_back("--forceactive");
-  }
-  if (spawn.goes_on) {
-    command.push_back("--restarted");
   }
   return command;
 }
@@ -184,6 +188,7 @@ Result<Ok> Keeper::spawn(const keeper::SpawnChild& action) {
   kept(child).line.close(ignored);
   kept(child).line.assign(ours.release());
   kept(child).pid = pid;
+  kept(child).is_killed = false;
   listen_to(child);
   return Ok{};
 }
@@ -198,6 +203,7 @@ void Keeper::say(Child child, char word) {
 void Keeper::perform(const keeper::SignalChild& action) {
   const pid_t pid = kept(action.child).pid;
   if (pid > 0) {
+    kept(action.child).is_killed |= action.signal == SIGKILL;
     ::kill(pid, action.signal);
   }
 }
@@ -229,10 +235,13 @@ void Keeper::reap() {
        pid = ::waitpid(-1, &status, WNOHANG)) {
     for (const Child child : {Child::arbiter, Child::lvsd}) {
       if (kept(child).pid == pid) {
-        kept(child).pid = 0;
         const bool by_signal = WIFSIGNALED(status);
-        driver_.feed(keeper::ChildExited{child, by_signal,
-                                         by_signal ? WTERMSIG(status) : WEXITSTATUS(status)});
+        const int code = by_signal ? WTERMSIG(status) : WEXITSTATUS(status);
+        kept(child).pid = 0;
+        kept(child).end = kept(child).is_killed
+                              ? "did not answer, killed"
+                              : (by_signal ? "signal " : "status ") + std::to_string(code);
+        driver_.feed(keeper::ChildExited{child, by_signal, code});
       }
     }
   }

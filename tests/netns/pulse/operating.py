@@ -223,6 +223,10 @@ def events_tell_what_happened_and_outlive_the_daemons(pair):
     pair.primary.reaches("standby")
     after = events()
     expect(all(one in after for one in before), f"nothing is lost: {before} {after}")
+    expect(len(told("pulse", "restarted", predecessor="signal 9")) == 1, f"why: {after}")
+    expect(not told("lvsd", "restarted"), f"lvsd went on: {after}")
+    os.kill(pair.primary.children()["lvsd"], signal.SIGSTOP)
+    eventually("a frozen lvsd is replaced", lambda: told("lvsd", "restarted", predecessor="did not answer, killed"))
     threads = run("ps", "--ppid", str(pair.primary.arbiter()), "-o", "stat=", check=False).stdout.split()
     expect(not any(state.startswith("Z") for state in threads), f"no writer is left: {threads}")
 

@@ -32,6 +32,9 @@ TEST(Options, AsPulseGivesThem) {
   EXPECT_TRUE(options.foreground && options.standby);
   EXPECT_FALSE(options.log_to_stderr);
   EXPECT_TRUE(parsed({"-n"}).log_to_stderr);
+  const Options again = parsed({"-n", "--restarted", "--predecessor", "signal 9"});
+  EXPECT_TRUE(again.restarted);
+  EXPECT_EQ(again.predecessor, "signal 9");
 }
 
 TEST(Options, OfTheCoreAlone) {
