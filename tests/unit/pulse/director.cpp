@@ -689,6 +689,8 @@ TEST(Director, AVanishedAddressComesBackUnlessTheLeaseIsOver) {
   Bench bench = active_primary();
   bench.feed(AddressGone{kVip});
   EXPECT_THAT(bench.deeds(), ElementsAre("add", "announce"));  // Under the lease of the others.
+  EXPECT_THAT(bench.first<AddAddresses>().addresses,
+              ElementsAre(testing::Field(&FloatingAddress::address, kVip)));
   bench.now += 4s;
   bench.feed(AddressGone{kVip});
   EXPECT_EQ(bench.state(), State::standby);
