@@ -189,6 +189,27 @@ class ConfigRules {
         !config_.lines.waits_for("nat_router") && config_.network == ipvs::Forward::masq) {
       warning(config_.lines, "nat_router", "0.0.0.0 counts as not given");
     }
+    check_way_back();
+  }
+
+  // A director's own address does not move: the way back of the servers would end with it.
+  void check_way_back() {
+    const bool has_router = config_.nat_router && config_.network == ipvs::Forward::masq;
+    if (has_router || !config_.backup_active) {
+      return;
+    }
+    const auto translates = [&](const VirtualService& service) {
+      return service.in_use() &&
+             std::any_of(service.servers.begin(), service.servers.end(), [&](const auto& server) {
+               return server.in_use() &&
+                      effective_forward(config_, service, server) == ipvs::Forward::masq;
+             });
+    };
+    if (std::any_of(config_.virtuals.begin(), config_.virtuals.end(), translates)) {
+      warning(config_.lines, "network",
+              "nat, and no nat_router that moves with the services: servers whose gateway is a "
+              "director's own address answer nobody after a failover");
+    }
   }
 
   static std::string directors_own(const Address& address) {

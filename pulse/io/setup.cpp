@@ -250,7 +250,17 @@ bool check_configuration(const std::string& file, std::vector<std::string>& comp
     complaints.push_back(fit.error().what);
     return false;
   }
-  return true;
+  if (heartbeat_paths(*config).empty() ||
+      config->heartbeat_format == config::HeartbeatFormat::legacy) {
+    return true;
+  }
+  const auto keys = read_keys(*config);
+  if (keys) {
+    return true;
+  }
+  const bool may_not_look = keys.error().code == EACCES;
+  complaints.push_back((may_not_look ? "warning: " : "") + keys.error().what);
+  return may_not_look;
 }
 
 }  // namespace lvs::pulse

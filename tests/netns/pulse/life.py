@@ -285,6 +285,8 @@ def what_cannot_start_says_why_and_touches_nothing(pair):
     refuses(r"must belong to root alone: .*chmod 600")
     primary.run("rm", key)
     refuses(r"heartbeat\.key: No such file.*lvsctl key.*heartbeat_key = none")
+    done = primary.run("/usr/sbin/pulse", "--check", check=False)
+    expect(done.returncode == 1 and "heartbeat.key: No such file" in done.stderr, f"--check too: {done.stderr}")
     primary.write(key, pair.key, 0o600)
     primary.write("/etc/sysconfig/ha/lvs.cf", "primary = 192.0.2.1\nkeepalive = soon\nservice = lvs\n")
     refuses(r"lvs\.cf:2: keepalive: ")

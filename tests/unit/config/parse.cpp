@@ -323,6 +323,20 @@ TEST(Warnings, SayWhatIsProbablyNotMeant) {
               ElementsAre("f:5: pmask: warning: expected a netmask: ignored, as Piranha does"));
 }
 
+TEST(Warnings, APairThatTranslatesWantsAnAddressForTheWayBack) {
+  const auto said_of = [](const std::string& text) {
+    return said(parse(kPrimary + text, "f").diagnostics, Severity::warning);
+  };
+  const std::string pair = "backup_active = 1\nbackup = 192.0.2.3\n";
+  const auto is_told =
+      testing::Contains(testing::HasSubstr("no nat_router that moves with the services"));
+  EXPECT_THAT(said_of(pair + service("")), is_told);
+  EXPECT_THAT(said_of(pair + "nat_router = 10.0.0.1 eth1:1\n" + service("")),
+              testing::Not(is_told));
+  EXPECT_THAT(said_of(pair + "network = direct\n" + service("")), testing::Not(is_told));
+  EXPECT_THAT(said_of("backup_active = 0\n" + service("")), testing::Not(is_told));
+}
+
 // What is said of a file, without the words that all of it begins with.
 std::vector<std::string> not_in_effect_in(const std::string& text) {
   std::vector<std::string> said;

@@ -126,7 +126,7 @@ TEST(Check, WarningsDoNotMakeItBadButAreCounted) {
 }
 
 TEST(Check, TheKeyOfTwoDirectorsIsLookedAt) {
-  const std::string two = "backup_active = 1\nbackup = 192.0.2.3\n" + kGood;
+  const std::string two = "backup_active = 1\nbackup = 192.0.2.3\nnetwork = direct\n" + kGood;
   const auto said = [&](const std::string& text, const KeyFile& key) {
     const auto report = check(text, "f", Strictness::liberal, {},
                               {[&](const std::string& path) {
