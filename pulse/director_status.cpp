@@ -69,6 +69,7 @@ Status Director::status(TimePoint now) const {
   const Heartbeat& last = peer_.last();
   const bool same_config = !peer_.heard_at() || last.config_digest == settings_.config_digest;
   status.peer = {is_peer_alive(now),
+                 peer_.said_goodbye(),
                  since(peer_.heard_at()),
                  last.role,
                  last.reasons,

@@ -52,6 +52,7 @@ struct AddressStatus {
 
 struct PeerStatus {
   bool alive = false;
+  bool stopped = false;  // Its last word was a goodbye.
   std::optional<Duration> silent;
   Role role = Role::passive;
   uint32_t reasons = 0;

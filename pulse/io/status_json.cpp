@@ -33,6 +33,7 @@ json::object peer_json(const PeerStatus& peer) {
     macs.emplace_back(to_string(mac));
   }
   return {{"alive", peer.alive},
+          {"stopped", peer.stopped},
           {"silent_ms", ms(peer.silent)},
           {"role", name(peer.role)},
           {"able", peer.reasons == 0},

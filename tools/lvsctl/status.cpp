@@ -254,15 +254,19 @@ class Page {
     const json::object& peer = object_at(pulse, "peer");
     const bool alive = flag_at(peer, "alive", true);
     const std::string silent = span_at(peer, "silent_ms");
+    const bool has_stopped = !alive && flag_at(peer, "stopped", false);
     fact("peer",
          alive ? text_at(peer, "role") + behind(", heard ", silent) + when(!silent.empty(), " ago")
-               : (silent.empty() ? "never heard" : "silent for " + silent));
+         : silent.empty() ? "never heard"
+         : has_stopped    ? "stopped " + silent + " ago"
+                          : "silent for " + silent);
     const std::string not_believed = text_at(peer, "not_believed");
     if (!not_believed.empty()) {
       worry("the peer is heard but not believed (" + not_believed + ")" +
             behind(": ", text_at(peer, "advice")));
     } else if (!alive) {
-      worry("the peer is not heard: " + what_its_silence_means(pulse));
+      worry(std::string("the peer ") + (has_stopped ? "has stopped" : "is not heard") + ": " +
+            what_its_silence_means(pulse));
     } else if (text_at(peer, "reasons") == "held") {
       worry("the peer is held: it would not take over");
     } else if (!flag_at(peer, "able", true)) {

@@ -53,7 +53,7 @@ def lvsctl_tells_each_directors_state(pair):
         expect(re.search(r"one 10\.0\.0\.100:80 +down ", text), f"the server is down: {text}")
         expect("! 1 of 1 servers of web is down\n" in text, f"and said to be: {text}")
     pair.backup.service("stop")
-    eventually("the peer is missed", lambda: "! the peer is not heard" in pair.primary.lvsctl("status")[0])
+    eventually("the peer is missed", lambda: "! the peer has stopped" in pair.primary.lvsctl("status")[0])
     text, code = pair.backup.lvsctl("status", "--json")
     expect(code == 3 and json.loads(text)["condition"] == "not running", f"exit status {code}: {text}")
 

@@ -127,6 +127,9 @@ TEST(Status, WhatNeedsAttentionDegradesIt) {
                    kLvsd, "! this director is not able to serve: link-down,no-witness, down: eth1"),
       degraded);
   const Answer silent = with(kPulse, "peer", R"({"alive":false,"silent_ms":5000})");
+  const Answer stopped = with(kPulse, "peer", R"({"alive":false,"stopped":true,"silent_ms":5000})");
+  EXPECT_EQ(condition_of(stopped, kLvsd, "! the peer has stopped: nobody would take over"),
+            degraded);
   EXPECT_EQ(condition_of(silent, kLvsd, "! the peer is not heard: nobody would take over"),
             degraded);
   const Answer passive = with(silent, "holding", "false");
