@@ -13,6 +13,8 @@ constexpr Duration kRetryPauseMax = std::chrono::seconds{5};
 constexpr Duration kRestorePause = std::chrono::milliseconds{20};
 constexpr Duration kAlarmPause = std::chrono::seconds{10};
 constexpr Duration kAskLimit = std::chrono::seconds{2};
+// What fails by chance on one director passes again at the next check or two.
+constexpr Duration kMomentLimit = std::chrono::seconds{5};
 
 }  // namespace
 
@@ -363,14 +365,20 @@ void Director::on(const Switchover&, TimePoint now) {
   } else if (state_ == State::active && can_hand_over(now)) {
     begin_handover(Why::asked, now);
     actions_.push_back(Answer{true, "handing over to the " + other + " director"});
-  } else if (state_ == State::standby && can_serve() && is_peer_alive(now) &&
-             peer_.last().role == Role::active && standing_as_active(now) >= peer_standing()) {
-    asking_until_ = now + kAskLimit;
-    actions_.push_back(Answer{true, "asked the " + other + " director to hand over"});
+  } else if (state_ == State::active && is_peer_ready(now) &&
+             serves_more_than(own_standing(), peer_standing())) {
+    switch_until_ = now + kMomentLimit;
+    actions_.push_back(Answer{true, "waiting for the " + other + " director to serve as much"});
   } else if (state_ == State::standby && can_serve() && is_peer_alive(now) &&
              peer_.last().role == Role::active) {
-    actions_.push_back(
-        Answer{false, "this director can serve fewer services than the " + other + " one"});
+    const bool is_worse = serves_more_than(peer_standing(), standing_as_active(now));
+    if (is_worse || standing_as_active(now) >= peer_standing()) {
+      switch_until_ = now + (is_worse ? kMomentLimit : kAskLimit);
+      actions_.push_back(Answer{true, "asked the " + other + " director to hand over"});
+    } else {
+      actions_.push_back(
+          Answer{false, "this director can serve fewer services than the " + other + " one"});
+    }
   } else if (state_ == State::active) {
     const std::string why = !is_peer_alive(now)    ? "it is not heard"
                             : !peer_.last().able() ? "it says " + reason_names(peer_.last().reasons)

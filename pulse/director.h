@@ -483,7 +483,9 @@ class Director {
   std::optional<TimePoint> handover_pause_until_;
   std::optional<TimePoint> prepare_until_;
   std::optional<TimePoint> prepare_pause_until_;
-  std::optional<TimePoint> asking_until_;
+  // The operator asked for a switchover: a standby asks its peer for it, one that serves waits for
+  // a moment in which the peer fails no more services.
+  std::optional<TimePoint> switch_until_;
   bool is_asking_ = false;
   bool failback_held_ = false;    // The operator moved the service away: do not fetch it back.
   bool caches_doubtful_ = false;  // The peer may have announced itself after us.

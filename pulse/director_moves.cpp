@@ -49,6 +49,7 @@ void Director::enter(State state, const char* reason, TimePoint now) {
   state_ = state;
   state_since_ = now;
   state_reason_ = reason;
+  switch_until_.reset();
   if (state != State::handing_over) {
     handover_.reset();
   }

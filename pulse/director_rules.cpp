@@ -202,10 +202,14 @@ void Director::forget_what_succeeded(TimePoint now) {
 }
 
 void Director::refresh_asking(TimePoint now) {
-  if (asking_until_ && (now >= *asking_until_ || state_ != State::standby)) {
-    asking_until_.reset();
+  if (switch_until_ && now >= *switch_until_) {
+    switch_until_.reset();
+    log(Level::warning, "switchover-failed", "",
+        {{"state", name(state_)},
+         {"reason", holds() ? "the peer serves fewer services" : "the peer did not hand over"}});
   }
-  const bool asking = asking_until_.has_value() || wants_failback(now);
+  const bool asking =
+      (state_ == State::standby && switch_until_.has_value()) || wants_failback(now);
   if (asking != is_asking_) {
     is_asking_ = asking;
     beat_at_ = now;
@@ -443,7 +447,7 @@ void Director::rule_active(TimePoint now) {
   const bool may_follow = peer_rose_at_ && now < *peer_rose_at_ + settling_time(settings_);
   if (peer_standing() > own_standing() && !may_follow && !is_resting(now)) {
     begin_handover(Why::unable, now);
-  } else if (peer_.last().asking && can_serve()) {
+  } else if ((peer_.last().asking && can_serve()) || switch_until_) {
     begin_handover(Why::asked, now);
   }
 }
@@ -519,7 +523,7 @@ std::optional<TimePoint> Director::next_deadline(TimePoint now) const {
   if ((reasons_ & kServiceLinkDown) != 0) {
     consider(peer_.silent_since() + settings_.deadtime);
   }
-  consider(asking_until_);
+  consider(switch_until_);
   consider(prepare_until_);
   consider(prepare_pause_until_);
   consider(handover_pause_until_);

@@ -55,6 +55,7 @@ Status Director::status(TimePoint now) const {
   status.links_missing = status.links_down;
   std::erase_if(status.links_missing,
                 [&](const std::string& device) { return ability_.exists(device); });
+  status.switching = switch_until_.has_value();
   status.doubt = holds() || !is_silent(now) ? "" : doubt_logged_;
   for (const FloatingAddress& address : settings_.addresses) {
     status.addresses.push_back(address_status(address));

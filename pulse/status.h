@@ -91,6 +91,7 @@ struct Status {
   Unserved unserved;                    // As it is told to the peer.
   std::set<std::string> links_down;     // Devices without carrier, of those that count.
   std::set<std::string> links_missing;  // Those of them that do not exist.
+  bool switching = false;               // The operator asked for it, and it has not begun.
   std::string doubt;  // Why a silent peer is not taken over from: "peer-holds-address"; or empty.
   bool holding = false;  // At least one.
   std::vector<AddressStatus> addresses;

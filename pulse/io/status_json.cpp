@@ -103,6 +103,7 @@ json::object to_json(const Status& status) {
           {"unserved", number(status.unserved)},
           {"links_down", json::array(status.links_down.begin(), status.links_down.end())},
           {"links_missing", json::array(status.links_missing.begin(), status.links_missing.end())},
+          {"switching", status.switching},
           {"doubt", status.doubt},
           {"holding", status.holding},
           {"addresses", std::move(held)},

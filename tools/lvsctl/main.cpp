@@ -221,7 +221,7 @@ int run_switchover(const Arguments& arguments) {
     return complain("switchover: pulse: " + asked.error().what,
                     means_not_running(asked.error()) ? kNotRunning : kBad);
   }
-  const Switchover switchover(*before);
+  Switchover switchover(*before);
   const TimePoint deadline = Clock::now() + arguments.deadline;
   while (Clock::now() < deadline) {
     const auto now = ask(kPulse, {{"do", "status"}});

@@ -14,11 +14,12 @@ class Switchover {
  public:
   explicit Switchover(const boost::json::object& status_before);
   // Nothing: it is under way.
-  std::optional<Outcome> judge(const boost::json::object& status) const;
+  std::optional<Outcome> judge(const boost::json::object& status);
 
  private:
   bool gives_away_;
-  std::string peer_;  // "backup"
+  std::string peer_;         // "backup"
+  bool has_waited_ = false;  // For it to serve as much as we do.
 };
 
 }  // namespace lvs::lvsctl

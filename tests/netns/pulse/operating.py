@@ -134,6 +134,28 @@ def a_switchover_that_comes_to_nothing_is_told(pair):
     expect(pair.primary.holds(), "the service stays")
 
 
+def a_switchover_waits_for_what_fails_on_the_standby_alone(pair):
+    """Else it would be refused, again and again, where there are many services and checks fail by chance."""
+    reject = ["OUTPUT", "-p", "tcp", "--dport", "80", "-j", "REJECT", "--reject-with", "tcp-reset"]
+    with web_server(pair.switch):
+        pair.start(checks="     check = tcp\n     interval = 100ms\n     rise = 1")
+        for director in pair.both:
+            eventually(f"{director.name} is healthy", lambda: director.lvsctl("status")[1] == 0)
+        pair.backup.run("iptables", "-I", *reject)
+        eventually("the standby fails it", lambda: pair.primary.ask("status")["peer"]["unserved"] == 1)
+        asked = subprocess.Popen(pair.primary.inside("/usr/sbin/lvsctl", "switchover"), stdout=subprocess.PIPE, text=True)
+        eventually("it is under way", lambda: pair.primary.ask("status")["switching"])
+        expect(pair.primary.holds() and asked.poll() is None, "and waits")
+        pair.backup.run("iptables", "-D", *reject)
+        said = asked.communicate(timeout=PATIENCE_S)[0]
+        expect((said, asked.returncode) == ("the backup director serves\n", 0), f"{said} {asked.returncode}")
+        pair.primary.run("iptables", "-I", *reject)
+        eventually("now the other one fails it", lambda: pair.backup.ask("status")["peer"]["unserved"] == 1)
+        done = pair.primary.run("/usr/sbin/lvsctl", "switchover", check=False)
+        expect(done.returncode == 1 and "did not hand over" in done.stderr, f"it does not wait for ever: {done.stderr}")
+        expect(pair.holders() == [pair.backup], "the service stays")
+
+
 def a_held_standby_leaves_the_service_alone_until_it_is_released(pair):
     pair.start(keepalive="200ms", deadtime="3s")
     text, code = pair.backup.lvsctl("hold")

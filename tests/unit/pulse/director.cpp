@@ -489,6 +489,38 @@ TEST(Director, FailbackIsAskedForThoughAServiceMayNotBeServed) {
   }
 }
 
+// What the peer fails by chance passes again soon.
+TEST(Director, ASwitchoverWaitsForAMomentInWhichThePeerServesAsMuch) {
+  for (const bool it_recovers : {true, false}) {
+    Bench bench(Node::primary, with_services(Node::primary));
+    bench.start();
+    bench.peer.unserved = 1;
+    bench.hear(Role::passive).feed(services(0, 0)).pass(5s, true);
+    bench.feed(Switchover{});
+    EXPECT_TRUE(bench.first<Answer>().ok);
+    EXPECT_EQ(bench.state(), State::active);
+    EXPECT_TRUE(bench.director.status(bench.now).switching);
+    bench.pass(2s, true);
+    EXPECT_EQ(bench.state(), State::active);
+    bench.peer.unserved = it_recovers ? 0 : 1;
+    bench.hear(Role::passive).pass(it_recovers ? 0ms : 4s, true);
+    EXPECT_EQ(bench.state(), it_recovers ? State::handing_over : State::active);
+    EXPECT_FALSE(bench.director.status(bench.now).switching);
+  }
+}
+
+TEST(Director, AStandbyThatAskedAndTookOverFromSilenceKeepsTheService) {
+  Bench bench = standby_backup();
+  bench.feed(Switchover{}).pass(5s);
+  ASSERT_EQ(bench.state(), State::active);
+  EXPECT_FALSE(bench.director.status(bench.now).switching);
+  bench = standby_backup();
+  bench.pass(4s).feed(Switchover{}).pass(1s);
+  ASSERT_EQ(bench.state(), State::active);
+  bench.hear(Role::passive);
+  EXPECT_EQ(bench.state(), State::active) << "what was asked for is done";
+}
+
 // The servers of one service just failed for both: for the one that serves that does not count yet.
 TEST(Director, AStandbyThatIsAskedForComparesAsTheOneThatServesDoes) {
   for (const uint16_t failing_for_long : {0, 1}) {
@@ -496,7 +528,12 @@ TEST(Director, AStandbyThatIsAskedForComparesAsTheOneThatServesDoes) {
     bench.start();
     bench.peer.unserved = 0;
     bench.hear(Role::active).feed(services(failing_for_long, 1)).feed(Switchover{});
-    EXPECT_EQ(bench.first<Answer>().ok, failing_for_long == 0);
+    EXPECT_TRUE(bench.first<Answer>().ok);
+    bench.pass(3s, true);
+    EXPECT_EQ(bench.director.status(bench.now).switching, failing_for_long == 1)
+        << "fewer services: it asks for longer, for a moment in which they pass";
+    bench.pass(3s, true);
+    EXPECT_FALSE(bench.director.status(bench.now).switching);
   }
 }
 

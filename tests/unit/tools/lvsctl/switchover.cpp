@@ -13,7 +13,7 @@ boost::json::object status(const char* state, const char* peer, const char* reas
 }
 
 TEST(Switchover, IsDoneWhenThePeerServesAndWeDoNot) {
-  const Switchover away(status("active", "passive"));
+  Switchover away(status("active", "passive"));
   EXPECT_FALSE(away.judge(status("handing-over", "passive")));
   EXPECT_FALSE(away.judge(status("handing-over", "active"))) << "we still hold the addresses";
   const auto outcome = away.judge(status("standby", "active"));
@@ -32,10 +32,36 @@ TEST(Switchover, HasFailedWhenWeServeAgain) {
 }
 
 TEST(Switchover, OfAStandbyIsDoneWhenItServes) {
-  const Switchover here(status("standby", "active"));
+  Switchover here(status("standby", "active"));
   EXPECT_FALSE(here.judge(status("standby", "active")));
   EXPECT_FALSE(here.judge(status("preparing", "handing-over")));
   EXPECT_TRUE(here.judge(status("active", "passive"))->done);
+}
+
+boost::json::object waiting(const char* state, bool is_switching) {
+  auto all = status(state, "passive", "peer-silent");
+  all["switching"] = is_switching;
+  return all;
+}
+
+TEST(Switchover, ThatWaitsForThePeerIsUnderWayAndThenSaysWhyNot) {
+  Switchover away(status("active", "passive"));
+  EXPECT_FALSE(away.judge(waiting("active", true)));
+  const auto outcome = away.judge(waiting("active", false));
+  ASSERT_TRUE(outcome);
+  EXPECT_FALSE(outcome->done);
+  EXPECT_EQ(outcome->text,
+            "the backup director serves fewer services than this one; this one goes on serving");
+}
+
+TEST(Switchover, OfAStandbyThatIsNotHeardHasFailedBeforeTheDeadline) {
+  Switchover here(status("standby", "active"));
+  EXPECT_FALSE(here.judge(waiting("standby", true)));
+  EXPECT_FALSE(here.judge(waiting("preparing", false)));
+  const auto outcome = here.judge(waiting("standby", false));
+  ASSERT_TRUE(outcome);
+  EXPECT_FALSE(outcome->done);
+  EXPECT_EQ(outcome->text, "the backup director did not hand over; see lvsctl status");
 }
 
 }  // namespace
