@@ -46,6 +46,9 @@ void Director::apply_rules(TimePoint now) {
       break;
     case State::handing_over:
       rule_handing_over(now);
+      if (state_ == State::active) {
+        rule_active(now);  // Nothing may have held but that it was handing over.
+      }
       break;
     case State::stopped:
       break;

@@ -457,6 +457,27 @@ TEST(Director, WhoIsCutOffHandsOverToAPeerThatFailsTheRest) {
   }
 }
 
+// Its handover ends since the peer is silent, and a silent peer is what lets one that is cut off
+// let go: not at the next event, whenever that comes.
+TEST(Director, WhoIsCutOffWhileItHandsOverLetsGoInTheSameMoment) {
+  Settings settings = some_settings(Node::primary);
+  settings.keepalive = 100ms;
+  settings.deadtime = 400ms;
+  settings.heartbeat_devices = {"eth0"};
+  Bench bench(Node::primary, settings);
+  bench.start().hear(Role::passive).pass(1s, true).feed(LinkChanged{"eth0", false});
+  const auto pass_while = [&bench](State state) {
+    while (bench.state() == state && bench.now < kStart + 20s) {
+      bench.now = *bench.step.wake_at;
+      bench.feed(TimerFired{});
+    }
+  };
+  pass_while(State::active);
+  ASSERT_EQ(bench.state(), State::handing_over);
+  pass_while(State::handing_over);
+  EXPECT_EQ(bench.state(), State::standby);
+}
+
 TEST(Director, TellsThePeerAtOnceWhichServicesItMayServe) {
   Bench bench(Node::backup, with_services(Node::backup));
   bench.start().hear(Role::active);
