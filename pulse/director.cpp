@@ -196,7 +196,7 @@ void Director::on_news(const Heartbeat& before, bool was_silent, TimePoint now) 
   // A predecessor that has not heard yet that we took over is no rival.
   const bool is_predecessor = last.role == Role::handing_over && last.term < kept_.term;
   if (holds_addresses(last.role) && !is_predecessor) {
-    if (is_primary()) {
+    if (stays_beside_a_rival()) {
       see_rival("heartbeat", now);
       if (!settings_.legacy_heartbeats || was_silent || before.role != last.role) {
         send_heartbeat(now);  // Not for each word: it is answered, if both call themselves primary.

@@ -392,6 +392,7 @@ class Director {
   void take_over(const char* reason, TimePoint now);
   void confirm(const char* reason, TimePoint now);
   void prepare(TimePoint now);
+  Duration handover_limit() const;
   void begin_handover(Why why, TimePoint now);
   void resume_active(const char* reason, TimePoint now);
   void stand_down(const char* reason, TimePoint now);
@@ -406,6 +407,7 @@ class Director {
   void fall_silent();
   std::optional<TimePoint> next_announcement(TimePoint now) const;
   void see_rival(const std::string& who, TimePoint now);
+  bool stays_beside_a_rival() const;
   void probe(TimePoint now);
   void ask_everybody();
   std::span<const FloatingAddress> probed_addresses() const;

@@ -11,7 +11,10 @@
 namespace lvs::pulse {
 namespace {
 
+// For arming the core, and for adding the addresses, each of which takes a kernel that has
+// thousands some 0.1 ms.
 constexpr Duration kHandoverLimit = std::chrono::seconds{1};
+constexpr Duration kHandoverLimitOfAddress = std::chrono::milliseconds{1};
 constexpr Duration kHandoverPause = std::chrono::seconds{5};
 constexpr Duration kRivalLogPause = std::chrono::seconds{10};
 constexpr int kGoodbyes = 2;  // UDP may lose one; the second saves the peer a deadtime.
@@ -111,9 +114,13 @@ void Director::confirm(const char* reason, TimePoint now) {
        {"term", std::to_string(kept_.term)}});
 }
 
+Duration Director::handover_limit() const {
+  return kHandoverLimit + kHandoverLimitOfAddress * static_cast<int>(settings_.addresses.size());
+}
+
 void Director::prepare(TimePoint now) {
   enter(State::preparing, "peer-hands-over", now);
-  prepare_until_ = now + kHandoverLimit;
+  prepare_until_ = now + handover_limit();
   actions_.push_back(ArmCore{});
   log(Level::notice, "prepare", "", {{"from", "standby"}, {"to", "preparing"}});
 }
@@ -131,7 +138,7 @@ void Director::begin_handover(Why why, TimePoint now) {
   }
   enter(State::handing_over, reason, now);
   claimed_until_.reset();
-  handover_ = Handover{why, now + kHandoverLimit};
+  handover_ = Handover{why, now + handover_limit()};
   fall_silent();
   failback_held_ = why == Why::asked;
   send_heartbeat(now);
@@ -262,7 +269,11 @@ void Director::add(std::vector<FloatingAddress> addresses, TimePoint now) {
   actions_.push_back(std::move(action));
 }
 
+// Questions first: their answers are waited for from now on.
 void Director::do_due_work(TimePoint now) {
+  if (!settings_.alone) {
+    probe(now);
+  }
   if (holds() && lease_.is_renewal_due(now)) {
     renew_addresses(now);
   }
@@ -277,7 +288,6 @@ void Director::do_due_work(TimePoint now) {
   if (settings_.alone) {
     return;
   }
-  probe(now);
   if (beat_at_ && now >= *beat_at_) {
     send_heartbeat(now);
   }

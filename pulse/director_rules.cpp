@@ -340,6 +340,11 @@ bool Director::does_peer_live_unheard(TimePoint now) const {
   return !is_primary() && now < end && lives;
 }
 
+bool Director::stays_beside_a_rival() const {
+  return is_primary() ? !backup_stays(own_standing(), peer_standing())
+                      : backup_stays(peer_standing(), own_standing());
+}
+
 // Heartbeats cannot tell us whether the peer holds our addresses too: its answers can.
 bool Director::suspects_rival(TimePoint now) const {
   return state_ == State::active && !is_primary() && settings_.split_guard && !is_peer_alive(now) &&

@@ -28,7 +28,8 @@ namespace lvs::pulse {
 
 inline constexpr size_t kProbedAddressesMax = 4;
 inline constexpr int kAnswersForCertainty = 3;
-inline constexpr Duration kAdoptionProbePause = std::chrono::milliseconds{50};
+// Longer than a busy machine, or a slow way to it, takes to answer.
+inline constexpr Duration kAdoptionProbePause = std::chrono::milliseconds{200};
 
 class SplitGuard {
  public:

@@ -63,6 +63,13 @@ inline bool serves_more_than(const Standing& one, const Standing& other) {
   return one > other && one.unserved && other.unserved &&
          one.held_against() < other.held_against() && one.hears_witness() == other.hears_witness();
 }
+// Of two that hold the addresses at once the primary stays, unless it tells that it serves nobody
+// and the backup serves somebody: it took over where it was cut off, and clients are with the other
+// one. Excuses are one director's own view; here both must come to the same.
+inline bool backup_stays(const Standing& primary, const Standing& backup) {
+  return primary.config_digest == backup.config_digest && primary.unserved && backup.unserved &&
+         *primary.unserved >= primary.services && *backup.unserved < backup.services;
+}
 inline bool operator==(const Standing& one, const Standing& other) {
   return (one <=> other) == 0;
 }

@@ -161,6 +161,11 @@ std::vector<FloatingAddress> floating_addresses(const Config& config) {
   }
   if (config.nat_router && config.network == ipvs::Forward::masq) {
     add_distinct(list, *config.nat_router);
+    const auto router =
+        std::ranges::find(list, config.nat_router->address, &FloatingAddress::address);
+    if (router != list.end()) {
+      std::rotate(list.begin(), router, router + 1);
+    }
   }
   return list;
 }

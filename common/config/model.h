@@ -244,8 +244,9 @@ int effective_rise(const VirtualService& service);
 Duration effective_interval(const VirtualService& service);  // interval, else timeout
 ipvs::Forward effective_forward(const Globals& globals, const VirtualService& service,
                                 const RealServer& server);
-// The distinct floating addresses of active virtuals, first one of an address wins; then nat_router
-// if network = nat.
+// The distinct floating addresses: nat_router if network = nat, since all servers answer by way of
+// it, whichever service waits for its turn; then those of active virtuals, of which the first one
+// of an address counts.
 std::vector<FloatingAddress> floating_addresses(const Config& config);
 
 // Those that have an address.

@@ -7,6 +7,8 @@
 // Shell: an overload of perform(const A&) for each alternative of Action, or perform(A) where it
 //        keeps what it is given; one that is missing does not compile. Actions may feed further
 //        events: they are queued and stepped after the current actions are done, never nested.
+//        Where it has a hear_what_waits(), that is called before each wake-up: what came before the
+//        clock had its say comes first.
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
@@ -50,9 +52,13 @@ class Driver {
     }
     timer_.expires_after(*wake_at - Clock::now());
     timer_.async_wait([this](const boost::system::error_code& error) {
-      if (!error) {
-        feed(WakeEvent{});
+      if (error) {
+        return;
       }
+      if constexpr (requires { shell_.hear_what_waits(); }) {
+        shell_.hear_what_waits();
+      }
+      feed(WakeEvent{});
     });
   }
 

@@ -103,24 +103,33 @@ Result<Ok> Announcer::send(const Frame& frame, const Link& link) {
 
 void Announcer::listen(size_t ear) {
   ears_[ear].async_wait(boost::asio::posix::stream_descriptor::wait_read, [this, ear](auto error) {
-    if (error) {
+    if (!error) {
+      hear(ear);
+      listen(ear);
+    }
+  });
+}
+
+void Announcer::hear() {
+  for (size_t ear = 0; ear < ears_.size(); ++ear) {
+    hear(ear);
+  }
+}
+
+void Announcer::hear(size_t ear) {
+  std::array<uint8_t, kFrameMax> frame;
+  for (int turn = 0; turn < kFramesATurn; ++turn) {
+    sockaddr_ll from{};
+    socklen_t from_size = sizeof from;
+    const ssize_t size = ::recvfrom(ears_[ear].native_handle(), frame.data(), frame.size(),
+                                    MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&from), &from_size);
+    if (size < 0) {
       return;
     }
-    std::array<uint8_t, kFrameMax> frame;
-    for (int turn = 0; turn < kFramesATurn; ++turn) {
-      sockaddr_ll from{};
-      socklen_t from_size = sizeof from;
-      const ssize_t size = ::recvfrom(ears_[ear].native_handle(), frame.data(), frame.size(), 0,
-                                      reinterpret_cast<sockaddr*>(&from), &from_size);
-      if (size < 0) {
-        break;
-      }
-      if (const auto answer = read_answer({frame.data(), static_cast<size_t>(size)})) {
-        on_answer_(*answer, static_cast<unsigned>(from.sll_ifindex));
-      }
+    if (const auto answer = read_answer({frame.data(), static_cast<size_t>(size)})) {
+      on_answer_(*answer, static_cast<unsigned>(from.sll_ifindex));
     }
-    listen(ear);
-  });
+  }
 }
 
 }  // namespace lvs::pulse

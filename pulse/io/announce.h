@@ -24,6 +24,7 @@ class Announcer {
 
   Result<Ok> announce(const Address& address, const Link& link);
   Result<Ok> probe(const Address& address, const Link& link, const std::optional<Mac>& only);
+  void hear();  // What waits, or much of it.
 
  private:
   Announcer(io::UniqueFd mouth, OnAnswer on_answer);
@@ -33,6 +34,7 @@ class Announcer {
   OnAnswer on_answer_;
   std::vector<boost::asio::posix::stream_descriptor> ears_;
   void listen(size_t ear);
+  void hear(size_t ear);
 };
 
 }  // namespace lvs::pulse

@@ -18,9 +18,10 @@ class ArmingGate {
  public:
   explicit ArmingGate(boost::asio::io_context& io) : timer_(io) {}
 
-  // A core is armed within some milliseconds; of a short deadtime no more than a quarter is spent.
+  // A core is armed within some milliseconds, on a machine that is busy in some hundred: who waits
+  // that much longer loses less than who is refused.
   static Duration patience(Duration deadtime) {
-    return std::min<Duration>(std::chrono::milliseconds{200}, deadtime / 4);
+    return std::min<Duration>(std::chrono::seconds{2}, deadtime / 4);
   }
 
   void close(Duration at_most) {

@@ -132,12 +132,15 @@ void HeartbeatSocket::wait() {
 }
 
 void HeartbeatSocket::receive() {
+  if (!socket_.is_open()) {
+    return;
+  }
   std::array<uint8_t, kDatagramMax> buffer;
   for (int turn = 0; turn < kDatagramsATurn; ++turn) {
     sockaddr_storage from{};
     socklen_t from_size = sizeof from;
-    const ssize_t size = ::recvfrom(socket_.native_handle(), buffer.data(), buffer.size(), 0,
-                                    reinterpret_cast<sockaddr*>(&from), &from_size);
+    const ssize_t size = ::recvfrom(socket_.native_handle(), buffer.data(), buffer.size(),
+                                    MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&from), &from_size);
     if (size < 0) {
       return;
     }

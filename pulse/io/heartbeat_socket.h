@@ -48,6 +48,7 @@ class HeartbeatSocket {
                                                        const HeartbeatRoute& route,
                                                        OnDatagram on_datagram);
   void send(std::span<const uint8_t> datagram);
+  void receive();  // What waits, or much of it.
   // The route is written as before, and names have other addresses.
   Result<Ok> take(const HeartbeatRoute& route);
   const HeartbeatRoute& route() const { return route_; }
@@ -57,7 +58,6 @@ class HeartbeatSocket {
   HeartbeatSocket(boost::asio::io_context& io, HeartbeatRoute route, OnDatagram on_datagram);
   Result<Ok> bind();
   void wait();
-  void receive();
   void heard_from(const sockaddr_storage& from);
 
   boost::asio::posix::stream_descriptor socket_;  // Open: it has an own address.

@@ -218,6 +218,13 @@ void Shell::report_lvsd(bool ready) {
   driver_->feed(LvsdChanged{ready, lvsd_failures_});
 }
 
+void Shell::hear_what_waits() {
+  for (const auto& socket : sockets_) {
+    socket->receive();
+  }
+  announcer_->hear();
+}
+
 void Shell::perform(const SendHeartbeat& action) {
   send(encode(action.heartbeat, setup_.keys.now), action.only);
 }

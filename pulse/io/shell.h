@@ -71,6 +71,8 @@ class Shell {
   const std::vector<std::unique_ptr<HeartbeatSocket>>& sockets() const { return sockets_; }
   std::optional<Answer> take_answer() { return std::exchange(answer_, std::nullopt); }
 
+  // Before the clock decides: a loop that was busy has not read what came in time.
+  void hear_what_waits();
   void perform(const SendHeartbeat& action);
   void perform(const SendWord& action);
   void perform(const ArmCore& action);

@@ -438,9 +438,12 @@ TEST(FloatingAddresses, AreThoseOfActiveServicesOnceEachAndTheNatRouter) {
                            "virtual off {\naddress = 192.0.2.11 eth0:2\n}\n";
   const auto list = floating_addresses(good(text));
   ASSERT_EQ(list.size(), 2U);
-  EXPECT_EQ(list[0].label, "eth0:1");
-  EXPECT_EQ(list[1].label, "eth1:1");
+  EXPECT_EQ(list[0].label, "eth1:1") << "first: without it no server's answer finds the way back";
+  EXPECT_EQ(list[1].label, "eth0:1");
   EXPECT_EQ(floating_addresses(good("network = direct\n" + text)).size(), 1U);
+  EXPECT_EQ(
+      floating_addresses(good("nat_router = 0.0.0.0 eth1:1\n" + kPrimary + service(""))).size(),
+      1U);
 }
 
 }  // namespace

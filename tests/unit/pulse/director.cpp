@@ -510,6 +510,28 @@ TEST(Director, FailbackIsAskedForThoughAServiceMayNotBeServed) {
   }
 }
 
+// It took over where it heard nobody; clients are with the other one, and stay.
+TEST(Director, OfTwoThatServeWhoServesNobodyYieldsAlsoThePrimary) {
+  for (const Node node : {Node::primary, Node::backup}) {
+    for (const uint16_t fails_on_primary : {7, 8}) {
+      for (const uint16_t fails_on_backup : {7, 8}) {
+        const bool is_primary = node == Node::primary;
+        const uint16_t own = is_primary ? fails_on_primary : fails_on_backup;
+        Bench bench(node, with_services(node));
+        bench.start().pass(20s);
+        ASSERT_EQ(bench.state(), State::active);
+        bench.feed(services(own, own));
+        ASSERT_EQ(bench.director.status(bench.now).unserved, own);
+        bench.peer.unserved = is_primary ? fails_on_backup : fails_on_primary;
+        bench.hear(Role::active);
+        const bool backup_is_to_stay = fails_on_primary == 8 && fails_on_backup == 7;
+        EXPECT_EQ(bench.state() == State::active, is_primary != backup_is_to_stay)
+            << name(node) << " " << fails_on_primary << " " << fails_on_backup;
+      }
+    }
+  }
+}
+
 // What the peer fails by chance passes again soon.
 TEST(Director, ASwitchoverWaitsForAMomentInWhichThePeerServesAsMuch) {
   for (const bool it_recovers : {true, false}) {
