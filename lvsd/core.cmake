@@ -3,7 +3,7 @@ bpf_skeleton(lvs_bpf bpf/lvs.bpf.c)
 
 add_library(lvs_core STATIC
   core/aging.cpp core/chain.cpp core/cursor.cpp core/defence.cpp core/expired.cpp core/reply_sources.cpp
-  core/hash_tables.cpp core/layout.cpp core/pressure.cpp core/schedulers.cpp core/settings.cpp core/slots.cpp core/sweeping.cpp core/table.cpp core/where_frame.cpp)
+  core/hash_tables.cpp core/layout.cpp core/pressure.cpp core/schedulers.cpp core/settings.cpp core/slots.cpp core/sweeping.cpp core/table.cpp core/traced.cpp core/where_frame.cpp)
 target_link_libraries(lvs_core PUBLIC lvs_ipvs)
 
 # What is attached and what its maps hold, without the programs themselves: enough to read it.
@@ -17,6 +17,10 @@ target_link_libraries(lvs_core_reading PUBLIC lvs_core lvs_io
 add_library(lvs_core_where STATIC core/io/rehearsal.cpp core/io/where.cpp)
 target_link_libraries(lvs_core_where PUBLIC lvs_core_reading lvs_rtnetlink
   PRIVATE lvs_bpf PkgConfig::LIBBPF PkgConfig::LIBNL_ROUTE)
+
+# Packets as the attached programs tell of them.
+add_library(lvs_core_trace STATIC core/io/trace.cpp)
+target_link_libraries(lvs_core_trace PUBLIC lvs_core_reading PRIVATE PkgConfig::LIBBPF)
 
 add_library(lvs_core_io STATIC
   core/io/attachments.cpp core/io/chain_keeper.cpp core/io/copy_probe.cpp core/io/core.cpp core/io/encryption.cpp

@@ -12,6 +12,8 @@
  * With `first_packet = express` the stack is left out: nic_express does at the device what
  * ipvs0_egress does.
  *
+ * Each of them is told of by trace.h, when somebody traces.
+ *
  * sweep is run by lvsd, and takes out what has expired. */
 #include "lvsd/bpf/connect.h"
 #include "lvsd/bpf/ftp.h"
@@ -19,6 +21,7 @@
 #include "lvsd/bpf/icmp_tunnel.h"
 #include "lvsd/bpf/isakmp.h"
 #include "lvsd/bpf/sweep.h"
+#include "lvsd/bpf/trace.h"
 #include "lvsd/bpf/transmit.h"
 
 /* A client's port that begins anew on a connection that is over, or whose real server gets no new
@@ -301,7 +304,7 @@ VERIFIED_ALONE int begin_here6(struct __sk_buff* skb) {
 SEC("tc")
 int nic_express(struct __sk_buff* skb) {
   const int verdict = is_ipv6(skb) ? begin_here6(skb) : begin_here4(skb);
-  return verdict == LEFT_TO_HELP ? LVS_PASS : verdict;
+  return trace_after(skb, verdict == LEFT_TO_HELP ? LVS_PASS : verdict);
 }
 
 /* A program of its own, for the verifier's sake and the stack's. It is gone with lvsd; then new
@@ -318,8 +321,7 @@ static __always_inline int translate_error4(struct __sk_buff* skb) {
   return verdict == LVS_PASS ? translate_tunnel_error(skb) : verdict;
 }
 
-SEC("tc")
-int nic_ingress(struct __sk_buff* skb) {
+static __always_inline int at_ingress(struct __sk_buff* skb) {
   if (is_given_back(skb) || skb->pkt_type != PACKET_HOST) {
     return LVS_PASS;
   }
@@ -350,6 +352,12 @@ int nic_ingress(struct __sk_buff* skb) {
     return LVS_PASS;
   }
   return verdict;
+}
+
+SEC("tc")
+int nic_ingress(struct __sk_buff* skb) {
+  trace_before(skb, LVS_TRACE_NIC_INGRESS);
+  return trace_after(skb, at_ingress(skb));
 }
 
 /* nft dup forbids its copy to be fragmented; the chain told what the sender had said. */
@@ -549,8 +557,7 @@ static __always_inline int note_probe(int is_ipv6) {
   return TC_ACT_SHOT;
 }
 
-SEC("tc")
-int ipvs0_egress(struct __sk_buff* skb) {
+static __always_inline int at_ipvs0(struct __sk_buff* skb) {
   if (skb->priority == LVS_PRIORITY_PROBE) {
     return note_probe(is_ipv6(skb));
   }
@@ -568,6 +575,12 @@ int ipvs0_egress(struct __sk_buff* skb) {
   verdict = is_of_ipv6 ? balance6(skb) : balance4(skb);
   note_help(0);
   return verdict;
+}
+
+SEC("tc")
+int ipvs0_egress(struct __sk_buff* skb) {
+  trace_before(skb, LVS_TRACE_IPVS0_EGRESS);
+  return trace_after(skb, at_ipvs0(skb));
 }
 
 static __always_inline int send_again(const int family, struct __sk_buff* skb) {
@@ -594,9 +607,14 @@ VERIFIED_ALONE int send_again6(struct __sk_buff* skb) {
 }
 
 /* What ipvs0 could not send by itself: the flow is there, its way is asked for once more. */
+static __always_inline int at_ipvs1(struct __sk_buff* skb) {
+  return is_ipv6(skb) ? send_again6(skb) : send_again4(skb);
+}
+
 SEC("tc")
 int ipvs1_ingress(struct __sk_buff* skb) {
-  return is_ipv6(skb) ? send_again6(skb) : send_again4(skb);
+  trace_before(skb, LVS_TRACE_IPVS1_INGRESS);
+  return trace_after(skb, at_ipvs1(skb));
 }
 
 /* A reply of the director's own stack to a connection that is delivered to it as it came. */
@@ -663,8 +681,7 @@ VERIFIED_ALONE int leave6(struct __sk_buff* skb) {
   return leave(AF_INET6, skb);
 }
 
-SEC("tc")
-int nic_egress(struct __sk_buff* skb) {
+static __always_inline int at_egress(struct __sk_buff* skb) {
   const int is_of_ipv6 = is_ipv6(skb);
   if (skb->ingress_ifindex || (!is_of_ipv6 && !is_ip(skb))) {
     return LVS_PASS;
@@ -682,6 +699,12 @@ int nic_egress(struct __sk_buff* skb) {
     return is_of_ipv6 ? translate_error6(skb, 1) : translate_error(skb, 1);
   }
   return verdict;
+}
+
+SEC("tc")
+int nic_egress(struct __sk_buff* skb) {
+  trace_before(skb, LVS_TRACE_NIC_EGRESS);
+  return trace_after(skb, at_egress(skb));
 }
 
 SEC("syscall")

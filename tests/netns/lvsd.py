@@ -313,6 +313,107 @@ def where_says_beforehand_who_answers(lab):
     expect(where(47100, "192.0.2.254")["refused"] == "passed-no-service", "what is no service is said")
 
 
+class Traced:
+    """`lvsadm --trace` at work in the director."""
+
+    def __init__(self, lab, *words):
+        self.out = tempfile.TemporaryFile("w+")
+        self.err = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(lab.enter_director(f"{lab.binaries}/lvsadm", "--trace", *words, "--json"), stdout=self.out,
+                                        stderr=self.err)
+        eventually("it traces, or says why not", lambda: "\n" in self.said() or self.process.poll() is not None)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def said(self):
+        return self.text(self.err)
+
+    @staticmethod
+    def text(file):
+        file.seek(0)
+        return file.read()
+
+    def packets(self, **wanted):
+        """Those with these values, so far."""
+        told = [json.loads(line) for line in self.text(self.out).split("\n")[:-1]]
+        return [one for one in told if all(one.get(name) == value for name, value in wanted.items())]
+
+    def end(self):
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(PATIENCE_S)
+
+
+def trace_shows_what_becomes_of_packets(lab):
+    """Two clients and a service without servers; the packets are what they are without a trace."""
+    def attached():
+        filters = [run(*lab.enter_director("tc", "filter", "show", "dev", device, way)).stdout
+                   for device in ("eth0", "br0", "ipvs0", "ipvs1") for way in ("ingress", "egress")]
+        return [re.findall(r"\bid \d+", one) for one in filters]
+
+    client, other, refused = "192.0.2.100", "192.0.2.101", f"{VIP}:8181"
+    run("ip", "-n", lab.net.names["client"], "addr", "add", f"{other}/24", "dev", "eth0")
+    lab.lvsadm("-A", "-t", refused, "-s", "rr")
+    before = attached()
+    with Traced(lab, client) as trace:
+        expect({lab.get(source=other) for _ in range(2)} == {"one", "two"}, "the other client is served")
+        expect({lab.get(source=client) for _ in range(2)} == {"one", "two"}, "so is the one that is looked at")
+        expect(lab.get(8181, patience=SILENCE_S) == "nothing", "without a server nobody answers")
+        eventually("all is told", lambda: trace.packets(verdict="answered"))
+        expect(attached() == before, "nothing is attached beside what was")
+        again = run(*lab.enter_director(f"{lab.binaries}/lvsadm", "--trace"), check=False)
+        expect(again.returncode == 2 and f"another trace runs, of process {trace.process.pid}" in again.stderr, f"{again}")
+        expect(trace.end() == 0, trace.said())
+        told = trace.packets()
+        expect(told and all(client in (one["from"]["address"], one["to"]["address"]) for one in told), f"of this client: {told}")
+        expect(f"{len(told)} packets shown" in trace.said() and "no-destination 1\n" in trace.said(), trace.said())
+        syn = trace.packets(device="eth0", tcp_flags="S", to={"address": VIP, "port": 80})
+        expect([one["verdict"] for one in syn] == ["left-to-stack"] * 2 and syn[0]["connection"] == "none", f"{syn}")
+        begun = trace.packets(device="ipvs0", connection="new", tcp_flags="S")
+        expect({one["server"]["address"] for one in begun} == {"10.0.0.1", "10.0.0.2"}, f"{begun}")
+        expect(all(one["verdict"] in ("forwarded", "waits") and one["server"]["forward"] == "Masq" for one in begun), f"{begun}")
+        onward = trace.packets(device="eth0", connection="known", verdict="forwarded", reply=False)
+        expect(len(onward) >= 6, f"mid-flow: {onward}")
+        replies = trace.packets(reply=True, verdict="forwarded", virtual={"address": VIP, "port": 80})
+        expect({one["from"]["address"] for one in replies} == {"10.0.0.1", "10.0.0.2"}, f"{replies}")
+        last = trace.packets(verdict="answered")
+        expect([one["reasons"] for one in last] == [["no-destination"]] and last[0]["device"] == "ipvs0", f"{last}")
+    with Traced(lab, "drops", "-t", refused, "--count", "1") as trace:
+        expect(lab.get() in ("one", "two") and lab.get(8181, patience=SILENCE_S) == "nothing", "one is served, one is not")
+        expect(trace.process.wait(PATIENCE_S) == 0, "it ends by itself")
+        expect([one["reasons"] for one in trace.packets()] == [["no-destination"]], f"{trace.packets()}")
+    lab.lvsadm("-D", "-t", refused)
+    with Traced(lab, client) as trace:
+        trace.process.kill()
+        trace.process.wait()
+        expect(attached() == before and lab.get() in ("one", "two"), "killed, it leaves nothing behind")
+
+    def may_trace():
+        with Traced(lab, client) as another:
+            return another.end() == 0
+    eventually("its lease is over", may_trace)
+
+
+def trace_outlives_lvsd(lab):
+    """Without lvsd its programs tell of their packets all the same; those of the next one are looked for."""
+    lab.lvsd.terminate()
+    lab.lvsd.wait(PATIENCE_S)
+    with Traced(lab, "-t", f"{VIP}:80") as trace:
+        expect(lab.get() in ("one", "two"), "the core serves")
+        eventually("it is told of", lambda: trace.packets(verdict="forwarded"))
+        lab.start_lvsd()
+        eventually("the exchange is told", lambda: "lvsd has exchanged its programs" in trace.said())
+        seen = len(trace.packets(connection="new"))
+        expect(lab.get() in ("one", "two"), "the core serves")
+        eventually("the new programs tell", lambda: len(trace.packets(connection="new")) > seen)
+        expect(trace.end() == 0, trace.said())
+
+
 def dead_server_is_removed_and_comes_back(lab):
     lab.kill_server("one")
     eventually("server one out of the table", lambda: lab.in_table() == ["two"])
@@ -1091,6 +1192,8 @@ def remove_takes_everything_away(lab):
     expect(lab.get(patience=SILENCE_S) == "nothing", "no forwarding")
     listing = run(*lab.enter_director(f"{lab.binaries}/lvsadm", "-L", "-n"), check=False)
     expect(listing.returncode == 2 and "no embedded core listens" in listing.stderr, f"nothing to read: {listing}")
+    trace = run(*lab.enter_director(f"{lab.binaries}/lvsadm", "--trace"), check=False)
+    expect(trace.returncode == 2 and "no embedded core" in trace.stderr + trace.stdout, f"nothing to trace: {trace}")
     links = run(*lab.enter_director("ip", "-brief", "link")).stdout
     expect("ipvs0" not in links, f"no device left: {links}")
     forward = run(*lab.enter_director("cat", "/proc/sys/net/ipv4/ip_forward")).stdout.strip()
@@ -1127,6 +1230,8 @@ STORIES = [
     without_libnftables_lvsd_says_what_to_install,
     table_appears_and_serves,
     where_says_beforehand_who_answers,
+    trace_shows_what_becomes_of_packets,
+    trace_outlives_lvsd,
     nanny_has_no_privileges,
     dead_server_is_removed_and_comes_back,
     own_link_down_is_no_fault_of_the_servers,

@@ -24,6 +24,8 @@ constexpr const char* kHelp =
   lvsadm --setting name[=value]
   lvsadm --settings
   lvsadm --where client:port [-t|-u|--sctp-service] address:port [mark]
+  lvsadm --trace [client[/bits]] [tcp|udp|sctp] [drops] [-t|-u|--sctp-service address[:port]]
+             [--count n]
   lvsadm -h | -v
 
 Commands:
@@ -47,6 +49,7 @@ Commands:
   --settings                  show them all
   --where client:port         where this client's first packet to the address and port behind it
                               would go now, and why; nothing changes (embedded core)
+  --trace                     packets as they come, what became of each and why (embedded core)
   --help            -h        this text
   --version         -v        the version
 
@@ -85,6 +88,7 @@ Options:
   --exact                             whole numbers in --stats and --rate
   --nosort                            in the core's own order
   --json                              for programs
+  --count         packets             end the trace after so many
 Daemon options:
   --syncid id, --sync-maxlen bytes, --mcast-interface interface, --mcast-group address,
   --mcast-port port, --mcast-ttl hops

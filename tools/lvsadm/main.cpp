@@ -1,4 +1,6 @@
 // lvsadm: looks at and changes the IPVS table of this network namespace, embedded or the kernel's.
+#include <unistd.h>
+
 #include <cstdio>
 #include <iostream>
 #include <iterator>
@@ -8,6 +10,7 @@
 #include "lvsd/core/io/frozen.h"
 #include "lvsd/core/io/where.h"
 #include "tools/lvsadm/io/names.h"
+#include "tools/lvsadm/io/trace_run.h"
 #include "tools/lvsadm/run.h"
 #include "tools/lvsadm/save_restore.h"
 
@@ -101,6 +104,22 @@ Result<ipvs::Whereabouts> where_in_embedded_core(Core core, const ipvs::WherePac
   return asked ? asked->ask(packet) : asked.error();
 }
 
+Result<core::Trace> trace_of_embedded_core(Core core, const ipvs::TraceFilter& filter) {
+  if (core == Core::kernel) {
+    return Error{EOPNOTSUPP, kNoTrace};
+  }
+  if (::geteuid() != 0) {
+    return Error{EPERM, "--trace: only root may look at the programs of the core"};
+  }
+  auto opened = core::Trace::open(filter);
+  if (!opened && opened.error().code == ENOENT) {
+    const bool has_kernel = core == Core::automatic && ipvs::io::kernel_core();
+    return Error{ENOENT, has_kernel ? std::string(kNoTrace)
+                                    : "--trace: no embedded core is in this network namespace"};
+  }
+  return opened ? std::move(opened) : std::move(opened.error()).in("--trace");
+}
+
 std::string read_input() {
   std::string input(std::istreambuf_iterator<char>(std::cin), {});
   input.resize(std::min(input.size(), kRestoreBytesMax));
@@ -134,6 +153,11 @@ int main_of(const std::vector<std::string>& arguments) {
     return print(run(command, {.where = [&](const ipvs::WherePacket& packet) {
                        return where_in_embedded_core(command.core, packet);
                      }}));
+  }
+  if (const auto* wanted = std::get_if<Trace>(&command.what)) {
+    auto trace = trace_of_embedded_core(command.core, wanted->filter);
+    return trace ? run_trace(*trace, *wanted)
+                 : print({kWrongUsage, "", trace.error().what + "\n"});
   }
   auto core = core_of(command);
   if (!core) {

@@ -59,6 +59,7 @@ constexpr std::array<const char*, kOptions> kNames = {
     "ipv6",
     "json",
     "core",
+    "count",
 };
 
 const option kLongOptions[] = {
@@ -81,6 +82,7 @@ const option kLongOptions[] = {
     {"setting", required_argument, nullptr, code(Verb::setting)},
     {"settings", no_argument, nullptr, code(Verb::settings)},
     {"where", required_argument, nullptr, code(Verb::where)},
+    {"trace", no_argument, nullptr, code(Verb::trace)},
     {"help", no_argument, nullptr, 'h'},
     {"version", no_argument, nullptr, 'v'},
     {"tcp-service", required_argument, nullptr, 't'},
@@ -126,6 +128,7 @@ const option kLongOptions[] = {
     {"sync-maxlen", required_argument, nullptr, code(sync_maxlen)},
     {"json", no_argument, nullptr, code(json)},
     {"core", required_argument, nullptr, code(core)},
+    {"count", required_argument, nullptr, code(packets)},
     {nullptr, 0, nullptr, 0},
 };
 // '-': words that are no options come in their order; ':': tell a missing argument from an unknown
@@ -196,6 +199,7 @@ const std::vector<Rule>& rules() {
       {"setting", {json}, {}},
       {"settings", {json}, {}},
       {"where", {service, json, numeric}, {}},
+      {"trace", {service, json, numeric, packets}, {}},
       {"help", {}, {}},
       {"version", {}, {}},
   };
@@ -298,6 +302,7 @@ std::optional<UsageError> take_verb(Given& given, Verb verb, int opt, const Word
 std::optional<UsageError> take_word(Given& given, const std::string& word) {
   constexpr size_t kTimeouts = 3;
   constexpr size_t kPlaceAndMark = 2;
+  constexpr size_t kFilterWords = 3;
   if (!given.verb) {
     return try_help();
   }
@@ -306,6 +311,10 @@ std::optional<UsageError> take_word(Given& given, const std::string& word) {
     return std::nullopt;
   }
   if (given.verb == Verb::where && given.place.size() < kPlaceAndMark) {
+    given.place.push_back(word);
+    return std::nullopt;
+  }
+  if (given.verb == Verb::trace && given.place.size() < kFilterWords) {
     given.place.push_back(word);
     return std::nullopt;
   }

@@ -31,6 +31,7 @@ enum class Verb : uint8_t {
   setting,
   settings,
   where,
+  trace,
   help,
   version,
 };
@@ -75,6 +76,7 @@ enum class Option : uint8_t {
   ipv6,
   json,
   core,
+  packets,
   count,
 };
 constexpr size_t kOptions = static_cast<size_t>(Option::count);
@@ -84,7 +86,7 @@ struct Given {
   std::optional<Verb> verb;
   std::string verb_argument;          // --start-daemon, --stop-daemon, --kill, --where
   std::vector<std::string> timeouts;  // --set
-  std::vector<std::string> place;     // --where: what stands behind the client
+  std::vector<std::string> place;     // --where, --trace: what stands behind
   std::vector<std::optional<std::string>> options{kOptions};
   char service_kind = 0;  // t, u, s, f
   char forward_kind = 0;  // g, i, m

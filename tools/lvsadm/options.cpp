@@ -1,6 +1,9 @@
 #include "tools/lvsadm/options.h"
 
+#include <algorithm>
 #include <climits>
+#include <iterator>
+#include <utility>
 
 #include "tools/lvsadm/option_table.h"
 #include "tools/lvsadm/values.h"
@@ -96,6 +99,8 @@ class Builder {
         return Settings{"", has(Option::json)};
       case Verb::where:
         return where();
+      case Verb::trace:
+        return trace();
       case Verb::help:
         return Help{};
       case Verb::version:
@@ -419,6 +424,61 @@ class Builder {
       where.packet.mark = mark.value_or(0);
     }
     return where;
+  }
+
+  Trace trace() {
+    Trace trace{.count = has(Option::packets)
+                             ? number_of(Option::packets, 1, kIntMax,
+                                         "illegal count `" + text(Option::packets) + "' specified")
+                             : 0,
+                .json = has(Option::json)};
+    for (const std::string& word : given_.place) {
+      take_filter_word(word, trace.filter);
+    }
+    if (given_.service_kind == 'f') {
+      wrong("--trace knows a service by its address: -t, -u or --sctp-service");
+    } else if (has(Option::service)) {
+      const auto place = host_port(text(Option::service), protocol(), resolver_);
+      if (!place) {
+        wrong("illegal virtual server address[:port] specified");
+        return trace;
+      }
+      if (trace.filter.protocol.value_or(protocol()) != protocol()) {
+        wrong("--trace wants one protocol");
+      }
+      trace.filter.service = Endpoint{place->address, place->port.value_or(0)};
+      trace.filter.protocol = protocol();
+    }
+    const auto& [clients, service, of, drops] = trace.filter;
+    if (clients && service && clients->prefix.family() != service->address.family()) {
+      wrong("--trace wants client and virtual server of one address family");
+    }
+    return trace;
+  }
+
+  // Each at most once, in any order.
+  void take_filter_word(const std::string& word, TraceFilter& filter) {
+    constexpr std::pair<const char*, Protocol> kProtocols[] = {
+        {"tcp", Protocol::tcp}, {"udp", Protocol::udp}, {"sctp", Protocol::sctp}};
+    bool is_second = false;
+    if (word == "drops") {
+      is_second = std::exchange(filter.only_drops, true);
+    } else if (const auto* named =
+                   std::find_if(std::begin(kProtocols), std::end(kProtocols),
+                                [&](const auto& one) { return word == one.first; });
+               named != std::end(kProtocols)) {
+      is_second = filter.protocol.has_value();
+      filter.protocol = named->second;
+    } else if (const auto clients = prefix(word)) {
+      is_second = filter.clients.has_value();
+      filter.clients = TraceFilter::Clients{clients->prefix, clients->length};
+    } else {
+      return wrong("--trace wants a client like 10.0.0.5 or 10.0.0.0/24, a protocol or `drops', not `" +
+                   word + "'");
+    }
+    if (is_second) {
+      wrong("--trace: unexpected argument " + word);
+    }
   }
 
   Endpoint end_of(const std::string& words, const std::string& whose) {

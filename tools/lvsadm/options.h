@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/ipvs/request.h"
+#include "common/ipvs/trace.h"
 #include "common/ipvs/where.h"
 
 namespace lvs::lvsadm {
@@ -59,6 +60,12 @@ struct Where {
   bool json = false;
   bool operator==(const Where&) const = default;
 };
+struct Trace {
+  ipvs::TraceFilter filter;
+  uint32_t count = 0;  // 0: until it is stopped.
+  bool json = false;
+  bool operator==(const Trace&) const = default;
+};
 struct Help {
   bool operator==(const Help&) const = default;
 };
@@ -68,7 +75,8 @@ struct Version {
 
 struct Command {
   Core core = Core::automatic;
-  std::variant<List, Change, Save, Restore, Kill, Drops, Settings, Where, Help, Version> what;
+  std::variant<List, Change, Save, Restore, Kill, Drops, Settings, Where, Trace, Help, Version>
+      what;
   bool operator==(const Command&) const = default;
 };
 

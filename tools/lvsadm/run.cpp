@@ -143,6 +143,7 @@ struct Runner {
             answer->is_other_program ? kOtherProgramNote : ""};
   }
 
+  Outcome operator()(const Trace&) const { return {}; }  // Has no end: io/trace_run.h.
   Outcome operator()(const Help&) const { return {0, help_text(), ""}; }
   Outcome operator()(const Version&) const { return {}; }
 

@@ -41,6 +41,9 @@ constexpr const char* kOtherProgramNote =
 constexpr const char* kNoWhere =
     "--where asks the programs of the embedded core, and the core is the kernel's ip_vs, which "
     "cannot be asked.\nWhat it knows of a client: lvsadm -L -c -n";
+constexpr const char* kNoTrace =
+    "--trace shows what the programs of the embedded core do, and the core is the kernel's ip_vs, "
+    "which cannot be watched so.\nIts connections: lvsadm -L -c -n; packets: tcpdump";
 constexpr const char* kDeadRefusal =
     "lvsadm: lvsd is not running: its core in the kernel goes on forwarding, but its table cannot "
     "be "

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "lvsd/bpf/abi.h"
 #include "lvsd/core/io/devices.h"
@@ -65,13 +66,13 @@ io::UniqueFd open_map(uint32_t id, Access access) {
   return io::UniqueFd(bpf_map_get_fd_by_id_opts(id, &how));
 }
 
-// Maps by name, behind one program.
-Result<MapFds> maps_of(uint32_t program_id, Access access) {
+// Of the maps behind one program.
+Result<std::vector<uint32_t>> map_ids_of(uint32_t program_id) {
   const io::UniqueFd program(bpf_prog_get_fd_by_id(program_id));
   if (!program) {
     return os_error(errno, "open program " + std::to_string(program_id));
   }
-  std::array<uint32_t, kMapsOfProgramMax> ids{};
+  std::vector<uint32_t> ids(kMapsOfProgramMax);
   bpf_prog_info info{};
   info.nr_map_ids = kMapsOfProgramMax;
   info.map_ids = reinterpret_cast<uint64_t>(ids.data());
@@ -79,16 +80,26 @@ Result<MapFds> maps_of(uint32_t program_id, Access access) {
   if (bpf_obj_get_info_by_fd(program.get(), &info, &length) != 0) {
     return os_error(errno, "ask about program " + std::to_string(program_id));
   }
+  ids.resize(std::min(info.nr_map_ids, kMapsOfProgramMax));
+  return ids;
+}
+
+// Maps by name, behind one program.
+Result<MapFds> maps_of(uint32_t program_id, Access access) {
+  const auto ids = map_ids_of(program_id);
+  if (!ids) {
+    return ids.error();
+  }
   MapFds maps;
-  for (uint32_t i = 0; i < std::min(info.nr_map_ids, kMapsOfProgramMax); ++i) {
-    io::UniqueFd map = open_map(ids[i], access);
+  for (const uint32_t id : *ids) {
+    io::UniqueFd map = open_map(id, access);
     bpf_map_info about{};
-    length = sizeof(about);
+    uint32_t length = sizeof(about);
     if (!map || bpf_obj_get_info_by_fd(map.get(), &about, &length) != 0) {
       continue;
     }
     if (about.map_flags & BPF_F_MMAPABLE) {
-      map = open_map(ids[i], Access::write);  // The kernel maps no other; the pages are read-only.
+      map = open_map(id, Access::write);  // The kernel maps no other; the pages are read-only.
     }
     for (size_t n = 0; n < kMaps; ++n) {
       if (std::strcmp(about.name, kMapNames[n]) == 0) {
@@ -148,6 +159,20 @@ std::optional<uint32_t> attached_program(int ifindex, Hook hook) {
     return std::nullopt;
   }
   return options.prog_id;
+}
+
+FoundMap map_of_program(uint32_t program_id, const char* name) {
+  const auto ids = map_ids_of(program_id);
+  for (const uint32_t id : ids ? *ids : std::vector<uint32_t>{}) {
+    io::UniqueFd map = open_map(id, Access::write);
+    bpf_map_info about{};
+    uint32_t length = sizeof(about);
+    if (map && bpf_obj_get_info_by_fd(map.get(), &about, &length) == 0 &&
+        std::strcmp(about.name, name) == 0) {
+      return {std::move(map), id, about.value_size};
+    }
+  }
+  return {};
 }
 
 bool has_links_at(int ifindex) {

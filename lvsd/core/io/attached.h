@@ -53,6 +53,14 @@ Result<MapFds> find_attached(Access access = Access::write);
 // The id of the program of our filter, if it is there.
 std::optional<uint32_t> attached_program(int ifindex, Hook hook);
 
+// A map of a program that is not one of the core's tables; no descriptor: it has none so called.
+struct FoundMap {
+  io::UniqueFd fd;
+  uint32_t id = 0;
+  uint32_t value_size = 0;
+};
+FoundMap map_of_program(uint32_t program_id, const char* name);
+
 // Whether others have attached programs by links there, which stand before all filters.
 bool has_links_at(int ifindex);
 // Whether ours is the first of the filters: links aside, it sees every packet of this device.

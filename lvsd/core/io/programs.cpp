@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "lvsd/core/pressure.h"
-#include "skeleton/lvs_bpf.skel.h"
+#include "lvsd/bpf/trace_abi.h"
+
+#include "skeleton/lvs_bpf.skel.h"  // Knows the types above by name alone.
 
 namespace lvs::core {
 

@@ -10,7 +10,9 @@
 #include <optional>
 
 #include "lvsd/core/io/batch_reader.h"
-#include "skeleton/lvs_bpf.skel.h"
+#include "lvsd/bpf/trace_abi.h"
+
+#include "skeleton/lvs_bpf.skel.h"  // Knows the types above by name alone.
 
 namespace lvs::core {
 
