@@ -11,6 +11,7 @@ lvs_test(unit/lvsd/core/pressure lvs_core)
 lvs_test(unit/lvsd/core/sweeping lvs_core)
 lvs_test(unit/lvsd/core/aging lvs_core)
 lvs_test(unit/lvsd/core/defence lvs_core)
+lvs_test(unit/lvsd/core/traced lvs_core)
 
 add_library(core_world STATIC netns/core/world.cpp)
 target_link_libraries(core_world PUBLIC lvs_core_io lvs_ipvs_io GTest::gtest)
@@ -31,9 +32,10 @@ lvs_test(bpf/ftp lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/sctp lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/defence lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/where lvs_core_io lvs_core_where PkgConfig::LIBBPF)
+lvs_test(bpf/trace lvs_core_io lvs_core_trace PkgConfig::LIBBPF)
 
 # These keep a processor busy, which counts as two jobs (tests/CMakeLists.txt).
-set_tests_properties(bpf.nat bpf.icmp bpf.changes bpf.scheduling bpf.locality bpf.chain bpf.table_law bpf.ipv6 bpf.ftp bpf.defence bpf.where
+set_tests_properties(bpf.nat bpf.icmp bpf.changes bpf.scheduling bpf.locality bpf.chain bpf.table_law bpf.ipv6 bpf.ftp bpf.defence bpf.where bpf.trace
   PROPERTIES PROCESSORS 2)
 # It measures: a repair has 100 ms.
 set_tests_properties(netns.core.survival PROPERTIES RUN_SERIAL TRUE)

@@ -1,5 +1,6 @@
 lvs_test(unit/tools/lvsadm/options lvs_lvsadm)
 lvs_test(unit/tools/lvsadm/print lvs_lvsadm)
+lvs_test(unit/tools/lvsadm/trace lvs_lvsadm)
 lvs_test(unit/tools/lvsadm/run lvs_lvsadm)
 lvs_test(unit/tools/lvsadm/save_restore lvs_lvsadm)
 lvs_test(unit/tools/lvsctl/import/ipvsadm lvs_lvsctl)

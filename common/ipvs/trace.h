@@ -49,9 +49,9 @@ struct TracedPacket {
   TracedConnection connection = TracedConnection::none;
   bool is_reply = false;  // Of that connection.
   Forward forward = Forward::masq;
-  std::optional<Endpoint> server;   // Of a request that is forwarded.
-  std::optional<Endpoint> service;  // Of a reply: the virtual server it speaks for.
-  std::string way;                  // The device it leaves by, where the connection knows it.
+  std::optional<Endpoint> server;    // Of a request that is forwarded.
+  std::optional<Endpoint> service;   // Of a reply: the virtual server it speaks for.
+  std::string way;                   // The device it leaves by, where the connection knows it.
   std::vector<std::string> reasons;  // As --drops names them.
   bool operator==(const TracedPacket&) const = default;
 };

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* For `lvsadm --trace`: what came to a program of the packet path, and what it made of it. Without a
- * trace this is one question of each packet, whose answer is no.
+/* For `lvsadm --trace`: what came to a program of the packet path, and what it made of it. Without
+ * a trace this is one question of each packet, whose answer is no.
  *
  * What a program did is told by what is different behind it: headers, the connection's entry, and
  * the counters of reasons, of which each processor has its own. The programs run with softirqs off,
  * so on one processor no packet comes between before and after. Nothing here touches a packet.
  *
- * (Programs that are attached to programs, fentry and fexit, would cost not even the question. There
- * are kernels whose security policy lets nobody load such.) */
+ * (docs/packet.md says why no fentry.) */
 #pragma once
 
 #include "lvsd/bpf/icmp6.h"
@@ -130,7 +129,8 @@ static __always_inline int is_icmp_error(const struct lvs_trace_packet* packet) 
   return packet->protocol == IPPROTO_ICMPV6 && type >= ICMP6_UNREACHABLE && type <= ICMP6_ERRORS;
 }
 
-/* Who talks to whom: an ICMP error is of the connection of the packet that it quotes, turned round. */
+/* Who talks to whom: an ICMP error is of the connection of the packet that it quotes, turned round.
+ */
 struct talk {
   const __be32* from;
   const __be32* to;
@@ -227,9 +227,10 @@ static __always_inline int is_wanted(const struct traced* traced) {
          (is_client(talk.to) && is_service(talk.from, talk.sport));
 }
 
-/* What comes in once more because the core gave it back, and what only passes nic_egress, was told of
- * before; lvsd's probes are nobody's packets. */
-static __always_inline int is_told_elsewhere(const struct __sk_buff* skb, enum lvs_trace_hook hook) {
+/* What comes in once more because the core gave it back, and what only passes nic_egress, was told
+ * of before; lvsd's probes, and what ipvs0 says for itself, are nobody's packets. */
+static __always_inline int is_told_elsewhere(const struct __sk_buff* skb,
+                                             enum lvs_trace_hook hook) {
   switch (hook) {
     case LVS_TRACE_NIC_INGRESS:
       return skb->mark == LVS_MARK_LOCAL || skb->mark == LVS_MARK_FORWARDED;
@@ -267,9 +268,11 @@ VERIFIED_ALONE int look_before(struct __sk_buff* skb, enum lvs_trace_hook hook) 
   if (l4 && is_icmp_error(&event->before)) {
     read_headers(skb, l4 + sizeof(struct icmp_error), HEADERS_QUOTED);
   }
+  const int is_of_ipvs0 =
+      hook == LVS_TRACE_IPVS0_EGRESS && event->before.protocol == IPPROTO_ICMPV6;
   make_key(traced);
   traced->generation = note_connection(traced);
-  if (!event->before.family || !is_wanted(traced)) {
+  if (!event->before.family || is_of_ipvs0 || !is_wanted(traced)) {
     return 0;
   }
   event->time = bpf_ktime_get_ns();

@@ -92,8 +92,7 @@ TracedConnection connection_of(const lvs_trace_event& event) {
 // With one-packet scheduling there is no entry: what was translated tells itself.
 void describe_server(const lvs_trace_event& event, TracedPacket& packet) {
   const bool is_on_its_way = packet.verdict == Verdict::forwarded ||
-                             packet.verdict == Verdict::to_self ||
-                             packet.verdict == Verdict::waits;
+                             packet.verdict == Verdict::to_self || packet.verdict == Verdict::waits;
   if (is_known(event) && packet.is_reply) {
     packet.service = endpoint(event.address, event.port, event.before.family);
   } else if (is_known(event) && event.server_family != 0) {
@@ -135,8 +134,7 @@ TracedPacket traced_packet(const lvs_trace_event& event, int64_t since_1970,
   TracedPacket packet{
       .time_ns = event.time + static_cast<uint64_t>(since_1970),
       .device = device(event.ifindex),
-      .is_incoming =
-          event.hook == LVS_TRACE_NIC_INGRESS || event.hook == LVS_TRACE_IPVS1_INGRESS,
+      .is_incoming = event.hook == LVS_TRACE_NIC_INGRESS || event.hook == LVS_TRACE_IPVS1_INGRESS,
       .protocol = before.protocol,
       .from = endpoint(before.saddr, before.sport, before.family),
       .to = endpoint(before.daddr, before.dport, before.family),

@@ -156,8 +156,7 @@ int main_of(const std::vector<std::string>& arguments) {
   }
   if (const auto* wanted = std::get_if<Trace>(&command.what)) {
     auto trace = trace_of_embedded_core(command.core, wanted->filter);
-    return trace ? run_trace(*trace, *wanted)
-                 : print({kWrongUsage, "", trace.error().what + "\n"});
+    return trace ? run_trace(*trace, *wanted) : print({kWrongUsage, "", trace.error().what + "\n"});
   }
   auto core = core_of(command);
   if (!core) {

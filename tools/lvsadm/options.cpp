@@ -463,9 +463,8 @@ class Builder {
     bool is_second = false;
     if (word == "drops") {
       is_second = std::exchange(filter.only_drops, true);
-    } else if (const auto* named =
-                   std::find_if(std::begin(kProtocols), std::end(kProtocols),
-                                [&](const auto& one) { return word == one.first; });
+    } else if (const auto* named = std::find_if(std::begin(kProtocols), std::end(kProtocols),
+                                                [&](const auto& one) { return word == one.first; });
                named != std::end(kProtocols)) {
       is_second = filter.protocol.has_value();
       filter.protocol = named->second;
@@ -473,8 +472,9 @@ class Builder {
       is_second = filter.clients.has_value();
       filter.clients = TraceFilter::Clients{clients->prefix, clients->length};
     } else {
-      return wrong("--trace wants a client like 10.0.0.5 or 10.0.0.0/24, a protocol or `drops', not `" +
-                   word + "'");
+      return wrong(
+          "--trace wants a client like 10.0.0.5 or 10.0.0.0/24, a protocol or `drops', not `" +
+          word + "'");
     }
     if (is_second) {
       wrong("--trace: unexpected argument " + word);

@@ -169,8 +169,8 @@ std::string trace_line(const TracedPacket& packet) {
     text += " [" + flags_of(packet.tcp_flags) + "]";
   }
   if (is_icmp(packet.protocol)) {
-    text += " type " + std::to_string(packet.icmp_type) + " code " +
-            std::to_string(packet.icmp_code);
+    text +=
+        " type " + std::to_string(packet.icmp_type) + " code " + std::to_string(packet.icmp_code);
   }
   text += (packet.is_fragment ? " fragment, " : ", ") + std::to_string(packet.bytes) + " bytes: ";
   text += what_became_of(packet);

@@ -9,8 +9,8 @@
 #include <numeric>
 #include <vector>
 
-#include "lvsd/core/pressure.h"
 #include "lvsd/bpf/trace_abi.h"
+#include "lvsd/core/pressure.h"
 
 #include "skeleton/lvs_bpf.skel.h"  // Knows the types above by name alone.
 

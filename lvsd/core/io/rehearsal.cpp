@@ -9,8 +9,8 @@
 #include <numeric>
 #include <optional>
 
-#include "lvsd/core/io/batch_reader.h"
 #include "lvsd/bpf/trace_abi.h"
+#include "lvsd/core/io/batch_reader.h"
 
 #include "skeleton/lvs_bpf.skel.h"  // Knows the types above by name alone.
 

@@ -34,10 +34,10 @@ struct RingDeleter {
 std::set<uint32_t> attached_programs() {
   std::set<uint32_t> ids;
   for (const Device& device : devices()) {
-    const std::vector<Hook> hooks =
-        device.name == kIpvs0   ? std::vector{Hook::ipvs0_egress}
-        : device.name == kIpvs1 ? std::vector{Hook::ipvs1_ingress}
-                                : std::vector{Hook::nic_ingress, Hook::nic_egress};
+    const std::vector<Hook> hooks = device.name == kIpvs0 ? std::vector{Hook::ipvs0_egress}
+                                    : device.name == kIpvs1
+                                        ? std::vector{Hook::ipvs1_ingress}
+                                        : std::vector{Hook::nic_ingress, Hook::nic_egress};
     for (const Hook hook : hooks) {
       if (const auto id = attached_program(device.index, hook)) {
         ids.insert(*id);
@@ -78,8 +78,9 @@ class Asked {
                                                        : other_version();
   }
   static Error other_version() {
-    return {EPROTO, "the attached programs are of another version than this program's, which "
-                    "cannot ask them: use the one that belongs to them, or restart lvsd"};
+    return {EPROTO,
+            "the attached programs are of another version than this program's, which "
+            "cannot ask them: use the one that belongs to them, or restart lvsd"};
   }
 
   Asked(Asked&& other) noexcept { *this = std::move(other); }

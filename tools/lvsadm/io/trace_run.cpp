@@ -37,9 +37,8 @@ class Tracing {
     std::signal(SIGPIPE, SIG_IGN);
     std::fputs("lvsadm: tracing; Ctrl-C ends it\n", stderr);
     if (!trace_.is_armed()) {
-      std::fputs(
-          "lvsadm: this director is not the active one: what begins is left to the stack\n",
-          stderr);
+      std::fputs("lvsadm: this director is not the active one: what begins is left to the stack\n",
+                 stderr);
     }
     auto due = Clock::now() + kRenewal;
     while (!is_over_) {

@@ -34,6 +34,14 @@ Command where(const WherePacket& packet, bool json = false) {
   return {Core::automatic, Where{packet, json}};
 }
 
+Command trace(const TraceFilter& filter, uint32_t count = 0, bool json = false) {
+  return {Core::automatic, Trace{filter, count, json}};
+}
+
+TraceFilter::Clients clients(const char* prefix, unsigned length) {
+  return {*Address::parse(prefix), length};
+}
+
 struct Right {
   const char* line;
   Command command;
@@ -45,6 +53,24 @@ const std::vector<Right> kRight = {
     {"-L --core embedded -n", {Core::embedded, List{.numeric = true}}},
     {"-Ln", {Core::automatic, List{.numeric = true}}},
     {"-n -l", {Core::automatic, List{.numeric = true}}},
+    {"--trace", trace({})},
+    {"--trace 192.0.2.9 --json", trace({.clients = clients("192.0.2.9", 32)}, 0, true)},
+    {"--trace drops 192.0.2.9/24 -n",
+     trace({.clients = clients("192.0.2.0", 24), .only_drops = true})},
+    {"--trace 2001:db8::9/128 udp",
+     trace({.clients = clients("2001:db8::9", 128), .protocol = Protocol::udp})},
+    {"--trace tcp drops 0.0.0.0/0 --count 1",
+     trace({.clients = clients("0.0.0.0", 0), .protocol = Protocol::tcp, .only_drops = true}, 1)},
+    {"--count 2147483647 --trace sctp", trace({.protocol = Protocol::sctp}, 2147483647)},
+    {"--trace -t vip.example:http", trace({.service = kVip, .protocol = Protocol::tcp})},
+    {"--trace tcp -t 192.0.2.1:80 192.0.2.9",
+     trace({.clients = clients("192.0.2.9", 32), .service = kVip, .protocol = Protocol::tcp})},
+    {"--trace -u 192.0.2.1",
+     trace({.service = Endpoint{*Address::parse("192.0.2.1"), 0}, .protocol = Protocol::udp})},
+    {"--sctp-service [2001:db8::1]:80 --trace 2001:db8::/32",
+     trace({.clients = clients("2001:db8::", 32),
+            .service = Endpoint{*Address::parse("2001:db8::1"), 80},
+            .protocol = Protocol::sctp})},
     {"--where 192.0.2.9:4000 192.0.2.1:80", where({Protocol::tcp, kClient, kVip})},
     {"--where 192.0.2.9:4000 vip.example:http 7 --json",
      where({Protocol::tcp, kClient, kVip, 7}, true)},
@@ -266,6 +292,33 @@ const std::vector<Wrong> kWrong = {
      "--where wants one virtual address and one mark: unexpected argument 8"},
     {"--where 192.0.2.9:4000 192.0.2.1:80 -s rr", 2,
      "Illegal 'scheduler' option with the 'where' command"},
+    {"--trace 192.0.2.9:4000", 2,
+     "--trace wants a client like 10.0.0.5 or 10.0.0.0/24, a protocol or `drops', not "
+     "`192.0.2.9:4000'"},
+    {"--trace 192.0.2.9/33", 2,
+     "--trace wants a client like 10.0.0.5 or 10.0.0.0/24, a protocol or `drops', not "
+     "`192.0.2.9/33'"},
+    {"--trace 192.0.2.9/", 2,
+     "--trace wants a client like 10.0.0.5 or 10.0.0.0/24, a protocol or `drops', not "
+     "`192.0.2.9/'"},
+    {"--trace 2001:db8::1/129", 2,
+     "--trace wants a client like 10.0.0.5 or 10.0.0.0/24, a protocol or `drops', not "
+     "`2001:db8::1/129'"},
+    {"--trace 192.0.2.9 192.0.2.10", 2, "--trace: unexpected argument 192.0.2.10"},
+    {"--trace drops drops", 2, "--trace: unexpected argument drops"},
+    {"--trace tcp udp", 2, "--trace: unexpected argument udp"},
+    {"--trace udp drops 192.0.2.9 tcp", 2, "unexpected argument tcp"},
+    {"--trace udp -t 192.0.2.1:80", 2, "--trace wants one protocol"},
+    {"--trace -t nobody.example:80", 2, "illegal virtual server address[:port] specified"},
+    {"--trace -t 192.0.2.1:65536", 2, "illegal virtual server address[:port] specified"},
+    {"--trace -f 7", 2, "--trace knows a service by its address: -t, -u or --sctp-service"},
+    {"--trace 192.0.2.9 -t [2001:db8::1]:80", 2,
+     "--trace wants client and virtual server of one address family"},
+    {"--trace --count 0", 2, "illegal count `0' specified"},
+    {"--trace --count 2147483648", 2, "illegal count `2147483648' specified"},
+    {"--trace --count", 255, "--count: missing argument"},
+    {"--trace --stats", 2, "Illegal 'stats' option with the 'trace' command"},
+    {"-L --count 3", 2, "Illegal 'count' option with the 'list' command"},
     {"-L --core other", 2, "--core is embedded or kernel, not `other'"},
 };
 
