@@ -3,7 +3,7 @@ bpf_skeleton(lvs_bpf bpf/lvs.bpf.c)
 
 add_library(lvs_core STATIC
   core/aging.cpp core/chain.cpp core/cursor.cpp core/defence.cpp core/expired.cpp core/reply_sources.cpp
-  core/hash_tables.cpp core/layout.cpp core/pressure.cpp core/schedulers.cpp core/settings.cpp core/slots.cpp core/sweeping.cpp core/table.cpp core/traced.cpp core/where_frame.cpp)
+  core/hash_tables.cpp core/layout.cpp core/pressure.cpp core/schedulers.cpp core/settings.cpp core/slots.cpp core/sweeping.cpp core/table.cpp core/traced.cpp core/where_frame.cpp core/whereabouts.cpp)
 target_link_libraries(lvs_core PUBLIC lvs_ipvs)
 
 # What is attached and what its maps hold, without the programs themselves: enough to read it.

@@ -12,6 +12,7 @@ lvs_test(unit/lvsd/core/sweeping lvs_core)
 lvs_test(unit/lvsd/core/aging lvs_core)
 lvs_test(unit/lvsd/core/defence lvs_core)
 lvs_test(unit/lvsd/core/traced lvs_core)
+lvs_test(unit/lvsd/core/whereabouts lvs_core)
 
 add_library(core_world STATIC netns/core/world.cpp)
 target_link_libraries(core_world PUBLIC lvs_core_io lvs_ipvs_io GTest::gtest)

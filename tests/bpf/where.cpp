@@ -7,6 +7,7 @@
 
 #include "lvsd/core/io/reading.h"
 #include "lvsd/core/io/where.h"
+#include "lvsd/core/whereabouts.h"
 #include "tests/bpf/packet6.h"
 #include "tests/bpf/packet_path.h"
 

@@ -16,18 +16,16 @@
 #include "lvsd/core/io/devices.h"
 #include "lvsd/core/io/reading.h"
 #include "lvsd/core/io/rehearsal.h"
-#include "lvsd/core/layout.h"
 #include "lvsd/core/where_frame.h"
+#include "lvsd/core/whereabouts.h"
 
 namespace lvs::core {
 
 namespace {
 
-using ipvs::ChosenBy;
 using ipvs::Whereabouts;
 using ipvs::WherePacket;
 
-constexpr uint64_t kSecond = 1'000'000'000;
 constexpr int kPassed = TC_ACT_UNSPEC;
 
 // What a family's connections are called.
@@ -50,30 +48,6 @@ struct V6 {
   static Address address(const uint32_t (&from)[4]) { return Address::v6_bytes(from); }
 };
 
-uint32_t seconds_until(uint64_t time) {
-  const uint64_t now = monotonic_ns();
-  return time <= now ? 0 : static_cast<uint32_t>((time - now + kSecond / 2) / kSecond);
-}
-
-uint32_t generation_of(uint64_t word) {
-  return static_cast<uint32_t>(word >> LVS_WORD_GENERATION_SHIFT);
-}
-
-bool is_refusal(uint32_t reason) {
-  return reason <= LVS_DROP_FRAGMENT || reason == LVS_PASS_NOT_ARMED ||
-         reason == LVS_PASS_NO_SERVICE || reason == LVS_PASS_NOT_NEW || reason == LVS_DROP_PACKET;
-}
-
-std::string refusal_of(const Rehearsal::Played& played) {
-  for (uint32_t reason = 0; reason < LVS_DROPS; ++reason) {
-    if (played.drops[reason] != 0 && is_refusal(reason)) {
-      return kDropNames[reason];
-    }
-  }
-  return played.verdict == TC_ACT_SHOT ? "dropped" : "";
-}
-
-// A connection that is translated takes two entries.
 template <typename Key, typename Value>
 bool is_full(int fd, uint32_t wanted) {
   bpf_map_info info{};
@@ -147,10 +121,10 @@ class Asking {
         return is_here.error();
       }
       if (!*is_here) {
-        return refused(kNotOwnAddress);
+        return kept_out(kNotOwnAddress);
       }
       if (rehearsal_.tables().config->armed == 0) {
-        return refused(kDropNames[LVS_PASS_NOT_ARMED]);
+        return kept_out(kDropNames[LVS_PASS_NOT_ARMED]);
       }
       played = play(Hook::ipvs0_egress);
     }
@@ -236,28 +210,63 @@ class Asking {
     rehearsal_.bring(Map::localities, key, found);
   }
 
-  Whereabouts refused(const char* reason) const {
-    Whereabouts answer;
-    answer.refusal = reason;
-    describe_known(answer);
+  Whereabouts kept_out(const char* reason) const {
+    return whereabouts(packet_,
+                       {.kept_out = reason, .before = found(known_), .now = monotonic_ns()});
+  }
+
+  // The copy has room for one more, whatever the table has.
+  Whereabouts answer(const Rehearsal::Played& played) const {
+    const Found found = look(played);
+    Whereabouts answer = whereabouts(packet_, found);
+    const Room room = wanted_room(found, answer);
+    if (room.connections != 0 && is_full<Key, Flow>(real_.fd(Of::flows), room.connections)) {
+      answer.full = kDropNames[LVS_DROP_TABLE_FULL];
+    } else if (room.templates != 0 &&
+               is_full<Key, lvs_template>(real_.fd(Of::templates), room.templates)) {
+      answer.full = kDropNames[LVS_DROP_TEMPLATES_FULL];
+    }
     return answer;
   }
 
-  void describe_known(Whereabouts& answer) const {
-    if (!known_) {
-      return;
+  Found look(const Rehearsal::Played& played) const {
+    const Rehearsal::Traces& traces = played.traces;
+    Found all{.is_dropped = played.verdict == TC_ACT_SHOT,
+              .drops = played.drops,
+              .service_flags = traces.slice.flags,
+              .before = found(known_),
+              .after = found(flow_after(played)),
+              .now = monotonic_ns()};
+    if (traces.slice.scheduler != 0) {
+      all.matched = service(traces.service);
     }
-    Flow flow = *known_;
-    const lvs_flow& common = Of::common(flow);
-    if (common.direction == LVS_TO_SERVER && (common.word & LVS_WORD_DEAD) == 0) {
-      answer.connection =
-          ipvs::Connection{.protocol = key_.protocol,
-                           .client = packet_.client,
-                           .virtual_service = packet_.virtual_service,
-                           .destination = {Of::address(flow.address), ntohs(common.port)},
-                           .state = state_name(key_.protocol, common.word & LVS_WORD_STATE),
-                           .expires_s = seconds_until(common.expires)};
+    if (all.after) {
+      const lvs_flow& flow = all.after->entry;
+      all.of_flow = service(flow.service);
+      if (flow.dest < real_.dests.size()) {
+        all.server = real_.dests[flow.dest];
+      }
     }
+    if (template_) {
+      lvs_template after{};
+      const auto& [entry, key] = *template_;
+      const bool is_there = rehearsal_.look_up(Of::templates, key, after);
+      all.persistence = FoundTemplate{entry, is_there ? std::optional(after) : std::nullopt,
+                                      Of::address(key.saddr)};
+    }
+    char name[IF_NAMESIZE] = "";
+    if (traces.device != 0 && ::if_indextoname(traces.device, name) != nullptr) {
+      const auto& hop = traces.next_hop;
+      all.device = name;
+      all.next_hop = hop.nh_family == AF_INET6 ? Address::v6_bytes(&hop.ipv6_nh)
+                                               : Address::v4_bytes(&hop.ipv4_nh);
+    }
+    return all;
+  }
+
+  static std::optional<FoundFlow> found(std::optional<Flow> flow) {
+    return flow ? std::optional(FoundFlow{Of::common(*flow), Of::address(flow->address)})
+                : std::nullopt;
   }
 
   // The connection that the packet belongs to now.
@@ -270,118 +279,15 @@ class Asking {
     return Of::common(flow).flags & LVS_FLOW_ONE_PACKET ? std::optional(flow) : std::nullopt;
   }
 
-  Whereabouts answer(const Rehearsal::Played& played) const {
-    Whereabouts answer;
-    answer.refusal = refusal_of(played);
-    describe_known(answer);
-    describe_service(played.traces.service, played.traces.slice.scheduler != 0, answer);
-    auto flow = flow_after(played);
-    if (!flow) {
-      if (answer.refusal.empty()) {
-        answer.refusal = kDropNames[LVS_PASS_NO_SERVICE];
-      }
-      return answer;
-    }
-    lvs_flow& common = Of::common(*flow);
-    if (common.direction != LVS_TO_SERVER) {
-      answer.refusal = "reply";
-      return answer;
-    }
-    Flow before = known_.value_or(Flow{});
-    const bool is_known =
-        known_ && generation_of(Of::common(before).word) == generation_of(common.word);
-    describe_service(common.service, true, answer);
-    describe_server(*flow, answer);
-    describe_template(common, answer);
-    answer.by = is_known             ? ChosenBy::connection
-                : answer.persistence ? ChosenBy::persistence
-                                     : ChosenBy::scheduler;
-    describe_way(played, common, answer);
-    describe_room(played, common, answer);
-    return answer;
-  }
-
-  // The copy has room for one more, whatever the table has.
-  void describe_room(const Rehearsal::Played& played, const lvs_flow& common,
-                     Whereabouts& answer) const {
-    const uint32_t entries = common.forward == LVS_FORWARD_NAT ? 2 : 1;
-    const bool needs_template = answer.by == ChosenBy::scheduler &&
-                                (played.traces.slice.flags & LVS_SERVICE_PERSISTENT) != 0;
-    if (answer.by != ChosenBy::connection && (common.flags & LVS_FLOW_ONE_PACKET) == 0 &&
-        is_full<Key, Flow>(real_.fd(Of::flows), entries)) {
-      answer.full = kDropNames[LVS_DROP_TABLE_FULL];
-    } else if (needs_template && is_full<Key, lvs_template>(real_.fd(Of::templates), 1)) {
-      answer.full = kDropNames[LVS_DROP_TEMPLATES_FULL];
-    }
-  }
-
-  void describe_service(uint32_t id, bool is_found, Whereabouts& answer) const {
-    if (!is_found || id >= real_.services.size() ||
-        answer.refusal == kDropNames[LVS_PASS_NO_SERVICE]) {
-      return;
-    }
-    const auto laid = laid_out(rehearsal_.tables(), id);
+  std::optional<FoundService> service(uint32_t id) const {
+    const auto laid = id < real_.services.size() ? laid_out(rehearsal_.tables(), id) : std::nullopt;
     for (const auto& [key, number] : service_ids(rehearsal_.tables())) {
       if (number == id && laid) {
-        answer.service = key;
-        answer.scheduler = laid->entry.service.scheduler;
+        const ipvs::Service& what = laid->entry.service;
+        return FoundService{key, what.scheduler, what.prefix};
       }
     }
-  }
-
-  void describe_server(Flow& flow, Whereabouts& answer) const {
-    const lvs_flow& common = Of::common(flow);
-    answer.forward = static_cast<ipvs::Forward>(common.forward);
-    if (common.dest >= real_.dests.size()) {
-      return;
-    }
-    const lvs_dest& dest = real_.dests[common.dest];
-    answer.server = Endpoint{address_in(dest.address, dest.family), ntohs(common.port)};
-    answer.weight = dest.weight;
-    answer.active = dest.active;
-    answer.inactive = dest.total > dest.active ? dest.total - dest.active : 0;
-    answer.way.is_local = (common.flags & LVS_FLOW_TO_SELF) != 0;
-  }
-
-  // What led to this connection, if it was there before; not one that ended as the packet came.
-  void describe_template(const lvs_flow& common, Whereabouts& answer) const {
-    if (!template_) {
-      return;
-    }
-    const auto& [found, key] = *template_;
-    lvs_template after{};
-    if (!rehearsal_.look_up(Of::templates, key, after) ||
-        generation_of(after.word) != generation_of(found.word) || after.dest != common.dest) {
-      return;
-    }
-    answer.persistence = Whereabouts::Template{Of::address(key.saddr), prefix_of(common.service),
-                                               seconds_until(found.expires)};
-  }
-
-  unsigned prefix_of(uint32_t service) const {
-    const auto laid =
-        service < real_.services.size() ? laid_out(rehearsal_.tables(), service) : std::nullopt;
-    return laid ? laid->entry.service.prefix : 0;
-  }
-
-  void describe_way(const Rehearsal::Played& played, const lvs_flow& common,
-                    Whereabouts& answer) const {
-    char name[IF_NAMESIZE] = "";
-    const auto& hop = played.traces.next_hop;
-    if (answer.way.is_local || played.traces.device == 0 ||
-        ::if_indextoname(played.traces.device, name) == nullptr) {
-      return;
-    }
-    answer.way.device = name;
-    answer.way.next_hop = hop.nh_family == AF_INET6 ? Address::v6_bytes(&hop.ipv6_nh)
-                                                    : Address::v4_bytes(&hop.ipv4_nh);
-    if (common.route.ifindex != 0) {
-      const uint8_t* mac = common.route.dmac;
-      char text[18] = "";
-      std::snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
-                    mac[3], mac[4], mac[5]);
-      answer.way.mac = text;
-    }
+    return std::nullopt;
   }
 
   const Tables& real_;
@@ -390,11 +296,11 @@ class Asking {
   const Device& device_;
   Key key_{};
   std::optional<Flow> known_;
-  struct Found {
+  struct Led {
     lvs_template entry;
     Key key;
   };
-  std::optional<Found> template_;
+  std::optional<Led> template_;
 };
 
 }  // namespace

@@ -11,9 +11,6 @@
 
 namespace lvs::core {
 
-// What --drops has no name for: such a packet never comes to the core.
-constexpr const char* kNotOwnAddress = "not-own-address";
-
 class Rehearsal;
 
 class Where {
