@@ -88,9 +88,8 @@ void describe_template(const Found& found, Whereabouts& answer) {
       after->dest != found.after->entry.dest) {
     return;
   }
-  answer.persistence =
-      Whereabouts::Template{clients, found.of_flow ? found.of_flow->prefix : 0,
-                            seconds_until(before.expires, found.now)};
+  answer.persistence = Whereabouts::Template{clients, found.of_flow ? found.of_flow->prefix : 0,
+                                             seconds_until(before.expires, found.now)};
 }
 
 ChosenBy chosen_by(const Found& found, const Whereabouts& answer) {

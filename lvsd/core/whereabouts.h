@@ -1,6 +1,6 @@
-// The answer of `lvsadm --where`, out of what was found: what the programs said and left behind when
-// the packet had gone through them on a copy of the tables, and what stood there before. Reading all
-// that is lvsd/core/io/where.cpp's.
+// The answer of `lvsadm --where`, out of what was found: what the programs said and left behind
+// when the packet had gone through them on a copy of the tables, and what stood there before.
+// Reading all that is lvsd/core/io/where.cpp's.
 #pragma once
 
 #include <array>

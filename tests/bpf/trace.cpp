@@ -325,6 +325,21 @@ TEST_F(TraceTest, there_is_one_trace_at_a_time_and_none_is_left) {
   ::munmap(*ask, sizeof(lvs_trace));
 }
 
+TEST_F(TraceTest, who_was_stopped_for_long_leaves_the_trace_to_who_came_since) {
+  const auto ask = asked();
+  ASSERT_TRUE(ask);
+  {
+    auto trace = open();
+    (*ask)->owner += 1;
+    const auto renewed = trace.renew();
+    ASSERT_FALSE(renewed);
+    EXPECT_EQ(renewed.error().code, EBUSY);
+  }
+  EXPECT_EQ((*ask)->is_on, 1U);
+  (*ask)->until = 0;
+  ::munmap(*ask, sizeof(lvs_trace));
+}
+
 TEST_F(TraceTest, the_programs_end_what_nobody_renews) {
   auto trace = open();
   const auto ask = asked();

@@ -103,7 +103,7 @@ class Asked {
     __u64 before = until().load();
     const uint64_t now = monotonic_ns();
     if (before > now || !until().compare_exchange_strong(before, now + LVS_TRACE_LEASE_NS)) {
-      return Error{EBUSY, "another trace runs, of process " + std::to_string(memory_->owner)};
+      return other_trace();
     }
     is_ours_ = true;
     memory_->owner = static_cast<uint64_t>(::getpid());
@@ -115,15 +115,24 @@ class Asked {
     memory_->lost = 0;
     set_on(1);
   }
-  // The programs switch it off when they found it expired: we may have been stopped for a while.
-  void renew() {
+  // We may have been stopped for a while: then the programs have switched it off, and another may
+  // have come since.
+  Result<Ok> renew() {
+    is_ours_ = memory_->owner == static_cast<uint64_t>(::getpid());
+    if (!is_ours_) {
+      return other_trace();
+    }
     until().store(monotonic_ns() + LVS_TRACE_LEASE_NS);
     set_on(1);
+    return Ok{};
   }
   uint64_t lost() const { return std::atomic_ref<__u64>(memory_->lost).load(); }
 
  private:
   Asked() = default;
+  Error other_trace() const {
+    return {EBUSY, "another trace runs, of process " + std::to_string(memory_->owner)};
+  }
   std::atomic_ref<__u64> until() const { return std::atomic_ref<__u64>(memory_->until); }
   void set_on(uint32_t is_on) const { std::atomic_ref<__u32>(memory_->is_on).store(is_on); }
 
@@ -176,11 +185,14 @@ class Trace::Programs {
     ring_buffer__consume(ring_.get());
     show_ = nullptr;
   }
-  void renew() {
+  Result<Ok> renew() {
     since_1970_ = since_1970();
     for (Asked& asked : asked_) {
-      asked.renew();
+      if (auto ok = asked.renew(); !ok) {
+        return ok;
+      }
     }
+    return Ok{};
   }
   uint64_t lost() const {
     uint64_t all = 0;
@@ -257,7 +269,9 @@ void Trace::read(const std::function<bool(const ipvs::TracedPacket&)>& show) {
 }
 
 Result<Trace::Renewed> Trace::renew() {
-  programs_->renew();
+  if (auto ok = programs_->renew(); !ok) {
+    return ok.error();
+  }
   if (attached_programs() == programs_->ids()) {
     return Renewed::same;
   }

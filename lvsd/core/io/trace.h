@@ -27,7 +27,7 @@ class Trace {
   void read(const std::function<bool(const ipvs::TracedPacket&)>& show);
 
   enum class Renewed { same, replaced };  // Other programs are attached, which are traced now.
-  // To be called each second. An error, as of open(): the core is gone.
+  // To be called each second. An error, as of open(): the core is gone, or another traces now.
   Result<Renewed> renew();
 
   uint64_t lost() const;  // Packets that were not told of, because too many came at once.

@@ -74,7 +74,7 @@ class Tracing {
   void renew() {
     const auto renewed = trace_.renew();
     if (!renewed) {
-      std::fprintf(stderr, "lvsadm: the core is gone: %s\n", renewed.error().what.c_str());
+      std::fprintf(stderr, "lvsadm: the trace ends: %s\n", renewed.error().what.c_str());
       is_over_ = true;
       status_ = kWrongUsage;
     } else if (*renewed == core::Trace::Renewed::replaced) {

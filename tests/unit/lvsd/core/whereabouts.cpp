@@ -12,9 +12,8 @@ using ipvs::Whereabouts;
 using ipvs::WherePacket;
 
 constexpr uint64_t kSecond = 1'000'000'000;
-const WherePacket kPacket{ipvs::Protocol::tcp,
-                          {*Address::parse("192.0.2.9"), 4000},
-                          {*Address::parse("192.0.2.1"), 80}};
+const WherePacket kPacket{
+    ipvs::Protocol::tcp, {*Address::parse("192.0.2.9"), 4000}, {*Address::parse("192.0.2.1"), 80}};
 const FoundService kWeb{ipvs::AddressKey{ipvs::Protocol::tcp, kPacket.virtual_service.address, 80},
                         "rr", 24};
 const Endpoint kServer{*Address::parse("10.0.0.2"), 8080};
