@@ -28,9 +28,10 @@ enum class Verdict : uint8_t {
   to_self,     // To a real server that is the director itself.
   waits,       // To ipvs1, which finds out its next hop and is told of next.
   left,        // To the stack: its rules, its sockets; or on its way, by its leave.
+  own,         // Of the director's stack, on its way out.
   answered,    // By an ICMP error to the sender, made by the core.
-  dropped,     //
-  for_others,  // Addressed to another MAC.
+  dropped,     // By the core.
+  for_others,  // Addressed to another MAC than its device's.
 };
 
 enum class TracedConnection : uint8_t { none, known, begun, ended };

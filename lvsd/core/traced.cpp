@@ -65,8 +65,11 @@ Verdict passed_on(const lvs_trace_event& event) {
            : is_delivered                        ? Verdict::to_self
                                                  : Verdict::left;
   }
-  // The reply of a real server that is the director: on its way already, and translated.
-  return is_same(event.before, event.after) ? Verdict::left : Verdict::forwarded;
+  if (event.hook != LVS_TRACE_NIC_EGRESS) {
+    return Verdict::left;
+  }
+  // On its way already; the reply of a real server that is the director was translated.
+  return is_same(event.before, event.after) ? Verdict::own : Verdict::forwarded;
 }
 
 Verdict verdict_of(const lvs_trace_event& event) {

@@ -79,6 +79,8 @@ const char* name_of(Verdict verdict) {
       return "waits";
     case Verdict::left:
       return "left-to-stack";
+    case Verdict::own:
+      return "own";
     case Verdict::answered:
       return "answered";
     case Verdict::dropped:
@@ -130,13 +132,15 @@ std::string what_became_of(const TracedPacket& packet) {
     case Verdict::waits:
       return "forwarded" + to_server(packet) + " by ipvs1: its MAC is asked for";
     case Verdict::left:
-      return packet.is_incoming || !packet.reasons.empty() ? "left to the stack" : "passed";
+      return "left to the stack";
+    case Verdict::own:
+      return "sent by the director itself";
     case Verdict::answered:
       return "answered by an ICMP error";
     case Verdict::dropped:
       return "dropped";
     case Verdict::for_others:
-      return "left to the stack, which drops it: its MAC is another's";
+      return "left alone: its MAC is not this device's";
   }
   return "";
 }

@@ -81,7 +81,8 @@ TEST(Traced, a_verdict_is_what_the_program_said_and_did) {
                     [](lvs_trace_event& event) { event.way = 3; }),
             Verdict::forwarded)
       << "direct routing changes no headers";
-  EXPECT_EQ(verdict(LVS_TRACE_NIC_EGRESS, TC_ACT_UNSPEC, as_it_is), Verdict::left);
+  EXPECT_EQ(verdict(LVS_TRACE_NIC_EGRESS, TC_ACT_UNSPEC, as_it_is), Verdict::own);
+  EXPECT_EQ(verdict(LVS_TRACE_IPVS0_EGRESS, TC_ACT_UNSPEC, translated), Verdict::left);
   EXPECT_EQ(verdict(LVS_TRACE_NIC_EGRESS, TC_ACT_UNSPEC, translated), Verdict::forwarded);
   EXPECT_EQ(verdict(LVS_TRACE_NIC_INGRESS, TC_ACT_UNSPEC,
                     [](lvs_trace_event& event) { event.packet_type = PACKET_OTHERHOST; }),

@@ -57,10 +57,8 @@ TEST(TraceLine, every_verdict_in_words) {
   EXPECT_EQ(ends_with(Verdict::left), "left to the stack: passed-no-service\n");
   packet.reasons.clear();
   EXPECT_EQ(ends_with(Verdict::left), "left to the stack, no connection\n");
-  EXPECT_EQ(ends_with(Verdict::for_others),
-            "left to the stack, which drops it: its MAC is another's\n");
-  packet.is_incoming = false;
-  EXPECT_EQ(ends_with(Verdict::left), "passed, no connection\n");
+  EXPECT_EQ(ends_with(Verdict::for_others), "left alone: its MAC is not this device's\n");
+  EXPECT_EQ(ends_with(Verdict::own), "sent by the director itself\n");
   packet.server = Endpoint{*Address::parse("10.0.0.2"), 8080};
   EXPECT_EQ(ends_with(Verdict::waits),
             "forwarded to 10.0.0.2:8080 (Masq) by ipvs1: its MAC is asked for\n");
