@@ -11,8 +11,8 @@
 namespace lvs::pulse {
 namespace {
 
-// For arming the core, and for adding the addresses, each of which takes a kernel that has
-// thousands some 0.1 ms.
+// For arming the core and for adding the addresses, of which a kernel that has thousands takes some
+// 0.1 ms for each.
 constexpr Duration kHandoverLimit = std::chrono::seconds{1};
 constexpr Duration kHandoverLimitOfAddress = std::chrono::milliseconds{1};
 constexpr Duration kHandoverPause = std::chrono::seconds{5};
@@ -115,7 +115,8 @@ void Director::confirm(const char* reason, TimePoint now) {
 }
 
 Duration Director::handover_limit() const {
-  return kHandoverLimit + kHandoverLimitOfAddress * static_cast<int>(settings_.addresses.size());
+  const auto of_addresses = static_cast<int>(settings_.addresses.size()) * kHandoverLimitOfAddress;
+  return std::max<Duration>(kHandoverLimit, of_addresses);
 }
 
 void Director::prepare(TimePoint now) {

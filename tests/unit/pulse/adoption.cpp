@@ -168,7 +168,7 @@ TEST(Adoption, NobodyIsAskedWhereNoneCouldAnswer) {
 TEST(Adoption, AnAnswerThatMayWaitUnreadIsWaitedFor) {
   Adopting late(of_two_addresses(Node::backup));
   late.pass(2 * kAdoptionProbePause);
-  late.now += 600ms;  // Stopped for longer than half a keepalive.
+  late.now += kAdoptionProbePause + 600ms;  // Stopped for longer than half a keepalive.
   late.feed(TimerFired{});
   late.feed(AddressClaimed{kVip, kPeerMac});
   EXPECT_EQ(late.state(), State::adopting);
@@ -182,7 +182,7 @@ TEST(Adoption, WhatWasAskedBeforeAPauseIsAskedAnew) {
     Adopting adopting(of_two_addresses(Node::backup));
     adopting.pass(2 * kAdoptionProbePause);
     if (was_late) {
-      adopting.now += 600ms;
+      adopting.now += kAdoptionProbePause + 600ms;
       adopting.feed(TimerFired{});
       adopting.pass(1s);
     } else {

@@ -688,7 +688,7 @@ TEST(Director, AdoptsWhatItFindsAndConfirmsItByThePeersPassivity) {
   Bench bench(Node::backup);
   bench.start({{{kVip, kStart + 3s}}, {.term = 9, .peer_macs = {}}});
   EXPECT_EQ(bench.state(), State::adopting);
-  EXPECT_THAT(bench.deeds(), ElementsAre("arm", "heartbeat adopting", "renew", "probe", "probe"));
+  EXPECT_THAT(bench.deeds(), ElementsAre("arm", "heartbeat adopting", "probe", "probe", "renew"));
   bench.hear(Role::passive);
   EXPECT_EQ(bench.state(), State::active);
   EXPECT_THAT(bench.deeds(), ElementsAre("heartbeat adopting", "keep", "renew", "add", "announce",
