@@ -81,7 +81,7 @@ void Checkers::check_adoption(const StepReport& report) {
   const bool is_adopted =
       report.before == pulse::State::adopting && report.after == pulse::State::active;
   if (is_adopted && world_.status(report.machine.node).reason == "unclaimed" &&
-      world_.machine(peer).holds() && world_.is_segment_whole()) {
+      world_.machine(peer).holds() && report.machine.last_asked_all && world_.is_segment_whole()) {
     world_.violated("what-the-peer-holds-is-not-taken-for-unclaimed");
   }
 }

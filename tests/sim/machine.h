@@ -46,7 +46,8 @@ struct Machine {
   lvsd::FailingServices<lvsd::ServiceId> services;  // As its checks saw them.
   std::set<lvsd::ServiceId> unchecked_services;
   bool core_armed = false;
-  bool core_wanted = false;  // What the arbiter told last; lvsd learns it when it comes back.
+  bool last_asked_all = false;  // Its last question of the segment could reach the peer.
+  bool core_wanted = false;     // What the arbiter told last; lvsd learns it when it comes back.
 
   // The arbiter.
   std::optional<pulse::Director> director;

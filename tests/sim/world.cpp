@@ -489,6 +489,7 @@ void World::perform(Machine& m, const pulse::ProbeAddress& action) {
   Machine& o = machine(other(m.node));
   const Address address = action.address.address;
   // A switch that answers for the absent knows who announced last, and does so for broadcasts only.
+  m.last_asked_all = is_segment_whole();
   const std::string& device = action.address.device;
   const bool switch_answers = is_arp_suppressed_ && !action.only && has_carrier(m, device) &&
                               (address == o.address || announced_ == o.node);
