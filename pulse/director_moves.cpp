@@ -11,10 +11,11 @@
 namespace lvs::pulse {
 namespace {
 
-// For arming the core and for adding the addresses, of which a kernel that has thousands takes some
-// 0.1 ms for each.
+// For arming the core and for adding the addresses: with thousands of services a busy machine takes
+// seconds. Nobody is without service meanwhile; but who stops has ten seconds, and then is killed.
 constexpr Duration kHandoverLimit = std::chrono::seconds{1};
-constexpr Duration kHandoverLimitOfAddress = std::chrono::milliseconds{1};
+constexpr Duration kHandoverLimitMax = std::chrono::seconds{8};
+constexpr Duration kHandoverLimitOfAddress = std::chrono::milliseconds{3};
 constexpr Duration kHandoverPause = std::chrono::seconds{5};
 constexpr Duration kRivalLogPause = std::chrono::seconds{10};
 constexpr int kGoodbyes = 2;  // UDP may lose one; the second saves the peer a deadtime.
@@ -116,7 +117,7 @@ void Director::confirm(const char* reason, TimePoint now) {
 
 Duration Director::handover_limit() const {
   const auto of_addresses = static_cast<int>(settings_.addresses.size()) * kHandoverLimitOfAddress;
-  return std::max<Duration>(kHandoverLimit, of_addresses);
+  return std::clamp<Duration>(of_addresses, kHandoverLimit, kHandoverLimitMax);
 }
 
 void Director::prepare(TimePoint now) {

@@ -656,6 +656,18 @@ TEST(Director, SuccessorWhoseCoreDoesNotArmStepsBack) {
   EXPECT_GE(bench.count<DisarmCore>(), 1);
 }
 
+TEST(Director, ASuccessorOfManyAddressesHasTheTimeThatTheyTake) {
+  Settings settings = some_settings(Node::backup);
+  for (uint32_t i = 0; i < 2000; ++i) {
+    settings.addresses.push_back({Address::v4(0x0A000001 + i), "eth0", "eth0:1", {}});
+  }
+  Bench bench(Node::backup, settings);
+  bench.start().hear(Role::active).hear(Role::handing_over).pass(5s, true);
+  EXPECT_EQ(bench.state(), State::preparing);
+  bench.pass(2s, true);
+  EXPECT_EQ(bench.state(), State::standby);
+}
+
 TEST(Director, LeaseIsRenewedAtAQuarterAndLostOnce) {
   Bench bench = active_primary();
   const TimePoint held = bench.now;
