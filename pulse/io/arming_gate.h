@@ -38,26 +38,40 @@ class ArmingGate {
   void open() {
     timer_.cancel();
     while (!waiting_.empty()) {
-      const auto action = std::move(waiting_.front());
+      const auto action = std::move(waiting_.front().action);
       waiting_.pop_front();
       action();
     }
     is_closed_ = false;
   }
 
+  // It does not serve after all: what was to be done for that is not done any more.
+  void call_off() {
+    std::erase_if(waiting_, [](const Waiting& each) { return each.only_if_serving; });
+    open();
+  }
+
   // Now, or when it opens.
-  void pass(std::function<void()> action) {
+  void pass(std::function<void()> action) { let_pass({std::move(action), false}); }
+  void pass_if_serving(std::function<void()> action) { let_pass({std::move(action), true}); }
+
+ private:
+  struct Waiting {
+    std::function<void()> action;
+    bool only_if_serving;
+  };
+
+  void let_pass(Waiting one) {
     if (is_closed_) {
-      waiting_.push_back(std::move(action));
+      waiting_.push_back(std::move(one));
     } else {
-      action();
+      one.action();
     }
   }
 
- private:
   boost::asio::steady_timer timer_;
   bool is_closed_ = false;
-  std::deque<std::function<void()>> waiting_;
+  std::deque<Waiting> waiting_;
 };
 
 }  // namespace lvs::pulse

@@ -249,15 +249,16 @@ void Shell::perform(const ArmCore&) {
 }
 
 void Shell::perform(const DisarmCore&) {
+  gate_.call_off();
   lvsd_->set_role(false);
 }
 
 void Shell::perform(const AddAddresses& action) {
-  gate_.pass([this, action] { hold(action, &Addresses::add); });
+  gate_.pass_if_serving([this, action] { hold(action, &Addresses::add); });
 }
 
 void Shell::perform(const RenewAddresses& action) {
-  gate_.pass([this, action] { hold(action, &Addresses::renew); });
+  gate_.pass_if_serving([this, action] { hold(action, &Addresses::renew); });
 }
 
 template <typename Action>
@@ -314,7 +315,7 @@ void Shell::perform(const RemoveAddress& action) {
 }
 
 void Shell::perform(const Announce& action) {
-  gate_.pass([this, action] { announce(action); });
+  gate_.pass_if_serving([this, action] { announce(action); });
 }
 
 void Shell::announce(const Announce& action) {

@@ -36,6 +36,17 @@ TEST_F(GateTest, ClosedItKeepsTheOrderAlsoOfWhatAnActionBringsAbout) {
   EXPECT_EQ(done, "fail add remove renew ");
 }
 
+TEST_F(GateTest, CalledOffItDoesNoMoreOfWhatWasToServe) {
+  gate.close(1h);
+  gate.pass_if_serving([this] { done += "add "; });
+  pass("remove ");
+  gate.pass_if_serving([this] { done += "announce "; });
+  gate.call_off();
+  EXPECT_EQ(done, "remove ");
+  gate.pass_if_serving([this] { done += "add "; });
+  EXPECT_EQ(done, "remove add ") << "the next takeover is another one";
+}
+
 TEST_F(GateTest, ItOpensByItselfInTheEnd) {
   gate.close(1ms);
   pass("add ");

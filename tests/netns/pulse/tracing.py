@@ -16,7 +16,9 @@ SYSCALL_STOP = 0x85  # SIGTRAP, marked.
 INFO_SIZE, ENTRY = 88, 1
 WALL = 0x40000000
 SENDTO = {"x86_64": 44, "aarch64": 206}.get(platform.machine(), 0)
-ETH_P_ARP, ARP_SENDER, RTM_NEWADDR = b"\x08\x06", slice(28, 32), 20
+SENDMSG = {"x86_64": 46, "aarch64": 211}.get(platform.machine(), 0)
+MSG_IOV = 16  # In struct msghdr.
+ETH_P_ARP, ARP_SENDER, RTM_NEWADDR, NLM_F_EXCL = b"\x08\x06", slice(28, 32), 20, 0x200
 
 
 def ptrace(request, pid, address=0, data=0):
@@ -79,12 +81,16 @@ def is_announcement_of(address):
     return is_it
 
 
-def is_second_address():
-    """The message to the kernel that adds it."""
+def is_second_part_of_the_addresses():
+    """The message to the kernel that adds what did not go into the first one."""
     seen = []
 
-    def is_it(pid, number, _, message, size, *__):
-        if number == SENDTO and size >= 16 and struct.unpack("=IH", memory(pid, message, 6)) == (size, RTM_NEWADDR):
-            seen.append(message)
+    def is_it(pid, number, _, header, *__):
+        if number == SENDMSG:
+            parts, = struct.unpack("=Q", memory(pid, header + MSG_IOV, 8))
+            message, = struct.unpack("=Q", memory(pid, parts, 8))
+            _, kind, flags = struct.unpack("=IHH", memory(pid, message, 8))
+            if kind == RTM_NEWADDR and flags & NLM_F_EXCL:
+                seen.append(message)
         return len(seen) == 2
     return is_it
