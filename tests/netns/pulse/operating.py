@@ -14,7 +14,7 @@ from life import comes_back_as_active
 
 def expect_status(director, role, peer, armed):
     text, _ = director.lvsctl("status")
-    place = "192.0.2.10 10.0.0.10, lease" if armed else "none"
+    place = "10.0.0.10 192.0.2.10, lease" if armed else "none"
     for pattern in (rf"^pulse +{role} for .*, {director.name}, term \d+", rf"^peer +{peer}, heard \d+ ms ago$",
                     "^paths +public alive, private alive$", rf"^addresses +{place}",
                     rf"^lvsd +ready, {'armed' if armed else 'not armed'}, {role}, serial 1$", r"^core +embedded, \d+ of \d+ connections, \d+ of \d+ templates$",
