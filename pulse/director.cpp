@@ -362,6 +362,8 @@ void Director::on(const Switchover&, TimePoint now) {
     actions_.push_back(Answer{
         false, is_on_hold() ? "this director is held: lvsctl release first"
                             : "the " + other + " director is held: lvsctl release there first"});
+  } else if (state_ == State::handing_over || state_ == State::preparing) {
+    actions_.push_back(Answer{true, "a handover is under way"});
   } else if (state_ == State::active && can_hand_over(now)) {
     begin_handover(Why::asked, now);
     actions_.push_back(Answer{true, "handing over to the " + other + " director"});

@@ -369,7 +369,8 @@ void Director::see_rival(const std::string& who, TimePoint now) {
   }
   if (!rival_logged_at_ || now >= *rival_logged_at_ + kRivalLogPause) {
     rival_logged_at_ = now;
-    log(Level::warning, "rival", "partner active: resending arps", {{"seen_by", who}});
+    log(Level::warning, "rival", state_ == State::adopting ? "" : "partner active: resending arps",
+        {{"seen_by", who}});
   }
 }
 

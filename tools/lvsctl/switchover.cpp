@@ -23,7 +23,8 @@ bool peer_is_active(const json::object& status) {
 }  // namespace
 
 Switchover::Switchover(const json::object& status_before)
-    : gives_away_(word_of(status_before, "state") == "active"),
+    : gives_away_(word_of(status_before, "state") == "active" ||
+                  word_of(status_before, "state") == "handing-over"),
       peer_(word_of(status_before, "node") == "primary" ? "backup" : "primary") {
 }
 

@@ -552,6 +552,17 @@ TEST(Director, ASwitchoverWaitsForAMomentInWhichThePeerServesAsMuch) {
   }
 }
 
+TEST(Director, ASwitchoverThatIsUnderWayIsAskedForOnceMoreWithoutHarm) {
+  Bench giving = active_primary();
+  giving.hear(Role::passive).feed(Switchover{}).feed(Switchover{});
+  EXPECT_TRUE(giving.first<Answer>().ok);
+  EXPECT_EQ(giving.state(), State::handing_over);
+  Bench taking = standby_backup();
+  taking.hear(Role::handing_over).feed(Switchover{});
+  EXPECT_TRUE(taking.first<Answer>().ok);
+  EXPECT_EQ(taking.state(), State::preparing);
+}
+
 TEST(Director, AStandbyThatAskedAndTookOverFromSilenceKeepsTheService) {
   Bench bench = standby_backup();
   bench.feed(Switchover{}).pass(5s);

@@ -31,6 +31,14 @@ TEST(Switchover, HasFailedWhenWeServeAgain) {
             "the backup director did not take over (peer-silent); this one goes on serving");
 }
 
+TEST(Switchover, ThatWasUnderWayIsWaitedFor) {
+  Switchover away(status("handing-over", "passive"));
+  EXPECT_FALSE(away.judge(status("handing-over", "active")));
+  EXPECT_TRUE(away.judge(status("standby", "active"))->done);
+  Switchover here(status("preparing", "handing-over"));
+  EXPECT_TRUE(here.judge(status("active", "passive"))->done);
+}
+
 TEST(Switchover, OfAStandbyIsDoneWhenItServes) {
   Switchover here(status("standby", "active"));
   EXPECT_FALSE(here.judge(status("standby", "active")));
