@@ -48,6 +48,9 @@ class AnnouncePlan {
     again_at_.reset();
   }
 
+  // The next one tells what nobody may know yet; those after it repeat it.
+  bool is_first() const { return next_ == 0; }
+
   // When one more is due while the peer is silent.
   std::optional<TimePoint> refresh_at() const {
     return begun_at_ && next_ == kOffsets.size()

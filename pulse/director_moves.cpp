@@ -333,8 +333,13 @@ void Director::restore_addresses(TimePoint now) {
 }
 
 void Director::announce_addresses(TimePoint now) {
+  const bool is_first = announcements_.is_first();
   for (const FloatingAddress& address : held_) {
-    announce_queue_.push(address.address);
+    if (is_first) {
+      announce_queue_.push_first(address.address);
+    } else {
+      announce_queue_.push_again(address.address);
+    }
   }
   announce_whose_turn_it_is(now);
   if (announcements_.sent(now)) {
