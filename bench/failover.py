@@ -41,11 +41,16 @@ def outage_ms(binaries, suite_of, event, interval_ms):
             return echoes.longest_outage_ms()
 
 
-def takeover_of_many_s(binaries, suite_of, interval_ms):
-    """From the cut until the other director's kernel has all of them."""
+def takeover_of_many_ms(binaries, suite_of, interval_ms):
+    """From the cut until the other director's kernel has all of them, and the outage of a client of the last one."""
     with Laboratory(binaries) as lab, suite_of(lab, interval_ms, MANY) as suite:
         suite.start()
-        return lab.seconds_until(lambda: lab.cut(0), lambda: lab.count_addresses(1) > MANY)
+        lab.route_to(suite.more)
+        with Echoes(lab.client, suite.more[-1]) as echoes:
+            eventually("the client is answered", lambda: echoes.answered_row() > 100)
+            complete_s = lab.seconds_until(lambda: lab.cut(0), lambda: lab.count_addresses(1) > MANY)
+            eventually("the client is answered again", lambda: echoes.answered_row() > 500)
+            return 1000 * complete_s, echoes.longest_outage_ms()
 
 
 def false_takeovers(binaries, suite_of, interval_ms):
@@ -70,7 +75,9 @@ def measure(binaries, runs):
                 for suite_of in SUITES:
                     note(f"{event}-{interval_ms}ms", suite_of, outage_ms(binaries, suite_of, event, interval_ms))
         for suite_of in SUITES:
-            note(f"addresses-{MANY}", suite_of, 1000 * takeover_of_many_s(binaries, suite_of, 100))
+            complete_ms, outage_of_last_ms = takeover_of_many_ms(binaries, suite_of, 100)
+            note(f"addresses-{MANY}", suite_of, complete_ms)
+            note(f"addresses-{MANY}-last", suite_of, outage_of_last_ms)
         for interval_ms in INTERVALS_MS:
             for suite_of in SUITES:
                 note(f"false-takeovers-{interval_ms}ms", suite_of, false_takeovers(binaries, suite_of, interval_ms))

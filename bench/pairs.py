@@ -83,6 +83,11 @@ class Laboratory(netns.Pair):
         shown = run("ip", "-n", self.both[index].namespace, "-4", "-o", "address", "show", "dev", "eth0").stdout
         return shown.count("\n") - 1  # Its own.
 
+    def route_to(self, addresses):
+        """From the client: they are of no network there."""
+        for network in sorted({address.rsplit(".", 1)[0] + ".0/24" for address in addresses}):
+            run("ip", "-n", self.switch, "route", "add", network, "dev", "br0")
+
     def seconds_until(self, cause, condition):
         begun = time.monotonic()
         cause()

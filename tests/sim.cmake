@@ -13,10 +13,14 @@ lvs_test(unit/pulse/standing lvs_pulse)
 lvs_test(unit/pulse/director lvs_pulse)
 lvs_test(unit/pulse/settings lvs_pulse)
 lvs_fuzz_replay(heartbeat lvs_pulse)
-# Edits that the tests above must notice. Links against this build, so not under the sanitizers.
+# Edits that the tests above must notice: a third in each run, all in `./run soak`. They link
+# against this build, so not under the sanitizers.
 if(NOT CARIBE_SANITIZE)
-  add_test(NAME mutants COMMAND mutants/run ${PROJECT_BINARY_DIR}
+  add_test(NAME mutants COMMAND mutants/run ${PROJECT_BINARY_DIR} --third
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
-  set_tests_properties(mutants PROPERTIES LABELS mutants TIMEOUT 1800 PROCESSORS 4
+  add_test(NAME mutants.all COMMAND mutants/run ${PROJECT_BINARY_DIR}
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
+  set_tests_properties(mutants mutants.all PROPERTIES LABELS mutants TIMEOUT 1800 PROCESSORS 4
     ENVIRONMENT CXX=${CMAKE_CXX_COMPILER})
+  set_tests_properties(mutants.all PROPERTIES LABELS soak)
 endif()
