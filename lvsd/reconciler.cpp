@@ -557,7 +557,11 @@ void Reconciler::on(const OtherCoreLeft& event) {
   host_.on(event, actions_);
 }
 
+// What clients wait for comes first.
 void Reconciler::on(const RoleSaid& event) {
+  if (armed_ != event.active && config_->core == config::CoreKind::embedded) {
+    actions_.push_back(ArmCore{event.active});
+  }
   if (role_ != event.active) {
     role_ = event.active;
     log(Level::notice, "role", {{"role", event.active ? "active" : "standby"}});
@@ -567,9 +571,6 @@ void Reconciler::on(const RoleSaid& event) {
     if (!core_error().empty()) {
       watch_.ask_at(now_);
     }
-  }
-  if (armed_ != event.active && config_->core == config::CoreKind::embedded) {
-    actions_.push_back(ArmCore{event.active});
   }
 }
 

@@ -56,8 +56,19 @@ BackgroundFile::~BackgroundFile() {
 void BackgroundFile::changed() {
   is_due_ = true;
   if (!child_ && !is_pausing_) {
-    write();
+    write_after(kFilePause);
   }
+}
+
+void BackgroundFile::write_after(Duration pause) {
+  is_pausing_ = true;
+  pause_.expires_after(pause);
+  pause_.async_wait([this](auto error) {
+    if (!error) {
+      is_pausing_ = false;
+      write();
+    }
+  });
 }
 
 void BackgroundFile::write() {
@@ -102,17 +113,10 @@ void BackgroundFile::watch(int handle) {
 void BackgroundFile::ended(const std::string& why) {
   tell(why);
   child_.reset();
-  is_pausing_ = true;
   is_due_ = is_due_ || !why.empty();
-  pause_.expires_after(why.empty() ? kFilePause : kFileRetryPause);
-  pause_.async_wait([this](auto error) {
-    if (!error) {
-      is_pausing_ = false;
-      if (is_due_) {
-        write();
-      }
-    }
-  });
+  if (is_due_) {
+    write_after(why.empty() ? kFilePause : kFileRetryPause);
+  }
 }
 
 void BackgroundFile::tell(const std::string& error) {

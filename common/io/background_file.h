@@ -1,7 +1,9 @@
 // A file that a daemon keeps for its next life and must never wait for: a disk may be slow, or
 // stand still. A child process writes it, whole and atomically; what it should hold is asked for in
-// the child. One child at a time, and a pause between two: what changes meanwhile is written with
-// the next. What could not be written is tried again until it can be.
+// the child. One child at a time, and a pause before each: what changes meanwhile is written with
+// it, and a daemon that has just found something to record mostly has something to do that others
+// wait for, which a fork makes slower (milliseconds: each page is copied when it is touched next).
+// What could not be written is tried again until it can be.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -33,6 +35,7 @@ class BackgroundFile {
   std::string error() const { return told_.empty() ? "" : path_ + ": " + told_; }
 
  private:
+  void write_after(Duration pause);
   void write();
   Result<int> start_child();
   void watch(int handle);

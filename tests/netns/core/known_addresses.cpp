@@ -4,32 +4,45 @@
 #include <gtest/gtest.h>
 #include <linux/rtnetlink.h>
 
+#include <algorithm>
+
 #include "common/io/notices.h"
 #include "tests/netns/pulse/network.h"
 
 namespace lvs::core {
 namespace {
 
+using pulse::netns::becomes_true;
 using pulse::netns::must;
+using pulse::netns::output_of;
 
 class KnownAddressesTest : public pulse::netns::OwnNetwork {
  protected:
   void SetUp() override {
     OwnNetwork::SetUp();
     if (!IsSkipped()) {
+      // The addresses that the devices have by themselves are news, too, when they are settled.
+      ASSERT_TRUE(becomes_true([] {
+        const auto settled = output_of("ip -6 -o address show scope link -tentative");
+        return std::count(settled.begin(), settled.end(), '\n') == 2;
+      }));
       auto socket = io::subscribe(NETLINK_ROUTE, {RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR});
       ASSERT_TRUE(socket);
       socket_ = std::move(socket).value();
     }
   }
-  // Of `ip address WORDS`: how many notices came, and how many of them were news.
+  // Of `ip address WORDS`: how many notices came, and how many of them were news. That of a new
+  // IPv6 address comes later than the answer.
   std::pair<int, int> notices_of(const std::string& words) {
     must("ip address " + words);
     int all = 0;
     int news = 0;
-    EXPECT_TRUE(io::drain_notices(socket_.get(), [&](const nlmsghdr& message) {
-      ++all;
-      news += known_.is_news(message) ? 1 : 0;
+    EXPECT_TRUE(becomes_true([&] {
+      EXPECT_TRUE(io::drain_notices(socket_.get(), [&](const nlmsghdr& message) {
+        ++all;
+        news += known_.is_news(message) ? 1 : 0;
+      }));
+      return all > 0;
     }));
     return {all, news};
   }

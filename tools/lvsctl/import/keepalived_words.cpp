@@ -104,9 +104,10 @@ void tell_of(const Statement& statement, Draft& draft) {
   if (advice != kAdvice.end()) {
     return draft.leave(statement.line, word + ": " + advice->text);
   }
-  if (std::none_of(kNeedless.begin(), kNeedless.end(), begins)) {
-    draft.leave(statement.line, word + ": has no counterpart that is known here");
+  if (std::any_of(kNeedless.begin(), kNeedless.end(), begins)) {
+    return draft.note(statement.line, word + ": left out, nothing here is missing without it");
   }
+  draft.leave(statement.line, word + ": has no counterpart that is known here");
 }
 
 }  // namespace lvs::lvsctl::foreign

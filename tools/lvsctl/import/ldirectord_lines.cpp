@@ -103,7 +103,9 @@ class Lines {
     });
     if (advice != kAdvice.end()) {
       draft_.leave(number, key + ": " + advice->text);
-    } else if (!holds(kNeedless, key)) {
+    } else if (holds(kNeedless, key)) {
+      draft_.note(number, key + ": left out, nothing here is missing without it");
+    } else {
       draft_.leave(number, key + ": has no counterpart that is known here");
     }
   }
