@@ -46,6 +46,10 @@ constexpr std::array<FamilyTable, 2> kTables{{
      "meta l4proto tcp ip6 saddr ::1 ip6 daddr ::"},
 }};
 
+// Where the rules are. The base chains jump there while the core is armed.
+constexpr const char* kCaughtInput = "caught_input";
+constexpr const char* kCaughtForward = "caught_forward";
+
 constexpr uint16_t kFtpPort = 21;
 // Where a data connection to an FTP service may go: see lvsd/bpf/ftp.h.
 constexpr const char* kFtpData = "tcp dport { 20, 1024-65535 }";
@@ -167,7 +171,7 @@ std::string input_rules(const FamilyTable& table) {
   for (const auto& reply : replies_of(table)) {
     rules.push_back(kMaybeInFragments + reply + " " + table.copy);
   }
-  return rules_of(table, "input", rules);
+  return rules_of(table, kCaughtInput, rules);
 }
 
 // What a real server sends on its own account, not as a reply, goes the same way: only what can be
@@ -191,19 +195,44 @@ std::string forward_rules(const FamilyTable& table, ChainMode mode) {
     }
     rules.push_back(reply + " " + table.copy);
   }
-  return rules_of(table, "forward", rules);
+  return rules_of(table, kCaughtForward, rules);
 }
 
-std::string chain_of(const FamilyTable& table, const char* name, const char* hook) {
-  const std::string chain = std::string(table.name) + " " + name;
-  return "add chain " + chain + " { type filter hook " + hook + "; policy accept; }\nflush chain " +
-         chain + "\n";
+std::string base_chain(const FamilyTable& table, const char* name, const char* hook) {
+  return std::string("add chain ") + table.name + " " + name + " { type filter hook " + hook +
+         "; policy accept; }\n";
+}
+
+std::string emptied(const FamilyTable& table, const char* chain) {
+  return std::string("flush chain ") + table.name + " " + chain + "\n";
+}
+
+std::string jumps(const FamilyTable& table) {
+  return rules_of(table, "input", {std::string("jump ") + kCaughtInput}) +
+         rules_of(table, "forward", {std::string("jump ") + kCaughtForward});
+}
+
+std::string prerouting_of(const FamilyTable& table, bool catches, Prerouting does) {
+  std::vector<std::string> rules;
+  if (does.untracks) {
+    rules = {"iif != \"ipvs0\" accept",
+             "meta mark " + std::to_string(LVS_MARK_TRACKED) + " meta mark set 0 accept",
+             "notrack"};
+  }
+  if (does.defragments && catches) {
+    rules.push_back(std::string(table.never) + " tproxy to :1");
+  }
+  return base_chain(table, "prerouting", "prerouting priority -300") +
+         emptied(table, "prerouting") + rules_of(table, "prerouting", rules);
 }
 
 std::string table_script(const FamilyTable& table, const Caught& caught, ChainMode mode) {
   std::string script = "add table " + std::string(table.name) + "\n" +
-                       chain_of(table, "input", "input priority 100") +
-                       chain_of(table, "forward", "forward priority 100");
+                       base_chain(table, "input", "input priority 100") +
+                       base_chain(table, "forward", "forward priority 100");
+  for (const char* chain : {kCaughtInput, kCaughtForward}) {
+    script += std::string("add chain ") + table.name + " " + chain + "\n" + emptied(table, chain);
+  }
   for (const auto& set : kSetTypes) {
     std::string type = set.type;
     if (type[0] == 'A') {
@@ -212,8 +241,7 @@ std::string table_script(const FamilyTable& table, const Caught& caught, ChainMo
     const std::string of_table = std::string(table.name) + " " + set.name;
     script += "add set " + of_table + " { type " + type + "; }\nflush set " + of_table + "\n";
   }
-  script += command("add", table, caught);
-  return mode.catches ? script + input_rules(table) + forward_rules(table, mode) : script;
+  return script + command("add", table, caught) + input_rules(table) + forward_rules(table, mode);
 }
 
 // One script of those of the families that are balanced.
@@ -235,19 +263,10 @@ std::string chain_script(const Caught& caught, ChainMode mode) {
                    [&](const FamilyTable& table) { return table_script(table, caught, mode); });
 }
 
-std::string prerouting_script(const Caught& caught, bool catches, Prerouting does) {
-  return of_tables(caught.has_ipv6(), [&](const FamilyTable& table) {
-    std::vector<std::string> rules;
-    if (does.untracks) {
-      rules = {"iif != \"ipvs0\" accept",
-               "meta mark " + std::to_string(LVS_MARK_TRACKED) + " meta mark set 0 accept",
-               "notrack"};
-    }
-    if (does.defragments && catches) {
-      rules.push_back(std::string(table.never) + " tproxy to :1");
-    }
-    return chain_of(table, "prerouting", "prerouting priority -300") +
-           rules_of(table, "prerouting", rules);
+std::string arming_script(bool has_ipv6, bool catches, Prerouting does) {
+  return of_tables(has_ipv6, [&](const FamilyTable& table) {
+    return emptied(table, "input") + emptied(table, "forward") + (catches ? jumps(table) : "") +
+           prerouting_of(table, catches, does);
   });
 }
 

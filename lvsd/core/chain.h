@@ -34,12 +34,14 @@ struct ChainMode {
   // Connections are tracked here, whoever wants it: what the stack's NAT has translated is no
   // reply. (To ask makes the kernel track, where it does not yet.)
   bool has_tracking = false;
+  bool operator==(const ChainMode&) const = default;
 };
 
 // Each is a script for `nft -f`, one transaction.
 
-// Makes rules and sets just these, whatever they were. Fails where somebody made a chain or a set
-// of our names that is of another kind: then chain_removal() must go before it.
+// Makes rules and sets just these, whatever they were; whether anything comes to the rules is
+// arming_script()'s matter. Fails where somebody made a chain or a set of our names that is of
+// another kind: then chain_removal() must go before it.
 std::string chain_script(const Caught& caught, ChainMode mode);
 // What is done before anything else sees a packet, in a chain of its own, because a kernel may lack
 // what either takes (nft_tproxy, nft_ct).
@@ -51,7 +53,9 @@ struct Prerouting {
   // of NAT would change.
   bool untracks = true;
 };
-std::string prerouting_script(const Caught& caught, bool catches, Prerouting does);
+// Makes tables that stand catch, or not. Clients wait for it in a takeover, and there may be
+// thousands of services: their sets and rules are there on a standby too, and are not written anew.
+std::string arming_script(bool has_ipv6, bool catches, Prerouting does);
 // What came and went; the rest is not mentioned.
 std::string chain_change(const Caught& added, const Caught& gone);
 // Devices that carry the program now, in the table of IPv4 and, if that stands, of IPv6.

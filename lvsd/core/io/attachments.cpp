@@ -103,15 +103,6 @@ std::vector<std::string> Attachments::overtaken() const {
   return names;
 }
 
-bool Attachments::see_all() const {
-  const auto all = core::devices();
-  return std::all_of(all.begin(), all.end(), [this](const Device& device) {
-    const bool is_of_pair = device.name == kIpvs0 || device.name == kIpvs1;
-    return is_of_pair || !device.brings_others ||
-           (attached_.contains(device.name) && is_unopposed(device.index));
-  });
-}
-
 bool Attachments::look_for_links() {
   std::set<int> linked;
   for (const auto& [name, index] : attached_) {

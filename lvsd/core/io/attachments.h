@@ -33,8 +33,6 @@ class Attachments {
   // By index, those whose packets our program is the first to see; by name, the others.
   std::vector<int> unopposed() const;
   std::vector<std::string> overtaken() const;
-  // Whatever comes from other machines comes by one of the former.
-  bool see_all() const;
   // Programs of others come and go by links, too, which nobody announces. True: some did.
   bool look_for_links();
 

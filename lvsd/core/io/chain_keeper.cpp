@@ -31,7 +31,24 @@ Result<Ok> ChainKeeper::run(const std::string& script) {
   return ok;
 }
 
+// True: what stands catches, or not, as `mode` says, and is as before otherwise.
+bool ChainKeeper::arm(ChainMode mode, const std::vector<int>& devices) {
+  if (!asked_ || asked_->catches == mode.catches || devices != devices_ || !error_.empty()) {
+    return false;
+  }
+  asked_->catches = mode.catches;
+  if (*asked_ != mode || !run(arming_script(has_table6_, mode.catches, prerouting_))) {
+    return false;
+  }
+  mode_.catches = mode.catches;
+  return true;
+}
+
 Result<Ok> ChainKeeper::write(ChainMode mode, std::vector<int> devices) {
+  if (arm(mode, devices)) {
+    return Ok{};
+  }
+  asked_.reset();
   mode_ = mode;
   devices_ = std::move(devices);
   caught_ = {};
@@ -48,7 +65,10 @@ Result<Ok> ChainKeeper::write(ChainMode mode, std::vector<int> devices) {
   }
   if (ok) {
     has_table6_ = all.has_ipv6();
-    write_prerouting(all);
+    ok = hook_in();
+  }
+  if (ok) {
+    asked_ = mode;
   }
   note(ok);
   return ok;
@@ -63,12 +83,13 @@ Result<Ok> ChainKeeper::replace(const Caught& all) {
   return run(chain_removal(Family::v4) + removal6 + script);
 }
 
-void ChainKeeper::write_prerouting(const Caught& all) {
+Result<Ok> ChainKeeper::hook_in() {
   constexpr Prerouting kWays[] = {{true, true}, {false, true}, {true, false}, {false, false}};
   const Prerouting before = std::exchange(prerouting_, {false, false});
   std::string why;
+  Result<Ok> ok = Ok{};
   for (const Prerouting& way : kWays) {
-    const auto ok = run(prerouting_script(all, mode_.catches, way));
+    ok = run(arming_script(has_table6_, mode_.catches, way));
     if (ok) {
       prerouting_ = way;
       break;
@@ -81,6 +102,7 @@ void ChainKeeper::write_prerouting(const Caught& all) {
   if (before.untracks && !prerouting_.untracks) {
     log_({Level::warning, "core-chooses-no-tracking", "", {{"error", why}}});
   }
+  return ok;
 }
 
 void ChainKeeper::note(const Result<Ok>& written) {

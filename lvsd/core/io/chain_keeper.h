@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -26,7 +27,8 @@ class ChainKeeper {
   ChainKeeper(boost::asio::io_context& io, const Table& table,
               std::function<void(const LogEvent&)> log, std::function<void()> committed);
 
-  // All anew, whatever is there. `devices`: those whose packets our program is the first to see.
+  // All anew, whatever is there; where only `catches` is another than before, that alone.
+  // `devices`: those whose packets our program is the first to see.
   Result<Ok> write(ChainMode mode, std::vector<int> devices);
   // What this change of the table changes here, which mostly is nothing.
   void follow(const Change& change);
@@ -39,8 +41,9 @@ class ChainKeeper {
 
  private:
   Result<Ok> run(const std::string& script);
+  bool arm(ChainMode mode, const std::vector<int>& devices);
   Result<Ok> replace(const Caught& all);
-  void write_prerouting(const Caught& all);
+  Result<Ok> hook_in();
   void note(const Result<Ok>& written);
   void follow_sources(const ipvs::ServiceKey& key, Caught& added, Caught& gone);
 
@@ -48,7 +51,8 @@ class ChainKeeper {
   std::function<void(const LogEvent&)> log_;
   std::function<void()> committed_;
   Nft nft_;
-  ChainMode mode_;
+  std::optional<ChainMode> asked_;     // Of what stands.
+  ChainMode mode_;                     // As far as this kernel can.
   std::set<ipvs::ServiceKey> caught_;  // In the sets of the chain.
   ReplySources sources_;               // Likewise.
   std::vector<int> devices_;           // Likewise.

@@ -119,8 +119,7 @@ class Core::Impl {
         chain_(io, state_.table(), log_, [this] { expect_own_transaction(); }),
         tick_(io),
         stride_(io),
-        settle_(io),
-        chain_due_(io) {}
+        settle_(io) {}
 
   Result<Ok> start() {
     attachments_.take_over();
@@ -151,17 +150,7 @@ class Core::Impl {
   Result<Ok> set_armed(bool is_armed) {
     __atomic_store_n(&programs_.config().armed, is_armed ? 1U : 0U, __ATOMIC_RELEASE);
     log_(event(Level::notice, "core-armed", {{"armed", is_armed ? "yes" : "no"}}));
-    if (!is_armed || !can_chain_wait()) {
-      return write_chain();
-    }
-    is_chain_due_ = true;
-    chain_due_.expires_after(Duration::zero());
-    chain_due_.async_wait([this](const boost::system::error_code& error) {
-      if (!error) {
-        (void)write_chain();
-      }
-    });
-    return Ok{};
+    return write_chain();
   }
 
   Result<Ok> set_interfaces(std::vector<std::string> interfaces) {
@@ -339,19 +328,8 @@ class Core::Impl {
   Result<Ok> write_chain() { return write_chain(programs_.config().settings[LVS_CONNTRACK] != 0); }
 
   Result<Ok> write_chain(bool tracks) {
-    is_chain_due_ = false;
     return chain_.write({.catches = armed(), .tracks = tracks, .has_tracking = has_tracking_},
                         attachments_.unopposed());
-  }
-
-  // What is caught at the devices needs no chain, and to write it takes longer than everything else
-  // that clients wait for in a takeover. By mark nothing is known there yet.
-  bool can_chain_wait() const {
-    const auto& services = state_.table().services();
-    const bool has_marks = std::any_of(services.begin(), services.end(), [](const auto& each) {
-      return std::holds_alternative<ipvs::MarkKey>(each.first);
-    });
-    return !has_marks && attachments_.see_all();
   }
 
   void repair_chain() {
@@ -387,7 +365,7 @@ class Core::Impl {
   }
 
   void probe_copies() {
-    const bool are_made = armed() && !is_chain_due_ && chain_.error().empty();
+    const bool are_made = armed() && chain_.error().empty();
     bool are_lost = false;
     for (const Family family : {Family::v4, Family::v6}) {
       const size_t index = family == Family::v4 ? 0 : 1;
@@ -592,8 +570,6 @@ class Core::Impl {
   TimePoint drawn_at_ = Clock::now();
   boost::asio::steady_timer settle_;
   bool is_settling_ = false;
-  boost::asio::steady_timer chain_due_;
-  bool is_chain_due_ = false;
   std::array<CopyProbe, 2> probes_;  // Of IPv4, of IPv6.
   bool are_copies_lost_ = false;
   bool has_tracking_ = tracks_connections();

@@ -171,12 +171,10 @@ std::vector<Device> devices() {
   const NlCache cache(links);
   each_in(links, [&](nl_object* object) {
     auto* link = reinterpret_cast<rtnl_link*>(object);
-    const auto flags = rtnl_link_get_flags(link);
-    const bool is_loopback = (flags & IFF_LOOPBACK) != 0;
+    const bool is_loopback = (rtnl_link_get_flags(link) & IFF_LOOPBACK) != 0;
     Device device{rtnl_link_get_name(link),
                   rtnl_link_get_ifindex(link),
                   rtnl_link_get_arptype(link) == ARPHRD_ETHER && !is_loopback,
-                  (flags & IFF_UP) != 0 && !is_loopback,
                   {}};
     auto* mac = rtnl_link_get_addr(link);
     if (mac != nullptr && nl_addr_get_len(mac) == device.mac.size()) {

@@ -27,8 +27,7 @@ bool has_ipv6();
 struct Device {
   std::string name;
   int index = 0;
-  bool is_ethernet = false;    // What our programs can parse and send.
-  bool brings_others = false;  // Up and not the loopback: packets of other machines may come by it.
+  bool is_ethernet = false;  // What our programs can parse and send.
   std::array<uint8_t, 6> mac{};
   bool operator==(const Device&) const = default;
 };

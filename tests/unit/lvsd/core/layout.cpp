@@ -130,7 +130,7 @@ TEST(Slots, WhatIsInUseCanBeReservedOnce) {
 const ReplySource kSource{*Address::parse("10.0.0.2"), 8080, ipvs::Protocol::udp};
 
 TEST(Chain, CatchesServicesMarksAndAnyPortInOneTransaction) {
-  const auto script = chain_script({.services = {kWeb, kAnyPort, kMark}}, {.catches = true});
+  const auto script = chain_script({.services = {kWeb, kAnyPort, kMark}}, {});
   EXPECT_THAT(script, HasSubstr("add element ip lvs services { 192.0.2.100 . tcp . 80 }"));
   EXPECT_THAT(script, HasSubstr("add element ip lvs any_port { 192.0.2.101 . udp }"));
   EXPECT_THAT(script, HasSubstr("add element ip lvs marks { 4261412944 }"));
@@ -139,8 +139,7 @@ TEST(Chain, CatchesServicesMarksAndAnyPortInOneTransaction) {
 }
 
 TEST(Chain, RepliesAreLookedForWhereNoProgramSawThem) {
-  const auto script =
-      chain_script({.sources = {kSource, {kSource.address}}, .devices = {7}}, {.catches = true});
+  const auto script = chain_script({.sources = {kSource, {kSource.address}}, .devices = {7}}, {});
   EXPECT_THAT(script, HasSubstr("add element ip lvs sources { 10.0.0.2 . udp . 8080 }"));
   EXPECT_THAT(script, HasSubstr("add element ip lvs any_sources { 10.0.0.2 }"));
   EXPECT_THAT(script, HasSubstr("add element ip lvs attached { 7 }"));
@@ -148,26 +147,26 @@ TEST(Chain, RepliesAreLookedForWhereNoProgramSawThem) {
 
 TEST(Chain, ServicesOfIPv6HaveATableOfTheirOwn) {
   const Caught both{.services = {kWeb, kWeb6, kMark6}};
-  const auto script = chain_script(both, {.catches = true});
+  const auto script = chain_script(both, {});
   EXPECT_THAT(script, HasSubstr("add element ip lvs services { 192.0.2.100 . tcp . 80 }"));
   EXPECT_THAT(script, HasSubstr("add element ip6 lvs services { 2001:db8::100 . tcp . 80 }"));
   EXPECT_THAT(script, HasSubstr("add element ip6 lvs marks { 7 }"));
   EXPECT_THAT(script, Not(HasSubstr("add element ip lvs marks")));
-  EXPECT_THAT(prerouting_script(both, true, {}), HasSubstr("ip6 lvs prerouting"));
+  EXPECT_THAT(arming_script(both.has_ipv6(), true, {}), HasSubstr("ip6 lvs prerouting"));
 }
 
 TEST(Chain, RepliesAllComeToForwardWhereConnectionsAreTracked) {
   const Caught caught{.sources = {kSource}, .devices = {7}};
   const std::string skipped = "iif @attached meta l4proto tcp accept";
-  EXPECT_THAT(chain_script(caught, {.catches = true}), HasSubstr(skipped));
-  EXPECT_THAT(chain_script(caught, {.catches = true, .tracks = true}), Not(HasSubstr(skipped)));
+  EXPECT_THAT(chain_script(caught, {}), HasSubstr(skipped));
+  EXPECT_THAT(chain_script(caught, {.tracks = true}), Not(HasSubstr(skipped)));
 }
 
 TEST(Chain, WhatTheCoreSendsThroughTheStackIsNeitherCaughtAgainNorTracked) {
-  const auto script = chain_script({.services = {kWeb}, .sources = {kSource}}, {.catches = true});
-  EXPECT_THAT(script, HasSubstr("ip lvs input iif \"ipvs0\" accept"));
-  EXPECT_THAT(script, HasSubstr("ip lvs forward iif \"ipvs0\" accept"));
-  EXPECT_THAT(prerouting_script({.services = {kWeb}}, true, {}), HasSubstr("prerouting notrack"));
+  const auto script = chain_script({.services = {kWeb}, .sources = {kSource}}, {});
+  EXPECT_THAT(script, HasSubstr("ip lvs caught_input iif \"ipvs0\" accept"));
+  EXPECT_THAT(script, HasSubstr("ip lvs caught_forward iif \"ipvs0\" accept"));
+  EXPECT_THAT(arming_script(false, true, {}), HasSubstr("prerouting notrack"));
 }
 
 TEST(Chain, IsNeverTakenAwayToBeWritten) {
@@ -175,10 +174,22 @@ TEST(Chain, IsNeverTakenAwayToBeWritten) {
 }
 
 TEST(Chain, OfAnUnarmedCoreLeavesEverythingToTheStack) {
-  const auto script = chain_script({.services = {kWeb, kMark}, .sources = {kSource}}, {});
-  EXPECT_THAT(script, HasSubstr("type filter hook input"));
-  EXPECT_THAT(script, Not(HasSubstr("dup to")));
-  EXPECT_THAT(prerouting_script({.services = {kWeb}}, false, {}), Not(HasSubstr("tproxy")));
+  const auto disarmed = arming_script(true, false, {});
+  EXPECT_THAT(disarmed, HasSubstr("flush chain ip lvs input\n"));
+  EXPECT_THAT(disarmed, HasSubstr("flush chain ip6 lvs forward\n"));
+  EXPECT_THAT(disarmed, Not(HasSubstr("jump")));
+  EXPECT_THAT(disarmed, Not(HasSubstr("tproxy")));
+}
+
+// A takeover waits for it.
+TEST(Chain, IsArmedWithoutASecondLookAtTheServices) {
+  const auto armed = arming_script(false, true, {});
+  EXPECT_THAT(armed, HasSubstr("add rule ip lvs input jump caught_input\n"));
+  EXPECT_THAT(armed, HasSubstr("add rule ip lvs forward jump caught_forward\n"));
+  EXPECT_THAT(armed, Not(HasSubstr("set ip lvs")));
+  EXPECT_THAT(armed, Not(HasSubstr("element")));
+  const auto written = chain_script({.services = {kWeb}}, {});
+  EXPECT_THAT(written, Not(HasSubstr("flush chain ip lvs input\n"))) << "it goes on catching";
 }
 
 TEST(Chain, ChangesByWhatCameAndWent) {
