@@ -23,7 +23,7 @@ add_library(lvs_core_trace STATIC core/io/trace.cpp)
 target_link_libraries(lvs_core_trace PUBLIC lvs_core_reading PRIVATE PkgConfig::LIBBPF)
 
 add_library(lvs_core_io STATIC
-  core/io/attachments.cpp core/io/chain_keeper.cpp core/io/copy_probe.cpp core/io/core.cpp core/io/encryption.cpp
+  core/io/attachments.cpp core/io/chain_keeper.cpp core/io/copy_probe.cpp core/io/core.cpp core/io/deny_list.cpp core/io/encryption.cpp
   core/io/grace.cpp core/io/known_addresses.cpp core/io/localities.cpp core/io/nft.cpp core/io/programs.cpp core/io/state.cpp core/io/sweeper.cpp core/io/watch.cpp
   core_mode.cpp)
 target_link_libraries(lvs_core_io PUBLIC lvs_core_reading lvs_ipvs_io

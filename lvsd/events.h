@@ -105,6 +105,10 @@ struct SetInterfaces {
   std::vector<std::string> interfaces;
   bool operator==(const SetInterfaces&) const = default;
 };
+struct SetDenied {
+  std::vector<Prefix> prefixes;
+  bool operator==(const SetDenied&) const = default;
+};
 struct SetSysctls {
   std::vector<Sysctl> wanted;
   bool operator==(const SetSysctls&) const = default;
@@ -139,9 +143,9 @@ struct Log {
   LogEvent event;
   bool operator==(const Log&) const = default;
 };
-using Action = std::variant<ReadTable, ApplyOps, SaveOwned, SetInterfaces, SetSysctls, CheckSysctls,
-                            ApplyMarks, LeaveOtherCore, ArmCore, StartNanny, StopNanny,
-                            SendMonitorOrders, Log>;
+using Action = std::variant<ReadTable, ApplyOps, SaveOwned, SetInterfaces, SetDenied, SetSysctls,
+                            CheckSysctls, ApplyMarks, LeaveOtherCore, ArmCore, StartNanny,
+                            StopNanny, SendMonitorOrders, Log>;
 using Actions = std::vector<Action>;
 
 struct Step {

@@ -88,6 +88,9 @@ void Reconciler::on(const Configured& event) {
   if (event.config->interfaces != config_->interfaces) {
     actions_.push_back(SetInterfaces{event.config->interfaces});
   }
+  if (event.config->deny != config_->deny) {
+    actions_.push_back(SetDenied{event.config->deny});
+  }
   take_configuration(event.config);
   try_failed_again();
 }

@@ -1,6 +1,7 @@
 lvs_test(unit/common/address lvs_common)
 lvs_test(unit/common/nearest lvs_common)
 lvs_test(unit/common/names lvs_common)
+lvs_test(unit/common/prefix lvs_common)
 lvs_test(unit/common/event_log lvs_event_log)
 lvs_test(io/common/background_file lvs_io)
 lvs_test(unit/common/log lvs_common)

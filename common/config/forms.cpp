@@ -103,6 +103,29 @@ std::optional<Address> read_address(const Word& word, const Notes& notes) {
   return read_address_at(0, word, notes);
 }
 
+// A length that is too short by mistake would hit others: what is not clear is not guessed.
+std::optional<Prefix> read_prefix(const Word& word, const Notes& notes) {
+  const auto given = Prefix::parse(word.text);
+  if (!given) {
+    notes.error(word.text + ": expected a prefix or an address, as 192.0.2.0/24, 198.51.100.7 or " +
+                "2001:db8::/32");
+    return std::nullopt;
+  }
+  if (given->length == 0) {
+    notes.error(word.text + " is everybody: expected a prefix of at least 1 bit");
+    return std::nullopt;
+  }
+  if (*given != given->network()) {
+    notes.error(word.text + " has bits behind its length: write " + to_string(given->network()) +
+                " for all of them, or " + to_string(given->address) + " for the one");
+    return std::nullopt;
+  }
+  if (!given->address.is_v4()) {
+    notes.strict(kIpv6IsNew);
+  }
+  return given;
+}
+
 bool is_device_name(std::string_view name) {
   return !name.empty() && name.size() < IFNAMSIZ && name != "." && name != ".." &&
          name.find_first_of(" \t/#\"'\\={}") == std::string_view::npos;
@@ -253,6 +276,35 @@ Form<std::vector<Address>> addresses() {
             return list;
           },
           [](const std::vector<Address>& list) {
+            std::vector<std::string> words;
+            for (const auto& one : list) {
+              words.push_back(to_string(one));
+            }
+            return list_text(words);
+          }};
+}
+
+Form<std::vector<Prefix>> prefixes(size_t most) {
+  return {"prefixes and addresses separated by blanks", "at most " + std::to_string(most),
+          [most](const List& words, const Notes& notes) -> std::optional<std::vector<Prefix>> {
+            std::vector<Prefix> list;
+            bool is_good = true;
+            for (const Word& word : words) {
+              const auto one = read_prefix(word, notes);
+              is_good = is_good && one;
+              if (one && std::find(list.begin(), list.end(), *one) != list.end()) {
+                notes.warn(word.text + " is given twice");
+              } else if (one) {
+                list.push_back(*one);
+              }
+            }
+            if (list.size() > most) {
+              notes.error("expected at most " + std::to_string(most) + " prefixes, not " +
+                          std::to_string(list.size()));
+            }
+            return is_good && list.size() <= most ? std::optional(list) : std::nullopt;
+          },
+          [](const std::vector<Prefix>& list) {
             std::vector<std::string> words;
             for (const auto& one : list) {
               words.push_back(to_string(one));

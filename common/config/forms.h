@@ -39,6 +39,7 @@ Form<uint16_t> port();  // Number or service name.
 Form<uint16_t> port_number();
 Form<Address> address();
 Form<std::vector<Address>> addresses();
+Form<std::vector<Prefix>> prefixes(size_t most);
 Form<FloatingAddress> floating_address();
 Form<unsigned> netmask();  // Dotted; a prefix length for IPv6.
 Form<unsigned> persistence_mask();

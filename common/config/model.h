@@ -15,6 +15,7 @@
 #include "common/address.h"
 #include "common/config/blocks.h"
 #include "common/ipvs/types.h"
+#include "common/prefix.h"
 #include "common/time.h"
 
 namespace lvs::config {
@@ -209,6 +210,7 @@ struct Globals {
   FirstPacket first_packet = FirstPacket::stack;
   std::vector<std::string> interfaces;
   uint32_t connections = 0;  // 0: by the machine's memory.
+  std::vector<Prefix> deny;
   std::optional<std::string> heartbeat_key =
       "/etc/sysconfig/ha/heartbeat.key";  // Nothing: written `none`.
   std::optional<std::string> heartbeat_key_next;

@@ -3,6 +3,7 @@
 
 #include "common/config/forms.h"
 #include "common/config/schema.h"
+#include "common/ipvs/capabilities.h"
 
 namespace lvs::config {
 
@@ -173,6 +174,13 @@ constexpr const char* kFirstPacketText =
     "stack in any case; where a service by mark and one by address have a port in common, express "
     "knows the latter only.";
 
+constexpr const char* kDenyText =
+    "Clients whose packets to virtual services the embedded core drops, those of established "
+    "connections too, as deny = 192.0.2.0/24 198.51.100.7 2001:db8::/32. Whatever else they send "
+    "(ssh, heartbeats, what the director forwards) is left alone. A reload takes it up; the "
+    "connections that are dropped so stay in the table until they expire, lvsadm --kill ends them. "
+    "lvsadm --deny shows how many packets each prefix has cost.";
+
 std::vector<Key<B>> new_keys_of_the_core() {
   return {
       key("core", &B::core,
@@ -193,6 +201,7 @@ std::vector<Key<B>> new_keys_of_the_core() {
            "clients; 0: one for each 96 KiB of memory, 65536 to 1048576. Taken when the core "
            "starts empty (after lvsd --core --remove).",
            "", kNew}),
+      key("deny", &B::deny, prefixes(ipvs::kEmbeddedDenied), {"", kDenyText, "", kNew}),
   };
 }
 

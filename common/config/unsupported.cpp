@@ -73,10 +73,22 @@ class EmbeddedCore {
   Sum slots_{ipvs::kEmbeddedSlots};
 };
 
+// Who is meant to be kept out must not be let in without a word.
+Diagnostics judge_kernel(const Config& config) {
+  if (config.deny.empty()) {
+    return {};
+  }
+  return {{Severity::unsupported, "", config.lines.of("deny"), "deny",
+           "the kernel's ip_vs denies nobody: core = embedded does"}};
+}
+
 }  // namespace
 
 Diagnostics unsupported(const Config& config) {
   const bool serves = config.service == ServiceMode::lvs;
+  if (config.core == CoreKind::kernel) {
+    return judge_kernel(config);
+  }
   return config.core == CoreKind::embedded && serves ? EmbeddedCore(config).judge() : Diagnostics{};
 }
 

@@ -54,6 +54,7 @@ constexpr uint32_t kEmbeddedServersOfService = 1024;
 // All services share these: a service takes some for itself, one for each server, and its table.
 constexpr uint32_t kEmbeddedSlots = 1048576;
 constexpr uint32_t kEmbeddedSlotsOfService = 5;
+constexpr uint32_t kEmbeddedDenied = 1024;  // Prefixes of clients; the kernel's ip_vs: none.
 
 // Bits of Service::flags, as they are called in lvs.cf and by ipvsadm.
 struct SchedulerFlag {

@@ -110,6 +110,12 @@ struct Encoder {
       m.put_u32(kAttrSettingValue, setting.value);
     });
   }
+  void operator()(const std::vector<DeniedPrefix>& denied) const {
+    each(kCmdNewDenied, denied, [](Message& m, const DeniedPrefix& one) {
+      put_prefix(m, one.prefix);
+      m.put_u64(kAttrDeniedPackets, one.packets);
+    });
+  }
 };
 
 // As the kernel: an error carries the whole request back, an acknowledgement its header only. The
@@ -174,6 +180,7 @@ struct Expectation {
   Expected operator()(const KillConnections&) const { return {Killed{}, 1, false}; }
   Expected operator()(const GetDrops&) const { return {std::vector<DropCounter>{}, 0, true}; }
   Expected operator()(const GetSettings&) const { return {std::vector<SettingStatus>{}, 0, true}; }
+  Expected operator()(const GetDenied&) const { return {std::vector<DeniedPrefix>{}, 0, true}; }
 };
 
 template <typename T>
@@ -245,6 +252,14 @@ struct Collector {
       return unexpected(command);
     }
     settings.push_back({top.string(kAttrSettingName), top.u32(kAttrSettingValue)});
+    return Ok{};
+  }
+  Result<Ok> operator()(std::vector<DeniedPrefix>& denied) const {
+    const auto given = prefix(top);
+    if (command != kCmdNewDenied || !given) {
+      return unexpected(command);
+    }
+    denied.push_back({*given, top.u64(kAttrDeniedPackets)});
     return Ok{};
   }
 };

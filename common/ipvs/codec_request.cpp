@@ -109,8 +109,7 @@ struct Encoder {
   }
   Bytes operator()(const KillConnections& r) const {
     Message m = message(kCmdKillConnections);
-    m.put_bytes(kAttrPrefix, r.prefix.bytes(), r.prefix.size());
-    m.put_u32(kAttrPrefixLength, r.length);
+    put_prefix(m, {r.prefix, r.length});
     if (r.from != 0) {
       m.put_u64(kAttrKillFrom, r.from);
     }
@@ -124,6 +123,7 @@ struct Encoder {
     return m.bytes();
   }
   Bytes operator()(const GetSettings&) const { return message(kCmdGetSetting, kDump).bytes(); }
+  Bytes operator()(const GetDenied&) const { return message(kCmdGetDenied, kDump).bytes(); }
 };
 
 template <typename R>
@@ -209,13 +209,11 @@ Result<Request> del_daemon(const Attributes& top) {
 }
 
 Result<Request> kill_connections(const Attributes& top) {
-  const auto raw = top.bytes(kAttrPrefix);
-  const auto prefix = address_of(raw, raw.size() == 16 ? Family::v6 : Family::v4);
-  const uint32_t length = top.u32(kAttrPrefixLength);
-  if (!prefix || !top.has(kAttrPrefixLength) || length > prefix->size() * 8) {
+  const auto clients = prefix(top);
+  if (!clients) {
     return Error{EINVAL, "PREFIX missing or malformed"};
   }
-  return Request{KillConnections{*prefix, length, top.u64(kAttrKillFrom)}};
+  return Request{KillConnections{clients->address, clients->length, top.u64(kAttrKillFrom)}};
 }
 
 Result<Request> decode_do(uint8_t command, const Attributes& top) {
@@ -278,6 +276,8 @@ Result<Request> decode_dump(uint8_t command, const Attributes& top) {
       return Request{GetDrops{}};
     case kCmdGetSetting:
       return Request{GetSettings{}};
+    case kCmdGetDenied:
+      return Request{GetDenied{}};
     default:
       return Error{EOPNOTSUPP, "dump of command " + std::to_string(command)};
   }

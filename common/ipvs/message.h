@@ -69,7 +69,7 @@ class Nest {
 // The attributes of one level by type, checked against a policy. Borrows the bytes it was made of.
 class Attributes {
  public:
-  static constexpr int kTypeMax = 24;
+  static constexpr int kTypeMax = 25;
   using Policy = std::array<nla_policy, kTypeMax + 1>;
 
   // Nothing when an attribute is too short or too long for its kind. Unknown types are skipped.

@@ -20,19 +20,22 @@ enum OwnCommand : uint8_t {
   kCmdSetSetting = 134,
   kCmdNewSetting = 135,
   kCmdGetSetting = 136,
+  kCmdNewDenied = 137,
+  kCmdGetDenied = 138,
 };
 
 // Top-level attributes of those commands; each message carries one kind of object.
 enum OwnAttribute : int {
   kAttrConnection = 16,
-  kAttrPrefix = 17,        // 4 or 16 bytes
-  kAttrPrefixLength = 18,  // u32
-  kAttrKilled = 19,        // u32
-  kAttrDropReason = 20,    // string
-  kAttrDropPackets = 21,   // u64
-  kAttrSettingName = 22,   // string
-  kAttrSettingValue = 23,  // u32
-  kAttrKillFrom = 24,      // u64, not there: from the beginning, or the end
+  kAttrPrefix = 17,         // 4 or 16 bytes
+  kAttrPrefixLength = 18,   // u32
+  kAttrKilled = 19,         // u32
+  kAttrDropReason = 20,     // string
+  kAttrDropPackets = 21,    // u64
+  kAttrSettingName = 22,    // string
+  kAttrSettingValue = 23,   // u32
+  kAttrKillFrom = 24,       // u64, not there: from the beginning, or the end
+  kAttrDeniedPackets = 25,  // u64; the prefix as of a kill
 };
 
 extern const Attributes::Policy kCommandPolicy;
@@ -54,7 +57,10 @@ void put_service_status(Message& message, const ServiceStatus& status);
 void put_dest_status(Message& message, const DestStatus& status);
 void put_daemon(Message& message, const SyncDaemon& daemon, Side side);
 void put_connection(Message& message, const Connection& connection);
+void put_prefix(Message& message, const Prefix& prefix);
 int nest_type(int type, Side side);
+
+std::optional<Prefix> prefix(const Attributes& top);  // Nothing: missing or malformed.
 
 // Each reads the attribute of its type from the top level of a message.
 Result<ServiceKey> service_key(const Attributes& top);

@@ -99,7 +99,7 @@ Policy command_policy() {
   p[kAttrPrefix] = kAddress;
   p[kAttrPrefixLength] = p[kAttrKilled] = kU32;
   p[kAttrDropReason] = kOwnName;
-  p[kAttrDropPackets] = p[kAttrKillFrom] = kU64;
+  p[kAttrDropPackets] = p[kAttrKillFrom] = p[kAttrDeniedPackets] = kU64;
   p[kAttrSettingName] = kOwnName;
   p[kAttrSettingValue] = kU32;
   return p;
@@ -215,6 +215,14 @@ std::optional<Address> address_of(std::span<const uint8_t> bytes, Family family)
   }
   const bool fits = bytes.size() == 4 || bytes.size() == kAddressBytes;
   return fits ? std::optional(Address::v4_bytes(bytes.data())) : std::nullopt;
+}
+
+std::optional<Prefix> prefix(const Attributes& top) {
+  const auto raw = top.bytes(kAttrPrefix);
+  const auto address = address_of(raw, raw.size() == 16 ? Family::v6 : Family::v4);
+  const uint32_t length = top.u32(kAttrPrefixLength);
+  const bool is_whole = address && top.has(kAttrPrefixLength) && length <= address->size() * 8;
+  return is_whole ? std::optional(Prefix{*address, length}) : std::nullopt;
 }
 
 Result<ServiceKey> service_key(const Attributes& top) {

@@ -137,4 +137,9 @@ void put_connection(Message& message, const Connection& connection) {
   message.put_u8(kConnTemplate, connection.is_template ? 1 : 0);
 }
 
+void put_prefix(Message& message, const Prefix& prefix) {
+  message.put_bytes(kAttrPrefix, prefix.address.bytes(), prefix.address.size());
+  message.put_u32(kAttrPrefixLength, prefix.length);
+}
+
 }  // namespace lvs::ipvs

@@ -65,6 +65,7 @@ struct Sentence {
     return "set " + r.name + " to " + std::to_string(r.value);
   }
   std::string operator()(const GetSettings&) const { return "list settings"; }
+  std::string operator()(const GetDenied&) const { return "list denied clients"; }
 };
 
 }  // namespace
@@ -73,7 +74,7 @@ bool changes_something(const Request& request) {
   return std::visit(
       []<typename R>(const R&) {
         return !one_of<R, GetService, GetServices, GetDests, GetDaemons, GetConfig, GetInfo,
-                       GetConnections, GetDrops, GetSettings>;
+                       GetConnections, GetDrops, GetSettings, GetDenied>;
       },
       request);
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/ipvs/types.h"
+#include "common/prefix.h"
 
 namespace lvs::ipvs {
 
@@ -111,11 +112,15 @@ struct SetSetting {
 struct GetSettings {
   bool operator==(const GetSettings&) const = default;
 };
+// The list of denied clients; what stands in it is lvs.cf's to say.
+struct GetDenied {
+  bool operator==(const GetDenied&) const = default;
+};
 
-using Request =
-    std::variant<NewService, SetService, DelService, GetService, GetServices, NewDest, SetDest,
-                 DelDest, GetDests, NewDaemon, DelDaemon, GetDaemons, SetConfig, GetConfig, GetInfo,
-                 Zero, Flush, GetConnections, KillConnections, GetDrops, SetSetting, GetSettings>;
+using Request = std::variant<NewService, SetService, DelService, GetService, GetServices, NewDest,
+                             SetDest, DelDest, GetDests, NewDaemon, DelDaemon, GetDaemons,
+                             SetConfig, GetConfig, GetInfo, Zero, Flush, GetConnections,
+                             KillConnections, GetDrops, SetSetting, GetSettings, GetDenied>;
 
 struct Ack {
   bool operator==(const Ack&) const = default;
@@ -137,10 +142,17 @@ struct SettingStatus {
   bool operator==(const SettingStatus&) const = default;
 };
 
+struct DeniedPrefix {
+  Prefix prefix;
+  uint64_t packets = 0;  // Dropped for it.
+  bool operator==(const DeniedPrefix&) const = default;
+};
+
 // What a request answers. GetService answers a list of exactly one.
-using Reply = std::variant<Ack, std::vector<ServiceStatus>, std::vector<DestStatus>,
-                           std::vector<SyncDaemon>, Timeouts, Info, std::vector<Connection>, Killed,
-                           std::vector<DropCounter>, std::vector<SettingStatus>>;
+using Reply =
+    std::variant<Ack, std::vector<ServiceStatus>, std::vector<DestStatus>, std::vector<SyncDaemon>,
+                 Timeouts, Info, std::vector<Connection>, Killed, std::vector<DropCounter>,
+                 std::vector<SettingStatus>, std::vector<DeniedPrefix>>;
 
 // Whether it asks for a change; the others only look.
 bool changes_something(const Request& request);

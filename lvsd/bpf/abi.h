@@ -367,9 +367,32 @@ struct lvs_config {
   /* The packet path's */
   __u32 drop_countdown; /* Until the next one that is. */
   __u32 zero3;
-  __u64 zero2[21];
+  __u64 zero2[4];
+  /* lvsd's: how many prefixes of IPv4 and of IPv6 are denied. In a cache line that nobody writes.
+   */
+  __u32 denied[2];
+  __u64 zero4[16];
 };
+LVS_ASSERT(LVS_OFFSET(struct lvs_config, denied) % 64 == 0);
 LVS_ASSERT(sizeof(struct lvs_config) == 520);
+
+/* Clients that are denied: the longest prefix that a client is in. */
+struct lvs_deny_key {
+  __u32 length;
+  __be32 address;
+};
+struct lvs_deny_key6 {
+  __u32 length;
+  __be32 address[4];
+};
+LVS_ASSERT(sizeof(struct lvs_deny_key6) == 20);
+
+struct lvs_denied {
+  __u64 packets; /* Dropped for this prefix. */
+};
+
+#define LVS_DENIED_MAX 1024U
+#define LVS_DENIED_ROOM (2 * LVS_DENIED_MAX) /* A new list comes before the old one leaves. */
 
 /* A device that carries nic_ingress, by its index. */
 struct lvs_device {
@@ -472,6 +495,7 @@ enum lvs_drop {
   LVS_FTP_NOT_READ,
   LVS_FTP_PORT_TAKEN,
   LVS_DROP_PACKET,
+  LVS_DROP_DENIED,
   LVS_DROPS,
 };
 

@@ -70,6 +70,12 @@ static __always_inline int is_of_service_port(const struct packet* packet,
   return match->key.kind == LVS_BY_ADDRESS && packet->dport == match->key.port;
 }
 
+/* Of an FTP service that is not persistent only the data connections that it was told of. */
+static __always_inline int is_taken_by(const struct packet* packet, const struct match* match) {
+  return match->slice.flags & LVS_SERVICE_PERSISTENT || match->key.kind != LVS_BY_ADDRESS ||
+         !match->key.port || is_of_service_port(packet, match);
+}
+
 /* The bits of word `i` that are in a prefix of this length. */
 static __always_inline __be32 mask_of(__u32 prefix, __u32 i) {
   const __u32 bits = prefix > 32 * i ? prefix - 32 * i : 0;
@@ -503,8 +509,7 @@ static __always_inline struct lvs_flow* connect(const int family, struct packet*
   }
   struct match* match = &scratch->match;
   const int is_persistent = match->slice.flags & LVS_SERVICE_PERSISTENT;
-  if (!is_persistent && match->key.kind == LVS_BY_ADDRESS && match->key.port &&
-      !is_of_service_port(packet, match)) {
+  if (!is_taken_by(packet, match)) {
     *reason = LVS_PASS_NO_SERVICE;
     return 0;
   }

@@ -11,6 +11,7 @@
 
 #include "lvsd/bpf/answer.h"
 #include "lvsd/bpf/conntrack.h"
+#include "lvsd/bpf/denied.h"
 #include "lvsd/bpf/xmit_direct.h"
 #include "lvsd/bpf/xmit_tunnel.h"
 
@@ -50,6 +51,19 @@ static __always_inline int is_alive(const int family, const struct lvs_flow* flo
   const struct lvs_flow* owner = find_flow(family, &key);
   return owner && generation_of(owner->word) == generation_of(flow->word) &&
          !(owner->word & LVS_WORD_DEAD) && now < owner->expires;
+}
+
+/* An error from the client's side about a connection of a client that is denied, or that a denied
+ * one has sent about another's: whose prefix counts it; null: it is let pass. */
+static __always_inline const __be32* denied_by(const int family, const struct lvs_flow* flow,
+                                               const __be32* sender, const __be32* client) {
+  const struct lvs_config* config = config_of_core();
+  if (!config || flow->direction != LVS_TO_SERVER) {
+    return 0;
+  }
+  return is_denied(family, config, client)   ? client
+         : is_denied(family, config, sender) ? sender
+                                             : 0;
 }
 
 /* Puts the receiver's own view of the connection into all headers. */
@@ -127,6 +141,10 @@ VERIFIED_ALONE int translate_error(struct __sk_buff* skb, int is_own) {
   }
   if (is_own && (flow->direction == LVS_TO_SERVER || flow->forward != LVS_FORWARD_NAT)) {
     return LVS_PASS;
+  }
+  const __be32* denied = is_own ? 0 : denied_by(AF_INET, flow, &ip.saddr, &key.saddr);
+  if (denied) {
+    return drop_denied(AF_INET, denied);
   }
   if (!is_own && ip.ttl <= 1) {
     return drop(LVS_DROP_TTL);

@@ -59,6 +59,7 @@ static __always_inline __u32 find_icmp6(struct __sk_buff* skb, struct packet* ou
   outer->protocol = ip.nexthdr;
   outer->ttl = ip.hop_limit;
   outer->ip_words = IPV6_HEADER / 4;
+  __builtin_memcpy(outer->key.v6.saddr, &ip.saddr, sizeof(outer->key.v6.saddr));
   __builtin_memcpy(outer->key.v6.daddr, &ip.daddr, sizeof(outer->key.v6.daddr));
   const int is_icmp = skip_extensions(skb, outer, WHOLE_PACKETS) == PARSED_OURS &&
                       outer->protocol == IPPROTO_ICMPV6;
@@ -100,6 +101,10 @@ VERIFIED_ALONE int translate_error6(struct __sk_buff* skb, int is_own) {
   }
   if (is_own && (flow->direction == LVS_TO_SERVER || flow->forward != LVS_FORWARD_NAT)) {
     return LVS_PASS;
+  }
+  const __be32* denied = is_own ? 0 : denied_by(AF_INET6, flow, outer.key.v6.saddr, key.saddr);
+  if (denied) {
+    return drop_denied(AF_INET6, denied);
   }
   if (!is_own && outer.ttl <= 1) {
     return drop(LVS_DROP_TTL);

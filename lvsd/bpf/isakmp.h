@@ -7,6 +7,7 @@
  * signs the addresses, so its receiver will not have it; but that is for the two of them. */
 #pragma once
 
+#include "lvsd/bpf/deny.h"
 #include "lvsd/bpf/transmit.h"
 
 #define ISAKMP_PORT 500
@@ -86,6 +87,9 @@ static __always_inline int follow_isakmp(const int family, struct __sk_buff* skb
   struct lvs_flow* flow = find_flow(family, &packet.key);
   if (!flow || flow->word & LVS_WORD_DEAD || is_of_other_director(flow, config)) {
     return LVS_PASS;
+  }
+  if (is_from_denied(family, config, &packet, flow)) {
+    return drop_denied(family, source_of(family, &packet.key));
   }
   if (has_lost_its_server(flow)) {
     return setting(config, LVS_EXPIRE_NODEST_CONN) ? LVS_PASS : drop(LVS_DROP_DESTINATION_REMOVED);

@@ -16,6 +16,7 @@
  *
  * sweep is run by lvsd, and takes out what has expired. */
 #include "lvsd/bpf/connect.h"
+#include "lvsd/bpf/deny.h"
 #include "lvsd/bpf/ftp.h"
 #include "lvsd/bpf/icmp6.h"
 #include "lvsd/bpf/icmp_tunnel.h"
@@ -235,6 +236,9 @@ static __always_inline int arrive(const int family, struct __sk_buff* skb) {
   const struct lvs_config* config = quick_config();
   if (!config) {
     return LVS_PASS;
+  }
+  if (is_kept_out(family, skb, &packet, flow, config, AT_NIC)) {
+    return drop_denied(family, source_of(family, &packet.key));
   }
   if (!flow && is_for_express(skb, &packet, config)) {
     return LEFT_TO_EXPRESS;
@@ -517,6 +521,9 @@ static __always_inline int balance(const int family, struct __sk_buff* skb) {
   struct lvs_flow* flow = find_flow(family, &packet.key);
   if (is_forwarded || (flow && flow->direction == LVS_TO_CLIENT)) {
     return send_back(family, skb, &packet, flow, config, is_forwarded, now);
+  }
+  if (is_kept_out(family, skb, &packet, flow, config, AT_IPVS0)) {
+    return drop_denied(family, source_of(family, &packet.key));
   }
   if (packet.fragment == LATER_FRAGMENT) {
     return follow_first(family, skb, &packet, flow, config);

@@ -124,6 +124,23 @@ struct {
   __type(value, struct lvs_locality);
 } lvs_localities SEC(".maps");
 
+/* Without a list these take no memory. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, LVS_DENIED_ROOM);
+  __type(key, struct lvs_deny_key);
+  __type(value, struct lvs_denied);
+} lvs_denied SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, LVS_DENIED_ROOM);
+  __type(key, struct lvs_deny_key6);
+  __type(value, struct lvs_denied);
+} lvs_denied6 SEC(".maps");
+
 /* Datagrams whose fragments are on their way through ipvs0, likewise. */
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);

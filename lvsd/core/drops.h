@@ -33,6 +33,7 @@ constexpr std::array<const char*, LVS_DROPS> kDropNames = {
     "ftp-not-read",
     "ftp-port-taken",
     "drop-packet",
+    "denied",
 };
 
 }  // namespace lvs::core

@@ -38,6 +38,22 @@ Address address_in(const uint32_t (&from)[4], uint8_t family) {
   return family == AF_INET6 ? Address::v6_bytes(from) : Address::v4_bytes(from);
 }
 
+lvs_deny_key deny_key4(const Prefix& prefix) {
+  return {prefix.length, prefix.address.v4_network()};
+}
+lvs_deny_key6 deny_key6(const Prefix& prefix) {
+  lvs_deny_key6 key{};
+  key.length = prefix.length;
+  put_address(key.address, prefix.address);
+  return key;
+}
+Prefix prefix_of(const lvs_deny_key& key) {
+  return {Address::v4_bytes(&key.address), key.length};
+}
+Prefix prefix_of(const lvs_deny_key6& key) {
+  return {Address::v6_bytes(key.address), key.length};
+}
+
 lvs_service_key to_map(const ipvs::ServiceKey& key) {
   lvs_service_key to{};
   if (const auto* mark = std::get_if<ipvs::MarkKey>(&key)) {

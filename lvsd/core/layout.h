@@ -20,6 +20,12 @@ Address address_in(const uint32_t (&from)[4], uint8_t family);
 lvs_service_key to_map(const ipvs::ServiceKey& key);
 ipvs::ServiceKey from_map(const lvs_service_key& key);
 
+// Of a client that is denied, or of a prefix.
+lvs_deny_key deny_key4(const Prefix& prefix);
+lvs_deny_key6 deny_key6(const Prefix& prefix);
+Prefix prefix_of(const lvs_deny_key& key);
+Prefix prefix_of(const lvs_deny_key6& key);
+
 // Header, servers in their places, gaps: what is copied to the slots array.
 std::vector<lvs_slot> make_slice(const ServiceEntry& entry);
 lvs_slot slot_of(const Server& server);

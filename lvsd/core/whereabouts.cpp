@@ -26,7 +26,8 @@ uint32_t generation_of(uint64_t word) {
 
 bool is_refusal(uint32_t reason) {
   return reason <= LVS_DROP_FRAGMENT || reason == LVS_PASS_NOT_ARMED ||
-         reason == LVS_PASS_NO_SERVICE || reason == LVS_PASS_NOT_NEW || reason == LVS_DROP_PACKET;
+         reason == LVS_PASS_NO_SERVICE || reason == LVS_PASS_NOT_NEW || reason == LVS_DROP_PACKET ||
+         reason == LVS_DROP_DENIED;
 }
 
 std::string refusal_of(const Found& found) {

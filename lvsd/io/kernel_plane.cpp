@@ -41,6 +41,7 @@ class KernelPlane : public Plane {
   bool armed() const override { return false; }
   Result<Ok> set_armed(bool) override { return Ok{}; }
   Result<Ok> set_interfaces(const std::vector<std::string>&) override { return Ok{}; }
+  Result<Ok> set_denied(const std::vector<Prefix>&) override { return Ok{}; }
   const char* kind() const override { return "kernel"; }
   boost::json::object describe() const override { return {}; }
 

@@ -40,6 +40,9 @@ class EmbeddedPlane : public Plane {
   Result<Ok> set_interfaces(const std::vector<std::string>& interfaces) override {
     return core_->set_interfaces(interfaces);
   }
+  Result<Ok> set_denied(const std::vector<Prefix>& prefixes) override {
+    return core_->set_denied(prefixes);
+  }
   const char* kind() const override { return "embedded"; }
   json::object describe() const override {
     const core::CoreStatus status = core_->status();
@@ -81,6 +84,9 @@ Result<std::unique_ptr<Plane>> open_embedded(boost::asio::io_context& io,
   auto core = core::Core::open(io, std::move(options), lvs::io::log);
   if (!core) {
     return core.error().in("embedded core");
+  }
+  if (auto denied = (*core)->set_denied(config.deny); !denied) {
+    return denied.error().in("embedded core");
   }
   auto plane = std::make_unique<EmbeddedPlane>(std::move(*core));
   if (auto served = plane->serve(io); !served) {

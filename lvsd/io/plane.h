@@ -25,6 +25,7 @@ class Plane {
   virtual bool armed() const = 0;
   virtual Result<Ok> set_armed(bool armed) = 0;
   virtual Result<Ok> set_interfaces(const std::vector<std::string>& interfaces) = 0;
+  virtual Result<Ok> set_denied(const std::vector<Prefix>& prefixes) = 0;
   virtual const char* kind() const = 0;
   virtual boost::json::object describe() const = 0;  // For status: interfaces, sizes.
 };

@@ -52,6 +52,10 @@ void Shell::perform(const SetInterfaces& action) {
   report("interfaces-failed", plane_.set_interfaces(action.interfaces));
 }
 
+void Shell::perform(const SetDenied& action) {
+  report("deny-failed", plane_.set_denied(action.prefixes));
+}
+
 void Shell::perform(const SetSysctls& action) {
   if (settings_.core == config::CoreKind::kernel) {
     driver_->feed(SysctlsDone{set_sysctls(settings_.run_dir, action.wanted)});

@@ -39,6 +39,7 @@ class Shell {
   void perform(ApplyOps action);
   void perform(const SaveOwned& action);
   void perform(const SetInterfaces& action);
+  void perform(const SetDenied& action);
   void perform(const SetSysctls& action);
   void perform(const CheckSysctls& action);
   void perform(const ApplyMarks& action);

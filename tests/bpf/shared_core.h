@@ -65,6 +65,7 @@ class SharedCore {
     for (const char* all : {"0.0.0.0", "::"}) {
       is_done &= are_ended({*Address::parse(all), 0});
     }
+    is_done &= static_cast<bool>(core_->set_denied({}));
     *memory_->config = config_;
     forget_passing_things();
     count_no_drops();

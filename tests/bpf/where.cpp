@@ -300,6 +300,19 @@ TEST_F(WhereTest, the_next_packet_that_drop_packet_takes_is_told) {
   EXPECT_EQ(lost, 3);
 }
 
+TEST_F(WhereTest, a_denied_client_is_told) {
+  balance(kWeb, {.scheduler = "rr"}, 3);
+  first({});
+  ASSERT_TRUE(core->set_denied(std::vector<Prefix>{*Prefix::parse("192.0.2.0/30")}));
+  EXPECT_EQ(ask_where(asked({})).refusal, "denied") << "of a connection too";
+  EXPECT_EQ(ask_and_send({.sport = 40001}).refusal, "denied");
+  EXPECT_EQ(ask_and_send({.from = "192.0.2.4"}).refusal, "");
+  EXPECT_EQ(std::get<std::vector<ipvs::DeniedPrefix>>(ask(ipvs::GetDenied{}))[0].packets, 1U)
+      << "what was asked is not counted";
+  ASSERT_TRUE(core->set_denied({}));
+  EXPECT_EQ(ask_where(asked({})).refusal, "");
+}
+
 TEST_F(WhereTest, ipv6_is_asked_about_too) {
   const ipvs::ServiceKey web6 =
       ipvs::AddressKey{ipvs::Protocol::tcp, *Address::parse("2001:db8::100"), 80};

@@ -11,9 +11,9 @@ namespace {
 
 using namespace lvs::ipvs;
 
-const std::array<Request, 10> kQuestions = {
-    Flush{},     GetService{}, GetServices{},    GetDests{}, GetDaemons{},
-    GetConfig{}, GetInfo{},    GetConnections{}, GetDrops{}, KillConnections{},
+const std::array<Request, 11> kQuestions = {
+    Flush{},   GetService{},     GetServices{}, GetDests{},        GetDaemons{}, GetConfig{},
+    GetInfo{}, GetConnections{}, GetDrops{},    KillConnections{}, GetDenied{},
 };
 constexpr uint32_t kSeq = 7;
 

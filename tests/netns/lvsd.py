@@ -482,6 +482,94 @@ def reload_changes_only_what_changed(lab):
     expect("rereading configuration file" in lab.log_text(), "the log says so")
 
 
+class Kept:
+    """A client's connection that stays open: a request is sent by `ask`, and waited for once more by `wait`."""
+    CODE = """
+import socket, sys
+connection = socket.socket()
+connection.bind((sys.argv[1], 0))
+connection.connect((sys.argv[2], 80))
+for line in sys.stdin:
+    word, patience = line.split()
+    connection.settimeout(float(patience))
+    if word == "ask":
+        connection.sendall(b"GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+    heard = ""
+    try:
+        while not heard.endswith(("one", "two")):
+            heard += connection.recv(65536).decode() or " closed"
+        print(heard[-3:], flush=True)
+    except OSError:
+        print("nothing", flush=True)
+"""
+
+    def __init__(self, lab, source):
+        self.process = subprocess.Popen(lab.net.inside("client", sys.executable, "-c", self.CODE, source, VIP),
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+    def hears(self, word, patience=PATIENCE_S):
+        self.process.stdin.write(f"{word} {patience}\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+
+def denied_client_stalls_and_comes_back(lab):
+    """A prefix comes into the list by a reload and leaves it again, under a connection; another client notices nothing."""
+    denied, other = "192.0.2.100", "192.0.2.102"
+    lvsadm = f"{lab.binaries}/lvsadm"
+    run("ip", "-n", lab.net.names["client"], "addr", "add", f"{other}/24", "dev", "eth0")
+
+    def reload(deny):
+        lab.configure(more=f"deny = {deny}\n" if deny else "")
+        expect(lab.ask(do="reload")["ok"], "reloaded")
+
+    def packets():
+        return {one["prefix"]: one["packets"] for one in json.loads(lab.lvsadm("--deny", "--json"))["denied"]}
+
+    def refused():
+        return json.loads(run(*lab.enter_director(lvsadm, "--where", f"{denied}:47000", f"{VIP}:80", "--json"), check=False).stdout)
+
+    with Kept(lab, denied) as kept, Kept(lab, other) as beside:
+        expect(kept.hears("ask") in ("one", "two") and beside.hears("ask") in ("one", "two"), "both are connected")
+        lab.configure(more=f"deny = {denied}/31\n")
+        plan = lab.ask(do="plan")
+        expect(plan["differences"] == [f"deny: from nothing to {denied}/31"] and not plan["operations"], f"planned: {plan}")
+        reload(f"{denied}/31 198.51.100.7")
+        with Traced(lab, denied, "drops") as trace:
+            expect(kept.hears("ask", SILENCE_S) == "nothing", "its connection stalls")
+            eventually("it is told", lambda: trace.packets(verdict="dropped", reasons=["denied"], connection="known"))
+        expect(lab.get(source=denied, patience=SILENCE_S) == "nothing", "it gets no other one")
+        expect(beside.hears("ask") in ("one", "two") and lab.get(source=other) in ("one", "two"), "another client is served")
+        run(*lab.net.inside("client", "ping", "-c", "1", "-W", str(PATIENCE_S), "-I", denied, VIP))
+        counted = packets()
+        expect(counted[f"{denied}/31"] > 1 and counted["198.51.100.7"] == 0, f"{counted}")
+        expect(lab.status()["core_status"]["drops"]["denied"] >= counted[f"{denied}/31"], "the reason is counted")
+        expect(refused()["refused"] == "denied", f"where: {refused()}")
+        lab.lvsd.kill()
+        lab.lvsd.wait()
+        expect(lab.get(source=denied, patience=SILENCE_S) == "nothing", "denied without lvsd")
+        expect(lab.get(source=other) in ("one", "two"), "and nobody else")
+        lab.start_lvsd()
+        expect(packets()[f"{denied}/31"] > counted[f"{denied}/31"], "taken over with its counts")
+        expect(kept.hears("wait", SILENCE_S) == "nothing", "still denied")
+        reload("192.0.2.101/32 2001:db8::/32")
+        expect(kept.hears("wait") in ("one", "two"), "its connection goes on")
+        expect(lab.get(source=denied) in ("one", "two"), "and it gets new ones")
+        expect(set(packets()) == {"192.0.2.101", "2001:db8::/32"}, f"{packets()}")
+    lab.configure(more="deny = 192.0.2.77/24\n")
+    expect("deny: 192.0.2.77/24 has bits behind its length" in lab.ask(do="reload")["error"], "told")
+    expect(set(packets()) == {"192.0.2.101", "2001:db8::/32"}, "the former list stays")
+    reload("")
+    expect(packets() == {} and "event=core-deny prefixes=0" in lab.log_text(), "no list any more")
+
+
 def broken_reload_keeps_what_runs(lab):
     before = lab.lvsadm("-S", "-n")
     lab.configure(text="virtual web {\n  actve = 1\n}\n")
@@ -1236,6 +1324,7 @@ STORIES = [
     dead_server_is_removed_and_comes_back,
     own_link_down_is_no_fault_of_the_servers,
     reload_changes_only_what_changed,
+    denied_client_stalls_and_comes_back,
     broken_reload_keeps_what_runs,
     killed_lvsd_adopts,
     stopped_lvsd_can_be_read,

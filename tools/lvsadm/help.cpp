@@ -21,6 +21,7 @@ constexpr const char* kHelp =
   lvsadm --stop-daemon {master|backup}
   lvsadm --kill prefix
   lvsadm --drops
+  lvsadm --deny
   lvsadm --setting name[=value]
   lvsadm --settings
   lvsadm --where client:port [-t|-u|--sctp-service] address:port [mark]
@@ -45,6 +46,7 @@ Commands:
   --stop-daemon               stop a connection sync daemon
   --kill prefix               end the living connections of these clients (embedded core)
   --drops                     packets dropped, by reason (embedded core)
+  --deny                      clients that lvs.cf denies, and packets dropped (embedded core)
   --setting name[=value]      show or choose how the core behaves: names of net.ipv4.vs.*
   --settings                  show them all
   --where client:port         where this client's first packet to the address and port behind it

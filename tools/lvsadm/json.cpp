@@ -127,6 +127,14 @@ std::string json_text(const std::vector<DropCounter>& drops) {
   return line({{"drops", std::move(all)}});
 }
 
+std::string json_text(const std::vector<DeniedPrefix>& denied) {
+  json::array all;
+  for (const DeniedPrefix& one : denied) {
+    all.push_back({{"prefix", to_string(one.prefix)}, {"packets", one.packets}});
+  }
+  return line({{"denied", std::move(all)}});
+}
+
 std::string json_text(const std::vector<SettingStatus>& settings) {
   json::object all;
   for (const SettingStatus& setting : settings) {

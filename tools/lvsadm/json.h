@@ -15,5 +15,6 @@ std::string json_text(const ipvs::Timeouts& timeouts);
 std::string json_text(const std::vector<ipvs::SyncDaemon>& daemons);
 std::string json_text(const std::vector<ipvs::DropCounter>& drops);
 std::string json_text(const std::vector<ipvs::SettingStatus>& settings);
+std::string json_text(const std::vector<ipvs::DeniedPrefix>& denied);
 
 }  // namespace lvs::lvsadm

@@ -28,6 +28,7 @@ enum class Verb : uint8_t {
   stop_daemon,
   kill,
   drops,
+  deny,
   setting,
   settings,
   where,

@@ -93,6 +93,8 @@ class Builder {
         return kill();
       case Verb::drops:
         return Drops{has(Option::json)};
+      case Verb::deny:
+        return Deny{has(Option::json)};
       case Verb::setting:
         return setting();
       case Verb::settings:

@@ -50,6 +50,10 @@ struct Drops {
   bool json = false;
   bool operator==(const Drops&) const = default;
 };
+struct Deny {
+  bool json = false;
+  bool operator==(const Deny&) const = default;
+};
 struct Settings {
   std::string only;  // Empty: all.
   bool json = false;
@@ -75,7 +79,8 @@ struct Version {
 
 struct Command {
   Core core = Core::automatic;
-  std::variant<List, Change, Save, Restore, Kill, Drops, Settings, Where, Trace, Help, Version>
+  std::variant<List, Change, Save, Restore, Kill, Drops, Deny, Settings, Where, Trace, Help,
+               Version>
       what;
   bool operator==(const Command&) const = default;
 };

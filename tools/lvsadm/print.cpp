@@ -345,6 +345,15 @@ std::string print_drops(const std::vector<DropCounter>& drops) {
   return text;
 }
 
+std::string print_denied(const std::vector<DeniedPrefix>& denied) {
+  std::string text = "     Packets Prefix\n";
+  for (const DeniedPrefix& one : denied) {
+    text += format("%12llu ", static_cast<unsigned long long>(one.packets)) +
+            to_string(one.prefix) + "\n";
+  }
+  return text;
+}
+
 std::string print_killed(const KillConnections& prefix, const Killed& killed) {
   return format("%u connections of %s/%u ended\n", killed.connections,
                 to_string(prefix.prefix).c_str(), prefix.length);

@@ -40,6 +40,7 @@ std::string print_timeouts(const ipvs::Timeouts& timeouts);
 std::string print_daemons(const std::vector<ipvs::SyncDaemon>& daemons);
 std::string print_settings(const std::vector<ipvs::SettingStatus>& settings);
 std::string print_drops(const std::vector<ipvs::DropCounter>& drops);
+std::string print_denied(const std::vector<ipvs::DeniedPrefix>& denied);
 std::string print_killed(const ipvs::KillConnections& prefix, const ipvs::Killed& killed);
 
 }  // namespace lvs::lvsadm

@@ -76,6 +76,10 @@ struct Runner {
     return listed<std::vector<DropCounter>>(GetDrops{}, drops.json, print_drops);
   }
 
+  Outcome operator()(const Deny& deny) const {
+    return listed<std::vector<DeniedPrefix>>(GetDenied{}, deny.json, print_denied);
+  }
+
   Outcome operator()(const Settings& wanted) const {
     auto all = ask<std::vector<SettingStatus>>(world.core, GetSettings{});
     if (!all) {
@@ -178,6 +182,7 @@ struct Runner {
 bool only_reads(const Command& command) {
   return std::holds_alternative<List>(command.what) || std::holds_alternative<Save>(command.what) ||
          std::holds_alternative<Drops>(command.what) ||
+         std::holds_alternative<Deny>(command.what) ||
          std::holds_alternative<Settings>(command.what) ||
          std::holds_alternative<Where>(command.what);
 }

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "common/ipvs/capabilities.h"
+#include "common/prefix.h"
 
 namespace lvs::lvsadm {
 namespace {
@@ -63,18 +64,9 @@ std::optional<HostPort> host_port(const std::string& text, ipvs::Protocol protoc
 }
 
 std::optional<ipvs::KillConnections> prefix(const std::string& text) {
-  const size_t slash = text.find('/');
-  const auto address = Address::parse(text.substr(0, slash));
-  if (!address) {
-    return std::nullopt;
-  }
-  const auto bits = static_cast<uint32_t>(address->size() * 8);
-  if (slash == std::string::npos) {
-    return ipvs::KillConnections{*address, bits};
-  }
-  const auto length = number(text.substr(slash + 1), 0, bits);
-  return length ? std::optional(ipvs::KillConnections{address->masked(*length), *length})
-                : std::nullopt;
+  const auto given = Prefix::parse(text);
+  return given ? std::optional(ipvs::KillConnections{given->network().address, given->length})
+               : std::nullopt;
 }
 
 std::variant<uint32_t, std::string> scheduler_flags(const std::string& words,

@@ -53,7 +53,7 @@ Result<Handler> kernel_core() {
       return kernel_settings();
     }
     if (std::holds_alternative<KillConnections>(request) ||
-        std::holds_alternative<GetDrops>(request)) {
+        std::holds_alternative<GetDrops>(request) || std::holds_alternative<GetDenied>(request)) {
       return Error{EOPNOTSUPP, to_string(request) + ": only the embedded core can do that"};
     }
     return netlink(request);

@@ -18,6 +18,7 @@
 #include "lvsd/core/io/attachments.h"
 #include "lvsd/core/io/chain_keeper.h"
 #include "lvsd/core/io/copy_probe.h"
+#include "lvsd/core/io/deny_list.h"
 #include "lvsd/core/io/devices.h"
 #include "lvsd/core/io/encryption.h"
 #include "lvsd/core/io/localities.h"
@@ -158,6 +159,20 @@ class Core::Impl {
     return put_in_place();
   }
 
+  Result<Ok> set_denied(std::span<const Prefix> prefixes) {
+    const auto changed = write_denied(programs_, prefixes);
+    if (!changed) {
+      return changed.error();
+    }
+    if (changed->added + changed->removed != 0) {
+      log_(event(Level::notice, "core-deny",
+                 {{"prefixes", std::to_string(prefixes.size())},
+                  {"added", std::to_string(changed->added)},
+                  {"removed", std::to_string(changed->removed)}}));
+    }
+    return Ok{};
+  }
+
   CoreStatus status() {
     CoreStatus status;
     status.armed = armed();
@@ -285,6 +300,9 @@ class Core::Impl {
   }
   Result<ipvs::Reply> execute(const ipvs::GetSettings&) {
     return ipvs::Reply(chosen_settings(programs_.tables()));
+  }
+  Result<ipvs::Reply> execute(const ipvs::GetDenied&) {
+    return ipvs::Reply(denied(programs_.tables()));
   }
   Result<ipvs::Reply> execute(const ipvs::KillConnections& request) {
     if (request.length > request.prefix.size() * 8) {
@@ -658,6 +676,9 @@ Result<Ok> Core::set_armed(bool is_armed) {
 }
 Result<Ok> Core::set_interfaces(std::vector<std::string> interfaces) {
   return impl_->set_interfaces(std::move(interfaces));
+}
+Result<Ok> Core::set_denied(std::span<const Prefix> prefixes) {
+  return impl_->set_denied(prefixes);
 }
 CoreStatus Core::status() const {
   return impl_->status();

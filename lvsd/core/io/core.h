@@ -12,11 +12,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "common/ipvs/request.h"
 #include "common/log.h"
+#include "common/prefix.h"
 #include "common/result.h"
 
 namespace lvs::core {
@@ -70,6 +72,10 @@ class Core {
 
   // Replaces CoreOptions::interfaces.
   Result<Ok> set_interfaces(std::vector<std::string> interfaces);
+
+  // Clients whose packets to services are dropped: all of them. A core that was taken over keeps
+  // its list until then.
+  Result<Ok> set_denied(std::span<const Prefix> prefixes);
 
   CoreStatus status() const;
 

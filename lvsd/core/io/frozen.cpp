@@ -40,6 +40,8 @@ Result<ipvs::Reply> Frozen::handle(const ipvs::Request& request) {
           return ipvs::Reply(drops(memory_.tables));
         } else if constexpr (std::is_same_v<One, ipvs::GetSettings>) {
           return ipvs::Reply(chosen_settings(memory_.tables));
+        } else if constexpr (std::is_same_v<One, ipvs::GetDenied>) {
+          return ipvs::Reply(denied(memory_.tables));
         } else if constexpr (std::is_same_v<One, ipvs::GetConfig>) {
           return ipvs::Reply(timeouts(memory_.tables));
         } else if constexpr (std::is_same_v<One, ipvs::GetDaemons>) {

@@ -36,6 +36,25 @@ void each_entry(int fd, Fn fn) {
   }
 }
 
+// A kernel whose tries cannot be read in batches is met with.
+template <typename Key>
+void add_denied(int fd, std::vector<ipvs::DeniedPrefix>& all) {
+  Key key{};
+  const Key* before = nullptr;
+  for (uint32_t i = 0; i < LVS_DENIED_ROOM; ++i) {
+    Key next{};
+    lvs_denied value{};
+    if (bpf_map_get_next_key(fd, before, &next) != 0) {
+      return;
+    }
+    if (bpf_map_lookup_elem(fd, &next, &value) == 0) {
+      all.push_back({prefix_of(next), value.packets});
+    }
+    key = next;
+    before = &key;
+  }
+}
+
 uint32_t seconds_left(uint64_t expires, uint64_t now) {
   return expires <= now ? 0 : static_cast<uint32_t>((expires - now + kSecond / 2) / kSecond);
 }
@@ -243,6 +262,15 @@ std::vector<ipvs::DropCounter> drops(const Tables& tables) {
     }
     all.push_back({kDropNames[i], sum});
   }
+  return all;
+}
+
+std::vector<ipvs::DeniedPrefix> denied(const Tables& tables) {
+  std::vector<ipvs::DeniedPrefix> all;
+  add_denied<lvs_deny_key>(tables.fd(Map::denied), all);
+  add_denied<lvs_deny_key6>(tables.fd(Map::denied6), all);
+  std::sort(all.begin(), all.end(),
+            [](const auto& a, const auto& b) { return a.prefix < b.prefix; });
   return all;
 }
 

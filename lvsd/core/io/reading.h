@@ -40,5 +40,6 @@ Expired expired(const Tables& tables, uint64_t now);
 std::vector<ipvs::DropCounter> drops(const Tables& tables);
 ipvs::Timeouts timeouts(const Tables& tables);
 std::vector<ipvs::SettingStatus> chosen_settings(const Tables& tables);
+std::vector<ipvs::DeniedPrefix> denied(const Tables& tables);  // In order.
 
 }  // namespace lvs::core

@@ -16,6 +16,7 @@
 #include "lvsd/core/io/devices.h"
 #include "lvsd/core/io/reading.h"
 #include "lvsd/core/io/rehearsal.h"
+#include "lvsd/core/layout.h"
 #include "lvsd/core/where_frame.h"
 #include "lvsd/core/whereabouts.h"
 
@@ -147,6 +148,7 @@ class Asking {
   Result<Rehearsal::Played> play_once(Hook hook, const Rehearsal::Traces* traces) {
     rehearsal_.set_stage();
     bring_connections();
+    bring_denied();
     if (traces != nullptr) {
       bring_template(*traces);
       bring_locality(*traces);
@@ -169,6 +171,18 @@ class Asking {
     bring_connection(expected, flow);
     if (bring_connection(key_, flow)) {
       known_ = flow;
+    }
+  }
+
+  // A prefix that the client is in, as a list with him alone.
+  void bring_denied() {
+    const Address& client = packet_.client.address;
+    const Prefix alone{client, static_cast<unsigned>(client.size() * 8)};
+    lvs_denied denied{};
+    if (client.is_v4()) {
+      rehearsal_.bring(Map::denied, deny_key4(alone), denied);
+    } else {
+      rehearsal_.bring(Map::denied6, deny_key6(alone), denied);
     }
   }
 

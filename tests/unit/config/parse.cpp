@@ -446,5 +446,50 @@ TEST(FloatingAddresses, AreThoseOfActiveServicesOnceEachAndTheNatRouter) {
       1U);
 }
 
+TEST(Parse, DeniedPrefixesOfBothFamilies) {
+  const auto parsed = parse(
+      kPrimary + "deny = 192.0.2.0/24 198.51.100.7 2001:db8::/32 198.51.100.7/32\n" + service(""),
+      "f");
+  ASSERT_TRUE(parsed.config);
+  EXPECT_THAT(parsed.config->deny,
+              ElementsAre(*Prefix::parse("192.0.2.0/24"), *Prefix::parse("198.51.100.7"),
+                          *Prefix::parse("2001:db8::/32")));
+  EXPECT_THAT(said(parsed.diagnostics, Severity::warning),
+              ElementsAre(testing::HasSubstr("198.51.100.7/32 is given twice")));
+  EXPECT_NE(write(*parsed.config).find("deny = 192.0.2.0/24 198.51.100.7 2001:db8::/32\n"),
+            std::string::npos);
+}
+
+TEST(Parse, WhatIsNotClearlyAPrefixIsNotDenied) {
+  const std::vector<std::pair<std::string, std::string>> wrong = {
+      {"192.0.2.77/24",
+       "192.0.2.77/24 has bits behind its length: write 192.0.2.0/24 for all of them, or "
+       "192.0.2.77 for the one"},
+      {"0.0.0.0/0", "0.0.0.0/0 is everybody: expected a prefix of at least 1 bit"},
+      {"::/0", "::/0 is everybody: expected a prefix of at least 1 bit"},
+      {"10.0.0.0/33",
+       "10.0.0.0/33: expected a prefix or an address, as 192.0.2.0/24, 198.51.100.7 or "
+       "2001:db8::/32"},
+  };
+  for (const auto& [word, text] : wrong) {
+    const auto parsed = parse(kPrimary + "deny = 198.51.100.7 " + word + "\n" + service(""), "f");
+    EXPECT_FALSE(parsed.config) << word;
+    EXPECT_THAT(said(parsed.diagnostics, Severity::error), ElementsAre("f:2: deny: " + text));
+  }
+}
+
+TEST(Parse, ADenyListHasAnEnd) {
+  const auto list = [](int prefixes) {
+    std::string words;
+    for (int i = 0; i < prefixes; ++i) {
+      words += " 10." + std::to_string(i / 250) + "." + std::to_string(i % 250) + ".0/24";
+    }
+    return kPrimary + "deny =" + words + "\n" + service("");
+  };
+  EXPECT_TRUE(parse(list(1024), "f").config);
+  EXPECT_THAT(said(parse(list(1025), "f").diagnostics, Severity::error),
+              ElementsAre("f:2: deny: expected at most 1024 prefixes, not 1025"));
+}
+
 }  // namespace
 }  // namespace lvs::config

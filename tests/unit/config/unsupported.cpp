@@ -88,5 +88,17 @@ TEST(Unsupported, MoreThanTheCoreHoldsIsSaidOfTheServiceThatIsTooMuch) {
                   "takes 4093 for each service"));
 }
 
+TEST(Unsupported, AListOfDeniedClientsIsSaidOfTheKernelsCoreAlone) {
+  const std::string text = "deny = 192.0.2.0/24\n" + service(1, "", server(1));
+  EXPECT_THAT(unsupported_in(text), IsEmpty());
+  const auto parsed = parse("primary = 192.0.2.2\ncore = kernel\n" + text, "f");
+  ASSERT_TRUE(parsed.config) << "the rest is served";
+  const auto said = unsupported(*parsed.config);
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_EQ(said[0].line, 3);
+  EXPECT_EQ(said[0].key, "deny");
+  EXPECT_EQ(said[0].text, "the kernel's ip_vs denies nobody: core = embedded does");
+}
+
 }  // namespace
 }  // namespace lvs::config

@@ -168,5 +168,20 @@ TEST(Reload, NamesWithOtherAddressesAreAReloadThatSaysSo) {
   EXPECT_EQ(world.lvsd.reload_error(), "lvs.cf:7: port: expected a port") << "the file is as bad";
 }
 
+TEST(Reload, AListOfDeniedClientsIsSetWhenItIsAnotherAndNothingElseIsTouched) {
+  World world;
+  world.start(with({web(2)}));
+  world.all_up();
+  world.ops.clear();
+  auto config = with({web(2)});
+  config.deny = {*Prefix::parse("192.0.2.0/24")};
+  world.reload(config);
+  world.reload(config);
+  EXPECT_THAT(world.denied, ElementsAre(config.deny));
+  world.reload(with({web(2)}));
+  EXPECT_THAT(world.denied, ElementsAre(config.deny, std::vector<Prefix>{}));
+  EXPECT_THAT(world.ops, IsEmpty());
+}
+
 }  // namespace
 }  // namespace lvs::lvsd

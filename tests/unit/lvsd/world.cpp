@@ -135,6 +135,9 @@ void World::apply_others(const ipvs::Request& op) {
 void World::perform(const SetInterfaces&) {
 }
 
+void World::perform(const SetDenied& action) {
+  denied.push_back(action.prefixes);
+}
 void World::perform(const SetSysctls& action) {
   ++sysctl_sets;
   sysctls = action.wanted;

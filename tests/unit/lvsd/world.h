@@ -49,6 +49,7 @@ class World {
   std::string marks_error;
   bool marks_take_long = false;  // The answer does not come.
   std::vector<Sysctl> sysctls;
+  std::vector<std::vector<Prefix>> denied;  // Each list that was set.
   std::string sysctls_error;
   int sysctl_sets = 0;
   std::map<std::string, std::string> kernel_sysctls;  // As they are; only those that were set.
@@ -78,6 +79,7 @@ class World {
   void apply_others(const ipvs::Request& op);
   void perform(const SaveOwned& action);
   void perform(const SetInterfaces&);
+  void perform(const SetDenied& action);
   void perform(const SetSysctls& action);
   void perform(const CheckSysctls& action);
   void perform(const LeaveOtherCore&);

@@ -171,6 +171,21 @@ TEST(ReplyBytes, OwnObjects) {
                   done()}));
 }
 
+TEST(ReplyBytes, DeniedPrefixesOfBothFamilies) {
+  const Bytes request = encode_request(GetDenied{}, kFamily, kSeq);
+  const Reply denied{std::vector<DeniedPrefix>{{*Prefix::parse("192.0.2.0/24"), 9},
+                                               {*Prefix::parse("2001:db8::/32"), 0}}};
+  const Bytes first = generic(
+      kFamily, kMulti, kSeq, 137,
+      join({attribute(17, {192, 0, 2, 0}), attribute(18, le32(24)), attribute(25, le64(9))}));
+  const auto datagrams = encode_reply(request, denied);
+  const Bytes all = joined(datagrams);
+  EXPECT_EQ(Bytes(all.begin(), all.begin() + static_cast<ptrdiff_t>(first.size())), first);
+  const auto decoded = decode_reply(GetDenied{}, kSeq, datagrams);
+  ASSERT_TRUE(decoded) << decoded.error().what;
+  EXPECT_EQ(*decoded, denied);
+}
+
 TEST(ReplyBytes, AnAcknowledgementOnlyWhenAskedFor) {
   Bytes request = encode_request(Flush{}, kFamily, kSeq);
   EXPECT_EQ(joined(encode_reply(request, Reply{Ack{}})), ack_of(request));

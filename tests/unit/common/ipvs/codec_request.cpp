@@ -139,6 +139,7 @@ std::vector<Golden> other_goldens() {
        kernel(130, join({attribute(17, {10, 0, 0, 5}), attribute(18, le32(32)),
                          attribute(24, le64(7))}))},
       {"GetDrops", GetDrops{}, dump(133, {})},
+      {"GetDenied", GetDenied{}, dump(138, {})},
   };
 }
 

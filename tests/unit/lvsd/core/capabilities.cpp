@@ -59,5 +59,9 @@ TEST(Capabilities, Numbers) {
   EXPECT_EQ(LVS_SLICE_SLOTS, ipvs::kEmbeddedSlotsOfService);
 }
 
+TEST(Capabilities, DeniedPrefixes) {
+  EXPECT_EQ(LVS_DENIED_MAX, ipvs::kEmbeddedDenied);
+}
+
 }  // namespace
 }  // namespace lvs::core

@@ -115,8 +115,8 @@ TEST(Whereabouts, a_refusal_has_its_reason_and_what_is_none_has_not) {
   EXPECT_EQ(whereabouts(kPacket, found).refusal, "passed-no-service");
   found.is_dropped = true;
   EXPECT_EQ(whereabouts(kPacket, found).refusal, "dropped");
-  for (const auto reason :
-       {LVS_PASS_NOT_ARMED, LVS_PASS_NOT_NEW, LVS_DROP_PACKET, LVS_DROP_FRAGMENT}) {
+  for (const auto reason : {LVS_PASS_NOT_ARMED, LVS_PASS_NOT_NEW, LVS_DROP_PACKET,
+                            LVS_DROP_FRAGMENT, LVS_DROP_DENIED}) {
     found.drops = {};
     found.drops[reason] = 1;
     EXPECT_NE(whereabouts(kPacket, found).refusal, "dropped") << reason;

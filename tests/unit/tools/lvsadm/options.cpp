@@ -166,6 +166,8 @@ const std::vector<Right> kRight = {
     {"--kill 10.9.8.7/8", {Core::automatic, Kill{{*Address::parse("10.0.0.0"), 8}}}},
     {"--kill 2001:db8::/32", {Core::automatic, Kill{{*Address::parse("2001:db8::"), 32}}}},
     {"--drops --json", {Core::automatic, Drops{true}}},
+    {"--deny", {Core::automatic, Deny{}}},
+    {"--deny --json", {Core::automatic, Deny{true}}},
     {"-h foo", {Core::automatic, Help{}}},
     {"--version", {Core::automatic, Version{}}},
 };

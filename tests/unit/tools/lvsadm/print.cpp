@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/tools/lvsadm/table.h"
+#include "tools/lvsadm/json.h"
 
 namespace lvs::lvsadm {
 namespace {
@@ -208,6 +209,18 @@ TEST(Listing, TimeoutsAndDaemons) {
                      {DaemonRole::backup, "eth0", 9, 65487, Address::parse("ff02::5"), 8848, 1}}),
       "master sync daemon (mcast=lo, syncid=7, maxlen=1472, group=224.0.0.81, port=8848, ttl=1)\n"
       "backup sync daemon (mcast=eth0, syncid=9, maxlen=65487, group=ff02::5, port=8848, ttl=1)\n");
+}
+
+TEST(Listing, DeniedPrefixes) {
+  const std::vector<DeniedPrefix> denied = {{*Prefix::parse("192.0.2.0/24"), 12},
+                                            {*Prefix::parse("2001:db8::1"), 0}};
+  EXPECT_EQ(print_denied(denied),
+            "     Packets Prefix\n"
+            "          12 192.0.2.0/24\n"
+            "           0 2001:db8::1\n");
+  EXPECT_EQ(json_text(denied),
+            "{\"denied\":[{\"prefix\":\"192.0.2.0/24\",\"packets\":12},"
+            "{\"prefix\":\"2001:db8::1\",\"packets\":0}]}\n");
 }
 
 TEST(Listing, DropsAndKills) {

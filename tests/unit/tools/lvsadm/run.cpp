@@ -176,7 +176,7 @@ TEST(Run, OnlyListingsLeaveATableAsItIs) {
     return only_reads(std::get<Command>(parse(test::words(line), test::resolver())));
   };
   for (const char* line :
-       {"", "-L -n", "-L -c", "-L --timeout", "-L --daemon", "-S -n", "--drops"}) {
+       {"", "-L -n", "-L -c", "-L --timeout", "-L --daemon", "-S -n", "--drops", "--deny"}) {
     EXPECT_TRUE(reads(line)) << line;
   }
   for (const char* line :
