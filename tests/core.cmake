@@ -1,3 +1,5 @@
+lvs_test(unit/lvsd/core/call_id lvs_core)
+lvs_fuzz_replay(call_id lvs_core)
 lvs_test(unit/lvsd/core/tcp_states lvs_core)
 lvs_test(unit/lvsd/core/sctp_states lvs_core)
 lvs_test(unit/lvsd/core/sctp_checksum lvs_core)
@@ -30,6 +32,7 @@ lvs_test(bpf/chain lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/table_law lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/ipv6 lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/ftp lvs_core_io PkgConfig::LIBBPF)
+lvs_test(bpf/sip lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/sctp lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/defence lvs_core_io PkgConfig::LIBBPF)
 lvs_test(bpf/deny lvs_core_io PkgConfig::LIBBPF)
@@ -37,7 +40,7 @@ lvs_test(bpf/where lvs_core_io lvs_core_where PkgConfig::LIBBPF)
 lvs_test(bpf/trace lvs_core_io lvs_core_trace PkgConfig::LIBBPF)
 
 # These keep a processor busy, which counts as two jobs (tests/CMakeLists.txt).
-set_tests_properties(bpf.nat bpf.icmp bpf.changes bpf.scheduling bpf.locality bpf.chain bpf.table_law bpf.ipv6 bpf.ftp bpf.defence bpf.deny bpf.where bpf.trace
+set_tests_properties(bpf.nat bpf.icmp bpf.changes bpf.scheduling bpf.locality bpf.chain bpf.table_law bpf.ipv6 bpf.ftp bpf.sip bpf.defence bpf.deny bpf.where bpf.trace
   PROPERTIES PROCESSORS 2)
 # It measures: a repair has 100 ms.
 set_tests_properties(netns.core.survival PROPERTIES RUN_SERIAL TRUE)

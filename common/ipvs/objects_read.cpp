@@ -16,6 +16,7 @@ using Policy = Attributes::Policy;
 constexpr uint16_t kAddressBytes = kUnionBytes;
 constexpr uint16_t kNameBytes = 16;  // With the NUL, as the kernel's policies say
 constexpr uint16_t kEngineNameBytes = 17;
+constexpr uint16_t kEngineDataBytes = 256;
 constexpr uint16_t kOwnNameBytes = kNameBytesMax + 1;
 constexpr uint16_t kFlagsBytes = sizeof(ip_vs_flags);
 constexpr nla_policy kU8{NLA_U8, 0, 0};
@@ -25,6 +26,7 @@ constexpr nla_policy kU64{NLA_U64, 0, 0};
 constexpr nla_policy kAddress{NLA_UNSPEC, 0, kAddressBytes};
 constexpr nla_policy kName{NLA_STRING, 1, kNameBytes};
 constexpr nla_policy kEngineName{NLA_STRING, 1, kEngineNameBytes};
+constexpr nla_policy kEngineData{NLA_STRING, 1, kEngineDataBytes};
 constexpr nla_policy kOwnName{NLA_STRING, 1, kOwnNameBytes};
 constexpr nla_policy kNested{NLA_NESTED, 0, 0};
 
@@ -79,6 +81,8 @@ Policy connection_policy() {
   p[kConnProtocol] = p[kConnTemplate] = kU8;
   p[kConnClient] = p[kConnVirtual] = p[kConnDest] = kNested;
   p[kConnState] = kOwnName;
+  p[kConnEngine] = kEngineName;
+  p[kConnEngineData] = kEngineData;
   p[kConnExpires] = kU32;
   return p;
 }
@@ -422,7 +426,9 @@ Result<Connection> connection(const Attributes& top) {
                     .destination = *destination,
                     .state = given->string(kConnState),
                     .expires_s = given->u32(kConnExpires),
-                    .is_template = given->u8(kConnTemplate) != 0};
+                    .is_template = given->u8(kConnTemplate) != 0,
+                    .persistence_engine = given->string(kConnEngine),
+                    .persistence_data = given->string(kConnEngineData)};
 }
 
 }  // namespace lvs::ipvs

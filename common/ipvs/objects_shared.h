@@ -21,6 +21,8 @@ enum ConnectionAttribute : int {
   kConnState,     // string
   kConnExpires,   // u32, seconds
   kConnTemplate,  // u8, 0 or 1
+  kConnEngine,    // string, as the next; of templates that have one
+  kConnEngineData,
 };
 enum EndpointAttribute : int { kEndpointAddress = 1, kEndpointPort };  // 4 or 16 bytes, be16
 

@@ -135,6 +135,10 @@ void put_connection(Message& message, const Connection& connection) {
   message.put_string(kConnState, connection.state);
   message.put_u32(kConnExpires, connection.expires_s);
   message.put_u8(kConnTemplate, connection.is_template ? 1 : 0);
+  if (!connection.persistence_engine.empty()) {
+    message.put_string(kConnEngine, connection.persistence_engine);
+    message.put_string(kConnEngineData, connection.persistence_data);
+  }
 }
 
 void put_prefix(Message& message, const Prefix& prefix) {

@@ -12,7 +12,7 @@
 namespace lvs::ipvs {
 namespace {
 
-constexpr size_t kColumns = 9;
+constexpr size_t kColumns = 11;
 
 std::array<std::string_view, kColumns> columns_of(std::string_view line) {
   std::array<std::string_view, kColumns> columns;
@@ -65,7 +65,7 @@ Result<std::vector<Connection>> parse_proc_connections(std::string_view text) {
       continue;  // The titles.
     }
     const auto [protocol, client, client_port, virtual_address, virtual_port, server, server_port,
-                state, expires] = columns_of(line);
+                state, expires, engine, engine_data] = columns_of(line);
     Connection c;
     if (!read_protocol(protocol, c.protocol) || !read_endpoint(client, client_port, c.client) ||
         !read_endpoint(virtual_address, virtual_port, c.virtual_service) ||
@@ -76,6 +76,8 @@ Result<std::vector<Connection>> parse_proc_connections(std::string_view text) {
     }
     c.state = state;
     c.is_template = c.client.port == 0 && (state == "NONE" || state == "ASSURED");
+    c.persistence_engine = engine;
+    c.persistence_data = engine_data;
     connections.push_back(std::move(c));
   }
   return connections;

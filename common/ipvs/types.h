@@ -134,6 +134,8 @@ struct Connection {
   std::string state;  // ESTABLISHED, SYN_RECV, ... as the kernel prints them.
   uint32_t expires_s = 0;
   bool is_template = false;
+  std::string persistence_engine = {};  // Of a template that it made ...
+  std::string persistence_data = {};    // ... for this: a Call-ID, at most 255 bytes.
   bool operator==(const Connection&) const = default;
 };
 

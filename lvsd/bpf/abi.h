@@ -31,7 +31,8 @@
 #define LVS_SLOTS_MAX 1048576U /* Of all slices together. */
 
 /* The 5-tuple of a packet as it arrives: client to VIP, or real server to client. Templates use the
- * same struct: masked client in saddr, VIP or firewall mark in daddr, client port 0. */
+ * same struct: masked client in saddr, VIP or firewall mark in daddr, client port 0. With a
+ * persistence engine, sport and zero have a hash of the Call-ID, which is not 0. */
 struct lvs_key {
   __be32 saddr;
   __be32 daddr;
@@ -147,6 +148,13 @@ struct lvs_template {
 };
 LVS_ASSERT(sizeof(struct lvs_template) == 56);
 
+/* What a template with a persistence engine stands for, by the template's key: for listings alone.
+ */
+struct lvs_call_id {
+  char text[256]; /* Behind it is nothing but zeros, at least one. */
+};
+#define LVS_CALL_IDS_MAX 65536U
+
 #define LVS_TEMPLATE_CONTROLLED 0xffffffULL /* Number of living connections under it. */
 #define LVS_TEMPLATE_ASSURED 0x1000000ULL
 #define LVS_TEMPLATE_DEAD 0x2000000ULL
@@ -202,6 +210,8 @@ LVS_ASSERT(sizeof(struct lvs_service) == 128);
 #define LVS_SERVICE_FALLBACK \
   0x8U /* sh, mh: another real server when the hashed one is not to be had. */
 #define LVS_SERVICE_HASH_PORT 0x10U /* sh, mh: the client's port too. */
+/* Its persistence engine is sip. No flag of ip_vs, which knows engines by name. */
+#define LVS_SERVICE_BY_CALL 0x80000000U
 
 enum lvs_scheduler {
   LVS_RR = 1,
@@ -496,6 +506,7 @@ enum lvs_drop {
   LVS_FTP_PORT_TAKEN,
   LVS_DROP_PACKET,
   LVS_DROP_DENIED,
+  LVS_DROP_NO_CALL_ID,
   LVS_DROPS,
 };
 

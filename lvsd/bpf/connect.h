@@ -4,6 +4,7 @@
  * once: the one whose entry is refused takes what the other made. */
 #pragma once
 
+#include "lvsd/bpf/by_call.h"
 #include "lvsd/bpf/locality.h"
 #include "lvsd/bpf/make_room.h"
 #include "lvsd/bpf/one_packet.h"
@@ -196,6 +197,9 @@ static __always_inline __u32 make_template(const int family, struct scratch* scr
   }
   __sync_fetch_and_add(&dest->persistent, 1);
   if (!insert_template(family, key, made, now)) {
+    if (is_of_call(family, key)) {
+      put_call_id(family, key, scratch->call.text);
+    }
     return id;
   }
   __sync_fetch_and_add(&dest->persistent, -1);
@@ -212,12 +216,20 @@ static __always_inline __u32 make_template(const int family, struct scratch* scr
 
 /* A held template in *generation, its key in the scratch, its real server as result; NO_DEST with a
  * reason. */
-static __always_inline __u32 dest_by_template(const int family, const struct packet* packet,
+static __always_inline __u32 dest_by_template(const int family, struct __sk_buff* skb,
+                                              const struct packet* packet,
                                               const struct lvs_config* config,
                                               struct scratch* scratch, __u32* generation,
                                               __u32* reason, __u64 now) {
   void* key = &scratch->template_key;
   template_key_of(family, packet, &scratch->match, key);
+  if (scratch->match.slice.flags & LVS_SERVICE_BY_CALL) {
+    if (!find_call_id(family, skb, packet)) {
+      *reason = LVS_DROP_NO_CALL_ID;
+      return NO_DEST;
+    }
+    put_call_into_key(family, key, lvs_call_hash(&scratch->call));
+  }
   struct lvs_template* found = find_template(family, key);
   if (found && !(found->word & LVS_TEMPLATE_DEAD)) {
     const __u32 seen = generation_of(found->word);
@@ -487,7 +499,8 @@ static __always_inline int is_nth(const struct lvs_config* config) {
 }
 
 /* The new connection's entry, or null with a reason (enum lvs_drop). */
-static __always_inline struct lvs_flow* connect(const int family, struct packet* packet, __u32 mark,
+static __always_inline struct lvs_flow* connect(const int family, struct __sk_buff* skb,
+                                                struct packet* packet, __u32 mark,
                                                 const struct lvs_config* config, __u32* reason,
                                                 __u64 now) {
   struct scratch* scratch = scratch_of_cpu();
@@ -519,7 +532,7 @@ static __always_inline struct lvs_flow* connect(const int family, struct packet*
   }
   __u32 id;
   if (is_persistent) {
-    id = dest_by_template(family, packet, config, scratch, &template_generation, reason, now);
+    id = dest_by_template(family, skb, packet, config, scratch, &template_generation, reason, now);
   } else {
     id = choose(family, match, packet);
     *reason = LVS_DROP_NO_DESTINATION;

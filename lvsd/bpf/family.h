@@ -54,7 +54,37 @@ static __always_inline long put_template(const int family, const void* key,
                             : bpf_map_update_elem(&lvs_templates, key, template, BPF_NOEXIST);
 }
 
+/* Of a template: it is a call's, by the hash in its key. */
+static __always_inline int is_of_call(const int family, const void* key) {
+  if (family == AF_INET6) {
+    const struct lvs_key6* key6 = key;
+    return key6->sport || key6->zero[0] || key6->zero[1] || key6->zero[2];
+  }
+  const struct lvs_key* key4 = key;
+  return key4->sport || key4->zero[0] || key4->zero[1] || key4->zero[2];
+}
+
+static __always_inline void put_call_id(const int family, const void* key, const char* text) {
+  if (family == AF_INET6) {
+    bpf_map_update_elem(&lvs_call_ids6, key, text, BPF_ANY);
+  } else {
+    bpf_map_update_elem(&lvs_call_ids, key, text, BPF_ANY);
+  }
+}
+
+static __always_inline void delete_call_id(const int family, const void* key) {
+  if (family == AF_INET6) {
+    bpf_map_delete_elem(&lvs_call_ids6, key);
+  } else {
+    bpf_map_delete_elem(&lvs_call_ids, key);
+  }
+}
+
+/* Its Call-ID goes first: the next template of the same key brings its own. */
 static __always_inline void delete_template(const int family, const void* key) {
+  if (is_of_call(family, key)) {
+    delete_call_id(family, key);
+  }
   if (family == AF_INET6) {
     bpf_map_delete_elem(&lvs_templates6, key);
   } else {

@@ -290,7 +290,7 @@ static __always_inline int begin_here(const int family, struct __sk_buff* skb) {
   if (!is_own_address(family, skb, target_of(family, &packet.key))) {
     return LVS_PASS;
   }
-  struct lvs_flow* flow = connect(family, &packet, 0, config, &reason, now);
+  struct lvs_flow* flow = connect(family, skb, &packet, 0, config, &reason, now);
   if (reason == LVS_DROP_PACKET) {
     return drop(reason);
   }
@@ -497,7 +497,7 @@ static __always_inline struct lvs_flow* begin(const int family, struct __sk_buff
   }
   *reason = LVS_DROP_NO_DESTINATION;
   packet->is_own = skb->ingress_ifindex == LOOPBACK_IFINDEX;
-  struct lvs_flow* flow = connect(family, packet, skb->mark, config, reason, now);
+  struct lvs_flow* flow = connect(family, skb, packet, skb->mark, config, reason, now);
   remember_one_packet(packet, flow ? one_packet_word(packet, flow) : 0);
   return flow;
 }

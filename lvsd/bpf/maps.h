@@ -12,6 +12,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "lvsd/bpf/abi.h"
+#include "lvsd/bpf/call_id.h"
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -140,6 +141,25 @@ struct {
   __type(key, struct lvs_deny_key6);
   __type(value, struct lvs_denied);
 } lvs_denied6 SEC(".maps");
+
+/* Call-IDs of templates. One that finds no room is missing in listings, and its template is as
+ * good.
+ */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, LVS_CALL_IDS_MAX);
+  __type(key, struct lvs_key);
+  __type(value, struct lvs_call_id);
+} lvs_call_ids SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, LVS_CALL_IDS_MAX);
+  __type(key, struct lvs_key6);
+  __type(value, struct lvs_call_id);
+} lvs_call_ids6 SEC(".maps");
 
 /* Datagrams whose fragments are on their way through ipvs0, likewise. */
 struct {
@@ -299,6 +319,7 @@ struct scratch {
   struct next_hop next_hop;
   struct lvs_route route; /* Of a packet without a flow. */
   struct lvs_text text;
+  struct lvs_call call;
   __u32 is_helped; /* ftp.h has looked at this packet. */
   __u32 freed;     /* Entries, by a search for room. */
   __u32 looked_at; /* By it. */

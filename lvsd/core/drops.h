@@ -34,6 +34,7 @@ constexpr std::array<const char*, LVS_DROPS> kDropNames = {
     "ftp-port-taken",
     "drop-packet",
     "denied",
+    "no-call-id",
 };
 
 }  // namespace lvs::core

@@ -84,7 +84,8 @@ std::vector<lvs_slot> make_slice(const ServiceEntry& entry) {
       scheduler->table != nullptr ? scheduler->table(entry.servers) : HashTable{};
   lvs_slice header{};
   header.scheduler = scheduler->number;
-  header.flags = entry.service.flags;
+  header.flags = (entry.service.flags & ~LVS_SERVICE_BY_CALL) |
+                 (entry.service.persistence_engine == kSip ? LVS_SERVICE_BY_CALL : 0);
   header.timeout = entry.service.timeout;
   header.prefix = entry.service.prefix;
   header.dests = entry.used;
@@ -124,7 +125,8 @@ ipvs::Service service_of(const lvs_slice& header) {
   ipvs::Service service;
   const auto* scheduler = find_scheduler(header.scheduler);
   service.scheduler = scheduler == nullptr ? "" : scheduler->name;
-  service.flags = header.flags;
+  service.flags = header.flags & ~LVS_SERVICE_BY_CALL;
+  service.persistence_engine = header.flags & LVS_SERVICE_BY_CALL ? kSip : "";
   service.timeout = header.timeout;
   service.prefix = header.prefix;
   return service;

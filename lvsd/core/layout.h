@@ -13,6 +13,9 @@
 
 namespace lvs::core {
 
+// The one persistence engine.
+constexpr auto kSip = "sip";
+
 // An address as entries of either family hold it: IPv4 in the first word.
 void put_address(uint32_t (&to)[4], const Address& address);
 Address address_in(const uint32_t (&from)[4], uint8_t family);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <climits>
 
+#include "lvsd/core/layout.h"
 #include "lvsd/core/schedulers.h"
 
 namespace lvs::core {
@@ -32,7 +33,7 @@ std::optional<Error> wrong_service(const ServiceKey& key, const Service& service
   if (find_scheduler(service.scheduler) == nullptr) {
     return Error{ENOENT, "no scheduler " + service.scheduler + " in the embedded core"};
   }
-  if (!service.persistence_engine.empty()) {
+  if (!service.persistence_engine.empty() && service.persistence_engine != kSip) {
     return Error{ENOENT, "no persistence engine " + service.persistence_engine};
   }
   if (service.prefix > (family_of(key) == Family::v4 ? 32 : 128)) {

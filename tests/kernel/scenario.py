@@ -8,7 +8,7 @@ A WAY is `ipvsadm`, `lvsadm` (both on the kernel's ip_vs, so inside a kernel tha
 
 The steps, apart from ipvsadm:
   connect ADDRESS:PORT [times N] [from ADDRESS[:PORT]] [at NODE] [silent S]  a TCP connection, or N; they stay open
-  ask ADDRESS:PORT [times N] [from ADDRESS[:PORT]] [at NODE] [silent S] [bytes N]   datagrams, each from a port of its own
+  ask ADDRESS:PORT [times N] [from ADDRESS[:PORT]] [at NODE] [silent S] [bytes N | says TEXT]   datagrams, each from a port of its own
                                          `silent`: how long to listen where the answer is a timeout; rs1-unheard: its
                                          answer does not come to the client as one
   send BYTES on WHICH                    to the server and back
@@ -212,7 +212,8 @@ class Stage:
     def send_new(self, verb, words, expected):
         options = dict(zip(words[1::2], words[2::2]))
         source, node = options.pop("from", ""), options.pop("at", "client")
-        times, size, silence_s = int(options.pop("times", 1)), int(options.pop("bytes", 10)), options.pop("silent", SILENCE_S)
+        times, silence_s = int(options.pop("times", 1)), options.pop("silent", SILENCE_S)
+        text = options.pop("says", "?" * int(options.pop("bytes", 10))).encode().decode("unicode_escape").encode("latin-1")
         if options:
             raise Wrong(f"{verb}: what is {' '.join(options)}?")
         wanted = " ".join(expected).split()
@@ -222,7 +223,7 @@ class Stage:
             patience_s = float(silence_s) if word == "timeout" else PATIENCE_S
             unheard_s = float(silence_s) if word.endswith("-unheard") else PATIENCE_S
             words_out.append(self.traffic.connect(node, words[0], source, patience_s) if verb == "connect"
-                             else self.traffic.ask(node, words[0], source, size, patience_s, unheard_s))
+                             else self.traffic.ask(node, words[0], source, text, patience_s, unheard_s))
         return [" ".join(words_out)]
 
 

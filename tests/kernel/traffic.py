@@ -14,7 +14,7 @@ from network import SERVERS
 FIRST_PORT = 40001
 DIRECTOR = ("10.0.0.1", "fd00::1")  # As the servers know it.
 TCP_PORTS = (21, 80, 443, 8080)
-UDP_PORTS = (53, 80, 443, 500)
+UDP_PORTS = (53, 80, 443, 500, 5060)
 PATIENCE_S = 60.0
 # When silence is what is expected. Mostly shorter than the first retransmission of a SYN; a busy machine may let it out.
 SILENCE_S = 0.8
@@ -177,8 +177,8 @@ class Traffic:
                 at_server.close()
         return Connection("nobody", at_client, at_client.dup())
 
-    def ask(self, node, to, source, size, patience_s, unheard_s):
-        """Who got a datagram of this size and answered it, or what the client saw instead. `unheard_s`: how long it waits
+    def ask(self, node, to, source, text, patience_s, unheard_s):
+        """Who got a datagram with this text and answered it, or what the client saw instead. `unheard_s`: how long it waits
         for an answer that was given."""
         one = self.askers.get((node, source, to)) if source else None
         address, port = endpoint(to)
@@ -186,7 +186,7 @@ class Traffic:
             one = self.open_at(node, socket.SOCK_DGRAM, source, address)
             one.connect((address, port))
             self.askers[node, source or one.getsockname(), to] = one
-        one.send(b"?" * size)
+        one.send(text)
         server = self.answered(one, patience_s)
         if server is None:
             return icmp_of(one) or "timeout"

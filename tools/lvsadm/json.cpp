@@ -96,7 +96,9 @@ std::string json_text(const std::vector<Connection>& connections) {
                    {"server", endpoint_object(c.destination)},
                    {"state", c.state},
                    {"expires_s", c.expires_s},
-                   {"template", c.is_template}});
+                   {"template", c.is_template},
+                   {"engine", c.persistence_engine},
+                   {"engine_data", c.persistence_data}});
   }
   return line({{"connections", std::move(all)}});
 }

@@ -306,9 +306,14 @@ std::string print_connections(const std::vector<Connection>& connections, const 
       return names.endpoint(end.address, end.port, c.protocol);
     };
     const std::string expires = format("%02u:%02u", c.expires_s / 60, c.expires_s % 60);
+    std::string server = name(c.destination);
+    if (how.persistence_data && !c.persistence_data.empty()) {
+      server = format("%-16s %-18s %s", server.c_str(), c.persistence_engine.c_str(),
+                      c.persistence_data.c_str());
+    }
     text += format("%-3s %-6s %-11s %-18s %-18s %s\n", protocol_name(c.protocol).c_str(),
                    expires.c_str(), c.state.c_str(), name(c.client).c_str(),
-                   name(c.virtual_service).c_str(), name(c.destination).c_str());
+                   name(c.virtual_service).c_str(), server.c_str());
   }
   return text;
 }

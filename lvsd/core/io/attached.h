@@ -28,15 +28,18 @@ enum class Map {
   templates6,
   localities,
   denied,
-  denied6
+  denied6,
+  call_ids,
+  call_ids6
 };
-constexpr size_t kMaps = 15;
+constexpr size_t kMaps = 17;
 constexpr std::array<const char*, kMaps> kMapNames = {
-    "lvs_config", "lvs_flows",      "lvs_templates",  "lvs_service_ids", "lvs_services",
-    "lvs_slots",  "lvs_dests",      "lvs_dest_stats", "lvs_drops",       "lvs_devices",
-    "lvs_flows6", "lvs_templates6", "lvs_localities", "lvs_denied",      "lvs_denied6"};
-// Programs of before IPv6, of before lblc, and of before the list of denied clients do not have all
-// maps; whoever takes over theirs makes what is missing anew.
+    "lvs_config",   "lvs_flows",      "lvs_templates",  "lvs_service_ids", "lvs_services",
+    "lvs_slots",    "lvs_dests",      "lvs_dest_stats", "lvs_drops",       "lvs_devices",
+    "lvs_flows6",   "lvs_templates6", "lvs_localities", "lvs_denied",      "lvs_denied6",
+    "lvs_call_ids", "lvs_call_ids6"};
+// Programs of before IPv6, of before lblc, of before the list of denied clients and of before sip
+// do not have all maps; whoever takes over theirs makes what is missing anew.
 constexpr bool may_be_missing(size_t map) {
   return map >= static_cast<size_t>(Map::flows6);
 }

@@ -84,12 +84,36 @@ Endpoint destination_of(const Tables& tables, const Flow& flow) {
   return {address_in(dest.address, dest.family), ntohs(common.port)};
 }
 
+template <typename Key>
+bool is_of_call(const Key& key) {
+  const auto* zero = key.zero;
+  return key.sport != 0 || zero[0] != 0 || zero[1] != 0 || zero[2] != 0;
+}
+
+// What a template stands for, when that is a call.
+template <typename Key>
+std::string call_id_of(int call_ids, const Key& key) {
+  lvs_call_id found{};
+  if (call_ids < 0 || bpf_map_lookup_elem(call_ids, &key, &found) != 0) {
+    return "";
+  }
+  found.text[sizeof(found.text) - 1] = '\0';
+  return found.text;
+}
+
+// Where the entries of a family are.
+struct MapsOfFamily {
+  Map flows, templates, call_ids;
+};
+constexpr MapsOfFamily kMapsV4 = {Map::flows, Map::templates, Map::call_ids};
+constexpr MapsOfFamily kMapsV6 = {Map::flows6, Map::templates6, Map::call_ids6};
+
 // The connections of one family, then its templates.
 template <typename Key, typename Flow>
-void append_connections(const Tables& tables, Map flows, Map templates, uint64_t now,
+void append_connections(const Tables& tables, const MapsOfFamily& maps, uint64_t now,
                         std::vector<ipvs::Connection>& all) {
   Expired past(now);
-  each_entry<Key, Flow>(tables.fd(flows), [&](const Key& key, const Flow& flow) {
+  each_entry<Key, Flow>(tables.fd(maps.flows), [&](const Key& key, const Flow& flow) {
     if (!past.is_living(flow)) {
       return;
     }
@@ -102,18 +126,22 @@ void append_connections(const Tables& tables, Map flows, Map templates, uint64_t
                    .expires_s = seconds_left(common.expires, now)});
   });
   each_entry<Key, lvs_template>(
-      tables.fd(templates), [&](const Key& key, const lvs_template& item) {
+      tables.fd(maps.templates), [&](const Key& key, const lvs_template& item) {
         if (!past.is_living(key, item) || item.dest >= tables.dests.size()) {
           return;
         }
         const auto& dest = tables.dests[item.dest];
-        all.push_back({.protocol = key.protocol,
-                       .client = endpoint(key.saddr, key.sport),
-                       .virtual_service = endpoint(key.daddr, key.dport),
-                       .destination = {address_in(dest.address, dest.family), ntohs(item.port)},
-                       .state = item.word & LVS_TEMPLATE_ASSURED ? "ASSURED" : "NONE",
-                       .expires_s = seconds_left(item.expires, now),
-                       .is_template = true});
+        const bool has_engine = is_of_call(key);
+        all.push_back(
+            {.protocol = key.protocol,
+             .client = endpoint(key.saddr, 0),
+             .virtual_service = endpoint(key.daddr, key.dport),
+             .destination = {address_in(dest.address, dest.family), ntohs(item.port)},
+             .state = item.word & LVS_TEMPLATE_ASSURED ? "ASSURED" : "NONE",
+             .expires_s = seconds_left(item.expires, now),
+             .is_template = true,
+             .persistence_engine = has_engine ? kSip : "",
+             .persistence_data = has_engine ? call_id_of(tables.fd(maps.call_ids), key) : ""});
       });
 }
 
@@ -238,8 +266,8 @@ ipvs::DestStatus status_of(const Tables& tables, const Server& server,
 
 std::vector<ipvs::Connection> connections(const Tables& tables, uint64_t now) {
   std::vector<ipvs::Connection> all;
-  append_connections<lvs_key, lvs_flow>(tables, Map::flows, Map::templates, now, all);
-  append_connections<lvs_key6, lvs_flow6>(tables, Map::flows6, Map::templates6, now, all);
+  append_connections<lvs_key, lvs_flow>(tables, kMapsV4, now, all);
+  append_connections<lvs_key6, lvs_flow6>(tables, kMapsV6, now, all);
   return all;
 }
 

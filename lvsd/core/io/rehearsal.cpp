@@ -19,8 +19,9 @@ namespace lvs::core {
 namespace {
 
 constexpr uint32_t kConnections = 64;  // Of the copy: those that one packet has to do with.
-constexpr std::array kOneByOne = {Map::flows,      Map::flows6, Map::templates, Map::templates6,
-                                  Map::localities, Map::denied, Map::denied6};
+constexpr std::array kOneByOne = {Map::flows,      Map::flows6,     Map::templates,
+                                  Map::templates6, Map::localities, Map::denied,
+                                  Map::denied6,    Map::call_ids,   Map::call_ids6};
 
 int quiet(libbpf_print_level, const char*, va_list) {
   return 0;

@@ -34,6 +34,18 @@ TEST(ProcConnections, ConnectionsAndTemplatesOfBothFamilies) {
                                            end("10.9.0.2", 0), "NONE", 299, true}));
 }
 
+TEST(ProcConnections, ATemplateOfAPersistenceEngine) {
+  const auto connections =
+      parse_proc_connections(std::string(kTitles) +
+                             "UDP C0000232 0000 C0000201 13C4 0A090002 13C4 NONE             60 "
+                             "sip one@192.0.2.50\n");
+  ASSERT_TRUE(connections) << connections.error().what;
+  ASSERT_EQ(connections->size(), 1U);
+  EXPECT_EQ(connections->front().persistence_engine, "sip");
+  EXPECT_EQ(connections->front().persistence_data, "one@192.0.2.50");
+  EXPECT_TRUE(connections->front().is_template);
+}
+
 TEST(ProcConnections, AnEmptyTable) {
   const auto connections = parse_proc_connections(kTitles);
   ASSERT_TRUE(connections);

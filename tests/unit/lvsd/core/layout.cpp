@@ -72,6 +72,21 @@ TEST(Layout, ASliceHoldsTheServiceItsServersAndRoomForMore) {
   EXPECT_EQ(at(7).dest, LVS_NO_DEST);
 }
 
+TEST(Layout, ASliceKnowsThePersistenceEngine) {
+  const ServiceEntry entry{.id = 1,
+                           .service = {.scheduler = "rr",
+                                       .flags = ipvs::kPersistent | ipvs::kOnePacket,
+                                       .timeout = 60,
+                                       .prefix = 32,
+                                       .persistence_engine = "sip"},
+                           .servers = {},
+                           .room = 8};
+  const auto slots = make_slice(entry);
+  lvs_slice header{};
+  std::memcpy(&header, slots.data(), sizeof(header));
+  EXPECT_EQ(service_of(header), entry.service);
+}
+
 TEST(Layout, AHeaderWhoseLengthsDisagreeIsNoSlice) {
   lvs_slice header{.scheduler = LVS_SH,
                    .dests = 4,

@@ -202,6 +202,22 @@ TCP 00:53  CLOSE_WAIT  192.0.2.50:39106   192.0.2.1:80       10.9.0.2:8000
             "pe_data\n");
 }
 
+TEST(Listing, TemplatesOfAPersistenceEngine) {
+  const auto end = [](const char* address, uint16_t port) {
+    return Endpoint{*Address::parse(address), port};
+  };
+  const std::vector<Connection> all = {
+      {17, end("192.0.2.0", 0), end("192.0.2.1", 5060), end("10.0.0.11", 5060), "ASSURED", 60, true,
+       "sip", "two"},
+      {17, end("192.0.2.2", 5001), end("192.0.2.1", 5060), end("10.0.0.12", 5060), "UDP", 300}};
+  EXPECT_EQ("\n" + print_connections(all, {.persistence_data = true}, {}), R"(
+IPVS connection entries
+pro expire state       source             virtual            destination        pe name          pe_data
+UDP 01:00  ASSURED     192.0.2.0:0        192.0.2.1:5060     10.0.0.11:5060   sip                two
+UDP 05:00  UDP         192.0.2.2:5001     192.0.2.1:5060     10.0.0.12:5060
+)");
+}
+
 TEST(Listing, TimeoutsAndDaemons) {
   EXPECT_EQ(print_timeouts({900, 120, 300}), "Timeout (tcp tcpfin udp): 900 120 300\n");
   EXPECT_EQ(
