@@ -171,6 +171,8 @@ std::optional<Check> http_check(Taker& take, bool tls) {
                "expected method=GET, HEAD, OPTIONS or POST" +
                    did_you_mean({"GET", "HEAD", "OPTIONS", "POST"}, http.method));
   take.require_regex("body", http.body_regex);
+  take.require(http.body_regex.empty() || http.method != "HEAD",
+               "body with method=HEAD: the answer has no body to look in");
   if (const std::string status = take.text("status"); !status.empty()) {
     http.status.clear();
     for (const auto& part : split(status, ',')) {

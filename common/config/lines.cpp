@@ -154,6 +154,7 @@ void LineReader::take_assignment(std::string_view statement, std::string_view li
     return error(key, "expected a value behind the =");
   }
   note_what_piranha_refuses(line, *pair);
+  note_typographic_quotes(key, pair->value);
   pair->line = line_;
   open_.back().assignments.push_back(*std::move(pair));
 }
@@ -184,6 +185,7 @@ void LineReader::take_opening(std::string_view statement) {
       statement[statement.size() - 2] != '\t') {
     strict(word, "expected a blank before the {");
   }
+  note_typographic_quotes(word, name);
   pending_ = Block{word, name, line_, {}, {}};
   if (brace) {
     open_pending();
@@ -239,6 +241,15 @@ void LineReader::note_what_piranha_refuses(std::string_view line, const Assignme
   }
   if (split.words.size() == 1 && pair.value.find_first_of("\"'") == 0) {
     note_quote_traps(line, pair, split.words[0].raw);
+  }
+}
+
+// Word processors and web pages put them in the place of those that quote.
+void LineReader::note_typographic_quotes(std::string_view key, std::string_view text) {
+  for (const std::string_view quote : {"\u201c", "\u201d", "\u201e", "\u2018", "\u2019"}) {
+    if (text.find(quote) != std::string_view::npos) {
+      return warning(key, "typographic quotes are part of the text: to quote, write \"");
+    }
   }
 }
 

@@ -67,6 +67,7 @@ class LineReader {
   void close_what_cannot_hold(const std::string& word);
   void close();
   void note_what_piranha_refuses(std::string_view line, const Assignment& pair);
+  void note_typographic_quotes(std::string_view key, std::string_view text);
   void note_quote_traps(std::string_view line, const Assignment& pair, const std::string& word);
   void error(std::string_view key, std::string text);
   void warning(std::string_view key, std::string text);

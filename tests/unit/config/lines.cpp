@@ -55,6 +55,15 @@ TEST(Lines, QuotesKeepWhatWouldOtherwiseEndTheValue) {
   EXPECT_EQ(value_of("ipvsadm = it's#1 # a comment"), "it's#1");
 }
 
+TEST(Lines, TypographicQuotesAreTextAndMostlyMeantOtherwise) {
+  const std::string warned = " typographic quotes are part of the text: to quote, write \"";
+  EXPECT_THAT(said(read_lines("check = http path=/ body=\u201cok\u201d"), Severity::warning),
+              ElementsAre("1" + warned));
+  EXPECT_THAT(said(read_lines("virtual \u2018web\u2019 {\n}"), Severity::warning),
+              ElementsAre("1" + warned));
+  EXPECT_EQ(value_of("send = \u201cGET\u201d"), "\u201cGET\u201d");
+}
+
 TEST(Lines, AValueOfTenThousandBytesComesThroughWhole) {
   const std::string text = "\"" + std::string(5000, ';') + std::string(5000, ' ') + "#\"";
   EXPECT_EQ(value_of("send = " + text), text);

@@ -237,11 +237,11 @@ TEST(Checks, AreNamedAndTakeOptions) {
   http.tls = true;
   http.path = "/health";
   http.host = "www.example.com";
-  http.method = "HEAD";
+  http.method = "OPTIONS";
   http.status = {{200, 299}, {301, 301}};
   http.body_regex = "All (is )?well";
   http.verify = false;
-  EXPECT_EQ(good_service("check = https path=/health host=www.example.com method=HEAD "
+  EXPECT_EQ(good_service("check = https path=/health host=www.example.com method=OPTIONS "
                          "status=200-299,301 body=\"All (is )?well\" verify=0\n")
                 .check,
             Check(http));
@@ -256,6 +256,7 @@ TEST(Checks, AreNamedAndTakeOptions) {
 TEST(Checks, WhatGoesIntoAProtocolIsOneWord) {
   for (const auto& [check, complaint] :
        std::map<std::string, std::string>{{"dns name=\"a b\"", "expected name=NAME"},
+                                          {"http method=HEAD body=ok", "the answer has no body"},
                                           {"dns name=a type=ANY", "expected type=A, AAAA"},
                                           {"smtp helo=\"a\\r\\nDATA\"", "expected helo=NAME"},
                                           {"ftp user=\"a b\"", "expected user=NAME"}}) {
