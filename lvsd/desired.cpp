@@ -263,6 +263,7 @@ ipvs::Service service_settings(const config::VirtualService& service) {
   if (service.persistent > Duration::zero()) {
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(service.persistent).count();
     settings.flags |= ipvs::kPersistent;
+    settings.persistence_engine = service.persistence_engine;
     settings.timeout = static_cast<uint32_t>(seconds);
     // The default of the model is IPv4's whole address.
     settings.prefix = is_v6 && service.pmask_prefix == 32 ? kWholeV6 : service.pmask_prefix;

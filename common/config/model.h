@@ -148,6 +148,7 @@ struct VirtualService {
   bool ops = false;                      // new; one-packet scheduling.
   Duration persistent{0};                // 0: off.
   unsigned pmask_prefix = 32;            // Persistence granularity.
+  std::string persistence_engine;        // new; "sip", or empty: by the client's address.
   std::optional<ipvs::Forward> forward;  // new; nothing: the global `network`.
   std::string send;                      // As written, quotes and escapes untouched.
   std::string expect;

@@ -173,6 +173,14 @@ std::vector<Key<V>> new_keys() {
            "server's address, since they belong to no connection, unless a firewall rule of the "
            "director translates their source (lvsadm(8), --ops): use direct or tunnel.",
            "", kNew}),
+      key("persistence_engine", &V::persistence_engine, one_of({{"sip", "sip", kNew}}),
+          {"",
+           "What stays with its server for persistent: sip, each call of a client, by the Call-ID "
+           "of "
+           "its messages; by default the client itself. For udp, and the udp of a fwmark. A packet "
+           "that begins a flow and has no Call-ID is dropped. With ops each message finds the "
+           "server of its call, from whatever port it comes.",
+           "", kNew}),
       key("forward", &V::forward, forward_method(),
           {"", "How packets reach this service's servers; by default as network says.", "", kNew}),
       key("check", &V::check, check_form(),

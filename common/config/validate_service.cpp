@@ -45,6 +45,7 @@ class ServiceRules {
     }
     check_flags_fit_scheduler();
     check_one_packet();
+    check_persistence_engine();
     check_probe();
     check_ipsec();
     for (auto& remark : ftp_remarks(globals_, service_)) {
@@ -77,6 +78,19 @@ class ServiceRules {
       warning(service_.lines, "ops",
               "the answers of nat servers belong to no connection and keep the servers' addresses: "
               "use forward = direct or tunnel");
+    }
+  }
+
+  void check_persistence_engine() {
+    if (service_.persistence_engine.empty()) {
+      return;
+    }
+    if (service_.fwmark == 0 && service_.protocol != ipvs::Protocol::udp) {
+      error(service_.lines, "persistence_engine", "expected protocol = udp as well, or a fwmark");
+    }
+    if (service_.persistent == Duration{0}) {
+      error(service_.lines, "persistence_engine",
+            "expected persistent as well: how long a call stays with its server");
     }
   }
 

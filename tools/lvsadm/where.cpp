@@ -12,7 +12,7 @@ namespace {
 namespace json = boost::json;
 using namespace ipvs;
 
-constexpr std::array<std::pair<const char*, const char*>, 14> kRefusals = {{
+constexpr std::array<std::pair<const char*, const char*>, 15> kRefusals = {{
     {"not-own-address", "the address is none of this director's"},
     {"passed-not-armed", "this director is not the active one"},
     {"passed-no-service", "no virtual service is for it"},
@@ -24,6 +24,7 @@ constexpr std::array<std::pair<const char*, const char*>, 14> kRefusals = {{
     {"no-route", "no way to the real server: see ip route get"},
     {"drop-packet", "the setting drop_packet takes this one"},
     {"denied", "lvs.cf denies this client: lvsadm --deny"},
+    {"no-call-id", "the service goes by the Call-ID of a SIP message, and this packet has none"},
     {"connection-table-full", "the connection table is full"},
     {"template-table-full", "the table of templates is full"},
     {"too-big", "it does not fit the way to the real server"},

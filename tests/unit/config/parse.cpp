@@ -320,6 +320,9 @@ TEST(Warnings, SayWhatIsProbablyNotMeant) {
       ElementsAre("f:6: ops: warning: the answers of nat servers belong to no connection and "
                   "keep the servers' addresses: use forward = direct or tunnel"));
   EXPECT_THAT(warnings(direct + service("fwmark = 1\nops = 1\n")), IsEmpty());
+  EXPECT_THAT(warnings(direct + service("fwmark = 1\npersistent = 60\n"
+                                        "persistence_engine = sip\n")),
+              IsEmpty());
   EXPECT_THAT(warnings(kPrimary + service("pmask = rubbish\n")),
               ElementsAre("f:5: pmask: warning: expected a netmask: ignored, as Piranha does"));
 }

@@ -328,6 +328,14 @@ TEST(Desired, OnePacketSchedulingIsAFlagOfTheService) {
   EXPECT_EQ(service_settings(service).flags, ipvs::kOnePacket | ipvs::kPersistent);
 }
 
+TEST(Desired, ThePersistenceEngineComesWithPersistence) {
+  auto service = web(1);
+  service.persistence_engine = "sip";
+  EXPECT_EQ(service_settings(service).persistence_engine, "");
+  service.persistent = std::chrono::seconds(2);
+  EXPECT_EQ(service_settings(service).persistence_engine, "sip");
+}
+
 TEST(Desired, OfTwoServicesWithOneKeyTheFirstCounts) {
   auto second = web(1);
   second.name = "web2";

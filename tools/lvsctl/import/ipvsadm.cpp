@@ -68,10 +68,7 @@ class Reader {
       service.pmask_prefix = settings.prefix;
     }
     service.ops = (settings.flags & ipvs::kOnePacket) != 0;
-    if (!settings.persistence_engine.empty()) {
-      draft_.leave(line_, "--pe " + settings.persistence_engine +
-                              ": persistence goes by the client's address only");
-    }
+    service.persistence_engine = settings.persistence_engine;
     places_[asked.key] = services_.size();
     services_.push_back(std::move(service));
   }

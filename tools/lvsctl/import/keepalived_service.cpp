@@ -156,6 +156,9 @@ class ServiceReader {
                                     Duration{0}, kLongestPersistence);
     } else if (word == "persistence_granularity") {
       take_granularity(each);
+    } else if (word == "persistence_engine") {
+      service_.persistence_engine = value;
+      draft_.place(service_, word, each.line);
     } else if (word == "quorum" && whole_number(value)) {
       service_.quorum = static_cast<int>(
           bounded(draft_, {each.line, each.word()}, *whole_number(value), 1, 1000));

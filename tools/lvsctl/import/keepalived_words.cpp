@@ -21,7 +21,7 @@ struct Advice {
   const char* text;
 };
 // Longer words that begin alike come first.
-constexpr std::array<Advice, 35> kAdvice = {{
+constexpr std::array<Advice, 34> kAdvice = {{
     {"notification_email", kMail},
     {"smtp_", kMail},
     {"email_faults", kMail},
@@ -45,7 +45,6 @@ constexpr std::array<Advice, 35> kAdvice = {{
     {"quorum_down", kCall},
     {"hysteresis", "the sorry server steps aside at quorum, without a margin"},
     {"omega", "a stop of lvsd leaves the table as it is"},
-    {"persistence_engine", "persistence goes by the client's address only"},
     {"sorry_server_inhibit", kSorry},
     {"sorry_server_lvs_method", kSorry},
     {"misc_dynamic", "a script's exit status says up or down; see check = agent for weights"},

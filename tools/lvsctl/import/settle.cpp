@@ -178,7 +178,7 @@ struct Optional {
   const char* instead;
   void (*reset)(VirtualService& service);
 };
-constexpr std::array<Optional, 5> kOptional = {{
+constexpr std::array<Optional, 6> kOptional = {{
     {"check", "check = none is written: the servers are not asked at all",
      [](VirtualService& service) {
        service.check = config::NamedCheck{config::kNoCheck, {}};
@@ -191,6 +191,8 @@ constexpr std::array<Optional, 5> kOptional = {{
      [](VirtualService& service) { service.sched_flags.clear(); }},
     {"ops", "it is not written: a client stays with its server as long as its port is the same",
      [](VirtualService& service) { service.ops = false; }},
+    {"persistence_engine", "none is written: persistence goes by the client's address",
+     [](VirtualService& service) { service.persistence_engine.clear(); }},
 }};
 
 class Settling {

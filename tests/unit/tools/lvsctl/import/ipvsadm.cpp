@@ -71,6 +71,17 @@ TEST(ImportIpvsadm, APlaceholderIsNoFloatingAddress) {
   EXPECT_EQ(to_string(*outcome.config.primary), "198.51.100.1");
 }
 
+TEST(ImportIpvsadm, ThePersistenceEngineIsKeptWhereItCanServe) {
+  const Outcome kept = outcome_of(
+      "-A -u 192.0.2.10:5060 -s rr --pe sip -p 60\n-a -u 192.0.2.10:5060 -r 10.0.0.11:5060 -g\n");
+  EXPECT_EQ(kept.service().persistence_engine, "sip");
+  EXPECT_THAT(kept.left, Not(HasSubstr("persistence_engine")));
+  const Outcome left = outcome_of(
+      "-A -t 192.0.2.10:5060 -s rr --pe sip -p 60\n-a -t 192.0.2.10:5060 -r 10.0.0.11:5060 -g\n");
+  EXPECT_EQ(left.service().persistence_engine, "");
+  EXPECT_THAT(left.left, HasSubstr("persistence_engine: expected protocol = udp as well"));
+}
+
 TEST(ImportIpvsadm, NamesAreLookedUpAndMarksKept) {
   const Outcome outcome = outcome_of(
       "ipvsadm -A -t www.example.com:http -s rr\n"
