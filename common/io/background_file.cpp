@@ -60,6 +60,15 @@ void BackgroundFile::changed() {
   }
 }
 
+void BackgroundFile::changed_for_somebody() {
+  is_due_ = true;
+  if (!child_) {
+    pause_.cancel();
+    is_pausing_ = false;
+    write();
+  }
+}
+
 void BackgroundFile::write_after(Duration pause) {
   is_pausing_ = true;
   pause_.expires_after(pause);

@@ -372,8 +372,14 @@ void Shell::keep_for_successor(const Kept& kept) {
 
 void Shell::keep_beyond_boot(Kept kept) {
   kept.term = 0;
-  if (kept != kept_beyond_boot_) {
-    kept_beyond_boot_ = std::move(kept);
+  const bool is_hold_new = kept_beyond_boot_ && kept.hold != kept_beyond_boot_->hold;
+  if (kept == kept_beyond_boot_) {
+    return;
+  }
+  kept_beyond_boot_ = std::move(kept);
+  if (is_hold_new) {
+    file_beyond_boot_.changed_for_somebody();
+  } else {
     file_beyond_boot_.changed();
   }
 }

@@ -68,6 +68,23 @@ TEST(BackgroundFile, HoldsInTheEndWhatWasSaidLast) {
   EXPECT_EQ(std::filesystem::status(folder / "new").permissions(), std::filesystem::perms(0700));
 }
 
+// An operator's word has no time to get lost in.
+TEST(BackgroundFile, IsBeingWrittenAtOnceWhenSomebodyIsToldOfIt) {
+  const Folder folder;
+  boost::asio::io_context io;
+  const SharedCount begun;
+  BackgroundFile file(io, folder / "new/state", [&] {
+    ++*begun.count;
+    return "text";
+  });
+  file.changed();
+  EXPECT_EQ(*begun.count, 0);
+  file.changed_for_somebody();
+  EXPECT_TRUE(run_until(io, [&] { return file.is_written(); }));
+  EXPECT_EQ(*begun.count, 1) << "and not a second time when the pause is over";
+  EXPECT_EQ(contents(folder / "new/state"), "text");
+}
+
 TEST(BackgroundFile, IsWrittenWhenItsDaemonEnds) {
   const Folder folder;
   boost::asio::io_context io;
