@@ -536,6 +536,7 @@ def denied_client_stalls_and_comes_back(lab):
     def refused():
         return json.loads(run(*lab.enter_director(lvsadm, "--where", f"{denied}:47000", f"{VIP}:80", "--json"), check=False).stdout)
 
+    reload("")
     with Kept(lab, denied) as kept, Kept(lab, other) as beside:
         expect(kept.hears("ask") in ("one", "two") and beside.hears("ask") in ("one", "two"), "both are connected")
         lab.configure(more=f"deny = {denied}/31\n")
