@@ -210,12 +210,14 @@ TEST(Listing, TemplatesOfAPersistenceEngine) {
       {17, end("192.0.2.0", 0), end("192.0.2.1", 5060), end("10.0.0.11", 5060), "ASSURED", 60, true,
        "sip", "two"},
       {17, end("192.0.2.2", 5001), end("192.0.2.1", 5060), end("10.0.0.12", 5060), "UDP", 300}};
-  EXPECT_EQ("\n" + print_connections(all, {.persistence_data = true}, {}), R"(
-IPVS connection entries
-pro expire state       source             virtual            destination        pe name          pe_data
-UDP 01:00  ASSURED     192.0.2.0:0        192.0.2.1:5060     10.0.0.11:5060   sip                two
-UDP 05:00  UDP         192.0.2.2:5001     192.0.2.1:5060     10.0.0.12:5060
-)");
+  EXPECT_EQ(print_connections(all, {.persistence_data = true}, {}),
+            "IPVS connection entries\n"
+            "pro expire state       source             virtual            destination        pe "
+            "name          "
+            "pe_data\n"
+            "UDP 01:00  ASSURED     192.0.2.0:0        192.0.2.1:5060     10.0.0.11:5060   sip   "
+            "             two\n"
+            "UDP 05:00  UDP         192.0.2.2:5001     192.0.2.1:5060     10.0.0.12:5060\n");
 }
 
 TEST(Listing, TimeoutsAndDaemons) {
