@@ -16,18 +16,19 @@ constexpr std::array<std::string_view, 21> kRead = {
     "quiescent",  "failurecount", "checkinterval", "checktimeout", "negotiatetimeout",
     "ops"};
 // Nothing is lost without them.
-constexpr std::array<std::string_view, 11> kNeedless = {
-    "logfile", "fork",        "supervised", "cleanstop",   "readdquiescent", "execute",
+constexpr std::array<std::string_view, 10> kNeedless = {
+    "logfile", "fork",        "supervised", "cleanstop",   "readdquiescent",
     "debug",   "monitorfile", "checkcount", "servicename", "comment"};
 
 struct Advice {
   std::string_view key;
   const char* text;
 };
-constexpr std::array<Advice, 10> kAdvice = {{
+constexpr std::array<Advice, 11> kAdvice = {{
     {"autoreload", "a file that changes is read when it is asked for: service pulse reload"},
     {"emailalert", "no mail is sent: lvsctl events and the alerts of lvsctl metrics tell"},
     {"smtp", "no mail is sent: lvsctl events and the alerts of lvsctl metrics tell"},
+    {"execute", "it starts one more ldirectord: import the file of that one too"},
     {"callback", "the file is copied to the other director by whoever changes it"},
     {"fallbackcommand", "no program is called: lvsctl events --follow tells when all have failed"},
     {"maintenancedir", "weight = 0 or active = 0 takes a server out for a while"},

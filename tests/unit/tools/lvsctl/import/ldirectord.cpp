@@ -170,6 +170,8 @@ TEST(ImportLdirectord, WhatIsAskedOfAProtocolThatIsOnlyGreetedIsNamed) {
   EXPECT_THAT(outcome.left, HasSubstr("1: autoreload: a file that changes is read when"));
   EXPECT_THAT(outcome.left, HasSubstr("4: request: of ftp the greeting is looked at, and no more"));
   EXPECT_THAT(outcome.left, HasSubstr("5: receive: of ftp the greeting is looked at, and no more"));
+  EXPECT_THAT(outcome_of("execute=\"two.cf\"\nvirtual=192.0.2.10:21\n\treal=10.0.0.11 gate\n").left,
+              HasSubstr("1: execute: it starts one more ldirectord"));
   EXPECT_THAT(outcome_of("autoreload=no\nvirtual=192.0.2.10:21\n\treal=10.0.0.11 gate\n").left,
               testing::Not(HasSubstr("autoreload")));
 }
