@@ -35,6 +35,8 @@ class AnnounceLane {
     is_waiting_.clear();
   }
 
+  bool is_empty() const { return waiting_.empty(); }
+
   // Adds those whose turn has come, taken out.
   void take_due(TimePoint now, std::vector<Address>& turn) {
     while (!waiting_.empty() && paid_until_ - now <= (kAtOnce - 1) * pause_) {
@@ -64,6 +66,7 @@ class AnnounceQueue {
 
   void push_first(const Address& address) { first_.push(address); }
   void push_again(const Address& address) { again_.push(address); }
+  bool has_first() const { return !first_.is_empty(); }
   void clear() {
     first_.clear();
     again_.clear();

@@ -277,9 +277,10 @@ void Director::on(const AddressClaimed& event, TimePoint now) {
     return;
   }
   if (state_ == State::handing_over) {
-    // The successor announces before its heartbeat comes, or although that is lost.
+    // The successor announces one after the other, and then its heartbeat comes, or is lost.
     const std::vector<Mac> successor = peer_macs();
-    if (std::find(successor.begin(), successor.end(), event.mac) != successor.end()) {
+    const bool is_last = settings_.addresses.is_last(event.address);
+    if (is_last && std::find(successor.begin(), successor.end(), event.mac) != successor.end()) {
       claimed_until_ = now + settings_.deadtime;
     }
     return;

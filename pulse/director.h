@@ -58,6 +58,7 @@
 #pragma once
 
 #include <cerrno>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -181,6 +182,8 @@ struct AddressFailed {
   Address address;
   Error error;
 };
+// AddAddresses was performed, as far as it could be.
+struct AddressesAdded {};
 // Somebody else added a floating address to this machine, or has removed that one.
 struct ForeignAddress {
   Address address;
@@ -204,8 +207,8 @@ struct Reconfigured {
 
 using Event = std::variant<Started, TimerFired, Heard, HeardWord, LinkChanged, OwnMacs, LvsdChanged,
                            WayChanged, ServicesChanged, CoreArmed, WitnessChanged, AddressClaimed,
-                           AddressGone, AddressFailed, ForeignAddress, Switchover, HoldRole,
-                           ReleaseRole, ForceActive, Stop, Reconfigured>;
+                           AddressGone, AddressFailed, AddressesAdded, ForeignAddress, Switchover,
+                           HoldRole, ReleaseRole, ForceActive, Stop, Reconfigured>;
 
 // ---- Actions, to be performed in the order given ----
 
@@ -225,7 +228,8 @@ struct DisarmCore {};
 // With a lifetime: preferred and valid lifetime of the addresses; and once the clock has reached
 // *perform_before (the process was stopped between decision and action) those not added yet must be
 // dropped and reported as AddressFailed with ETIME. Without: permanent. One that is there is
-// replaced.
+// replaced. Answered by AddressesAdded, once what waited in the meantime was heard; unless
+// DisarmCore came first.
 struct AddAddresses {
   std::vector<FloatingAddress> addresses;
   std::optional<std::chrono::seconds> lifetime;
@@ -335,6 +339,7 @@ class Director {
   void on(const AddressClaimed& event, TimePoint now);
   void on(const AddressGone& event, TimePoint now);
   void on(const AddressFailed& event, TimePoint now);
+  void on(const AddressesAdded&, TimePoint) { is_adding_ = false; }
   void on(const ForeignAddress& event, TimePoint now);
   void on(const Switchover&, TimePoint now);
   void on(const HoldRole& event, TimePoint now);
@@ -412,6 +417,8 @@ class Director {
   void ask_everybody();
   std::span<const FloatingAddress> probed_addresses() const;
   void add_what_is_not_held(TimePoint now);
+  void add_next_part(TimePoint now);
+  bool is_receiving(TimePoint now) const;
   void add(std::vector<FloatingAddress> addresses, TimePoint now);
   void run(const std::string& command);
   void tell_role();
@@ -472,9 +479,13 @@ class Director {
   Disbelief disbelief_;
   std::optional<Refusal> disbelieved_;  // As last told by refresh_belief().
   std::optional<TimePoint> disbelief_logged_at_;
-  std::optional<TimePoint> rival_at_;  // Seen on the segment while holding.
-  FloatingAddresses held_;             // What we added or adopted, and have not removed.
-  std::set<Address> missing_;          // Of these, what has to be added again at restore_at_.
+  std::optional<TimePoint> rival_at_;   // Seen on the segment while holding.
+  FloatingAddresses held_;              // What we added or adopted, and have not removed.
+  std::deque<FloatingAddress> to_add_;  // After these.
+  bool is_adding_ = false;              // The shell, a part of them.
+  // The peer hands over: for it we become active when all are here and announced.
+  bool is_receiving_ = false;
+  std::set<Address> missing_;  // Of those held, what is added again at restore_at_.
   std::optional<TimePoint> restore_at_;
   std::optional<TimePoint> restored_at_;
   std::map<Address, RefusedAddress> refused_;  // Of those held.

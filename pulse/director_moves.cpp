@@ -76,7 +76,10 @@ void Director::take_over(const char* reason, TimePoint now) {
     rest_until_ = now + kServicesRest;
     rest_unless_above_ = *peer_standing().unserved;
   }
+  is_receiving_ = is_peer_alive(now) && peer_.last().role == Role::handing_over;
   held_.clear();
+  to_add_.clear();
+  is_adding_ = false;
   if (!settings_.alone) {
     lease_.start(now, Lease::length(settings_.deadtime));
   }
@@ -84,6 +87,7 @@ void Director::take_over(const char* reason, TimePoint now) {
   enter(State::active, reason, now);
   announcements_.start(now);
   announce_addresses(now);
+  is_receiving_ = is_receiving(now);
   split_guard_.begin_again();
   caches_doubtful_ = false;
   failback_held_ = false;
@@ -240,6 +244,9 @@ void Director::let_go_of_addresses() {
     actions_.push_back(RemoveAddress{address});
   }
   held_.clear();
+  to_add_.clear();
+  is_adding_ = false;
+  is_receiving_ = false;
   missing_.clear();
   refused_.clear();
   restore_at_.reset();
@@ -248,14 +255,35 @@ void Director::let_go_of_addresses() {
 }
 
 void Director::add_what_is_not_held(TimePoint now) {
-  std::vector<FloatingAddress> news;
-  for (const FloatingAddress& address : settings_.addresses) {
-    if (!held_.contains(address.address)) {
-      held_.push_back(address);
-      news.push_back(address);
+  to_add_.clear();
+  std::ranges::copy_if(settings_.addresses, std::back_inserter(to_add_),
+                       [&](const auto& address) { return !held_.contains(address.address); });
+  if (!is_adding_) {
+    add_next_part(now);
+  }
+}
+
+// Thousands take a busy machine half a second: until then heartbeats go unanswered, and the client
+// of the first is as far from us as that of the last.
+void Director::add_next_part(TimePoint now) {
+  const auto end =
+      to_add_.begin() + static_cast<ptrdiff_t>(std::min(to_add_.size(), settings_.added_at_once));
+  std::vector<FloatingAddress> part(to_add_.begin(), end);
+  to_add_.erase(to_add_.begin(), end);
+  is_adding_ = !part.empty();
+  for (const FloatingAddress& address : part) {
+    held_.push_back(address);
+    if (state_ == State::active) {
+      announce_queue_.push_first(address.address);
     }
   }
-  add(std::move(news), now);
+  add(std::move(part), now);
+}
+
+// As long as a predecessor that hands over has to serve for us.
+bool Director::is_receiving(TimePoint now) const {
+  return is_receiving_ && (!to_add_.empty() || announce_queue_.has_first()) && is_peer_alive(now) &&
+         peer_.last().role == Role::handing_over;
 }
 
 // Until the lease of those held already ends, which may be a little less than the kernel can count.
@@ -282,6 +310,9 @@ void Director::do_due_work(TimePoint now) {
   if (holds() && restore_at_ && now >= *restore_at_) {
     restore_addresses(now);
   }
+  if (holds() && !is_adding_ && !to_add_.empty()) {
+    add_next_part(now);
+  }
   const auto announce_at = next_announcement(now);
   if (announce_at && now >= *announce_at) {
     announce_addresses(now);
@@ -289,6 +320,10 @@ void Director::do_due_work(TimePoint now) {
   announce_whose_turn_it_is(now);
   if (settings_.alone) {
     return;
+  }
+  if (is_receiving_ && !is_receiving(now)) {
+    is_receiving_ = false;
+    beat_at_ = now;
   }
   if (beat_at_ && now >= *beat_at_) {
     send_heartbeat(now);
@@ -426,7 +461,7 @@ std::span<const FloatingAddress> Director::probed_addresses() const {
 Heartbeat Director::heartbeat() {
   Heartbeat h;
   h.node = settings_.node;
-  h.role = role_of(state_);
+  h.role = is_receiving_ ? Role::passive : role_of(state_);
   h.goodbye = state_ == State::stopped;
   h.asking = is_asking_;
   h.cluster_id = settings_.cluster_id;

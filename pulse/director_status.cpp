@@ -35,6 +35,8 @@ AddressStatus Director::address_status(const FloatingAddress& address) const {
   } else if (foreign_.contains(address.address)) {
     status.holding = Holding::foreign;
     status.error = "this machine holds it, and not from us; remove it there";
+  } else if (!to_add_.empty() && settings_.addresses.contains(address)) {
+    status.error = "is being added";
   }
   return status;
 }

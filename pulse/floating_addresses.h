@@ -51,6 +51,9 @@ class FloatingAddresses {
     const FloatingAddress* found = find(address.address);
     return found != nullptr && *found == address;
   }
+  bool is_last(const Address& address) const {
+    return !list_.empty() && list_.back().address == address;
+  }
   // All that one of them lives on.
   const std::set<std::string>& devices() const { return devices_; }
 

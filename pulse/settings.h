@@ -26,6 +26,9 @@ struct Settings {
   Duration keepalive = std::chrono::seconds{2};
   Duration deadtime = std::chrono::seconds{5};
   FloatingAddresses addresses;
+  // So many are added before anything else is heard and announced: the kernel takes up to a tenth
+  // of a millisecond for each.
+  size_t added_at_once = 64;
   uint16_t services = 0;                        // In use; kUnservedMax stands for more.
   std::map<std::string, unsigned> services_on;  // By the device of their address.
   // Names of the heartbeat paths; a PathId is an index here.

@@ -254,7 +254,10 @@ void Shell::perform(const DisarmCore&) {
 }
 
 void Shell::perform(const AddAddresses& action) {
-  gate_.pass_if_serving([this, action] { hold(action, &Addresses::add); });
+  gate_.pass_if_serving([this, action] {
+    hold(action, &Addresses::add);
+    boost::asio::post(io_, [this] { driver_->feed(AddressesAdded{}); });
+  });
 }
 
 void Shell::perform(const RenewAddresses& action) {

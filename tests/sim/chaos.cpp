@@ -268,6 +268,7 @@ std::unique_ptr<World> live_through(uint64_t seed, bool legacy) {
   Rng rng(seed);
   Timing timing = random_timing(rng);
   timing.legacy = legacy;
+  timing.added_at_once = seed % 2 == 0 ? 1 : 64;
   auto world = std::make_unique<World>(rng.next(), timing);
   if (world->rng().chance(0.2)) {
     world->suppress_arp();

@@ -67,12 +67,29 @@ void Checkers::check_addresses(const StepReport& report) {
     world_.violated("a-standby-holds-no-address");
   }
   const bool wanted = report.after == pulse::State::active;
-  if (wanted && report.before != report.after && m.addresses.size() != 2) {
+  const size_t at_once = std::min<size_t>(world_.timing().added_at_once, 2);
+  if (wanted && report.before != report.after && m.addresses.size() < at_once) {
     world_.violated("an-active-director-holds-every-address");
+  }
+  if (wanted && is_asked_to_let_go(report) && m.addresses.size() != 2) {
+    world_.violated("a-predecessor-serves-until-every-address-is-there");
   }
   if (wanted && report.before != report.after && m.lvsd_ready && !m.core_armed) {
     world_.violated("an-active-director-has-its-core-armed");
   }
+}
+
+// Says that it is active to a peer that hands over.
+bool Checkers::is_asked_to_let_go(const StepReport& report) const {
+  const Node peer = report.machine.node == Node::primary ? Node::backup : Node::primary;
+  const auto says_active = [](const pulse::Action& action) {
+    const auto* beat = std::get_if<pulse::SendHeartbeat>(&action);
+    return beat != nullptr && beat->heartbeat.role == pulse::Role::active;
+  };
+  const auto& director = world_.machine(peer).director;
+  return report.before == pulse::State::active && director.has_value() &&
+         director->state() == pulse::State::handing_over &&
+         std::ranges::any_of(report.step.actions, says_active);
 }
 
 // By what the machine asked of the segment.

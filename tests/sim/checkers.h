@@ -37,6 +37,7 @@ class Checkers {
   void after_delivery(Node to, const pulse::Heartbeat& heartbeat);
   void check_takeover(const StepReport& report);
   void check_addresses(const StepReport& report);
+  bool is_asked_to_let_go(const StepReport& report) const;
   void check_hold(const StepReport& report);
   void check_adoption(const StepReport& report);
 

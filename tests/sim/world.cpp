@@ -61,6 +61,7 @@ pulse::Settings World::settings(Node node) const {
   s.keepalive = timing_.keepalive;
   s.deadtime = timing_.deadtime;
   s.addresses = floating_addresses(timing_.two_devices);
+  s.added_at_once = timing_.added_at_once;
   for (const auto& each : s.addresses) {
     ++s.services_on[each.device];
   }
@@ -449,6 +450,7 @@ void World::perform(Machine& m, const pulse::AddAddresses& action) {
   for (const pulse::FloatingAddress& address : action.addresses) {
     hold(m, address, action.lifetime);
   }
+  feed_later(m, kNetlinkDelay, pulse::AddressesAdded{});
 }
 
 void World::perform(Machine& m, const pulse::RenewAddresses& action) {

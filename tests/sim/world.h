@@ -42,6 +42,7 @@ struct Timing {
   bool witness = false;
   bool one_path = false;   // Heartbeats go by the public device alone.
   bool monitored = false;  // monitor_links: the carrier of both heartbeat paths counts.
+  size_t added_at_once = 64;
 };
 
 // What the checkers look at, after each step of a director.
