@@ -1,11 +1,13 @@
 # The arbitration of pulse and its simulator.
-add_library(lvs_sim_world STATIC sim/chaos.cpp sim/checkers.cpp sim/world.cpp
+add_library(lvs_sim_world STATIC sim/chaos.cpp sim/checkers.cpp sim/world.cpp sim/world_actions.cpp sim/world_services.cpp
                                  sim/world_questions.cpp)
 target_link_libraries(lvs_sim_world PUBLIC lvs_pulse)
 add_executable(lvs_sim sim/main.cpp)
 target_link_libraries(lvs_sim PRIVATE lvs_sim_world)
 lvs_test(sim/sim_test lvs_sim_world)
+lvs_test(sim/links_test lvs_sim_world)
 lvs_test(sim/servers_test lvs_sim_world)
+lvs_test(sim/standstill_test lvs_sim_world)
 lvs_test(unit/pulse/wire lvs_pulse)
 lvs_test(unit/pulse/peer lvs_pulse)
 lvs_test(unit/pulse/able lvs_pulse)

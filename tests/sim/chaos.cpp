@@ -42,7 +42,11 @@ std::set<lvsd::ServiceId> some_services(Rng& rng) {
 }
 
 void break_machine(World& world, Node node) {
-  switch (world.rng().below(17)) {
+  if (world.machine(node).paused_at) {
+    return world.rng().chance(0.8) ? world.resume_machine(node, world.rng().chance(0.5))
+                                   : world.lose_power(node);
+  }
+  switch (world.rng().below(18)) {
     case 0:
       world.lose_power(node);
       break;
@@ -94,6 +98,9 @@ void break_machine(World& world, Node node) {
       break;
     case 16:
       world.freeze_when_it_announces(node);
+      break;
+    case 17:
+      world.pause_machine(node);
       break;
   }
 }
@@ -155,6 +162,10 @@ void race_incarnations(World& world, Node node) {
     }
     world.run_for(up_to(rng, 5ms));
   }
+}
+
+bool is_any_paused(const World& world) {
+  return world.machine(Node::primary).paused_at || world.machine(Node::backup).paused_at;
 }
 
 // Both work, on one segment, and cannot hear or believe each other, for whatever reason the chaos
@@ -253,7 +264,7 @@ void demand_a_move_to_who_reaches_the_servers(World& world) {
 void cause_chaos(World& world, int misfortunes, Duration pause_max) {
   for (int i = 0; i < misfortunes; ++i) {
     const Node node = any_node(world.rng());
-    if (world.rng().chance(0.1)) {
+    if (world.rng().chance(0.1) && !is_any_paused(world)) {
       race_incarnations(world, node);
     } else if (world.rng().chance(0.6)) {
       break_machine(world, node);

@@ -25,13 +25,15 @@ struct Machine {
 
   // Kernel and hardware.
   bool has_power = false;
-  bool has_carrier = true;        // Of the public device.
-  bool has_inner_carrier = true;  // Of the one to the real servers, if there are two.
+  std::optional<TimePoint> paused_at;  // Its hypervisor stopped all of it.
+  Duration clock_behind{0};            // What its clock did not count of such pauses.
+  bool has_carrier = true;             // Of the public device.
+  bool has_inner_carrier = true;       // Of the one to the real servers, if there are two.
   bool sees_witness = true;
   bool has_way = true;                                    // To the real servers.
   std::set<lvsd::ServiceId> failing_services;             // As its checks see it.
   std::set<lvsd::ServiceId> uncheckable_services;         // For a cause on this machine.
-  std::map<Address, std::optional<TimePoint>> addresses;  // With the end of the lease.
+  std::map<Address, std::optional<TimePoint>> addresses;  // With the end of the lease by its clock.
   uint64_t address_changes = 0;                           // Distinguishes lease ends.
   pulse::Kept kept;                                       // /run
   // By path: frames for a neighbour whose hardware address was asked for in vain, and until when it
@@ -53,7 +55,7 @@ struct Machine {
   std::optional<pulse::Director> director;
   uint64_t life = 0;  // Of the process: what was meant for an earlier one is dropped.
   bool is_frozen = false;
-  std::deque<pulse::Event> inbox;  // What came while it was frozen.
+  std::deque<pulse::Event> inbox;  // What came while it, or its machine, stood still.
   std::optional<TimePoint> wake_at;
   uint64_t wake_serial = 0;
   bool has_started = false;
@@ -64,8 +66,11 @@ struct Machine {
   std::optional<pulse::Notice> told;                     // To notify_fifo, by this process.
   std::optional<pulse::ServicesChanged> services_heard;  // From lvsd, by this process.
 
-  bool holds() const { return has_power && !addresses.empty(); }
-  bool is_running() const { return director.has_value() && !is_frozen; }
+  TimePoint clock(TimePoint now) const { return paused_at.value_or(now) - clock_behind; }
+  TimePoint when(TimePoint by_clock) const { return by_clock + clock_behind; }
+  // For the world outside.
+  bool holds() const { return has_power && !paused_at && !addresses.empty(); }
+  bool is_running() const { return director.has_value() && !is_frozen && !paused_at; }
 };
 
 }  // namespace lvs::sim

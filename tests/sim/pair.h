@@ -13,6 +13,13 @@ inline constexpr Timing kFast{.keepalive = std::chrono::milliseconds{100},
 inline constexpr Timing kSlow{.keepalive = std::chrono::seconds{1},
                               .deadtime = std::chrono::seconds{5}};
 
+inline Timing with(bool two_devices, bool witness) {
+  Timing timing = kSlow;
+  timing.two_devices = two_devices;
+  timing.witness = witness;
+  return timing;
+}
+
 class Pair {
  public:
   explicit Pair(const Timing& timing) : world(7, timing) {

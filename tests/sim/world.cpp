@@ -15,20 +15,10 @@ namespace {
 
 const pulse::Key kRightKey = {'s', 'e', 'c', 'r', 'e', 't'};
 constexpr uint64_t kClusterId = 42;
-constexpr size_t kRecordedMax = 32;
-constexpr Duration kNetlinkDelay = 100us;
-constexpr uint16_t kServicesCut = 2;  // Without a way; some always have their servers.
-constexpr Duration kLvsdDelay = 1ms;
 constexpr Duration kLvsdStart = 20ms;
-constexpr Duration kLvsdAskPause = 1s;
-constexpr Duration kFirstVerdicts = 3s;
-const char* const kPublicDevice = "eth0";
-const char* const kInnerDevice = "eth1";
 constexpr Duration kWitnessFresh = 3s;
 constexpr Duration kKeeperPatience =
     pulse::keeper::kPingsUnanswered * pulse::keeper::kArbiterPingPause;
-constexpr Duration kNeighbourPatience = 3s;
-constexpr Duration kNeighbourPause = 1s;
 
 pulse::FloatingAddresses floating_addresses(bool two_devices) {
   const config::FloatingAddress first{*Address::parse("192.0.2.80"), kPublicDevice, "eth0:1", {}};
@@ -119,7 +109,7 @@ void World::run_until(TimePoint until) {
 
 void World::start_arbiter(Node node) {
   Machine& m = machine(node);
-  if (!m.has_power || m.director) {
+  if (!m.has_power || m.paused_at || m.director) {
     return;
   }
   ++m.life;
@@ -136,7 +126,8 @@ void World::start_arbiter(Node node) {
     // The kernel rounds what is left up to a second.
     std::optional<TimePoint> told;
     if (until) {
-      told = now_ + std::chrono::ceil<std::chrono::seconds>(*until - now_);
+      const TimePoint clock = m.clock(now_);
+      told = clock + std::chrono::ceil<std::chrono::seconds>(*until - clock);
     }
     started.found.push_back({address, told});
   }
@@ -212,11 +203,18 @@ void World::thaw_arbiter(Node node) {
   }
   say(std::string(name(node)) + " arbiter thawed");
   m.is_frozen = false;
-  bool lease_was_over = m.director->status(now_).lease_left.value_or(1s) <= Duration{0};
+  catch_up(m);
+}
+
+void World::catch_up(Machine& m) {
+  if (!m.is_running()) {
+    return;
+  }
+  bool lease_was_over = status(m.node).lease_left.value_or(1s) <= Duration{0};
   std::deque<pulse::Event> waiting = std::move(m.inbox);
   m.inbox.clear();
   // The loop may see the timer or the sockets first.
-  const bool timer_is_due = m.wake_at && *m.wake_at <= now_;
+  const bool timer_is_due = m.wake_at && *m.wake_at <= m.clock(now_);
   if (timer_is_due && rng_.chance(0.5)) {
     waiting.push_front(pulse::TimerFired{});
   } else if (timer_is_due) {
@@ -258,7 +256,7 @@ void World::feed(Machine& m, const pulse::Event& event) {
   if (!m.director) {
     return;
   }
-  if (!m.is_frozen) {
+  if (m.is_running()) {
     step(m, event);
   } else if (m.inbox.size() < kInboxMax || !(std::holds_alternative<pulse::Heard>(event) ||
                                              std::holds_alternative<pulse::HeardWord>(event))) {
@@ -277,8 +275,9 @@ void World::feed_later(Machine& m, Duration delay, pulse::Event event) {
 void World::step(Machine& m, const pulse::Event& event, bool lease_was_over) {
   const pulse::State before = m.director->state();
   const uint64_t accepted = m.director->counters().beats_accepted;
-  const pulse::Step step = m.director->step(event, now_);
-  if (step.wake_at && *step.wake_at <= now_) {
+  const TimePoint clock = m.clock(now_);
+  const pulse::Step step = m.director->step(event, clock);
+  if (step.wake_at && *step.wake_at <= clock) {
     violated("wakes-in-the-future");
     return;
   }
@@ -305,225 +304,11 @@ void World::arm_timer(Machine& m, std::optional<TimePoint> wake_at) {
   if (!wake_at) {
     return;
   }
-  at(std::max(*wake_at, now_), [this, &m, serial] {
+  at(std::max(m.when(*wake_at), now_), [this, &m, serial] {
     if (m.wake_serial == serial && m.is_running()) {
       step(m, pulse::TimerFired{});
     }
   });
-}
-
-// ---- Actions ----
-
-void World::perform(Machine& m, const pulse::SendHeartbeat& action) {
-  send_on_paths(m, encode(action.heartbeat, m.key), action.only);
-}
-
-void World::perform(Machine& m, const pulse::SendWord& action) {
-  const pulse::WordBytes bytes = encode(action.word);
-  send_on_paths(m, {bytes.begin(), bytes.end()}, {});
-}
-
-void World::send_on_paths(Machine& m, const std::vector<uint8_t>& bytes,
-                          std::optional<size_t> only) {
-  if (!m.knows_peer) {
-    return;
-  }
-  for (size_t path = 0; path < paths(); ++path) {
-    if (only && *only != path) {
-      continue;
-    }
-    const bool has_device = has_carrier(m, path == 0 ? kPublicDevice : kInnerDevice);
-    if (!has_device || now_ < m.asks_again_at[path]) {
-      m.waiting[path].emplace_back(now_, bytes);
-      continue;
-    }
-    send(m, path, bytes, Duration{0});
-  }
-}
-
-void World::send(Machine& from, size_t path, const std::vector<uint8_t>& bytes, Duration after) {
-  const Node to = other(from.node);
-  if (!has_carrier(machine(to), path == 0 ? kPublicDevice : kInnerDevice)) {
-    return;
-  }
-  for (const Duration delay : link(from.node, path).send(rng_)) {
-    at(now_ + after + delay, [this, to, path, bytes] { deliver(to, path, bytes); });
-  }
-}
-
-// The carrier is back. The neighbour is asked again once a second; then all goes out that has not
-// waited for too long.
-void World::ask_neighbour(Machine& from, size_t path) {
-  if (from.waiting[path].empty()) {
-    return;
-  }
-  const auto pause = static_cast<int64_t>(rng_.below(kNeighbourPause.count()));
-  from.asks_again_at[path] = now_ + Duration{pause};
-  at(from.asks_again_at[path], [this, &from, path] {
-    if (now_ == from.asks_again_at[path]) {
-      send_what_waits(from, path);
-    }
-  });
-}
-
-void World::send_what_waits(Machine& from, size_t path) {
-  Duration after{0};
-  for (const auto& [since, bytes] : std::exchange(from.waiting[path], {})) {
-    if (path < paths() && now_ < since + kNeighbourPatience) {
-      send(from, path, bytes, after);
-      after += std::chrono::microseconds{1};
-    }
-  }
-}
-
-void World::deliver(Node to, size_t path, const std::vector<uint8_t>& bytes) {
-  Machine& m = machine(to);
-  if (!m.director || !m.knows_peer) {
-    return;
-  }
-  if (recorded_.size() < kRecordedMax || rng_.chance(0.1)) {
-    const size_t slot =
-        recorded_.size() < kRecordedMax ? recorded_.size() : rng_.below(kRecordedMax);
-    recorded_.resize(std::max(recorded_.size(), slot + 1));
-    recorded_[slot] = {to, path, bytes};
-  }
-  mix(static_cast<uint64_t>(now_.time_since_epoch().count()) ^ bytes.back());
-  feed(m, event_of(m, path, bytes));
-}
-
-pulse::Event World::event_of(const Machine& to, size_t path,
-                             const std::vector<uint8_t>& bytes) const {
-  if (!timing_.legacy) {
-    return pulse::Heard{path, pulse::decode(bytes, to.key)};
-  }
-  const auto read = pulse::read_word(bytes);
-  if (const auto* refusal = std::get_if<pulse::Refusal>(&read)) {
-    return pulse::Heard{path, *refusal};
-  }
-  return pulse::HeardWord{path, std::get<pulse::Word>(read)};
-}
-
-void World::perform(Machine& m, const pulse::ArmCore&) {
-  m.core_wanted = true;
-  arm_core(m);
-}
-
-void World::arm_core(Machine& m) {
-  if (!m.lvsd_ready) {
-    return;
-  }
-  m.core_armed = true;
-  feed_later(m, kLvsdDelay, pulse::CoreArmed{});
-}
-
-void World::perform(Machine& m, const pulse::DisarmCore&) {
-  m.core_wanted = false;
-  m.core_armed = m.core_armed && !m.lvsd_ready;
-}
-
-void World::hold(Machine& m, const pulse::FloatingAddress& address,
-                 std::optional<std::chrono::seconds> lifetime) {
-  std::optional<TimePoint> end;
-  if (lifetime) {
-    end = now_ + *lifetime;
-  }
-  m.addresses[address.address] = end;
-  ++m.address_changes;
-  if (!end) {
-    return;
-  }
-  at(*end, [this, &m, address = address.address, end] {
-    const auto found = m.addresses.find(address);
-    if (found != m.addresses.end() && found->second == end) {
-      drop_address(m, address);
-    }
-  });
-}
-
-void World::drop_address(Machine& m, Address address) {
-  if (m.addresses.erase(address) != 0) {
-    feed_later(m, kNetlinkDelay, pulse::AddressGone{address});
-  }
-}
-
-void World::perform(Machine& m, const pulse::AddAddresses& action) {
-  for (const pulse::FloatingAddress& address : action.addresses) {
-    hold(m, address, action.lifetime);
-  }
-  feed_later(m, kNetlinkDelay, pulse::AddressesAdded{});
-}
-
-void World::perform(Machine& m, const pulse::RenewAddresses& action) {
-  for (const pulse::FloatingAddress& address : action.addresses) {
-    hold(m, address, action.lifetime);
-  }
-}
-
-void World::perform(Machine& m, const pulse::RemoveAddress& action) {
-  drop_address(m, action.address.address);
-}
-
-void World::perform(Machine& m, const pulse::Announce& action) {
-  if (m.director->state() != pulse::State::active) {
-    violated("only-an-active-director-announces");
-  }
-  const std::string& device = action.address.device;
-  if (has_carrier(m, device) && m.addresses.contains(action.address.address)) {
-    announced_ = device == kPublicDevice ? m.node : announced_;
-    if (!is_segment_split_ && has_carrier(machine(other(m.node)), device)) {
-      feed_later(machine(other(m.node)), kNetlinkDelay,
-                 pulse::AddressClaimed{action.address.address, m.mac});
-    }
-  }
-}
-
-bool World::has_carrier(const Machine& m, const std::string& device) const {
-  return device == kPublicDevice ? m.has_carrier : m.has_inner_carrier;
-}
-
-bool World::answers_itself(const Machine& asked, const pulse::ProbeAddress& question) const {
-  const Address& address = question.address.address;
-  return asked.has_power && (!question.only || *question.only == asked.mac) &&
-         (asked.address == address || asked.addresses.contains(address));
-}
-
-void World::perform(Machine& m, const pulse::ProbeAddress& action) {
-  Machine& o = machine(other(m.node));
-  const Address address = action.address.address;
-  // A switch that answers for the absent knows who announced last, and does so for broadcasts only.
-  m.last_asked_all = is_segment_whole();
-  const std::string& device = action.address.device;
-  const bool switch_answers = is_arp_suppressed_ && !action.only && has_carrier(m, device) &&
-                              (address == o.address || announced_ == o.node);
-  const bool is_joined = !is_segment_split_ && has_carrier(m, device) && has_carrier(o, device);
-  const bool peer_answers = is_joined && answers_itself(o, action) && !rng_.chance(faults_.loss);
-  if (switch_answers || peer_answers) {
-    feed_later(m, kNetlinkDelay, pulse::AddressClaimed{address, o.mac});
-  }
-}
-
-void World::perform(Machine& m, const pulse::TellRole& action) {
-  m.told = action.notice;
-}
-
-void World::perform(Machine&, const pulse::RunCommand&) {
-}
-
-void World::perform(Machine& m, const pulse::Keep& action) {
-  m.kept = action.kept;
-}
-
-void World::perform(Machine& m, const pulse::Answer& action) {
-  m.last_answer = action.ok;
-  say(std::string(name(m.node)) + " answers: " + action.text);
-}
-
-void World::perform(Machine& m, const pulse::Exit&) {
-  m.exited = true;
-}
-
-void World::perform(Machine& m, const LogEvent& action) {
-  say(std::string(name(m.node)) + " " + to_line(action));
 }
 
 // ---- What happens to machines ----
@@ -548,10 +333,39 @@ void World::lose_power(Node node) {
   say(std::string(name(node)) + " loses power");
   end_process(m);
   m.has_power = false;
+  m.paused_at.reset();
   m.waiting = {};
   m.addresses.clear();
   m.kept = {0, {}, m.kept.hold};
   m.lvsd_ready = m.core_armed = m.core_wanted = false;
+}
+
+void World::pause_machine(Node node) {
+  Machine& m = machine(node);
+  if (m.has_power && !m.paused_at && !m.is_frozen_for_good) {
+    say(std::string(name(node)) + " paused");
+    m.paused_at = now_;
+  }
+}
+
+void World::resume_machine(Node node, bool clock_counts) {
+  Machine& m = machine(node);
+  if (!m.paused_at) {
+    return;
+  }
+  const Duration pause = now_ - *m.paused_at;
+  say(std::string(name(node)) + " resumed, its clock has " + (clock_counts ? "" : "not ") +
+      "counted " + std::to_string(to_ms(pause).count()) + " ms");
+  m.paused_at.reset();
+  m.clock_behind += clock_counts ? Duration{0} : pause;
+  for (const auto& [address, end] : std::map(m.addresses)) {
+    if (end && *end <= m.clock(now_)) {
+      drop_address(m, address);
+    } else if (end) {
+      expire(m, address, *end);
+    }
+  }
+  catch_up(m);
 }
 
 void World::stop_pulse(Node node) {
@@ -627,132 +441,6 @@ void World::set_lvsd(Node node, bool ready, int failed_restarts) {
   if (ready && m.core_wanted) {
     arm_core(m);
   }
-}
-
-// A new lvsd has to check all services anew.
-void World::begin_checks(Machine& m) {
-  m.services = {};
-  m.unchecked_services.clear();
-  ++m.lvsd_life;
-  m.lvsd_since = now_;
-  for (lvsd::ServiceId service = 1; service <= kServices; ++service) {
-    m.unchecked_services.insert(service);
-    m.services.see(service, lvsd::Seen::nothing, kSeveralChecks, now_);
-    const auto first_verdict = static_cast<int64_t>(rng_.below(kVerdictSkew.count()));
-    at(now_ + Duration{first_verdict}, [this, &m, service, life = m.lvsd_life] {
-      if (m.lvsd_life == life) {
-        m.unchecked_services.erase(service);
-        check(m, service);
-      }
-    });
-  }
-}
-
-void World::check(Machine& m, lvsd::ServiceId service) {
-  if (!m.unchecked_services.contains(service)) {
-    const lvsd::Seen seen = m.uncheckable_services.contains(service) ? lvsd::Seen::uncheckable
-                            : m.failing_services.contains(service)   ? lvsd::Seen::fails
-                                                                     : lvsd::Seen::passes;
-    m.services.see(service, seen, kSeveralChecks, now_);
-  }
-}
-
-void World::ask_lvsd(Machine& m) {
-  hear_services(m);
-  at(now_ + kLvsdAskPause, [this, &m, life = m.life] {
-    if (m.life == life) {
-      ask_lvsd(m);
-    }
-  });
-}
-
-void World::hear_services(Machine& m) {
-  const pulse::ServicesChanged services = m.lvsd_ready ? services_of(m) : pulse::ServicesChanged{};
-  if (m.director && m.services_heard != services) {
-    m.services_heard = services;
-    feed(m, services);
-  }
-  const auto next = services_count(m).changes_at;
-  if (m.director && next && *next < now_ + kLvsdAskPause) {
-    at(*next, [this, &m, life = m.life] {
-      if (m.life == life) {
-        hear_services(m);
-      }
-    });
-  }
-}
-
-lvsd::FailingCount World::services_count(const Machine& m) const {
-  return m.services.count(now_, [](lvsd::ServiceId service) { return service; });
-}
-
-pulse::ServicesChanged World::services_of(const Machine& m) const {
-  const uint16_t cut = m.has_way ? 0 : kServicesCut;
-  const bool has_heard_enough =
-      m.unchecked_services.empty() || (m.lvsd_since && now_ >= *m.lvsd_since + kFirstVerdicts);
-  const bool checks_stopped = !m.core_wanted && m.services.is_each_uncheckable(now_);
-  if (!has_heard_enough || !m.services.is_any_known(now_)) {
-    return {.cut = cut, .checks_stopped = checks_stopped};
-  }
-  const auto count = services_count(m);
-  return {cut,
-          static_cast<uint16_t>(count.if_serving),
-          static_cast<uint16_t>(count.if_not),
-          count.failing,
-          count.uncheckable,
-          count.recovered,
-          count.certain,
-          count.doubtful,
-          checks_stopped};
-}
-
-// lvsd tells only while it is ready; what it told last holds.
-void World::set_way(Node node, bool has_way) {
-  Machine& m = machine(node);
-  if (m.has_way != has_way) {
-    say(std::string(name(node)) +
-        (has_way ? " has a way to the servers" : " has no way to the servers"));
-    m.has_way = has_way;
-    if (m.lvsd_ready) {
-      hear_services(m);
-      feed(m, pulse::WayChanged{has_way});
-    }
-  }
-}
-
-void World::set_uncheckable(Node node, const std::set<lvsd::ServiceId>& services) {
-  Machine& m = machine(node);
-  say(std::string(name(node)) + " cannot check " + std::to_string(services.size()) + " services");
-  m.uncheckable_services = services;
-  check_all(m);
-}
-
-void World::check_all(Machine& m) {
-  if (!m.lvsd_ready) {
-    return;
-  }
-  for (lvsd::ServiceId service = 1; service <= kServices; ++service) {
-    check(m, service);
-  }
-  hear_services(m);
-}
-
-void World::set_failing_services(Node node, uint16_t count) {
-  std::set<lvsd::ServiceId> services;
-  for (lvsd::ServiceId service = 1; service <= count; ++service) {
-    services.insert(service);
-  }
-  set_failing(node, services);
-}
-
-void World::set_failing(Node node, const std::set<lvsd::ServiceId>& services) {
-  Machine& m = machine(node);
-  if (m.failing_services == services) {
-    return;
-  }
-  say(std::string(name(node)) + " sees " + std::to_string(services.size()) + " services fail");
-  m.failing_services = services;
-  check_all(m);
 }
 
 void World::remove_address(Node node) {
@@ -850,6 +538,7 @@ void World::heal_all_but_heartbeats() {
   set_faults({});
   is_segment_split_ = false;
   for (const Node node : {Node::primary, Node::backup}) {
+    resume_machine(node, rng_.chance(0.5));
     boot(node);
     set_carrier(node, true);
     set_inner_carrier(node, true);
@@ -885,9 +574,9 @@ void World::replay_something(Node to) {
     return;  // Nothing protects Piranha's heartbeats from this.
   }
   const Recorded old = recorded_[candidates[rng_.below(candidates.size())]];
-  const pulse::Status before = m.director->status(now_);
+  const pulse::Status before = status(to);
   deliver(to, old.path, old.bytes);
-  checkers_->after_attack(to, before, m.director->status(now_));
+  checkers_->after_attack(to, before, status(to));
 }
 
 void World::forge_something(Node to) {
@@ -905,9 +594,9 @@ void World::forge_something(Node to) {
   forged.sequence = rng_.next() | 1;
   forged.term = rng_.next();
   const pulse::Key wrong_key = {'g', 'u', 'e', 's', 's'};
-  const pulse::Status before = m.director->status(now_);
+  const pulse::Status before = status(to);
   feed(m, event_of(m, rng_.below(paths()), encode(forged, wrong_key)));
-  checkers_->after_attack(to, before, m.director->status(now_));
+  checkers_->after_attack(to, before, status(to));
 }
 
 // ---- The record ----

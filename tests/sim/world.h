@@ -31,6 +31,11 @@ inline constexpr Duration kVerdictSkew = std::chrono::seconds{6};
 inline constexpr Duration kSeveralChecks = std::chrono::seconds{12};
 inline constexpr uint16_t kServices = 4;
 
+inline constexpr const char* kPublicDevice = "eth0";
+inline constexpr const char* kInnerDevice = "eth1";
+inline constexpr Duration kLvsdDelay = std::chrono::milliseconds{1};
+inline constexpr Duration kNetlinkDelay = std::chrono::microseconds{100};
+
 struct Timing {
   Duration keepalive = std::chrono::seconds{1};
   Duration deadtime = std::chrono::seconds{5};
@@ -68,6 +73,9 @@ class World {
   // What happens to machines and processes.
   void boot(Node node);  // Power on, lvsd ready soon, arbiter started.
   void lose_power(Node node);
+  void pause_machine(Node node);  // By its hypervisor: processes, kernel and all.
+  // Whether it finds out how long it stood still depends on the hypervisor.
+  void resume_machine(Node node, bool clock_counts);
   void start_arbiter(Node node);
   void kill_arbiter(Node node);
   void restart_arbiter(Node node);  // In one instant, if one runs: told to stop or killed.
@@ -116,7 +124,9 @@ class World {
   const Timing& timing() const { return timing_; }
   Machine& machine(Node node) { return machines_[index(node)]; }
   const Machine& machine(Node node) const { return machines_[index(node)]; }
-  pulse::Status status(Node node) const { return machine(node).director->status(now_); }
+  pulse::Status status(Node node) const {
+    return machine(node).director->status(machine(node).clock(now_));
+  }
   pulse::State state(Node node) const { return machine(node).director->state(); }
   std::vector<Node> holders() const;
   bool is_healthy() const;           // No fault is in effect.
@@ -182,6 +192,8 @@ class World {
   void hold(Machine& machine, const pulse::FloatingAddress& address,
             std::optional<std::chrono::seconds> lifetime);
   void drop_address(Machine& machine, Address address);
+  void expire(Machine& machine, Address address, TimePoint end);
+  void catch_up(Machine& machine);
   void mix(uint64_t value);
   void watch_service();
   bool has_carrier(const Machine& machine, const std::string& device) const;

@@ -329,8 +329,7 @@ TEST(Parts, OfAHandoverAreAllThereBeforeThePredecessorIsToldToLetGo) {
   ASSERT_EQ(parts.bench.state(), State::active);
   EXPECT_THAT(parts.bench.deeds(), Contains("heartbeat passive"));
   EXPECT_THAT(parts.added().bench.deeds(), Not(Contains("heartbeat active")));
-  EXPECT_THAT(parts.added().bench.deeds(),
-              ElementsAre("add", "announce", "heartbeat active"));
+  EXPECT_THAT(parts.added().bench.deeds(), ElementsAre("add", "announce", "heartbeat active"));
 }
 
 TEST(Parts, DoNotHideARoleFromAPredecessorThatServesOn) {
