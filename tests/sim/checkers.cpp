@@ -87,7 +87,8 @@ bool Checkers::is_asked_to_let_go(const StepReport& report) const {
     return beat != nullptr && beat->heartbeat.role == pulse::Role::active;
   };
   const auto& director = world_.machine(peer).director;
-  return report.before == pulse::State::active && director.has_value() &&
+  return report.after == pulse::State::active && director.has_value() &&
+         world_.status(report.machine.node).reason == "handover" &&
          director->state() == pulse::State::handing_over &&
          std::ranges::any_of(report.step.actions, says_active);
 }

@@ -1,5 +1,5 @@
-// Stories of what stands still and goes on: an arbiter that is frozen, a machine that its hypervisor
-// pauses, with a clock that counts the pause or not.
+// Stories of what stands still and goes on: an arbiter that is frozen, a machine that its
+// hypervisor pauses, with a clock that counts the pause or not.
 #include "pulse/children.h"
 #include "tests/sim/pair.h"
 

@@ -1,5 +1,5 @@
-// What a director does, as its machine and the network do it: heartbeats on their way, addresses and
-// their leases, announcements and questions to the segment.
+// What a director does, as its machine and the network do it: heartbeats on their way, addresses
+// and their leases, announcements and questions to the segment.
 #include <algorithm>
 
 #include "tests/sim/checkers.h"
