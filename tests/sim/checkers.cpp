@@ -88,9 +88,9 @@ bool Checkers::is_asked_to_let_go(const StepReport& report) const {
   };
   const auto& director = world_.machine(peer).director;
   return report.after == pulse::State::active && director.has_value() &&
-         world_.status(report.machine.node).reason == "handover" &&
          director->state() == pulse::State::handing_over &&
-         std::ranges::any_of(report.step.actions, says_active);
+         std::ranges::any_of(report.step.actions, says_active) &&
+         world_.status(report.machine.node).reason == "handover";
 }
 
 // By what the machine asked of the segment.
@@ -160,7 +160,7 @@ void Checkers::after_attack(Node, const pulse::Status& before, const pulse::Stat
 }
 
 void Checkers::after_event() {
-  if (world_.holders().size() < 2 || !world_.is_healthy()) {
+  if (!world_.has_two_holders() || !world_.is_healthy()) {
     two_holders_since_.reset();
     return;
   }

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <vector>
 
 #include "lvsd/failing_services.h"
 #include "pulse/director.h"
@@ -51,13 +52,20 @@ struct Machine {
   bool last_asked_all = false;  // Its last question of the segment could reach the peer.
   bool core_wanted = false;     // What the arbiter told last; lvsd learns it when it comes back.
 
+  // What came last and how it was judged: the same comes on each path.
+  struct {
+    std::vector<uint8_t> bytes;
+    pulse::Key key;
+    pulse::Decoded decoded;
+  } heard_last;
+
   // The arbiter.
   std::optional<pulse::Director> director;
   uint64_t life = 0;  // Of the process: what was meant for an earlier one is dropped.
   bool is_frozen = false;
   std::deque<pulse::Event> inbox;  // What came while it, or its machine, stood still.
   std::optional<TimePoint> wake_at;
-  uint64_t wake_serial = 0;
+  uint64_t wake_serial = 0;  // Between what happens in the same instant.
   bool has_started = false;
   bool exited = false;  // Ended by itself after Stop.
   bool is_to_freeze_announcing = false;

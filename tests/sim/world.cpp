@@ -80,7 +80,15 @@ pulse::Settings World::settings(Node node) const {
 // ---- Time ----
 
 void World::at(TimePoint when, std::function<void()> what) {
-  queue_.push({when, serial_++, std::move(what)});
+  queue_.push_back({when, serial_++, std::move(what)});
+  std::push_heap(queue_.begin(), queue_.end());
+}
+
+World::Item World::take_item() {
+  std::pop_heap(queue_.begin(), queue_.end());
+  Item item = std::move(queue_.back());
+  queue_.pop_back();
+  return item;
 }
 
 void World::run_for(Duration duration) {
@@ -89,16 +97,18 @@ void World::run_for(Duration duration) {
 
 void World::run_until(TimePoint until) {
   int in_this_instant = 0;
-  while (!queue_.empty() && queue_.top().at <= until) {
-    Item item = queue_.top();
-    queue_.pop();
-    in_this_instant = item.at == now_ ? in_this_instant + 1 : 0;
+  for (Wake next = next_to_wake(); next.at <= until; next = next_to_wake()) {
+    in_this_instant = next.at == now_ ? in_this_instant + 1 : 0;
     if (in_this_instant > kEventsPerInstantMax) {
       violated("time-goes-on");
       return;
     }
-    now_ = item.at;
-    item.what();
+    now_ = next.at;
+    if (next.machine != nullptr) {
+      step(*next.machine, pulse::TimerFired{});
+    } else {
+      take_item().what();
+    }
     checkers_->after_event();
     watch_service();
   }
@@ -169,7 +179,7 @@ void World::end_process(Machine& m) {
   m.inbox.clear();
   m.services_heard.reset();
   ++m.life;
-  ++m.wake_serial;
+  m.wake_at.reset();
 }
 
 void World::kill_arbiter(Node node) {
@@ -300,15 +310,24 @@ void World::step(Machine& m, const pulse::Event& event, bool lease_was_over) {
 
 void World::arm_timer(Machine& m, std::optional<TimePoint> wake_at) {
   m.wake_at = wake_at;
-  const uint64_t serial = ++m.wake_serial;
-  if (!wake_at) {
-    return;
+  m.wake_serial = serial_++;
+}
+
+// Whose timer comes before the other's and before all that waits in the queue, if anybody's.
+World::Wake World::next_to_wake() {
+  Wake first{TimePoint::max(), 0, nullptr};
+  if (!queue_.empty()) {
+    first = {queue_.front().at, queue_.front().serial, nullptr};
   }
-  at(std::max(m.when(*wake_at), now_), [this, &m, serial] {
-    if (m.wake_serial == serial && m.is_running()) {
-      step(m, pulse::TimerFired{});
+  for (Machine& m : machines_) {
+    if (m.wake_at && m.is_running()) {
+      const TimePoint at = std::max(m.when(*m.wake_at), now_);
+      if (std::pair(at, m.wake_serial) < std::pair(first.at, first.serial)) {
+        first = {at, m.wake_serial, &m};
+      }
     }
-  });
+  }
+  return first;
 }
 
 // ---- What happens to machines ----

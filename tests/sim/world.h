@@ -10,7 +10,6 @@
 #include <array>
 #include <functional>
 #include <memory>
-#include <queue>
 #include <string>
 #include <vector>
 
@@ -129,6 +128,7 @@ class World {
   }
   pulse::State state(Node node) const { return machine(node).director->state(); }
   std::vector<Node> holders() const;
+  bool has_two_holders() const { return machines_[0].holds() && machines_[1].holds(); }
   bool is_healthy() const;           // No fault is in effect.
   bool can_hear() const;             // Heartbeats arrive, and the keys are the same.
   bool is_served() const;            // The client's frames reach a director that answers.
@@ -154,8 +154,14 @@ class World {
     uint64_t serial;
     std::function<void()> what;
     bool operator<(const Item& o) const {
-      return at != o.at ? at > o.at : serial > o.serial;  // The queue's top is the earliest.
+      return at != o.at ? at > o.at : serial > o.serial;  // The heap's top is the earliest.
     }
+  };
+  // What comes next: a machine's timer, or (no machine) the first of the queue.
+  struct Wake {
+    TimePoint at;
+    uint64_t serial;
+    Machine* machine;
   };
   struct Recorded {
     Node to;
@@ -180,11 +186,13 @@ class World {
   void send_what_waits(Machine& from, size_t path);
   Link& link(Node from, size_t path) { return links_[index(from)][path]; }
 
+  Item take_item();
   void at(TimePoint when, std::function<void()> what);
   void feed(Machine& machine, const pulse::Event& event);
   void feed_later(Machine& machine, Duration delay, pulse::Event event);
   void step(Machine& machine, const pulse::Event& event, bool lease_was_over = false);
   void arm_timer(Machine& machine, std::optional<TimePoint> wake_at);
+  Wake next_to_wake();
   void end_process(Machine& machine);
   void freeze_for_good(Machine& machine);
   void deliver(Node to, size_t path, const std::vector<uint8_t>& bytes);
@@ -202,7 +210,7 @@ class World {
   void perform(Machine& machine, const pulse::SendHeartbeat& action);
   void perform(Machine& machine, const pulse::SendWord& action);
   void send_on_paths(Machine& from, const std::vector<uint8_t>& bytes, std::optional<size_t> only);
-  pulse::Event event_of(const Machine& to, size_t path, const std::vector<uint8_t>& bytes) const;
+  pulse::Event event_of(Machine& to, size_t path, const std::vector<uint8_t>& bytes);
   void perform(Machine& machine, const pulse::ArmCore&);
   void perform(Machine& machine, const pulse::DisarmCore&);
   void perform(Machine& machine, const pulse::AddAddresses& action);
@@ -221,7 +229,7 @@ class World {
   Rng rng_;
   TimePoint now_ = kBeginning;
   uint64_t serial_ = 0;
-  std::priority_queue<Item> queue_;
+  std::vector<Item> queue_;  // A heap.
   std::array<Machine, 2> machines_;
   std::array<std::array<Link, kPaths>, 2> links_;
   Faults faults_;

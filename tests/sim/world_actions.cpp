@@ -94,10 +94,12 @@ void World::deliver(Node to, size_t path, const std::vector<uint8_t>& bytes) {
   feed(m, event_of(m, path, bytes));
 }
 
-pulse::Event World::event_of(const Machine& to, size_t path,
-                             const std::vector<uint8_t>& bytes) const {
+pulse::Event World::event_of(Machine& to, size_t path, const std::vector<uint8_t>& bytes) {
   if (!timing_.legacy) {
-    return pulse::Heard{path, pulse::decode(bytes, to.key)};
+    if (to.heard_last.bytes != bytes || to.heard_last.key != to.key) {
+      to.heard_last = {bytes, to.key, pulse::decode(bytes, to.key)};
+    }
+    return pulse::Heard{path, to.heard_last.decoded};
   }
   const auto read = pulse::read_word(bytes);
   if (const auto* refusal = std::get_if<pulse::Refusal>(&read)) {
