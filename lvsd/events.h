@@ -67,6 +67,7 @@ struct OtherCoreLeft {
 };
 struct RoleSaid {
   bool active;
+  bool ahead = false;  // Not active, but likely to be within milliseconds: the core is to be armed.
 };
 struct ArmDone {
   Result<bool> armed;

@@ -562,8 +562,9 @@ void Reconciler::on(const OtherCoreLeft& event) {
 
 // What clients wait for comes first.
 void Reconciler::on(const RoleSaid& event) {
-  if (armed_ != event.active && config_->core == config::CoreKind::embedded) {
-    actions_.push_back(ArmCore{event.active});
+  const bool to_arm = event.active || event.ahead;
+  if (armed_ != to_arm && config_->core == config::CoreKind::embedded) {
+    actions_.push_back(ArmCore{to_arm});
   }
   if (role_ != event.active) {
     role_ = event.active;

@@ -225,6 +225,12 @@ struct SendWord {
 struct ArmCore {};
 // Tell lvsd "not active". Before the first of these two actions the shell says nothing to lvsd.
 struct DisarmCore {};
+// Of a director that does not serve: tell lvsd to arm its core all the same, since its peer is
+// nearly silent for long enough; or that it was heard again.
+struct ArmAhead {
+  bool armed = false;
+  bool operator==(const ArmAhead&) const = default;
+};
 // With a lifetime: preferred and valid lifetime of the addresses; and once the clock has reached
 // *perform_before (the process was stopped between decision and action) those not added yet must be
 // dropped and reported as AddressFailed with ETIME. Without: permanent. One that is there is
@@ -276,7 +282,7 @@ struct Answer {
 // Stopped: nothing is held any more, the process may end.
 struct Exit {};
 
-using Action = std::variant<SendHeartbeat, SendWord, ArmCore, DisarmCore, AddAddresses,
+using Action = std::variant<SendHeartbeat, SendWord, ArmCore, DisarmCore, ArmAhead, AddAddresses,
                             RenewAddresses, RemoveAddress, Announce, ProbeAddress, TellRole,
                             RunCommand, Keep, Answer, Exit, LogEvent>;
 
@@ -285,6 +291,10 @@ struct Step {
   std::optional<TimePoint> wake_at;  // Strictly in the future.
 };
 
+// To arm a core takes some milliseconds, on a busy machine twenty: that is done before the peer is
+// silent for long enough, and not again for a while if it was heard after all.
+inline constexpr Duration kAheadMax = std::chrono::milliseconds{20};
+inline constexpr Duration kAheadPause = std::chrono::seconds{10};
 // A neighbour that cannot be resolved lets frames wait (in Linux three seconds), and when it can be
 // they all come at once: after a gap in the heartbeats the first one heard may be the oldest.
 inline constexpr Duration kNewsSettle = std::chrono::milliseconds{20};
@@ -386,6 +396,9 @@ class Director {
   void refresh_services(TimePoint now);
   void refresh_asking(TimePoint now);
   void refresh_belief(TimePoint now);
+  void refresh_arming_ahead(TimePoint now);
+  bool expects_silence(TimePoint now) const;
+  TimePoint arms_ahead_at() const;
   const char* doubt(TimePoint now) const;
   bool does_peer_live_unheard(TimePoint now) const;
   bool suspects_rival(TimePoint now) const;
@@ -500,6 +513,8 @@ class Director {
   // a moment in which the peer fails no more services.
   std::optional<TimePoint> switch_until_;
   bool is_asking_ = false;
+  bool is_armed_ahead_ = false;
+  std::optional<TimePoint> ahead_pause_until_;
   bool failback_held_ = false;    // The operator moved the service away: do not fetch it back.
   bool caches_doubtful_ = false;  // The peer may have announced itself after us.
   std::optional<TimePoint> rival_logged_at_;

@@ -54,6 +54,7 @@ void Director::enter(State state, const char* reason, TimePoint now) {
   state_since_ = now;
   state_reason_ = reason;
   switch_until_.reset();
+  is_armed_ahead_ = is_armed_ahead_ && state == State::standby;
   if (state != State::handing_over) {
     handover_.reset();
   }

@@ -34,6 +34,7 @@ void Director::apply_rules(TimePoint now) {
     case State::listening:
     case State::standby:
       rule_passive(now);
+      refresh_arming_ahead(now);
       break;
     case State::preparing:
       rule_preparing(now);
@@ -316,6 +317,32 @@ void Director::rule_passive(TimePoint now) {
   }
 }
 
+// Clients wait for the core too. Nothing comes to it before the addresses do.
+void Director::refresh_arming_ahead(TimePoint now) {
+  if (state_ != State::listening && state_ != State::standby) {
+    return;
+  }
+  const bool expects = expects_silence(now);
+  if (!expects && is_armed_ahead_) {
+    is_armed_ahead_ = false;
+    ahead_pause_until_ = now + kAheadPause;
+    actions_.push_back(ArmAhead{false});
+  } else if (expects && !is_armed_ahead_ && (!ahead_pause_until_ || now >= *ahead_pause_until_)) {
+    is_armed_ahead_ = true;
+    actions_.push_back(ArmAhead{true});
+  }
+}
+
+bool Director::expects_silence(TimePoint now) const {
+  return can_serve() && !is_on_hold() && !is_distrusting(now) && now >= arms_ahead_at() &&
+         is_silence_evidence() && doubt(now) == nullptr;
+}
+
+TimePoint Director::arms_ahead_at() const {
+  return peer_.silent_since() + settings_.deadtime -
+         std::min<Duration>(settings_.deadtime / 3, kAheadMax);
+}
+
 // The peer is silent, yet may serve. That its kernel holds the address keeps us passive for as long
 // as it does. That its machine lives says nothing of its role; it only makes the backup wait until
 // an able primary, which does not wait, would have been found holding the address.
@@ -548,6 +575,8 @@ std::optional<TimePoint> Director::next_deadline(TimePoint now) const {
   if (state_ != State::active) {
     const TimePoint deadline = peer_.silent_since() + settings_.deadtime;
     consider(deadline);
+    consider(arms_ahead_at());
+    consider(ahead_pause_until_);
     consider(deadline + SplitGuard::freshness(settings_.deadtime));
     consider(disbelief_.until(settings_.deadtime));
     consider(split_guard_.machine_lives_until(settings_.deadtime));

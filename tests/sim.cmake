@@ -15,6 +15,7 @@ lvs_test(unit/pulse/standing lvs_pulse)
 lvs_test(unit/pulse/director lvs_pulse)
 lvs_test(unit/pulse/services lvs_pulse)
 lvs_test(unit/pulse/addresses lvs_pulse)
+lvs_test(unit/pulse/ahead lvs_pulse)
 lvs_test(unit/pulse/settings lvs_pulse)
 lvs_fuzz_replay(heartbeat lvs_pulse)
 # Edits that the tests above must notice: a third in each run, all in `./run soak`. They link

@@ -91,7 +91,7 @@ class Lvsd {
     driver_.feed(Started{loaded.config, std::move(owned), plane_.armed()});
   }
 
-  void take_role(bool active) { driver_.feed(RoleSaid{active}); }
+  void take_role(const RoleSaid& role) { driver_.feed(role); }
 
   // The running configuration stays when the file has an error.
   void reload() {
@@ -184,7 +184,8 @@ class Lvsd {
     if (active == nullptr || !active->is_bool()) {
       return lvs::io::control_error("role: expected \"active\": true or false");
     }
-    take_role(active->get_bool());
+    const json::value* ahead = request.if_contains("ahead");
+    take_role({active->get_bool(), ahead != nullptr && ahead->is_bool() && ahead->get_bool()});
     json::object answer{{"ready", reconciler_.is_ready(Clock::now())},
                         {"armed", reconciler_.armed()}};
     if (const auto has_way = reconciler_.health().has_way()) {
@@ -336,7 +337,7 @@ Result<int> serve(const Options& options, ConfigFile& file, Names& names,
   running = &lvsd;
   lvsd.start(loaded, load_owned(*dir, loaded.config->core));
   if (!options.standby) {
-    lvsd.take_role(true);
+    lvsd.take_role({.active = true});
   }
   const lvs::io::Signals signals(
       io,

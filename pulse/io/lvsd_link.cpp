@@ -49,8 +49,9 @@ LvsdLink::LvsdLink(boost::asio::io_context& io, std::string path, Notices notice
   boost::asio::post(io_, [this] { tick(); });
 }
 
-void LvsdLink::set_role(bool active) {
+void LvsdLink::say(bool active, bool ahead) {
   active_ = active;
+  ahead_ = ahead;
   armed_ = false;
   stale_questions_ = questions_;
   if (client_) {
@@ -100,7 +101,7 @@ void LvsdLink::ask() {
     unanswered_since_ = Clock::now();
   }
   ++questions_;
-  client_->send({{"do", "role"}, {"active", active_}});
+  client_->send({{"do", "role"}, {"active", active_}, {"ahead", ahead_}});
 }
 
 void LvsdLink::take(const boost::json::object& reply) {

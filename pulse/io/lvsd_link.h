@@ -1,8 +1,8 @@
-// The arbiter's line to lvsd: says which role this director has, on change and once a second, and
-// hears whether lvsd is ready, its core armed, a way to the real servers there, and how many
-// services have none that passes its checks. The line is opened again every 100 ms while lvsd is
-// away. An lvsd that took the question but does not answer (stopped, or lost in a system call)
-// counts as away too. Nothing here ever waits.
+// The arbiter's line to lvsd: says which role this director has, or is about to have, on change and
+// once a second, and hears whether lvsd is ready, its core armed, a way to the real servers there,
+// and how many services have none that passes its checks. The line is opened again every 100 ms
+// while lvsd is away. An lvsd that took the question but does not answer (stopped, or lost in a
+// system call) counts as away too. Nothing here ever waits.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -33,12 +33,15 @@ class LvsdLink {
 
   // `path`: of lvsd's control socket.
   LvsdLink(boost::asio::io_context& io, std::string path, Notices notices);
-  void set_role(bool active);
+  void set_role(bool active) { say(active, false); }
+  // It does not serve, but its core is armed all the same, or no more.
+  void arm_ahead(bool armed) { say(false, armed); }
   bool connected() const { return client_ != nullptr; }
   bool ready() const { return ready_; }
   bool armed() const { return armed_; }
 
  private:
+  void say(bool active, bool ahead);
   void tick();
   void tick_after(Duration pause);
   Duration pause() const;
@@ -56,6 +59,7 @@ class LvsdLink {
   std::unique_ptr<io::ControlClient> client_;
   std::optional<TimePoint> unanswered_since_;
   bool active_ = false;
+  bool ahead_ = false;
   bool ready_ = false;
   bool armed_ = false;
   std::optional<bool> has_way_;

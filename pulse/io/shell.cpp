@@ -253,6 +253,10 @@ void Shell::perform(const DisarmCore&) {
   lvsd_->set_role(false);
 }
 
+void Shell::perform(const ArmAhead& action) {
+  lvsd_->arm_ahead(action.armed);
+}
+
 void Shell::perform(const AddAddresses& action) {
   gate_.pass_if_serving([this, action] {
     hold(action, &Addresses::add);

@@ -77,6 +77,7 @@ class Shell {
   void perform(const SendWord& action);
   void perform(const ArmCore& action);
   void perform(const DisarmCore& action);
+  void perform(const ArmAhead& action);
   void perform(const AddAddresses& action);
   void perform(const RenewAddresses& action);
   void perform(const RemoveAddress& action);

@@ -188,6 +188,10 @@ void Checkers::at_the_end() {
     return;
   }
   for (const Node node : {Node::primary, Node::backup}) {
+    const Machine& m = world_.machine(node);
+    if (m.core_armed != m.holds()) {
+      world_.violated("the-core-is-armed-where-it-serves-in-the-end");
+    }
     const pulse::Status status = world_.status(node);
     const bool all_alive = std::all_of(status.paths.begin(), status.paths.end(),
                                        [](const pulse::PathStatus& path) { return path.alive; });

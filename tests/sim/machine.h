@@ -51,6 +51,7 @@ struct Machine {
   bool core_armed = false;
   bool last_asked_all = false;  // Its last question of the segment could reach the peer.
   bool core_wanted = false;     // What the arbiter told last; lvsd learns it when it comes back.
+  bool core_ahead = false;      // The same.
 
   // What came last and how it was judged: the same comes on each path.
   struct {

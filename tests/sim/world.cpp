@@ -126,6 +126,7 @@ void World::start_arbiter(Node node) {
   m.exited = false;
   m.has_started = false;
   m.told.reset();
+  m.core_wanted = false;
   m.is_frozen = false;
   m.inbox.clear();
   m.director.emplace(settings(node), rng_.next() | 1);
@@ -164,6 +165,7 @@ void World::start_arbiter(Node node) {
   }
   at(now_ + kLvsdDelay, [this, &m, life = m.life] {
     if (m.life == life && m.lvsd_ready) {
+      m.core_armed = m.core_wanted || m.core_ahead;  // It is told as soon as it is there.
       feed(m, pulse::WayChanged{m.has_way});
     }
     if (m.life == life) {
@@ -178,6 +180,7 @@ void World::end_process(Machine& m) {
   m.is_to_freeze_announcing = m.is_frozen_for_good = false;
   m.inbox.clear();
   m.services_heard.reset();
+  m.core_ahead = false;
   ++m.life;
   m.wake_at.reset();
 }
@@ -356,7 +359,7 @@ void World::lose_power(Node node) {
   m.waiting = {};
   m.addresses.clear();
   m.kept = {0, {}, m.kept.hold};
-  m.lvsd_ready = m.core_armed = m.core_wanted = false;
+  m.lvsd_ready = m.core_armed = m.core_wanted = m.core_ahead = false;
 }
 
 void World::pause_machine(Node node) {
@@ -459,6 +462,8 @@ void World::set_lvsd(Node node, bool ready, int failed_restarts) {
   hear_services(m);
   if (ready && m.core_wanted) {
     arm_core(m);
+  } else if (ready) {
+    m.core_armed = m.core_ahead;
   }
 }
 

@@ -213,6 +213,7 @@ class World {
   pulse::Event event_of(Machine& to, size_t path, const std::vector<uint8_t>& bytes);
   void perform(Machine& machine, const pulse::ArmCore&);
   void perform(Machine& machine, const pulse::DisarmCore&);
+  void perform(Machine& machine, const pulse::ArmAhead& action);
   void perform(Machine& machine, const pulse::AddAddresses& action);
   void perform(Machine& machine, const pulse::RenewAddresses& action);
   void perform(Machine& machine, const pulse::RemoveAddress& action);

@@ -110,6 +110,7 @@ pulse::Event World::event_of(Machine& to, size_t path, const std::vector<uint8_t
 
 void World::perform(Machine& m, const pulse::ArmCore&) {
   m.core_wanted = true;
+  m.core_ahead = false;
   arm_core(m);
 }
 
@@ -122,8 +123,13 @@ void World::arm_core(Machine& m) {
 }
 
 void World::perform(Machine& m, const pulse::DisarmCore&) {
-  m.core_wanted = false;
+  m.core_wanted = m.core_ahead = false;
   m.core_armed = m.core_armed && !m.lvsd_ready;
+}
+
+void World::perform(Machine& m, const pulse::ArmAhead& action) {
+  m.core_ahead = action.armed;
+  m.core_armed = m.lvsd_ready ? action.armed : m.core_armed;
 }
 
 void World::hold(Machine& m, const pulse::FloatingAddress& address,

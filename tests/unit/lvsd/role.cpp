@@ -24,6 +24,17 @@ TEST(Role, ArmsAndDisarmsAsPulseSays) {
   EXPECT_FALSE(world.lvsd.armed());
 }
 
+TEST(Role, ThatIsOnlyAboutToComeArmsTheCoreAndChangesNothingElse) {
+  World world;
+  world.start(with({web(1)}));
+  world.feed(RoleSaid{false});
+  world.feed(RoleSaid{.active = false, .ahead = true});
+  EXPECT_TRUE(world.lvsd.armed());
+  EXPECT_EQ(world.lvsd.role(), false);
+  world.feed(RoleSaid{false});
+  EXPECT_FALSE(world.lvsd.armed());
+}
+
 TEST(Role, ArmsAtTheNextWordWhenItFailedOnce) {
   World world;
   world.start(with({web(1)}));

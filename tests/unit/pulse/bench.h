@@ -100,9 +100,9 @@ class Bench {
   // The actions of the last step as words, heartbeats with their role; what only tells of
   // them (log, notify_fifo) is left out.
   std::vector<std::string> deeds() const {
-    static constexpr const char* kWords[] = {"heartbeat", "word",   "arm",      "disarm", "add",
-                                             "renew",     "remove", "announce", "probe",  "tell",
-                                             "run",       "keep",   "answer",   "exit"};
+    static constexpr const char* kWords[] = {"heartbeat", "word",  "arm",    "disarm",   "ahead",
+                                             "add",       "renew", "remove", "announce", "probe",
+                                             "tell",      "run",   "keep",   "answer",   "exit"};
     std::vector<std::string> words;
     for (const Action& action : step.actions) {
       if (!std::holds_alternative<LogEvent>(action) && !std::holds_alternative<TellRole>(action)) {
