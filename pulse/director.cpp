@@ -143,6 +143,7 @@ void Director::on(const Heard& event, TimePoint now) {
   if (judgement.is_new_process) {
     failback_held_ = false;
     peer_served_somebody_ = false;
+    caches_doubtful_ = true;  // What it did before we believed it, nobody knows.
     log(Level::info, "peer-met", "", {{"path", settings_.paths[event.path]}});
     send_heartbeat(now);  // So that it learns us without waiting for our next beat.
   }

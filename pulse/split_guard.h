@@ -34,12 +34,14 @@ inline constexpr Duration kAdoptionProbePause = std::chrono::milliseconds{200};
 class SplitGuard {
  public:
   static Duration probe_pause(Duration deadtime) {
-    return std::clamp<Duration>(deadtime / 16, std::chrono::milliseconds{10},
+    return std::clamp<Duration>(deadtime / 16, std::chrono::milliseconds{1},
                                 std::chrono::milliseconds{500});
   }
   // How long an answer counts: several probes may be lost in it.
   static Duration freshness(Duration deadtime) {
-    return std::min<Duration>(deadtime / 4, Lease::length(deadtime) + std::chrono::seconds{1});
+    return std::max<Duration>(
+        3 * probe_pause(deadtime),
+        std::min<Duration>(deadtime / 4, Lease::length(deadtime) + std::chrono::seconds{1}));
   }
 
   // `told`: by the peer itself. Learned ones come behind.

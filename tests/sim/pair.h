@@ -8,6 +8,10 @@
 
 namespace lvs::sim {
 
+inline constexpr Timing kFastest{.keepalive = std::chrono::milliseconds{2},
+                                 .deadtime = std::chrono::milliseconds{6}};
+inline constexpr Timing kFaster{.keepalive = std::chrono::milliseconds{10},
+                                .deadtime = std::chrono::milliseconds{30}};
 inline constexpr Timing kFast{.keepalive = std::chrono::milliseconds{100},
                               .deadtime = std::chrono::milliseconds{300}};
 inline constexpr Timing kSlow{.keepalive = std::chrono::seconds{1},

@@ -223,7 +223,7 @@ TEST(Pair, OneHeartbeatPathCutIsAnAlarmAndNoMore) {
 }
 
 TEST(Pair, AllPathsCutOnOneSegmentAreHeldByTheSplitGuard) {
-  for (const Timing& timing : {kFast, kSlow}) {
+  for (const Timing& timing : {kFastest, kFaster, kFast, kSlow}) {
     Pair pair(timing);
     pair.world.cut_paths();
     pair.world.run_for(120s);

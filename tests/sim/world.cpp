@@ -236,7 +236,7 @@ void World::catch_up(Machine& m) {
   const uint64_t life = m.life;
   for (const pulse::Event& event : waiting) {
     if (m.director && m.life == life) {
-      step(m, event, lease_was_over);
+      m.is_running() ? step(m, event, lease_was_over) : feed(m, event);
       lease_was_over = false;
     }
   }

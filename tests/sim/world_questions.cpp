@@ -22,7 +22,8 @@ bool World::is_healthy() const {
     return sends && m.has_power && m.has_carrier && m.has_inner_carrier && m.sees_witness &&
            m.has_way && m.failing_services.empty() && m.is_running() && m.lvsd_ready;
   });
-  return machines_are && can_hear() && !is_segment_split_ && faults_.loss == 0;
+  return machines_are && can_hear() && !is_segment_split_ && faults_.loss == 0 &&
+         faults_.delay_max < timing_.deadtime / 2;
 }
 
 bool World::can_hear() const {
