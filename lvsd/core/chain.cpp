@@ -176,15 +176,15 @@ std::string input_rules(const FamilyTable& table) {
 
 // What a real server sends on its own account, not as a reply, goes the same way: only what can be
 // one is looked at.
-std::string forward_rules(const FamilyTable& table, ChainMode mode) {
+std::string forward_rules(const FamilyTable& table, Tracking tracking) {
   std::vector<std::string> rules;
-  if (!mode.tracks) {  // First, because most of what passes ends here.
+  if (!tracking.is_asked_for) {  // First, because most of what passes ends here.
     rules = {"iif @attached meta l4proto tcp accept",
              std::string("iif @attached ") + kHardlyInFragments + " accept"};
   }
   rules.insert(rules.end(), {"meta mark " + std::to_string(LVS_MARK_FORWARDED) + " accept",
                              "iif \"ipvs0\" accept", "meta l4proto != { tcp, udp, sctp } accept"});
-  if (mode.has_tracking && !mode.tracks) {
+  if (tracking.is_there && !tracking.is_asked_for) {
     rules.insert(rules.end(), {"ct status snat accept", "ct status dnat accept"});
   }
   for (const auto& reply : replies_of(table)) {
@@ -226,7 +226,7 @@ std::string prerouting_of(const FamilyTable& table, bool catches, Prerouting doe
          emptied(table, "prerouting") + rules_of(table, "prerouting", rules);
 }
 
-std::string table_script(const FamilyTable& table, const Caught& caught, ChainMode mode) {
+std::string table_script(const FamilyTable& table, const Caught& caught, Tracking tracking) {
   std::string script = "add table " + std::string(table.name) + "\n" +
                        base_chain(table, "input", "input priority 100") +
                        base_chain(table, "forward", "forward priority 100");
@@ -241,7 +241,8 @@ std::string table_script(const FamilyTable& table, const Caught& caught, ChainMo
     const std::string of_table = std::string(table.name) + " " + set.name;
     script += "add set " + of_table + " { type " + type + "; }\nflush set " + of_table + "\n";
   }
-  return script + command("add", table, caught) + input_rules(table) + forward_rules(table, mode);
+  return script + command("add", table, caught) + input_rules(table) +
+         forward_rules(table, tracking);
 }
 
 // One script of those of the families that are balanced.
@@ -258,9 +259,9 @@ bool Caught::has_ipv6() const {
                      [](const auto& key) { return family_of(key) == Family::v6; });
 }
 
-std::string chain_script(const Caught& caught, ChainMode mode) {
+std::string chain_script(const Caught& caught, Tracking tracking) {
   return of_tables(caught.has_ipv6(),
-                   [&](const FamilyTable& table) { return table_script(table, caught, mode); });
+                   [&](const FamilyTable& table) { return table_script(table, caught, tracking); });
 }
 
 std::string arming_script(bool has_ipv6, bool catches, Prerouting does) {

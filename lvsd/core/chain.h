@@ -27,14 +27,13 @@ struct Caught {
   bool has_ipv6() const;
 };
 
-struct ChainMode {
-  bool catches =
-      false;            // False on a core that is not armed: the VIP's packets are the stack's own.
-  bool tracks = false;  // Replies all come to FORWARD, so that connection tracking sees them.
+// What the rules are written for.
+struct Tracking {
+  bool is_asked_for = false;  // Replies all come to FORWARD, so that connection tracking sees them.
   // Connections are tracked here, whoever wants it: what the stack's NAT has translated is no
   // reply. (To ask makes the kernel track, where it does not yet.)
-  bool has_tracking = false;
-  bool operator==(const ChainMode&) const = default;
+  bool is_there = false;
+  bool operator==(const Tracking&) const = default;
 };
 
 // Each is a script for `nft -f`, one transaction.
@@ -42,7 +41,7 @@ struct ChainMode {
 // Makes rules and sets just these, whatever they were; whether anything comes to the rules is
 // arming_script()'s matter. Fails where somebody made a chain or a set of our names that is of
 // another kind: then chain_removal() must go before it.
-std::string chain_script(const Caught& caught, ChainMode mode);
+std::string chain_script(const Caught& caught, Tracking tracking);
 // What is done before anything else sees a packet, in a chain of its own, because a kernel may lack
 // what either takes (nft_tproxy, nft_ct).
 struct Prerouting {
@@ -53,7 +52,8 @@ struct Prerouting {
   // of NAT would change.
   bool untracks = true;
 };
-// Makes tables that stand catch, or not. Clients wait for it in a takeover, and there may be
+// Makes tables that stand catch, or not: those of a core that is not armed leave the VIP's packets
+// to the stack. Clients wait for it in a takeover, and there may be
 // thousands of services: their sets and rules are there on a standby too, and are not written anew.
 std::string arming_script(bool has_ipv6, bool catches, Prerouting does);
 // What came and went; the rest is not mentioned.

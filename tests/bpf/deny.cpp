@@ -19,18 +19,11 @@ constexpr const char* kRouter = "198.51.100.9";
 struct Deny : PacketPath {
   static void SetUpTestSuite() {
     PacketPath::SetUpTestSuite();
-    const char* commands[] = {
+    add_ipv6();
+    run_all({
         "ip addr add 192.0.2.100/32 dev lo",
         "ip -6 addr add 2001:db8::100/128 dev lo nodad",
-        "sysctl -q -w net.ipv6.conf.all.forwarding=1",
-        "ip -6 address add 2001:db8::1/64 dev eth0 nodad",
-        "ip -6 address add fd00::1/64 dev eth1 nodad",
-        "ip -6 neigh add 2001:db8::2 lladdr 02:00:00:00:00:01 dev eth0",
-        "ip -6 neigh add fd00::2 lladdr 02:00:00:00:00:02 dev eth1",
-    };
-    for (const char* command : commands) {
-      ASSERT_EQ(std::system(command), 0) << command;
-    }
+    });
   }
 
   void deny(const std::vector<std::string>& texts) {

@@ -21,16 +21,7 @@ struct Ipv6Path : PacketPath {
 
   static void SetUpTestSuite() {
     PacketPath::SetUpTestSuite();
-    const char* commands[] = {
-        "sysctl -q -w net.ipv6.conf.all.forwarding=1",
-        "ip -6 address add 2001:db8::1/64 dev eth0 nodad",
-        "ip -6 address add fd00::1/64 dev eth1 nodad",
-        "ip -6 neigh add 2001:db8::2 lladdr 02:00:00:00:00:01 dev eth0",
-        "ip -6 neigh add fd00::2 lladdr 02:00:00:00:00:02 dev eth1",
-    };
-    for (const char* command : commands) {
-      ASSERT_EQ(std::system(command), 0) << command;
-    }
+    add_ipv6();
   }
 
   void balance6(const ipvs::ServiceKey& key, const ipvs::Service& service, uint16_t port = 8080,

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <cstdlib>
+#include <initializer_list>
 #include <map>
 
 #include "lvsd/bpf/abi.h"
@@ -34,6 +35,13 @@ struct Outcome {
   std::optional<Packet> packet;  // Nothing: a checksum is wrong.
 };
 
+// As a shell: the first that fails ends it.
+inline void run_all(std::initializer_list<const char*> commands) {
+  for (const char* command : commands) {
+    ASSERT_EQ(std::system(command), 0) << command;
+  }
+}
+
 struct PacketPath : ::testing::Test {
   static inline std::unique_ptr<SharedCore> shared;
   boost::asio::io_context& io = shared->io();
@@ -41,7 +49,7 @@ struct PacketPath : ::testing::Test {
 
   static void SetUpTestSuite() {
     ASSERT_EQ(::unshare(CLONE_NEWNET), 0);
-    const char* commands[] = {
+    run_all({
         "ip link set lo up",
         "ip link add eth0 type veth peer name peer0",
         "ip addr add 192.0.2.1/24 dev eth0",
@@ -56,11 +64,18 @@ struct PacketPath : ::testing::Test {
         "ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:01 dev eth0",
         "sysctl -q -w net.ipv4.ip_forward=1",
         "sysctl -q -w net.ipv4.conf.lo.forwarding=1",
-    };
-    for (const char* command : commands) {
-      ASSERT_EQ(std::system(command), 0) << command;
-    }
+    });
     shared = std::make_unique<SharedCore>();
+  }
+  // The clients' and the servers' networks of IPv6 beside those of IPv4.
+  static void add_ipv6() {
+    run_all({
+        "sysctl -q -w net.ipv6.conf.all.forwarding=1",
+        "ip -6 address add 2001:db8::1/64 dev eth0 nodad",
+        "ip -6 address add fd00::1/64 dev eth1 nodad",
+        "ip -6 neigh add 2001:db8::2 lladdr 02:00:00:00:00:01 dev eth0",
+        "ip -6 neigh add fd00::2 lladdr 02:00:00:00:00:02 dev eth1",
+    });
   }
   static void TearDownTestSuite() {
     shared->close();

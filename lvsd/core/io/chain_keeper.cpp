@@ -33,11 +33,8 @@ Result<Ok> ChainKeeper::run(const std::string& script) {
 
 // True: what stands catches, or not, as `mode` says, and is as before otherwise.
 bool ChainKeeper::arm(ChainMode mode, const std::vector<int>& devices) {
-  if (!asked_ || asked_->catches == mode.catches || devices != devices_ || !error_.empty()) {
-    return false;
-  }
-  asked_->catches = mode.catches;
-  if (*asked_ != mode || !run(arming_script(has_table6_, mode.catches, prerouting_))) {
+  if (standing_ != mode.tracking || mode_.catches == mode.catches || devices != devices_ ||
+      !error_.empty() || !run(arming_script(has_table6_, mode.catches, prerouting_))) {
     return false;
   }
   mode_.catches = mode.catches;
@@ -48,7 +45,7 @@ Result<Ok> ChainKeeper::write(ChainMode mode, std::vector<int> devices) {
   if (arm(mode, devices)) {
     return Ok{};
   }
-  asked_.reset();
+  standing_.reset();
   mode_ = mode;
   devices_ = std::move(devices);
   caught_ = {};
@@ -59,8 +56,8 @@ Result<Ok> ChainKeeper::write(ChainMode mode, std::vector<int> devices) {
   }
   const Caught all{{caught_.begin(), caught_.end()}, sources_.all(), devices_};
   auto ok = replace(all);
-  if (!ok && mode_.has_tracking) {  // A kernel may track, and not let nftables ask about it.
-    mode_.has_tracking = false;
+  if (!ok && mode_.tracking.is_there) {  // It may track, and not let nftables ask about it.
+    mode_.tracking.is_there = false;
     ok = replace(all);
   }
   if (ok) {
@@ -68,14 +65,14 @@ Result<Ok> ChainKeeper::write(ChainMode mode, std::vector<int> devices) {
     ok = hook_in();
   }
   if (ok) {
-    asked_ = mode;
+    standing_ = mode.tracking;
   }
   note(ok);
   return ok;
 }
 
 Result<Ok> ChainKeeper::replace(const Caught& all) {
-  const auto script = chain_script(all, mode_);
+  const auto script = chain_script(all, mode_.tracking);
   if (run(script)) {
     return Ok{};
   }

@@ -20,6 +20,12 @@
 
 namespace lvs::core {
 
+// What is asked of the tables.
+struct ChainMode {
+  bool catches = false;  // The core is armed.
+  Tracking tracking;
+};
+
 class ChainKeeper {
  public:
   // `committed` is called for each transaction of ours: whoever watches the tables tells it from
@@ -51,8 +57,8 @@ class ChainKeeper {
   std::function<void(const LogEvent&)> log_;
   std::function<void()> committed_;
   Nft nft_;
-  std::optional<ChainMode> asked_;     // Of what stands.
-  ChainMode mode_;                     // As far as this kernel can.
+  std::optional<Tracking> standing_;   // What the rules that stand were asked for.
+  ChainMode mode_;                     // What is asked for, as far as this kernel can.
   std::set<ipvs::ServiceKey> caught_;  // In the sets of the chain.
   ReplySources sources_;               // Likewise.
   std::vector<int> devices_;           // Likewise.

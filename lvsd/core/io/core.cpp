@@ -346,7 +346,7 @@ class Core::Impl {
   Result<Ok> write_chain() { return write_chain(programs_.config().settings[LVS_CONNTRACK] != 0); }
 
   Result<Ok> write_chain(bool tracks) {
-    return chain_.write({.catches = armed(), .tracks = tracks, .has_tracking = has_tracking_},
+    return chain_.write({armed(), {.is_asked_for = tracks, .is_there = has_tracking_}},
                         attachments_.unopposed());
   }
 

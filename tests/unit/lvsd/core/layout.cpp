@@ -174,7 +174,7 @@ TEST(Chain, RepliesAllComeToForwardWhereConnectionsAreTracked) {
   const Caught caught{.sources = {kSource}, .devices = {7}};
   const std::string skipped = "iif @attached meta l4proto tcp accept";
   EXPECT_THAT(chain_script(caught, {}), HasSubstr(skipped));
-  EXPECT_THAT(chain_script(caught, {.tracks = true}), Not(HasSubstr(skipped)));
+  EXPECT_THAT(chain_script(caught, {.is_asked_for = true}), Not(HasSubstr(skipped)));
 }
 
 TEST(Chain, WhatTheCoreSendsThroughTheStackIsNeitherCaughtAgainNorTracked) {
@@ -185,7 +185,7 @@ TEST(Chain, WhatTheCoreSendsThroughTheStackIsNeitherCaughtAgainNorTracked) {
 }
 
 TEST(Chain, IsNeverTakenAwayToBeWritten) {
-  EXPECT_THAT(chain_script({.services = {kWeb}}, {.catches = true}), Not(HasSubstr("delete")));
+  EXPECT_THAT(chain_script({.services = {kWeb}}, {}), Not(HasSubstr("delete")));
 }
 
 TEST(Chain, OfAnUnarmedCoreLeavesEverythingToTheStack) {
