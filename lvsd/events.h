@@ -65,6 +65,9 @@ struct SysctlsFound {
 struct OtherCoreLeft {
   Result<Ok> done;
 };
+struct DenyDone {
+  Result<Ok> done;
+};
 struct RoleSaid {
   bool active;
   bool ahead = false;  // Not active, but likely to be within milliseconds: the core is to be armed.
@@ -87,8 +90,8 @@ struct PongHeard {
 };
 struct Timer {};
 using Event = std::variant<Started, Configured, ReloadFailed, TableRead, OpsDone, MarksDone,
-                           MarksTouched, SysctlsDone, SysctlsFound, OtherCoreLeft, RoleSaid,
-                           ArmDone, NannyUp, NannyGone, VerdictHeard, PongHeard, Timer>;
+                           MarksTouched, SysctlsDone, SysctlsFound, OtherCoreLeft, DenyDone,
+                           RoleSaid, ArmDone, NannyUp, NannyGone, VerdictHeard, PongHeard, Timer>;
 
 // Actions.
 struct ReadTable {

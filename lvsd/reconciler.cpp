@@ -51,6 +51,7 @@ Step Reconciler::step(Event event, TimePoint now) {
   if (!started_) {
     return {std::move(actions_), std::nullopt};
   }
+  deny_.keep(now_, actions_);
   if (watch_.is_due(now_)) {
     request_read();
   }
@@ -87,9 +88,6 @@ void Reconciler::on(const Configured& event) {
   names_error_.clear();
   if (event.config->interfaces != config_->interfaces) {
     actions_.push_back(SetInterfaces{event.config->interfaces});
-  }
-  if (event.config->deny != config_->deny) {
-    actions_.push_back(SetDenied{event.config->deny});
   }
   take_configuration(event.config);
   try_failed_again();
@@ -132,6 +130,7 @@ void Reconciler::take_configuration(const SharedConfig& config) {
   }
   note_skipped();
   host_.take(config_, now_);
+  deny_.take(config_, now_);
   announce(services_before, changed);
   take_services(services_before, changed);
   mark_due(changed);
@@ -560,6 +559,10 @@ void Reconciler::on(const OtherCoreLeft& event) {
   host_.on(event, actions_);
 }
 
+void Reconciler::on(const DenyDone& event) {
+  deny_.on(event, now_, actions_);
+}
+
 // What clients wait for comes first.
 void Reconciler::on(const RoleSaid& event) {
   const bool to_arm = event.active || event.ahead;
@@ -701,7 +704,7 @@ bool Reconciler::waits_for_core() const {
 }
 
 std::optional<TimePoint> Reconciler::wake_at() const {
-  auto first = earliest({health_.wake_at(), host_.wake_at(), unserved_.wake_at()});
+  auto first = earliest({health_.wake_at(), host_.wake_at(), unserved_.wake_at(), deny_.wake_at()});
   if (!applying_ && !watch_.is_reading()) {
     first = earliest({first, watch_.next()});
   }

@@ -31,6 +31,7 @@
 #include <string>
 #include <vector>
 
+#include "lvsd/deny_keeper.h"
 #include "lvsd/draining.h"
 #include "lvsd/events.h"
 #include "lvsd/health_watch.h"
@@ -62,6 +63,7 @@ class Reconciler {
   const Retries& retries() const { return retries_; }
   const HealthWatch& health() const { return health_; }
   const HostKeeper& host() const { return host_; }
+  const std::string& deny_error() const { return deny_.error(); }
   std::vector<ipvs::Request> pending() const;  // What all services lack now.
   std::vector<ipvs::Request> plan_for(
       const config::Config& config) const;  // What a reload would do.
@@ -89,6 +91,7 @@ class Reconciler {
   void on(const SysctlsDone& event);
   void on(const SysctlsFound& event);
   void on(const OtherCoreLeft& event);
+  void on(const DenyDone& event);
   void on(const RoleSaid& event);
   void on(const ArmDone& event);
   void on(const NannyUp& event);
@@ -159,6 +162,7 @@ class Reconciler {
   bool started_ = false;
   HealthWatch health_;
   HostKeeper host_;
+  DenyKeeper deny_;
   Owned owned_;
   bool has_to_record_ = false;  // What of owned_ changed beside the services of a settling.
 

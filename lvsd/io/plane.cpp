@@ -85,9 +85,6 @@ Result<std::unique_ptr<Plane>> open_embedded(boost::asio::io_context& io,
   if (!core) {
     return core.error().in("embedded core");
   }
-  if (auto denied = (*core)->set_denied(config.deny); !denied) {
-    return denied.error().in("embedded core");
-  }
   auto plane = std::make_unique<EmbeddedPlane>(std::move(*core));
   if (auto served = plane->serve(io); !served) {
     return served.error();

@@ -53,7 +53,7 @@ void Shell::perform(const SetInterfaces& action) {
 }
 
 void Shell::perform(const SetDenied& action) {
-  report("deny-failed", plane_.set_denied(action.prefixes));
+  driver_->feed(DenyDone{plane_.set_denied(action.prefixes)});
 }
 
 void Shell::perform(const SetSysctls& action) {

@@ -214,6 +214,7 @@ json::object status_of(const Reconciler& reconciler, Plane& plane, TimePoint now
           {"repairs", reconciler.repairs()},
           {"reload_error", reconciler.reload_error()},
           {"marks_error", host.marks_error()},
+          {"deny_error", reconciler.deny_error()},
           {"names_error", reconciler.names_error()},
           {"sysctls_error", host.sysctls_error()},
           {"sysctl_repairs", host.sysctl_repairs()},

@@ -1,5 +1,7 @@
 // Clients that lvs.cf denies, on single packets: which of theirs are dropped, and where, and which
 // are nobody's business.
+#include <gmock/gmock.h>
+
 #include "lvsd/core/io/devices.h"
 #include "tests/bpf/icmp_packet.h"
 #include "tests/bpf/packet6.h"
@@ -26,12 +28,15 @@ struct Deny : PacketPath {
     });
   }
 
-  void deny(const std::vector<std::string>& texts) {
+  static std::vector<Prefix> prefixes_of(const std::vector<std::string>& texts) {
     std::vector<Prefix> prefixes;
     for (const auto& text : texts) {
       prefixes.push_back(*Prefix::parse(text));
     }
-    const auto done = core->set_denied(prefixes);
+    return prefixes;
+  }
+  void deny(const std::vector<std::string>& texts) {
+    const auto done = core->set_denied(prefixes_of(texts));
     ASSERT_TRUE(done) << done.error().what;
   }
   std::map<std::string, uint64_t> denied() {
@@ -266,18 +271,38 @@ TEST_F(Deny, AListTakesThePlaceOfAnotherAndWhatStaysKeepsItsCount) {
       << "the longest prefix counts";
 }
 
+std::vector<std::string> networks_in(int network, uint32_t how_many) {
+  std::vector<std::string> texts;
+  for (uint32_t i = 0; i < how_many; ++i) {
+    texts.push_back(std::to_string(network + static_cast<int>(i / 65536)) + "." +
+                    std::to_string(i / 256 % 256) + "." + std::to_string(i % 256) + ".0/24");
+  }
+  return texts;
+}
+
+// The kernel refuses what has no room.
+TEST_F(Deny, WhatTheKernelRefusesIsToldAndTheOthersAreDenied) {
+  deny({"99.0.0.0/8", "103.200.0.0/24"});
+  auto list = networks_in(100, LVS_DENIED_ROOM);
+  list.emplace_back("103.0.0.0/8");
+  list.emplace_back("2001:db8::/32");
+  const auto done = core->set_denied(prefixes_of(list));
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ENOSPC);
+  EXPECT_THAT(done.error().what, ::testing::StartsWith("deny 100.7.254.0/24: "));
+  EXPECT_THAT(done.error().what, ::testing::EndsWith(", and 2 more"));
+  EXPECT_TRUE(denied().contains("100.7.253.0/24"));
+  EXPECT_TRUE(denied().contains("2001:db8::/32")) << "behind the one that was refused";
+  EXPECT_FALSE(denied().contains("99.0.0.0/8")) << "not denied any more";
+  EXPECT_TRUE(denied().contains("103.200.0.0/24")) << "what the wider one was to cover";
+  deny({"103.0.0.0/8"});
+  EXPECT_EQ(denied().size(), 1U) << "now there is room, and the narrower one has gone";
+}
+
 TEST_F(Deny, TheLongestListMayBeReplacedByAnother) {
-  const auto prefixes = [](int network) {
-    std::vector<std::string> texts;
-    for (uint32_t i = 0; i < LVS_DENIED_MAX; ++i) {
-      texts.push_back(std::to_string(network) + "." + std::to_string(i / 256) + "." +
-                      std::to_string(i % 256) + ".0/24");
-    }
-    return texts;
-  };
-  deny(prefixes(101));
+  deny(networks_in(101, LVS_DENIED_MAX));
   EXPECT_EQ(denied().size(), LVS_DENIED_MAX);
-  deny(prefixes(102));
+  deny(networks_in(102, LVS_DENIED_MAX));
   EXPECT_EQ(denied().size(), LVS_DENIED_MAX);
   EXPECT_TRUE(denied().contains("102.3.255.0/24"));
 }

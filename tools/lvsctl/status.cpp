@@ -313,8 +313,8 @@ class Page {
       worry("lvsd is not ready");
     }
     show_refusals_by_lvsd(text_at(lvsd, "reload_error"));
-    for (const char* field :
-         {"core_error", "names_error", "marks_error", "sysctls_error", "other_core_error"}) {
+    for (const char* field : {"core_error", "names_error", "marks_error", "deny_error",
+                              "sysctls_error", "other_core_error"}) {
       const std::string error = text_at(lvsd, field);
       if (!error.empty()) {
         worry(error);

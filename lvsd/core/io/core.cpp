@@ -160,17 +160,14 @@ class Core::Impl {
   }
 
   Result<Ok> set_denied(std::span<const Prefix> prefixes) {
-    const auto changed = write_denied(programs_, prefixes);
-    if (!changed) {
-      return changed.error();
-    }
-    if (changed->added + changed->removed != 0) {
+    const DenyChange changed = write_denied(programs_, prefixes);
+    if (changed.added + changed.removed != 0) {
       log_(event(Level::notice, "core-deny",
                  {{"prefixes", std::to_string(prefixes.size())},
-                  {"added", std::to_string(changed->added)},
-                  {"removed", std::to_string(changed->removed)}}));
+                  {"added", std::to_string(changed.added)},
+                  {"removed", std::to_string(changed.removed)}}));
     }
-    return Ok{};
+    return changed.refused ? Result<Ok>(*changed.refused) : Result<Ok>(Ok{});
   }
 
   CoreStatus status() {

@@ -74,7 +74,7 @@ class Core {
   Result<Ok> set_interfaces(std::vector<std::string> interfaces);
 
   // Clients whose packets to services are dropped: all of them. A core that was taken over keeps
-  // its list until then.
+  // its list until then. An error names what the kernel refused; the others are written.
   Result<Ok> set_denied(std::span<const Prefix> prefixes);
 
   CoreStatus status() const;

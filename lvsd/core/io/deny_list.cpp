@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <vector>
 
 #include "lvsd/core/io/reading.h"
 #include "lvsd/core/layout.h"
@@ -51,31 +52,44 @@ void count(Programs& programs) {
   }
 }
 
+bool is_within(const Prefix& prefix, const std::vector<Prefix>& wider) {
+  return std::any_of(wider.begin(), wider.end(), [&](const Prefix& one) {
+    return one.address.family() == prefix.address.family() && one.length <= prefix.length &&
+           prefix.address.masked(one.length) == one.address;
+  });
+}
+
 }  // namespace
 
-Result<DenyChange> write_denied(Programs& programs, std::span<const Prefix> wanted) {
+DenyChange write_denied(Programs& programs, std::span<const Prefix> wanted) {
   const std::set<Prefix> before = listed(programs);
   const std::set<Prefix> after(wanted.begin(), wanted.end());
   DenyChange change;
+  std::vector<Prefix> refused;
   for (const Prefix& prefix : after) {
     if (before.contains(prefix)) {
       continue;
     }
-    if (!enter(programs, prefix)) {
-      const int code = errno;
-      count(programs);
-      return os_error(code, "deny " + to_string(prefix));
+    if (enter(programs, prefix)) {
+      ++change.added;
+      continue;
     }
-    ++change.added;
+    if (refused.empty()) {
+      change.refused = os_error(errno, "deny " + to_string(prefix));
+    }
+    refused.push_back(prefix);
   }
   count(programs);
   for (const Prefix& prefix : before) {
-    if (!after.contains(prefix)) {
+    if (!after.contains(prefix) && !is_within(prefix, refused)) {
       remove(programs, prefix);
       ++change.removed;
     }
   }
   count(programs);
+  if (refused.size() > 1) {
+    change.refused->what += ", and " + std::to_string(refused.size() - 1) + " more";
+  }
   return change;
 }
 

@@ -177,10 +177,55 @@ TEST(Reload, AListOfDeniedClientsIsSetWhenItIsAnotherAndNothingElseIsTouched) {
   config.deny = {*Prefix::parse("192.0.2.0/24")};
   world.reload(config);
   world.reload(config);
-  EXPECT_THAT(world.denied, ElementsAre(config.deny));
+  const std::vector<Prefix> nobody;
+  EXPECT_THAT(world.denied, ElementsAre(nobody, config.deny)) << "first as lvsd starts";
   world.reload(with({web(2)}));
-  EXPECT_THAT(world.denied, ElementsAre(config.deny, std::vector<Prefix>{}));
+  EXPECT_THAT(world.denied, ElementsAre(nobody, config.deny, nobody));
   EXPECT_THAT(world.ops, IsEmpty());
+}
+
+TEST(Reload, APrefixThatTheKernelRefusesIsAnAlarmUntilItIsDenied) {
+  World world;
+  world.start(with({web(2)}));
+  world.deny_error = "deny 192.0.2.0/24: no room";
+  auto config = with({web(2)});
+  config.deny = {*Prefix::parse("192.0.2.0/24")};
+  world.reload(config);
+  world.pass(kRetryMax * 4);
+  EXPECT_EQ(world.lvsd.deny_error(),
+            "deny 192.0.2.0/24: no room (not denied; tried again until it is)");
+  EXPECT_EQ(world.count("deny-failed"), 1);
+  EXPECT_GE(world.denied.size(), 8U) << "tried again";
+  EXPECT_LE(world.denied.size(), 16U) << "with backoff";
+  const size_t tried = world.denied.size();
+  world.reload(config);
+  EXPECT_EQ(world.denied.size(), tried + 1) << "a reload tries at once";
+  world.deny_error.clear();
+  world.pass(kRetryMax);
+  EXPECT_EQ(world.lvsd.deny_error(), "");
+  EXPECT_EQ(world.count("deny-complete"), 1);
+  const size_t done = world.denied.size();
+  world.pass(kRetryMax * 4);
+  EXPECT_EQ(world.denied.size(), done) << "and left alone";
+}
+
+TEST(Reload, APrefixThatIsRefusedAtTheStartHoldsNobodyElseUp) {
+  World world;
+  world.deny_error = "deny 192.0.2.0/24: no room";
+  auto config = with({web(2)});
+  config.deny = {*Prefix::parse("192.0.2.0/24")};
+  world.start(config);
+  world.all_up();
+  EXPECT_THAT(world.web_servers(), ElementsAre(server_at(1), server_at(2)));
+  EXPECT_NE(world.lvsd.deny_error(), "");
+}
+
+TEST(Reload, TheKernelsCoreIsGivenNoListOfDeniedClients) {
+  World world;
+  auto config = on_the_kernel(with({web(2)}));
+  config.deny = {*Prefix::parse("192.0.2.0/24")};
+  world.start(config);
+  EXPECT_THAT(world.denied, IsEmpty());
 }
 
 }  // namespace

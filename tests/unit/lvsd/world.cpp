@@ -137,6 +137,8 @@ void World::perform(const SetInterfaces&) {
 
 void World::perform(const SetDenied& action) {
   denied.push_back(action.prefixes);
+  queue_.push_back(
+      DenyDone{deny_error.empty() ? Result<Ok>(Ok{}) : Result<Ok>(Error{ENOSPC, deny_error})});
 }
 void World::perform(const SetSysctls& action) {
   ++sysctl_sets;

@@ -50,6 +50,7 @@ class World {
   bool marks_take_long = false;  // The answer does not come.
   std::vector<Sysctl> sysctls;
   std::vector<std::vector<Prefix>> denied;  // Each list that was set.
+  std::string deny_error;
   std::string sysctls_error;
   int sysctl_sets = 0;
   std::map<std::string, std::string> kernel_sysctls;  // As they are; only those that were set.

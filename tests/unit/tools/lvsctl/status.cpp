@@ -161,6 +161,9 @@ TEST(Status, WhatNeedsAttentionDegradesIt) {
             degraded);
   EXPECT_EQ(condition_of(kPulse, with(kLvsd, "failing", R"([{"what":"w","error":"e"}])"),
                          "! cannot set w: e"),
+  EXPECT_EQ(condition_of(kPulse, with(kLvsd, "deny_error", R"("deny 192.0.2.0/24: no room")"),
+                         "! deny 192.0.2.0/24: no room"),
+            degraded);
             degraded);
   EXPECT_EQ(
       condition_of(kPulse, with(kLvsd, "services", R"([{"name":"web","service":"TCP x","servers":[
