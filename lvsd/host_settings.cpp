@@ -30,7 +30,39 @@ bool is_persistent(const ActiveServices& services) {
   });
 }
 
+struct DefenceKey {
+  const char* name;
+  std::optional<uint32_t> config::Globals::*member;
+  bool is_mode;
+};
+constexpr DefenceKey kDefence[] = {
+    {"drop_entry", &config::Globals::drop_entry, true},
+    {"drop_packet", &config::Globals::drop_packet, true},
+    {"secure_tcp", &config::Globals::secure_tcp, true},
+    {"am_droprate", &config::Globals::am_droprate, false},
+    {"amemthresh", &config::Globals::amemthresh, false},
+};
+
+void add_defence(const config::Config& config, std::vector<Sysctl>& settings) {
+  for (const auto& key : kDefence) {
+    if (const auto& value = config.*key.member) {
+      settings.push_back({std::string(kOfCore) + key.name, std::to_string(*value)});
+    }
+  }
+}
+
+// During a shortage either core makes 2 of these by itself.
+bool is_mode_of_defence(const std::string& name) {
+  return std::any_of(std::begin(kDefence), std::end(kDefence), [&](const DefenceKey& key) {
+    return key.is_mode && name == std::string(kOfCore) + key.name;
+  });
+}
+
 }  // namespace
+
+bool is_as_set(const Sysctl& set, const std::string& value) {
+  return value == set.value || (set.value == "1" && value == "2" && is_mode_of_defence(set.name));
+}
 
 bool is_of_core(const Sysctl& sysctl) {
   return sysctl.name.starts_with(kOfCore);
@@ -57,6 +89,7 @@ std::vector<Sysctl> host_settings(const config::Config& config, std::optional<bo
   if (config.conntrack) {
     settings.push_back({"net/ipv4/vs/conntrack", "1"});
   }
+  add_defence(config, settings);
   if (config.core == config::CoreKind::embedded &&
       config.first_packet == config::FirstPacket::express) {
     settings.push_back({"net/ipv4/vs/express", "1"});

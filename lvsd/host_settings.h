@@ -15,6 +15,9 @@
 // conn_reuse_mode = 1: a client's port that is used again is a new connection, and so does not go
 // to a server that was taken out.
 //
+// drop_entry, drop_packet, secure_tcp, am_droprate, amemthresh: as lvs.cf says, if it says
+// anything.
+//
 // With core = kernel, backup_only = 1 on a standby, 0 on an active, where connections are
 // synchronised and a director is a server itself: ip_vs handles no packet while it takes
 // connections in.
@@ -34,6 +37,10 @@ struct Sysctl {
   std::string value;
   bool operator==(const Sysctl&) const = default;
 };
+
+// Whether a switch that reads `value` is as it was set: a mode of defence that was set to 1 says 2
+// during a shortage.
+bool is_as_set(const Sysctl& set, const std::string& value);
 
 // Of net.ipv4.vs: the embedded core has it itself, the kernel's only while ip_vs is loaded.
 bool is_of_core(const Sysctl& sysctl);

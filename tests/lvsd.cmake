@@ -21,6 +21,7 @@ lvs_test(unit/lvsd/role lvsd_world)
 lvs_test(unit/lvsd/slow_belief lvs_common)
 lvs_test(unit/lvsd/sync_daemons lvsd_world)
 lvs_test(unit/lvsd/unserved lvsd_world)
+lvs_test(io/lvsd/core_settings lvs_lvsd_io)
 lvs_test(io/lvsd/ownership_record lvs_lvsd_io lvsd_world)
 
 # Real packets, real web servers, in network namespaces of its own. 77: skipped, with the reason.

@@ -212,6 +212,9 @@ struct Globals {
   std::vector<std::string> interfaces;
   uint32_t connections = 0;  // 0: by the machine's memory.
   std::vector<Prefix> deny;
+  // Of net.ipv4.vs; nothing: as they are.
+  std::optional<uint32_t> drop_entry, drop_packet, secure_tcp;
+  std::optional<uint32_t> am_droprate, amemthresh;
   std::optional<std::string> heartbeat_key =
       "/etc/sysconfig/ha/heartbeat.key";  // Nothing: written `none`.
   std::optional<std::string> heartbeat_key_next;

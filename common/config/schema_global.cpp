@@ -205,6 +205,34 @@ std::vector<Key<B>> new_keys_of_the_core() {
   };
 }
 
+constexpr const char* kDropEntryText =
+    "Whether half-open connections end at random against a flood of them, a 32nd each second: 0 "
+    "no, 1 during a shortage of memory or of room in the table, 3 always. This and the four keys "
+    "below are ip_vs's switches net.ipv4.vs of the same names, of either core (lvsadm(8), "
+    "Defence); without the key the switch stays as it is, and a key that is taken out gives it "
+    "back what it was before.";
+
+std::vector<Key<B>> keys_of_the_defence() {
+  const Form<uint32_t> mode = choice<uint32_t>({{"0", 0}, {"1", 1}, {"3", 3}});
+  return {
+      key("drop_entry", &B::drop_entry, mode, {"", kDropEntryText, "", kNew}),
+      key("drop_packet", &B::drop_packet, mode,
+          {"",
+           "Whether one in so many packets that would begin a connection is dropped: 0 no, 1 "
+           "during a shortage, 3 always.",
+           "", kNew}),
+      key("secure_tcp", &B::secure_tcp, mode,
+          {"",
+           "Whether it is the server's segments that establish a connection, not the client's: 0 "
+           "no, 1 during a shortage, 3 always.",
+           "", kNew}),
+      key("am_droprate", &B::am_droprate, integer<uint32_t>(1, kAnyHigh, "packets"),
+          {"", "One in how many drop_packet drops; ip_vs has 10.", "", kNew}),
+      key("amemthresh", &B::amemthresh, integer<uint32_t>(0, kAnyHigh, "pages"),
+          {"", "With how many free pages of memory a shortage begins; ip_vs has 1024.", "", kNew}),
+  };
+}
+
 constexpr const char* kNotifyText =
     "A named pipe that is told each change of this director's role, one line each, as keepalived "
     "tells it: INSTANCE \"pulse\" MASTER 100, with MASTER (it serves), BACKUP, FAULT (not able to "
@@ -269,7 +297,8 @@ std::vector<Key<B>> new_keys_of_the_pair() {
 
 std::vector<Key<B>> all_keys() {
   std::vector<Key<B>> keys = director_keys();
-  for (const auto& group : {behaviour_keys(), new_keys_of_the_core(), new_keys_of_the_pair()}) {
+  for (const auto& group :
+       {behaviour_keys(), new_keys_of_the_core(), keys_of_the_defence(), new_keys_of_the_pair()}) {
     keys.insert(keys.end(), group.begin(), group.end());
   }
   return keys;

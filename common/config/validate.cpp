@@ -32,7 +32,8 @@ class ConfigRules {
     check_names_and_keys_are_unique();
     check_floating_addresses();
     check_marks_do_not_overlap();
-    check_express_beside_marks();
+    check_addresses_beside_marks();
+    check_switches_are_set();
     return std::move(found_);
   }
 
@@ -250,10 +251,7 @@ class ConfigRules {
   }
 
   // Of two services that a packet belongs to, the stack knows the mark's first, express the other.
-  void check_express_beside_marks() {
-    if (config_.first_packet != FirstPacket::express || config_.core != CoreKind::embedded) {
-      return;
-    }
+  void check_addresses_beside_marks() {
     std::map<Address, std::vector<const Entry*>> marked;
     for (const auto& entry : config_.virtuals.entries()) {
       const VirtualService& service = *entry.block;
@@ -268,11 +266,42 @@ class ConfigRules {
       }
       for (const Entry* by_mark : marked[service.address->address]) {
         if (share_a_port(service, *by_mark->block)) {
-          warning(*by_mark, "mark_ports",
-                  "first_packet = express gives what has this mark to " + described(by_address) +
-                      " where its address and port are that one's: give them different ports, or "
-                      "use first_packet = stack");
+          warn_of_one_before(*by_mark, by_address);
         }
+      }
+    }
+  }
+
+  // Without mark_ports somebody else's rules choose whom they mark; a service of any port has those
+  // that are not marked.
+  void warn_of_one_before(const Entry& by_mark, const Entry& by_address) {
+    if (config_.first_packet == FirstPacket::express && config_.core == CoreKind::embedded) {
+      warning(by_mark, "mark_ports",
+              "first_packet = express gives what has this mark to " + described(by_address) +
+                  " where its address and port are that one's: give them different ports, or use "
+                  "first_packet = stack");
+    } else if (!by_mark.block->mark_ports.empty() && by_address.block->port != 0) {
+      warning(by_address, "port",
+              "nothing comes to this service: " + described(by_mark) +
+                  " marks what is for its address and port, and a service by mark goes first: "
+                  "take the port out of mark_ports there, or this service out");
+    }
+  }
+
+  // Switches that are asked for by key are set like the others, or not at all.
+  void check_switches_are_set() {
+    const std::pair<const char*, bool> asked[] = {{"conntrack", config_.conntrack},
+                                                  {"drop_entry", config_.drop_entry.has_value()},
+                                                  {"drop_packet", config_.drop_packet.has_value()},
+                                                  {"secure_tcp", config_.secure_tcp.has_value()},
+                                                  {"am_droprate", config_.am_droprate.has_value()},
+                                                  {"amemthresh", config_.amemthresh.has_value()}};
+    for (const auto& [key, is_asked] : asked) {
+      if (is_asked && !config_.manage_sysctls) {
+        warning(config_.lines, key,
+                std::string("not in effect with manage_sysctls = 0: the switch is yours to set "
+                            "(lvsadm --setting ") +
+                    key + ")");
       }
     }
   }

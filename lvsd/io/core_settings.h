@@ -1,8 +1,8 @@
 // The settings of net.ipv4.vs.* for a core that is not the kernel's: the same names and values,
-// asked of the core itself. One that is no longer wanted gets back the value that it had.
+// asked of the core itself. One that is no longer wanted gets back the value that it had, also from
+// a later lvsd; one that somebody else has changed since is left alone.
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 
@@ -11,12 +11,11 @@
 
 namespace lvs::lvsd::io {
 
-class CoreSettings {
- public:
-  // Those of `wanted` that are the core's; the others are left to set_sysctls().
-  Result<Ok> set(const ipvs::Handler& core, const std::vector<Sysctl>& wanted);
+// Those of `wanted` that are the core's; the others are left to set_sysctls(). Goes on after an
+// error and tells the first.
+Result<Ok> set_core_settings(const ipvs::Handler& core, const std::string& run_dir,
+                             const std::vector<Sysctl>& wanted);
+// The core is gone, and its settings with it.
+void forget_core_settings(const std::string& run_dir);
 
- private:
-  std::map<std::string, uint32_t> before_;  // Of what was set here.
-};
 }  // namespace lvs::lvsd::io

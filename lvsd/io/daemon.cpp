@@ -23,6 +23,7 @@
 #include "common/io/run_dir.h"
 #include "common/ipvs/io/embedded_transport.h"
 #include "lvsd/core_mode.h"
+#include "lvsd/io/core_settings.h"
 #include "lvsd/io/kernel_removal.h"
 #include "lvsd/io/load_config.h"
 #include "lvsd/io/ownership_record.h"
@@ -464,3 +465,4 @@ int run_core_remove(const Options& options) {
 }
 
 }  // namespace lvs::lvsd::io
+    forget_core_settings(*dir);

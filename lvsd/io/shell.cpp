@@ -2,6 +2,7 @@
 
 #include "common/io/log_sink.h"
 #include "common/io/own_addresses.h"
+#include "lvsd/io/core_settings.h"
 #include "lvsd/io/other_core.h"
 #include "lvsd/io/ownership_record.h"
 #include "lvsd/io/sysctls.h"
@@ -64,7 +65,7 @@ void Shell::perform(const SetSysctls& action) {
   std::vector<Sysctl> of_host = action.wanted;
   std::erase_if(of_host, is_of_core);
   const auto host = set_sysctls(settings_.run_dir, of_host);
-  const auto own = core_settings_.set(core(), action.wanted);
+  const auto own = set_core_settings(core(), settings_.run_dir, action.wanted);
   driver_->feed(SysctlsDone{host ? own : host});
 }
 

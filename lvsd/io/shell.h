@@ -8,7 +8,6 @@
 
 #include "common/io/driver.h"
 #include "common/io/log_sink.h"
-#include "lvsd/io/core_settings.h"
 #include "lvsd/io/mark_rules.h"
 #include "lvsd/io/mark_watch.h"
 #include "lvsd/io/nanny_child.h"
@@ -58,7 +57,6 @@ class Shell {
   Settings settings_;
   MarkRules marks_;
   std::optional<MarkWatch> mark_watch_;
-  CoreSettings core_settings_;
   Driver* driver_ = nullptr;
   std::unique_ptr<NannyChild> nanny_;
 };

@@ -4,26 +4,19 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <map>
 #include <optional>
-#include <sstream>
 
 #include "common/io/log_sink.h"
 #include "common/io/read_file.h"
 #include "common/io/unique_fd.h"
+#include "lvsd/io/settings_record.h"
 
 namespace lvs::lvsd::io {
 namespace {
 
 constexpr const char* kProc = "/proc/sys/";
-constexpr const char* kRecordFile = "/sysctls";
+constexpr const char* kRecordFile = "/sysctls";  // In the run directory.
 constexpr size_t kValueMax = 4096;
-
-struct Change {
-  std::string before;
-  std::string given;
-};
-using Record = std::map<std::string, Change>;
 
 Result<std::string> read_value(const std::string& name) {
   auto text = lvs::io::read_file(kProc + name, kValueMax);
@@ -41,41 +34,18 @@ Result<Ok> write_value(const std::string& name, const std::string& value) {
   return Ok{};
 }
 
-Record load(const std::string& run_dir) {
-  Record record;
-  const auto text = lvs::io::read_file(run_dir + kRecordFile);
-  std::istringstream lines(text ? *text : "");
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string name;
-    Change change;
-    if (words >> name >> change.before >> change.given) {
-      record[name] = change;
-    }
-  }
-  return record;
-}
-
-Result<Ok> save(const std::string& run_dir, const Record& record) {
-  std::string text;
-  for (const auto& [name, change] : record) {
-    text += name + " " + change.before + " " + change.given + "\n";
-  }
-  return lvs::io::write_file_atomically(run_dir + kRecordFile, text, 0600);
-}
-
 // Remembered before it is done: after a crash the value is still known.
-Result<Ok> set_one(const std::string& run_dir, const Sysctl& wanted, Record& record) {
+Result<Ok> set_one(const std::string& run_dir, const Sysctl& wanted, SettingsRecord& record) {
   const auto before = read_value(wanted.name);
   if (!before) {
     return before.error();
   }
-  if (*before == wanted.value) {
+  if (is_as_set(wanted, *before)) {
     return Ok{};
   }
   const auto known = record.find(wanted.name);
   record[wanted.name] = {known == record.end() ? *before : known->second.before, wanted.value};
-  if (auto saved = save(run_dir, record); !saved) {
+  if (auto saved = save_settings(run_dir + kRecordFile, record); !saved) {
     return saved;
   }
   if (auto written = write_value(wanted.name, wanted.value); !written) {
@@ -89,9 +59,9 @@ Result<Ok> set_one(const std::string& run_dir, const Sysctl& wanted, Record& rec
 }
 
 // A switch that is not there any more (ip_vs was unloaded) has nothing to be put back.
-Result<Ok> restore_one(const std::string& name, const Change& change) {
+Result<Ok> restore_one(const std::string& name, const SettingChange& change) {
   const auto now = read_value(name);
-  if (!now || *now != change.given || *now == change.before) {
+  if (!now || !is_as_set({name, change.given}, *now) || *now == change.before) {
     return Ok{};
   }
   if (auto written = write_value(name, change.before); !written) {
@@ -107,7 +77,7 @@ Result<Ok> restore_one(const std::string& name, const Change& change) {
 }  // namespace
 
 Result<Ok> set_sysctls(const std::string& run_dir, const std::vector<Sysctl>& wanted) {
-  Record record = load(run_dir);
+  SettingsRecord record = load_settings(run_dir + kRecordFile);
   std::optional<Error> failed;
   const auto note = [&](const Result<Ok>& done) {
     if (!done && !failed) {
@@ -123,7 +93,7 @@ Result<Ok> set_sysctls(const std::string& run_dir, const std::vector<Sysctl>& wa
     return !is_wanted && note(restore_one(entry.first, entry.second));
   });
   if (record.size() != remembered) {
-    note(save(run_dir, record));
+    note(save_settings(run_dir + kRecordFile, record));
   }
   for (const auto& sysctl : wanted) {
     note(set_one(run_dir, sysctl, record));
@@ -135,7 +105,7 @@ std::vector<Sysctl> sysctls_otherwise(const std::vector<Sysctl>& wanted) {
   std::vector<Sysctl> others;
   for (const auto& sysctl : wanted) {
     const auto value = read_value(sysctl.name);
-    if (value && *value != sysctl.value) {
+    if (value && !is_as_set(sysctl, *value)) {
       others.push_back({sysctl.name, *value});
     }
   }

@@ -1304,6 +1304,23 @@ def core_that_is_left_serves_until_the_other_is_there(lab):
     expect(embedded_is_there != kernel_can, f"one of the two, and ip_vs if this kernel has it ({kernel_can})")
 
     lab.lvsd.terminate()
+def defence_is_as_lvs_cf_says_and_as_before_without_it(lab):
+    def said():
+        return [lab.lvsadm("--setting", name).split()[-1] for name in ("drop_entry", "secure_tcp", "am_droprate")]
+    before = said()
+    lab.lvsadm("--setting", "am_droprate=7")
+    lab.configure(more="drop_entry = 1\nsecure_tcp = 3\nam_droprate = 20\n")
+    lab.ask(do="reload")
+    eventually("as the file says", lambda: said() == ["1", "3", "20"])
+    lab.lvsd.kill()
+    lab.lvsd.wait()
+    lab.start_lvsd()
+    lab.configure()
+    lab.ask(do="reload")
+    eventually(f"as they were: {said()}", lambda: said() == [before[0], before[1], "7"])
+    lab.lvsadm("--setting", f"am_droprate={before[2]}")
+
+
     lab.lvsd.wait(PATIENCE_S)
     folders = run(*lab.enter_director("sh", "-c", "echo /run/lvs/*/")).stdout.split()
     expect(len(folders) == 1, f"one network namespace: {folders}")
@@ -1382,3 +1399,4 @@ def main(binaries, names):
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1], sys.argv[2:]))
+    defence_is_as_lvs_cf_says_and_as_before_without_it,

@@ -202,6 +202,24 @@ TEST(Parse, NewKeysOfTheGlobals) {
   EXPECT_FALSE(config.manage_sysctls || config.standby_monitoring || config.split_guard);
 }
 
+TEST(Parse, SwitchesOfTheDefence) {
+  const Config none = good(kPrimary + service(""));
+  EXPECT_EQ(none.drop_entry, std::nullopt) << "left alone";
+  const Config config = good(kPrimary +
+                             "drop_entry = 0\ndrop_packet = 1\nsecure_tcp = 3\n"
+                             "am_droprate = 20\namemthresh = 4096\n" +
+                             service(""));
+  EXPECT_EQ(config.drop_entry, 0U);
+  EXPECT_EQ(config.drop_packet, 1U);
+  EXPECT_EQ(config.secure_tcp, 3U);
+  EXPECT_EQ(config.am_droprate, 20U);
+  EXPECT_EQ(config.amemthresh, 4096U);
+  for (const char* bad : {"drop_entry = 2\n", "secure_tcp = 4\n", "am_droprate = 0\n",
+                          "amemthresh = -1\n", "amemthresh = 2147483648\n"}) {
+    EXPECT_FALSE(parse(kPrimary + bad + service(""), "f").config) << bad;
+  }
+}
+
 TEST(Parse, FailbackIsNeverAtOnceOrAfterAWhile) {
   const auto failback = [](const std::string& value) {
     return good(kPrimary + "failback = " + value + "\n" + service("")).failback;

@@ -101,6 +101,35 @@ TEST(HostSettings, ExpressIsForTheEmbeddedCoreAlone) {
   EXPECT_THAT(host_settings(config, kActive, {}), Not(Contains(express)));
 }
 
+TEST(HostSettings, TheDefenceIsAsLvsCfSaysInEitherCore) {
+  for (auto config : {with({web()}), on_the_kernel({web()})}) {
+    const auto without = host_settings(config, kActive, {});
+    config.drop_entry = 0;
+    config.drop_packet = 1;
+    config.secure_tcp = 3;
+    config.am_droprate = 20;
+    config.amemthresh = 4096;
+    auto settings = host_settings(config, kActive, {});
+    for (const auto& each : without) {
+      EXPECT_EQ(std::erase(settings, each), 1U);
+    }
+    EXPECT_THAT(settings, UnorderedElementsAre(Sysctl{"net/ipv4/vs/drop_entry", "0"},
+                                               Sysctl{"net/ipv4/vs/drop_packet", "1"},
+                                               Sysctl{"net/ipv4/vs/secure_tcp", "3"},
+                                               Sysctl{"net/ipv4/vs/am_droprate", "20"},
+                                               Sysctl{"net/ipv4/vs/amemthresh", "4096"}));
+  }
+}
+
+TEST(HostSettings, ADefenceThatWentOnByItselfIsAsItWasSet) {
+  EXPECT_TRUE(is_as_set({"net/ipv4/vs/drop_entry", "1"}, "2")) << "a shortage";
+  EXPECT_TRUE(is_as_set({"net/ipv4/vs/drop_entry", "1"}, "1"));
+  EXPECT_FALSE(is_as_set({"net/ipv4/vs/drop_entry", "1"}, "3"));
+  EXPECT_FALSE(is_as_set({"net/ipv4/vs/drop_entry", "3"}, "2"));
+  EXPECT_FALSE(is_as_set({"net/ipv4/vs/conn_reuse_mode", "1"}, "2"));
+  EXPECT_FALSE(is_as_set({"net/ipv4/vs/am_droprate", "1"}, "2"));
+}
+
 TEST(HostSettings, WithoutServicesNothingIsNeeded) {
   EXPECT_THAT(host_settings(on_the_kernel({}), kActive, {}), IsEmpty());
 }

@@ -111,8 +111,41 @@ TEST(Check, OfAMarkAndAnAddressThatShareAPortExpressKnowsTheAddress) {
       << "marked by rules that nobody shows";
   EXPECT_EQ(said(express, "mark_ports = tcp/443 udp/80\n"), "f: good\n");
   EXPECT_EQ(said(express, "port = 443\n"), "f: good\n");
-  EXPECT_EQ(said("", "mark_ports = tcp/80\n"), "f: good\n");
-  EXPECT_EQ(said("core = kernel\n" + express, "mark_ports = tcp/80\n"), "f: good\n");
+}
+
+TEST(Check, AServiceWhosePortAnotherMarksIsToldThatNothingComesToIt) {
+  const auto said = [](const std::string& globals, const std::string& port,
+                       const std::string& more) {
+    std::string text = globals + kGood +
+                       "virtual shop {\nactive = 1\naddress = 192.0.2.10 eth0:1\nfwmark = 7\n" +
+                       more + "server s {\naddress = 10.0.0.1\nactive = 1\n}\n}\n";
+    text.insert(text.find("     server"), port);
+    return to_text(check(text, "f", Strictness::liberal), "f", Format::text);
+  };
+  const std::string remark =
+      "port: warning: nothing comes to this service: shop (line 11) marks what is for its address "
+      "and port, and a service by mark goes first: ";
+  EXPECT_THAT(said("", "port = 80\n", "mark_ports = tcp/443 tcp/79:81\n"),
+              testing::StartsWith("f:5: " + remark));
+  EXPECT_THAT(said("core = kernel\nfirst_packet = express\n", "", "mark_ports = tcp/80\n"),
+              testing::HasSubstr("nothing comes to this service: shop (line 12)"))
+      << "express is nothing to the kernel's";
+  EXPECT_EQ(said("", "port = 80\n", "mark_ports = tcp/443 udp/80\n"), "f: good\n");
+  EXPECT_EQ(said("", "port = 80\n", ""), "f: good\n") << "who is marked, nobody knows";
+  EXPECT_EQ(said("", "port = 0\npersistent = 60\ncheck = none\n", "mark_ports = tcp/80\n"),
+            "f: good\n")
+      << "it has the other ports";
+}
+
+TEST(Check, ASwitchThatNobodySetsIsTold) {
+  const auto said = [](const std::string& globals) {
+    return to_text(check(globals + kGood, "f", Strictness::liberal), "f", Format::text);
+  };
+  EXPECT_THAT(said("manage_sysctls = 0\ndrop_entry = 1\n"),
+              testing::StartsWith("f:2: drop_entry: warning: not in effect with manage_sysctls = "
+                                  "0: the switch is yours to set (lvsadm --setting drop_entry)"));
+  EXPECT_THAT(said("manage_sysctls = 0\nconntrack = 1\n"), testing::StartsWith("f:2: conntrack: "));
+  EXPECT_EQ(said("drop_entry = 1\nconntrack = 1\n"), "f: good\n");
 }
 
 TEST(Check, WarningsDoNotMakeItBadButAreCounted) {
