@@ -383,6 +383,25 @@ std::vector<MarkSetter> mark_setters(std::string_view running) {
   return setters;
 }
 
+std::optional<MarkSetter> own_setter_for(std::string_view running, std::string_view protocol,
+                                         const Address& address, uint16_t port) {
+  std::optional<MarkSetter> last;
+  if (running_state(running).jumps == 0) {
+    return last;
+  }
+  for (auto& setter : mark_setters(running)) {
+    const auto has_port = [port](const auto& range) {
+      return range.first <= port && port <= range.second;
+    };
+    if (setter.chain == kMarkChain && setter.protocol == protocol &&
+        covers(setter.destination, address) &&
+        (setter.ports.empty() || std::any_of(setter.ports.begin(), setter.ports.end(), has_port))) {
+      last = std::move(setter);
+    }
+  }
+  return last;
+}
+
 MarkAnalysis analyse_marks(const config::Config& config, std::string_view running_v4,
                            std::string_view running_v6) {
   const std::vector<MarkSetter> by_family[] = {mark_setters(running_v4), mark_setters(running_v6)};

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -48,6 +49,10 @@ struct MarkSetter {
 };
 // Those that a packet on its way in can meet, from the text of `iptables-save -t mangle`.
 std::vector<MarkSetter> mark_setters(std::string_view running);
+
+// The rule of ours that gives a packet to this address its mark, if they run; of several the last.
+std::optional<MarkSetter> own_setter_for(std::string_view running, std::string_view protocol,
+                                         const Address& address, uint16_t port);
 
 struct MarkAnalysis {
   std::vector<std::string> services_without_rule;  // "web (fwmark 80)"

@@ -26,6 +26,7 @@
 #include "lvsd/io/core_settings.h"
 #include "lvsd/io/kernel_removal.h"
 #include "lvsd/io/load_config.h"
+#include "lvsd/io/mark_rules.h"
 #include "lvsd/io/ownership_record.h"
 #include "lvsd/io/shell.h"
 #include "lvsd/io/status.h"
@@ -438,6 +439,18 @@ int run_core_remove(const Options& options) {
   const auto dir = lvs::io::run_dir();
   if (!dir) {
     say(dir.error().what);
+// Those that run and those that are saved for the next boot.
+Result<Ok> remove_marks(boost::asio::io_context& io) {
+  Result<MarkWarnings> removed = Error{EIO, "firewall marks: nothing was done"};
+  MarkRules rules(io, distribution_mark_files(), lvs::io::log);
+  rules.apply(config::Config{}, [&](Result<MarkWarnings> result) {
+    removed = std::move(result);
+    io.stop();
+  });
+  io.run();
+  return removed ? Result<Ok>(Ok{}) : Result<Ok>(removed.error());
+}
+
     return EXIT_FAILURE;
   }
   boost::asio::io_context io;
@@ -455,7 +468,7 @@ int run_core_remove(const Options& options) {
   if (status == EXIT_SUCCESS) {
     forget_owned(*dir, config::CoreKind::embedded);
   }
-  for (const auto& done : {remove_from_kernel(*dir), restore_sysctls(*dir)}) {
+  for (const auto& done : {remove_from_kernel(*dir), remove_marks(io), restore_sysctls(*dir)}) {
     if (!done) {
       say(done.error().what);
       status = EXIT_FAILURE;

@@ -84,7 +84,7 @@ struct MarkRules::Shared : std::enable_shared_from_this<MarkRules::Shared> {
           if (!restored) {
             return self->finish(explained(restored.error()));
           }
-          self->say("marks-applied",
+          self->say(wanted.empty() ? "marks-removed" : "marks-applied",
                     {{"tool", kTools[index].restore}, {"rules", std::to_string(wanted.size())}});
           self->save(index, wanted);
         });
@@ -161,6 +161,15 @@ MarkFiles distribution_mark_files() {
     return {"/etc/iptables/rules.v4", "/etc/iptables/rules.v6"};
   }
   return {"/etc/sysconfig/iptables", "/etc/sysconfig/ip6tables"};
+}
+
+Result<std::string> running_mangle(Family family) {
+  boost::asio::io_context io;
+  Result<std::string> said = std::string();
+  run_command(io, {kTools[family == Family::v4 ? 0 : 1].save, "-t", "mangle"}, "", kCommandLimit,
+              [&](Result<std::string> result) { said = std::move(result); });
+  io.run();
+  return said || said.error().code != ENOENT ? said : std::string();
 }
 
 MarkRules::MarkRules(boost::asio::io_context& io, MarkFiles files,

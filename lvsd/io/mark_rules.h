@@ -24,6 +24,10 @@ struct MarkFiles {
 // /etc/iptables/rules.v4 on Debian and its kin, /etc/sysconfig/iptables elsewhere.
 MarkFiles distribution_mark_files();
 
+// What `iptables-save -t mangle` says now; nothing where there is no iptables. Waits for it, so it
+// is for commands, not for daemons.
+Result<std::string> running_mangle(Family family);
+
 class MarkRules {
  public:
   MarkRules(boost::asio::io_context& io, MarkFiles files, std::function<void(const LogEvent&)> log);

@@ -1118,8 +1118,7 @@ def one_that_fails_again_waits_where_another_serves(lab):
     eventually("after another outage both serve", lambda: lab.in_table() == ["one", "two"])
 
 
-def marks_are_set_and_saved(lab):
-    marked = """
+MARKED = """
 virtual marked {
      active = 1
      address = 192.0.2.1 eth0:1
@@ -1140,10 +1139,19 @@ virtual marked {
      }
 }
 """
-    lab.configure(more=marked)
+
+
+def rules_of_marks(lab):
+    """Those that run, and the saved ones."""
+    saved = run(*lab.enter_director("sh", "-c", "cat /etc/iptables/rules.v4 /etc/sysconfig/iptables"), check=False)
+    return run(*lab.enter_director("iptables-save", "-t", "mangle")).stdout, saved.stdout
+
+
+def marks_are_set_and_saved(lab):
+    lab.configure(more=MARKED)
     lab.hang_up()
     eventually("both servers behind the mark", lambda: lab.in_table("FWM 80") == ["one", "two"])
-    rules = run(*lab.enter_director("iptables-save", "-t", "mangle")).stdout
+    rules, saved = rules_of_marks(lab)
     expect("-A PREROUTING -j LVS" in rules and "80" in rules, f"rules are set: {rules}")
     saved = run(*lab.enter_director("sh", "-c", "cat /etc/iptables/rules.v4 /etc/sysconfig/iptables"), check=False)
     expect(":LVS " in saved.stdout, "and saved")
@@ -1277,7 +1285,9 @@ def remove_beside_a_running_lvsd_is_refused(lab):
 def remove_takes_everything_away(lab):
     lab.lvsd.terminate()
     expect(lab.lvsd.wait(PATIENCE_S) == 0, "exit status 0")
-    run(*lab.enter_director(f"{lab.binaries}/lvsd", "--core", "--remove"))
+    removal = run(*lab.enter_director(f"{lab.binaries}/lvsd", "--core", "--remove"))
+    expect(not any("LVS" in rules for rules in rules_of_marks(lab)), f"no rule of ours: {rules_of_marks(lab)}")
+    expect("event=marks-removed" in removal.stderr, f"and that is said: {removal.stderr}")
     expect(lab.get(patience=SILENCE_S) == "nothing", "no forwarding")
     listing = run(*lab.enter_director(f"{lab.binaries}/lvsadm", "-L", "-n"), check=False)
     expect(listing.returncode == 2 and "no embedded core listens" in listing.stderr, f"nothing to read: {listing}")
@@ -1320,6 +1330,9 @@ def defence_is_as_lvs_cf_says_and_as_before_without_it(lab):
     eventually(f"as they were: {said()}", lambda: said() == [before[0], before[1], "7"])
     lab.lvsadm("--setting", f"am_droprate={before[2]}")
 
+    lab.configure(more=MARKED)
+    lab.hang_up()
+    eventually("marked, and saved", lambda: all("LVS" in rules for rules in rules_of_marks(lab)))
 
     lab.lvsd.wait(PATIENCE_S)
     folders = run(*lab.enter_director("sh", "-c", "echo /run/lvs/*/")).stdout.split()
