@@ -126,12 +126,16 @@ class Lvsd {
     if (what == "plan") {
       return plan();
     }
+    if (what == "kept") {
+      return kept_by(reconciler_, plane_.kind(), file_.path());
+    }
     if (what == "reload") {
       reload();
       const std::string& error = reconciler_.reload_error();
       return error.empty() ? json::object{} : lvs::io::control_error(error);
     }
-    return lvs::io::control_error("unknown request: expected status, events, role, plan or reload");
+    return lvs::io::control_error(
+        "unknown request: expected status, events, kept, role, plan or reload");
   }
 
  private:
@@ -315,7 +319,7 @@ Result<int> serve(const Options& options, ConfigFile& file, Names& names,
   }
   auto control = lvs::io::ControlServer::listen(
       io, *dir + lvs::io::kLvsdSocket,
-      {.reads = {"status", "plan", "events"}, .unlogged = {"role"}},
+      {.reads = {"status", "plan", "events", "kept"}, .unlogged = {"role"}},
       [&](const json::object& request) {
         if (is_about_events(request)) {
           return events.answer(request);

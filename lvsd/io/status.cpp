@@ -228,4 +228,26 @@ json::object status_of(const Reconciler& reconciler, Plane& plane, TimePoint now
           {"services", services_json(reconciler, wanted, plane, now)}};
 }
 
+json::object kept_by(const Reconciler& reconciler, const std::string& core,
+                     const std::string& file) {
+  json::object services;
+  std::map<const config::VirtualService*, ipvs::ServiceKey> kept;
+  for (const auto& [key, service] : active_services(reconciler.config())) {
+    kept.emplace(service, key);
+  }
+  for (const auto& entry : reconciler.config().virtuals.entries()) {
+    const auto service = kept.find(entry.block.get());
+    if (service == kept.end()) {
+      continue;
+    }
+    json::object servers;
+    for (const auto& [key, server] : active_servers(*entry.block)) {
+      servers[ipvs::to_string(key)] = entry.line + server->lines.block;
+    }
+    services[ipvs::to_string(service->second)] = {{"line", entry.line},
+                                                  {"servers", std::move(servers)}};
+  }
+  return {{"core", core}, {"file", file}, {"services", std::move(services)}};
+}
+
 }  // namespace lvs::lvsd::io

@@ -11,4 +11,9 @@ namespace lvs::lvsd::io {
 // Reads the table afresh for weights and connections.
 boost::json::object status_of(const Reconciler& reconciler, Plane& plane, TimePoint now);
 
+// The services and servers that are kept as the configuration has them, with the lines that say so:
+// the answer to {"do":"kept"}, for lvsadm.
+boost::json::object kept_by(const Reconciler& reconciler, const std::string& core,
+                            const std::string& file);
+
 }  // namespace lvs::lvsd::io

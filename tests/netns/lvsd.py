@@ -179,6 +179,10 @@ class Lab:
             file.write(text)
         run(*self.enter_director("cp", path, "/etc/sysconfig/ha/lvs.cf"))
 
+    def text_of_configuration(self):
+        with open(f"{self.folder}/lvs.cf", encoding="utf-8") as file:
+            return file.read()
+
     def start_lvsd(self, *options):
         self.log = open(f"{self.folder}/lvsd.log", "a", encoding="utf-8")
         self.children["lvsd"] = subprocess.Popen(self.enter_director(f"{self.binaries}/lvsd", "-n", *options),
@@ -978,6 +982,10 @@ def rules_of_output_that_take_new_connections_away_are_told(lab):
 
 ECHO = """
 virtual echo {{
+    kept = run(*lab.enter_director(f"{lab.binaries}/lvsadm", "-e", "-t", f"{VIP}:80", "-r", "10.0.0.1:80", "-m", "-w", "7"))
+    line = [number for number, text in enumerate(lab.text_of_configuration().split("\n"), 1) if "server one" in text][0]
+    expect(f"lvsd keeps this server as /etc/sysconfig/ha/lvs.cf:{line} says" in kept.stderr, f"told at once: {kept}")
+    eventually("set back", lambda: lab.servers()["one"]["weight"] == 1 and lab.status()["drifts"] >= 1)
      active = 1
      address = {vip} eth0:1
      port = 7
@@ -1153,8 +1161,9 @@ def marks_are_set_and_saved(lab):
     eventually("both servers behind the mark", lambda: lab.in_table("FWM 80") == ["one", "two"])
     rules, saved = rules_of_marks(lab)
     expect("-A PREROUTING -j LVS" in rules and "80" in rules, f"rules are set: {rules}")
-    saved = run(*lab.enter_director("sh", "-c", "cat /etc/iptables/rules.v4 /etc/sysconfig/iptables"), check=False)
-    expect(":LVS " in saved.stdout, "and saved")
+    expect(":LVS " in saved, "and saved")
+    told = lab.lvsadm("--where", "192.0.2.100:47200", f"{VIP}:443")
+    expect("mark 80\nmarked by   lvsd's rule -A LVS" in told and "FWM 80" in told, f"where knows the mark: {told}")
     for last in range(101, 111):
         source = f"192.0.2.{last}"
         run("ip", "-n", lab.net.names["client"], "addr", "add", f"{source}/24", "dev", "eth0", check=False)

@@ -12,6 +12,7 @@
 #include "tools/lvsadm/io/names.h"
 #include "tools/lvsadm/io/trace_run.h"
 #include "tools/lvsadm/run.h"
+#include "lvsd/io/mark_rules.h"
 #include "tools/lvsadm/save_restore.h"
 
 namespace lvs::lvsadm {
@@ -27,7 +28,10 @@ struct ChosenCore {
 };
 
 Result<ChosenCore> chosen(Result<ipvs::Handler> handler) {
-  return handler ? Result<ChosenCore>(ChosenCore{std::move(*handler)}) : handler.error();
+  const char* refusal = kDeadRefusal;
+  const char* kind = "embedded";
+  return handler ? Result<ChosenCore>(ChosenCore{.ask = std::move(*handler), .kind = "kernel"})
+                 : handler.error();
 }
 
 Result<ChosenCore> core_without_lvsd(const char* note) {
@@ -130,6 +134,15 @@ int print(const Outcome& outcome) {
   std::fwrite(outcome.err.data(), 1, outcome.err.size(), stderr);
   std::fwrite(outcome.out.data(), 1, outcome.out.size(), stdout);
   if (std::fflush(stdout) != 0) {
+// Of an lvsd that does not answer, or is older, nothing is known.
+Kept kept_by_lvsd(const char* core) {
+  const auto folder = lvs::io::run_dir_path();
+  const auto answer = folder ? lvs::io::control_call(*folder + lvs::io::kLvsdSocket,
+                                                     {{"do", "kept"}}, kReadersPatience)
+                             : Result<boost::json::object>(folder.error());
+  return answer ? kept_in(*answer, core) : Kept{};
+}
+
     std::perror("lvsadm: standard output");
     return kNoSuchThing;
   }
@@ -150,9 +163,11 @@ int main_of(const std::vector<std::string>& arguments) {
     return print({0, "lvsadm (Caribe) " CARIBE_VERSION ", IPVS v1.2.1\n", ""});
   }
   if (std::holds_alternative<Where>(command.what)) {
-    return print(run(command, {.where = [&](const ipvs::WherePacket& packet) {
-                       return where_in_embedded_core(command.core, packet);
-                     }}));
+    return print(run(command, {.where =
+                                   [&](const ipvs::WherePacket& packet) {
+                                     return where_in_embedded_core(command.core, packet);
+                                   },
+                               .mangle = lvsd::io::running_mangle}));
   }
   if (const auto* wanted = std::get_if<Trace>(&command.what)) {
     auto trace = trace_of_embedded_core(command.core, wanted->filter);
@@ -169,8 +184,11 @@ int main_of(const std::vector<std::string>& arguments) {
     std::fputs(core->note, stderr);
   }
   const bool restores = std::holds_alternative<Restore>(command.what);
-  return print(
-      run(command, {core->ask, system_names(), resolver, restores ? read_input() : std::string()}));
+  return print(run(command, {.core = core->ask,
+                             .names = system_names(),
+                             .resolver = resolver,
+                             .input = restores ? read_input() : std::string(),
+                             .kept = [&] { return kept_by_lvsd(core->kind); }}));
 }
 
 }  // namespace

@@ -1,5 +1,9 @@
 #include "tools/lvsadm/run.h"
 
+#include <algorithm>
+
+#include "common/ipvs/capabilities.h"
+#include "lvsd/marks.h"
 #include "tools/lvsadm/json.h"
 #include "tools/lvsadm/save_restore.h"
 #include "tools/lvsadm/texts.h"
@@ -20,6 +24,13 @@ Result<T> ask(const Handler& core, const Request& request) {
     return std::move(*answer);
   }
   return Error{EBADMSG, to_string(request) + ": the core answered something else"};
+}
+
+// As rules of iptables name it.
+std::string word_of(Protocol protocol) {
+  return std::find_if(kProtocols.begin(), kProtocols.end(),
+                      [=](const auto& one) { return one.protocol == protocol; })
+      ->name;
 }
 
 Outcome failed(int status, const Error& error) {
@@ -53,7 +64,10 @@ struct Runner {
 
   Outcome operator()(const Change& change) const {
     const auto done = ask<Ack>(world.core, change.request);
-    return done ? Outcome{} : failed(kRefused, done.error());
+    if (!done) {
+      return failed(kRefused, done.error());
+    }
+    return {0, "", is_about_table(change.request) ? kept_note(change.request, world.kept()) : ""};
   }
 
   Outcome operator()(const List& how) const {
@@ -127,24 +141,44 @@ struct Runner {
       outcome.status = kWrongUsage;
       return outcome;
     }
+    const Kept kept = world.kept();
+    std::string note;
     for (const RestoreLine& line : plan.lines) {
+      note = note.empty() ? kept_note(line.request, kept) : note;
       if (const auto done = ask<Ack>(world.core, line.request); !done) {
         outcome.err += "line " + std::to_string(line.number) + ": " + done.error().what + "\n";
         outcome.status = kRefused;
       }
     }
+    outcome.err += note;
     return outcome;
   }
 
+  // Without a mark in the question it is the one that lvsd's own rules give such a packet.
   Outcome operator()(const Where& question) const {
-    const auto answer = world.where(question.packet);
+    WherePacket packet = question.packet;
+    std::string marked_by = "the question";
+    std::string note;
+    if (packet.mark == 0) {
+      const Endpoint& to = packet.virtual_service;
+      const auto rules = world.mangle(to.address.family());
+      const auto rule =
+          rules ? lvsd::own_setter_for(*rules, word_of(packet.protocol), to.address, to.port)
+                : std::nullopt;
+      if (rule) {
+        packet.mark = rule->mark;
+        marked_by = "lvsd's rule " + rule->line;
+      }
+      note = rules ? "" : "lvsadm: asked without a mark: " + rules.error().what + "\n";
+    }
+    const auto answer = world.where(packet);
     if (!answer) {
       return failed(kWrongUsage, answer.error());
     }
     return {answer->refusal.empty() ? 0 : kNoSuchThing,
-            question.json ? json_where(question.packet, *answer)
-                          : print_where(question.packet, *answer),
-            answer->is_other_program ? kOtherProgramNote : ""};
+            question.json ? json_where(packet, marked_by, *answer)
+                          : print_where(packet, marked_by, *answer),
+            note + (answer->is_other_program ? kOtherProgramNote : "")};
   }
 
   Outcome operator()(const Trace&) const { return {}; }  // Has no end: io/trace_run.h.

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/ipvs/codec.h"
+#include "tools/lvsadm/kept.h"
 #include "tools/lvsadm/options.h"
 #include "tools/lvsadm/print.h"
 
@@ -27,12 +28,16 @@ struct World {
   Resolver resolver;  // For the lines of -R.
   std::string input;  // Standard input, for -R.
   std::function<Result<ipvs::Whereabouts>(const ipvs::WherePacket&)> where = {};
+  std::function<Result<std::string>(Family)> mangle = {};  // As iptables-save prints it.
+  std::function<Kept()> kept = [] { return Kept{}; };      // By lvsd, of this core.
 };
 
 // With lvsd dead or stopped its core can be read but not changed.
 bool only_reads(const Command& command);
 constexpr const char* kDeadNote =
     "lvsadm: lvsd is not running; this is what its core in the kernel holds\n";
+constexpr const char* kStartingNote =
+    "lvsadm: lvsd is starting; this is what its core in the kernel holds\n";
 constexpr const char* kStoppedNote =
     "lvsadm: lvsd does not answer; this is what its core in the kernel holds\n";
 constexpr const char* kOtherProgramNote =
@@ -48,6 +53,9 @@ constexpr const char* kDeadRefusal =
     "lvsadm: lvsd is not running: its core in the kernel goes on forwarding, but its table cannot "
     "be "
     "changed.\nStart lvsd with `service pulse start`, or the core alone with `lvsd --core`.\n";
+
+constexpr const char* kStartingRefusal =
+    "lvsadm: lvsd is starting: its table cannot be changed yet; ask again in a moment\n";
 
 // Help and Version need no core and are not for here.
 Outcome run(const Command& command, const World& world);

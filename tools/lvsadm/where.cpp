@@ -96,11 +96,15 @@ json::object endpoint_object(const Endpoint& endpoint) {
 
 }  // namespace
 
-std::string print_where(const WherePacket& packet, const Whereabouts& answer) {
+std::string print_where(const WherePacket& packet, const std::string& marked_by,
+                        const Whereabouts& answer) {
   std::string text = line(
       "packet", to_string(packet.protocol) + " " + to_string(packet.client) + " -> " +
                     to_string(packet.virtual_service) +
                     (packet.mark != 0 ? ", mark " + std::to_string(packet.mark) : std::string()));
+  if (packet.mark != 0) {
+    text += line("marked by", marked_by);
+  }
   if (answer.connection) {
     text += line("connection", answer.connection->state + ", to " +
                                    to_string(answer.connection->destination) + ", for " +
@@ -131,13 +135,17 @@ std::string print_where(const WherePacket& packet, const Whereabouts& answer) {
   return text;
 }
 
-std::string json_where(const WherePacket& packet, const Whereabouts& answer) {
+std::string json_where(const WherePacket& packet, const std::string& marked_by,
+                       const Whereabouts& answer) {
   json::object object{{"protocol", to_string(packet.protocol)},
                       {"client", endpoint_object(packet.client)},
                       {"virtual", endpoint_object(packet.virtual_service)},
                       {"mark", packet.mark},
                       {"forwarded", answer.refusal.empty()},
                       {"chosen_by", name_of(answer.by)}};
+  if (packet.mark != 0) {
+    object["marked_by"] = marked_by;
+  }
   if (!answer.refusal.empty()) {
     object["refused"] = answer.refusal;
   }

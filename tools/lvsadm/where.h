@@ -7,7 +7,10 @@
 
 namespace lvs::lvsadm {
 
-std::string print_where(const ipvs::WherePacket& packet, const ipvs::Whereabouts& answer);
-std::string json_where(const ipvs::WherePacket& packet, const ipvs::Whereabouts& answer);
+// marked_by: whence the packet has its mark, if it has one.
+std::string print_where(const ipvs::WherePacket& packet, const std::string& marked_by,
+                        const ipvs::Whereabouts& answer);
+std::string json_where(const ipvs::WherePacket& packet, const std::string& marked_by,
+                       const ipvs::Whereabouts& answer);
 
 }  // namespace lvs::lvsadm

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/json/parse.hpp>
+
 #include "common/ipvs/client.h"
 #include "tests/unit/tools/lvsadm/table.h"
 #include "tests/unit/tools/lvsadm/words.h"
@@ -200,9 +202,11 @@ Whereabouts whereabouts() {
           .device = "eth1", .next_hop = Address::parse("10.0.0.2"), .mac = "02:00:00:00:00:02"}};
 }
 
-Outcome run_where(const std::string& line, const Result<Whereabouts>& answer) {
+Outcome run_where(const std::string& line, const Result<Whereabouts>& answer,
+                  const Result<std::string>& mangle = std::string()) {
   const auto command = std::get<Command>(parse(test::words(line), test::resolver()));
-  return run(command, {.where = [&](const WherePacket&) { return answer; }});
+  return run(command, {.where = [&](const WherePacket&) { return answer; },
+                       .mangle = [&](Family) { return mangle; }});
 }
 
 TEST(Run, WhereIsToldInWords) {
@@ -210,11 +214,41 @@ TEST(Run, WhereIsToldInWords) {
   EXPECT_EQ(outcome.status, 0);
   EXPECT_EQ(outcome.out,
             "packet      TCP 192.0.2.9:4000 -> 192.0.2.1:80, mark 7\n"
+            "marked by   the question\n"
             "service     TCP 192.0.2.1:80, wlc\n"
             "template    of 192.0.2.0/24, for 250 s more\n"
             "server      10.0.0.2:8080, weight 3, 4 active, 5 inactive\n"
             "chosen by   the template of its client, for 250 s more\n"
             "way         Masq, by device eth1 to 10.0.0.2 (02:00:00:00:00:02)\n");
+}
+
+TEST(Run, WhereNoMarkIsTypedItIsTheOneOfLvsdsRules) {
+  const std::string mangle =
+      "*mangle\n:LVS - [0:0]\n-A PREROUTING -j LVS\n"
+      "-A LVS -d 192.0.2.1/32 -p tcp -m multiport --dports 80,443 -j MARK --set-xmark "
+      "0x50/0xffffffff\n"
+      "-A PREROUTING -d 192.0.2.2/32 -p tcp -m tcp --dport 80 -j MARK --set-xmark "
+      "0x51/0xffffffff\nCOMMIT\n";
+  const auto marked = [&](const std::string& line, const std::string& rules) {
+    const auto outcome = run_where("--where 192.0.2.9:4000 " + line, whereabouts(), rules);
+    const size_t mark = outcome.out.find(", mark");
+    return mark == std::string::npos
+               ? std::string()
+               : outcome.out.substr(mark, outcome.out.find("\nservice") - mark);
+  };
+  EXPECT_EQ(marked("192.0.2.1:80", mangle),
+            ", mark 80\nmarked by   lvsd's rule -A LVS -d 192.0.2.1/32 -p tcp -m multiport "
+            "--dports 80,443 -j MARK --set-xmark 0x50/0xffffffff");
+  EXPECT_EQ(marked("192.0.2.1:443", mangle).substr(0, 9), ", mark 80");
+  EXPECT_EQ(marked("192.0.2.1:80 7", mangle), ", mark 7\nmarked by   the question");
+  EXPECT_EQ(marked("192.0.2.1:81", mangle), "");
+  EXPECT_EQ(marked("-u 192.0.2.1:80", mangle), "");
+  EXPECT_EQ(marked("192.0.2.2:80", mangle), "") << "another's rule";
+  std::string unhooked = mangle;
+  unhooked.erase(unhooked.find("-A PREROUTING -j LVS\n"), 21);
+  EXPECT_EQ(marked("192.0.2.1:80", unhooked), "") << "nobody comes to the rules";
+  EXPECT_EQ(run_where("--where 192.0.2.9:4000 192.0.2.1:80", whereabouts(), Error{EPERM, "no"}).err,
+            "lvsadm: asked without a mark: no\n");
 }
 
 TEST(Run, WhereAPacketIsRefusedIsStatusOneWithTheReason) {
@@ -250,6 +284,56 @@ TEST(Run, WhereOtherProgramsForwardIsSaid) {
   Whereabouts answer = whereabouts();
   answer.is_other_program = true;
   EXPECT_EQ(run_where("--where 192.0.2.9:4000 192.0.2.1:80", answer).err, kOtherProgramNote);
+}
+
+// As lvsd says what it keeps.
+Kept kept_web(const std::string& core = "embedded") {
+  return kept_in(
+      boost::json::parse(R"({"ok":true,"core":"embedded","file":"/etc/lvs.cf","services":{
+      "TCP 192.0.2.1:80":{"line":12,"servers":{"10.0.0.1:80":17}},
+      "FWM 7":{"line":30,"servers":{}}}})")
+          .as_object(),
+      core);
+}
+
+TEST(Run, WhatLvsdKeepsAndWillSetBackIsSaidAtOnce) {
+  const auto said = [](const std::string& line, const Kept& kept) {
+    const auto command = std::get<Command>(parse(test::words(line), test::resolver()));
+    const auto outcome = run(command, {.core = [](const Request&) { return Reply(Ack{}); },
+                                       .kept = [&] { return kept; }});
+    EXPECT_EQ(outcome.status, 0) << "it is done all the same";
+    EXPECT_EQ(outcome.out, "");
+    return outcome.err.substr(0, outcome.err.find(" says"));
+  };
+  const std::string start = "lvsadm: warning: lvsd keeps ";
+  const std::string web = " -t 192.0.2.1:80";
+  EXPECT_EQ(said("-d" + web + " -r 10.0.0.1:80", kept_web()),
+            start + "this server as /etc/lvs.cf:17");
+  EXPECT_EQ(said("-e" + web + " -r 10.0.0.1:80 -w 0", kept_web()),
+            start + "this server as /etc/lvs.cf:17");
+  EXPECT_EQ(said("-a" + web + " -r 10.0.0.9:80", kept_web()),
+            start + "the servers of this service as /etc/lvs.cf:12")
+      << "it will be taken out";
+  EXPECT_EQ(said("-E" + web + " -s rr", kept_web()), start + "this service as /etc/lvs.cf:12");
+  EXPECT_EQ(said("-D -f 7", kept_web()), start + "this service as /etc/lvs.cf:30");
+  EXPECT_EQ(said("-C", kept_web()), start + "2 services as /etc/lvs.cf");
+  for (const char* line : {"-D -t 192.0.2.9:80", "-d -t 192.0.2.9:80 -r 10.0.0.1:80",
+                           "-Z -t 192.0.2.1:80", "--set 1 1 1"}) {
+    EXPECT_EQ(said(line, kept_web()), "") << line;
+  }
+  EXPECT_EQ(said("-D -f 7", kept_web("kernel")), "") << "lvsd drives the other core";
+  EXPECT_EQ(said("-D -f 7", Kept{}), "") << "no lvsd";
+}
+
+TEST(Run, OfLinesThatAreRestoredTheFirstThatWillNotLastIsSaid) {
+  const auto command = std::get<Command>(parse(test::words("-R"), test::resolver()));
+  const auto outcome = run(command, {.core = [](const Request&) { return Reply(Ack{}); },
+                                     .resolver = test::resolver(),
+                                     .input = "-A -t 192.0.2.9:80\n-A -f 7\n-A -t 192.0.2.1:80\n",
+                                     .kept = [] { return kept_web(); }});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.err.substr(0, outcome.err.find(" says")),
+            "lvsadm: warning: lvsd keeps this service as /etc/lvs.cf:30");
 }
 
 }  // namespace
