@@ -403,6 +403,18 @@ def trace_shows_what_becomes_of_packets(lab):
     eventually("its lease is over", may_trace)
 
 
+def trace_names_a_server_without_a_way_back(lab):
+    for node in ("one", "two"):
+        run("ip", "-n", lab.net.names[node], "route", "del", "default")
+    with Traced(lab, "192.0.2.100") as trace:
+        expect(lab.get(patience=SILENCE_S) == "nothing", "no reply comes back")
+        expect(trace.end() == 0, trace.said())
+        expect("(Masq) and no reply of it came back" in trace.said() and "ip route get CLIENT" in trace.said(), trace.said())
+    for node in ("one", "two"):
+        run("ip", "-n", lab.net.names[node], "route", "add", "default", "via", "10.0.0.254")
+    expect(lab.get() in ("one", "two"), "the way back is there")
+
+
 def trace_outlives_lvsd(lab):
     """Without lvsd its programs tell of their packets all the same; those of the next one are looked for."""
     lab.lvsd.terminate()
@@ -1366,6 +1378,7 @@ STORIES = [
     reload_changes_only_what_changed,
     denied_client_stalls_and_comes_back,
     broken_reload_keeps_what_runs,
+    trace_names_a_server_without_a_way_back,
     killed_lvsd_adopts,
     stopped_lvsd_can_be_read,
     killed_lvsd_can_be_read,

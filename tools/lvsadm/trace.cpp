@@ -18,6 +18,8 @@ namespace json = boost::json;
 using namespace ipvs;
 
 constexpr uint64_t kSecond = 1'000'000'000;
+constexpr uint64_t kReplyPatienceNs = kSecond;  // For a reply that is slow.
+constexpr size_t kServersMax = 16'384;
 
 std::string name_of_protocol(uint8_t protocol) {
   switch (protocol) {
@@ -218,9 +220,50 @@ std::string trace_json(const TracedPacket& packet) {
 
 void TraceSummary::count(const TracedPacket& packet) {
   ++verdicts_[packet.verdict];
+  if (packet.is_reply) {
+    answered_.insert(packet.from);
+  } else {
+    count_request(packet);
+  }
   for (const std::string& reason : packet.reasons) {
     ++reasons_[reason];
   }
+}
+
+// What waits for a MAC is told of once more.
+void TraceSummary::count_request(const TracedPacket& packet) {
+  const bool is_request =
+      packet.server && !is_icmp(packet.protocol) && packet.verdict == Verdict::forwarded;
+  if (!is_request || (asked_.size() >= kServersMax && !asked_.contains(*packet.server))) {
+    return;
+  }
+  Asked& asked = asked_[*packet.server];
+  asked.since_ns = asked.requests == 0 ? packet.time_ns : asked.since_ns;
+  asked.forward = packet.forward;
+  ++asked.requests;
+  const bool is_syn = packet.protocol == IPPROTO_TCP && (packet.tcp_flags & 0x12) == 0x02;
+  asked.repeated += is_syn && packet.connection == TracedConnection::known ? 1 : 0;
+}
+
+// Replies of direct routing and tunnels do not come by here: there only the client tells.
+std::string TraceSummary::unanswered(uint64_t now_ns) const {
+  std::string text;
+  for (const auto& [server, asked] : asked_) {
+    const bool is_nat = asked.forward == Forward::masq;
+    if (is_nat && !answered_.contains(server) && now_ns >= asked.since_ns + kReplyPatienceNs) {
+      text += std::to_string(asked.requests) + " requests to " + place(server) +
+              " (Masq) and no reply of it came back: its way to the client must lead through this "
+              "director.\n  There: ip route get CLIENT is to name this director's address "
+              "(nat_router of lvs.cf) as gateway; ss -ltn whether it listens.\n";
+    } else if (!is_nat && asked.repeated != 0) {
+      text += std::to_string(asked.repeated) + " SYNs to " + place(server) + " (" +
+              to_string(asked.forward) +
+              ") were repeated: the client got no answer of it.\n  There: the virtual address on "
+              "lo or a tunnel device, net.ipv4.conf.all.arp_ignore=1 and arp_announce=2, a socket "
+              "on that address (ss -ltn), a route to the client.\n";
+    }
+  }
+  return text.empty() ? "" : text + "  More: WITHOUT A REPLY in lvsadm(8)\n";
 }
 
 uint64_t TraceSummary::packets() const {
@@ -228,7 +271,7 @@ uint64_t TraceSummary::packets() const {
                          [](uint64_t sum, const auto& one) { return sum + one.second; });
 }
 
-std::string TraceSummary::text(uint64_t lost, bool has_filter) const {
+std::string TraceSummary::text(uint64_t lost, bool has_filter, uint64_t now_ns) const {
   std::string text = std::to_string(packets()) + " packets shown";
   for (const auto& [verdict, packets] : verdicts_) {
     text += std::string(", ") + name_of(verdict) + " " + std::to_string(packets);
@@ -245,7 +288,7 @@ std::string TraceSummary::text(uint64_t lost, bool has_filter) const {
                          "machine at all.\n"
                        : "No packet came to the core.\n";
   }
-  return text;
+  return text + unanswered(now_ns);
 }
 
 }  // namespace lvs::lvsadm

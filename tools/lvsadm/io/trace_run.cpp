@@ -28,6 +28,12 @@ io::UniqueFd ending_signals() {
   return io::UniqueFd(::signalfd(-1, &signals, SFD_CLOEXEC));
 }
 
+// As packets have it.
+uint64_t time_now() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::nanoseconds(now).count());
+}
+
 class Tracing {
  public:
   Tracing(core::Trace& trace, const Trace& wanted) : trace_(trace), wanted_(wanted) {}
@@ -54,7 +60,7 @@ class Tracing {
       }
     }
     const bool has_filter = wanted_.filter != ipvs::TraceFilter{};
-    std::fputs(summary_.text(trace_.lost(), has_filter).c_str(), stderr);
+    std::fputs(summary_.text(trace_.lost(), has_filter, time_now()).c_str(), stderr);
     return status_;
   }
 

@@ -95,10 +95,10 @@ TEST(TraceLine, for_programs_each_is_one_object) {
 
 TEST(TraceSummary, names_what_was_seen_and_what_was_not) {
   TraceSummary summary;
-  EXPECT_EQ(summary.text(0, true),
+  EXPECT_EQ(summary.text(0, true, 0),
             "0 packets shown\nNo such packet came to the core. tcpdump shows whether it comes to "
             "this machine at all.\n");
-  EXPECT_EQ(summary.text(0, false), "0 packets shown\nNo packet came to the core.\n");
+  EXPECT_EQ(summary.text(0, false, 0), "0 packets shown\nNo packet came to the core.\n");
   auto packet = request();
   summary.count(packet);
   summary.count(packet);
@@ -106,9 +106,47 @@ TEST(TraceSummary, names_what_was_seen_and_what_was_not) {
   packet.reasons = {"no-route"};
   summary.count(packet);
   EXPECT_EQ(summary.packets(), 3U);
-  EXPECT_EQ(summary.text(7, true),
+  EXPECT_EQ(summary.text(7, true, 0),
             "3 packets shown, forwarded 2, dropped 1\n  no-route 1\n"
             "7 packets not shown: they came faster than they were read\n");
+}
+
+TEST(TraceSummary, tells_of_a_server_by_nat_that_never_answers) {
+  TraceSummary summary;
+  const auto packet = request();
+  summary.count(packet);
+  const uint64_t later = packet.time_ns + 2'000'000'000;
+  EXPECT_EQ(summary.text(0, true, packet.time_ns + 1000).find("no reply"), std::string::npos)
+      << "it may be on its way";
+  EXPECT_NE(summary.text(0, true, later)
+                .find("1 requests to 10.0.0.2:8080 (Masq) and no reply of it came back: its way to "
+                      "the client must lead through this director.\n  There: ip route get CLIENT"),
+            std::string::npos);
+  auto reply = packet;
+  reply.is_reply = true;
+  reply.from = *std::exchange(reply.server, std::nullopt);
+  summary.count(reply);
+  EXPECT_EQ(summary.text(0, true, later).find("no reply"), std::string::npos);
+}
+
+TEST(TraceSummary, tells_of_a_server_by_direct_routing_whose_clients_repeat_their_syn) {
+  TraceSummary summary;
+  auto packet = request();
+  packet.forward = Forward::direct;
+  const uint64_t later = packet.time_ns + 5'000'000'000;
+  summary.count(packet);
+  EXPECT_EQ(summary.text(0, true, later).find("There:"), std::string::npos)
+      << "replies do not come by here anyway";
+  packet.connection = TracedConnection::known;
+  packet.tcp_flags = 0x10;
+  summary.count(packet);
+  EXPECT_EQ(summary.text(0, true, later).find("There:"), std::string::npos);
+  packet.tcp_flags = 0x02;
+  summary.count(packet);
+  EXPECT_NE(summary.text(0, true, later)
+                .find("1 SYNs to 10.0.0.2:8080 (Route) were repeated: the client got no answer of "
+                      "it.\n  There: the virtual address on lo"),
+            std::string::npos);
 }
 
 }  // namespace
