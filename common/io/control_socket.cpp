@@ -265,6 +265,10 @@ Result<std::unique_ptr<ControlServer>> ControlServer::listen(asio::io_context& i
   return server;
 }
 
+void ControlServer::note_starting(bool is_starting) {
+  lvs::io::note_starting(shared_->lock, is_starting);
+}
+
 ControlServer::~ControlServer() {
   ErrorCode ignored;
   shared_->closed = true;

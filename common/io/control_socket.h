@@ -50,6 +50,9 @@ class ControlServer {
                                                        Handler handler);
   ~ControlServer();
 
+  // Who asks meanwhile waits for its answer, and may see why (look_at_silent.h).
+  void note_starting(bool is_starting);
+
   struct Shared;  // Public only for the sessions, which may outlive the server by one turn of the
                   // loop.
 

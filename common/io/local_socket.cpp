@@ -36,6 +36,13 @@ Result<UniqueFd> claim_socket_path(const std::string& path) {
   return lock;
 }
 
+void note_starting(const UniqueFd& lock, bool is_starting) {
+  const std::string text = std::to_string(::getpid()) + (is_starting ? kStarting : "");
+  if (::ftruncate(lock.get(), 0) == 0) {
+    [[maybe_unused]] const auto written = ::pwrite(lock.get(), text.data(), text.size(), 0);
+  }
+}
+
 std::optional<gid_t> status_group() {
   const group* found = ::getgrnam(kStatusGroup);
   return found == nullptr ? std::nullopt : std::optional(found->gr_gid);

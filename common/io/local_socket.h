@@ -15,9 +15,14 @@ namespace lvs::io {
 
 inline constexpr const char* kLockSuffix = ".lock";
 
+// Stands behind the pid in the lock's file while its owner is not ready to answer.
+inline constexpr const char* kStarting = " starting";
+
 // Locks PATH.lock until the descriptor is closed, by us or by our end, and takes away the socket
 // that a predecessor left. EADDRINUSE: another process has it; the text says which.
 Result<UniqueFd> claim_socket_path(const std::string& path);
+// Says in the lock's file whether we are starting still.
+void note_starting(const UniqueFd& lock, bool is_starting);
 
 // The group lvs, whose members may ask for the status.
 std::optional<gid_t> status_group();

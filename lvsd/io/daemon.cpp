@@ -332,6 +332,7 @@ Result<int> serve(const Options& options, ConfigFile& file, Names& names,
                                        control.error().what + ")"}
                : control.error();
   }
+  (*control)->note_starting(true);
   lvs::io::log_restart(options.predecessor);
   auto plane = open_plane(io, loaded.config);
   if (!plane) {
@@ -356,6 +357,7 @@ Result<int> serve(const Options& options, ConfigFile& file, Names& names,
       },
       [&] { lvsd.reload(); });
   const auto keeper = lvs::io::KeeperLine::inherited(io, {});
+  (*control)->note_starting(false);
   background.ready();
   io.run();
   return EXIT_SUCCESS;
@@ -437,12 +439,6 @@ int run_core(const Options& options) {
   return core::run_core_mode(core_options(options));
 }
 
-// Whatever fails, the rest is still taken away. Never beside a running lvsd, which would put back
-// what it watches and serve without the rest.
-int run_core_remove(const Options& options) {
-  const auto dir = lvs::io::run_dir();
-  if (!dir) {
-    say(dir.error().what);
 // Those that run and those that are saved for the next boot.
 Result<Ok> remove_marks(boost::asio::io_context& io) {
   Result<MarkWarnings> removed = Error{EIO, "firewall marks: nothing was done"};
@@ -455,6 +451,12 @@ Result<Ok> remove_marks(boost::asio::io_context& io) {
   return removed ? Result<Ok>(Ok{}) : Result<Ok>(removed.error());
 }
 
+// Whatever fails, the rest is still taken away. Never beside a running lvsd, which would put back
+// what it watches and serve without the rest.
+int run_core_remove(const Options& options) {
+  const auto dir = lvs::io::run_dir();
+  if (!dir) {
+    say(dir.error().what);
     return EXIT_FAILURE;
   }
   boost::asio::io_context io;
@@ -471,6 +473,7 @@ Result<Ok> remove_marks(boost::asio::io_context& io) {
   int status = core::run_core_mode(core_options(options));
   if (status == EXIT_SUCCESS) {
     forget_owned(*dir, config::CoreKind::embedded);
+    forget_core_settings(*dir);
   }
   for (const auto& done : {remove_from_kernel(*dir), remove_marks(io), restore_sysctls(*dir)}) {
     if (!done) {
@@ -482,4 +485,3 @@ Result<Ok> remove_marks(boost::asio::io_context& io) {
 }
 
 }  // namespace lvs::lvsd::io
-    forget_core_settings(*dir);

@@ -631,10 +631,15 @@ def stopped_lvsd_can_be_read(lab):
     lab.lvsd.send_signal(signal.SIGSTOP)
     try:
         read = run(*lab.enter_director(f"{lab.binaries}/lvsadm", "-L", "-n"))
+        status = lvsctl(lab, "status")
+        plan = lvsctl(lab, "plan")
     finally:
         lab.lvsd.send_signal(signal.SIGCONT)
     expect(without_counters(read.stdout) == without_counters(listing), f"listed as before: {read.stdout}\n{listing}")
     expect(read.stderr == "lvsadm: lvsd does not answer; this is what its core in the kernel holds\n", read.stderr)
+    expect(re.search(r"lvsd +does not answer \(pid \d+, stopped by a signal\)\n", status.stdout), status.stdout)
+    expect(status.returncode == 1 and "kill -CONT" in status.stdout, f"it is there: {status}")
+    expect(plan.returncode == 1 and "plan: lvsd: does not answer (pid " in plan.stderr, f"{plan}")
 
 
 def killed_lvsd_can_be_read(lab):
@@ -653,6 +658,8 @@ def killed_lvsd_can_be_read(lab):
     change = run(*lab.enter_director(lvsadm, "-C"), check=False)
     expect(change.returncode == 2 and "service pulse start" in change.stderr, f"refused: {change.stderr}")
     expect(lab.lvsadm("-S", "-n") == saved, "unchanged")
+    status = lvsctl(lab, "status")
+    expect(status.returncode == 3 and re.search(r"lvsd +not running\n", status.stdout), f"{status}")
     lab.start_lvsd()
     expect(lab.lvsadm("-S", "-n") == saved, "adopted as it was")
 
@@ -975,6 +982,10 @@ def foreign_service_is_left_alone(lab):
 
 
 def flushed_table_is_repaired(lab):
+    kept = run(*lab.enter_director(f"{lab.binaries}/lvsadm", "-e", "-t", f"{VIP}:80", "-r", "10.0.0.1:80", "-m", "-w", "7"))
+    line = [number for number, text in enumerate(lab.text_of_configuration().split("\n"), 1) if "server one" in text][0]
+    expect(f"lvsd keeps this server as /etc/sysconfig/ha/lvs.cf:{line} says" in kept.stderr, f"told at once: {kept}")
+    eventually("set back", lambda: lab.servers()["one"]["weight"] == 1 and lab.status()["drifts"] >= 1)
     lab.lvsadm("-C")
     eventually("the drift check", lambda: lab.status()["drifts"] >= 1)
     eventually("the table again", lambda: lab.in_table() == ["one", "two"])
@@ -994,10 +1005,6 @@ def rules_of_output_that_take_new_connections_away_are_told(lab):
 
 ECHO = """
 virtual echo {{
-    kept = run(*lab.enter_director(f"{lab.binaries}/lvsadm", "-e", "-t", f"{VIP}:80", "-r", "10.0.0.1:80", "-m", "-w", "7"))
-    line = [number for number, text in enumerate(lab.text_of_configuration().split("\n"), 1) if "server one" in text][0]
-    expect(f"lvsd keeps this server as /etc/sysconfig/ha/lvs.cf:{line} says" in kept.stderr, f"told at once: {kept}")
-    eventually("set back", lambda: lab.servers()["one"]["weight"] == 1 and lab.status()["drifts"] >= 1)
      active = 1
      address = {vip} eth0:1
      port = 7
@@ -1297,6 +1304,23 @@ def forwarding_that_was_switched_off_is_on_again(lab):
     expect(lab.status()["sysctl_repairs"] == 1, "and counted")
 
 
+def defence_is_as_lvs_cf_says_and_as_before_without_it(lab):
+    def said():
+        return [lab.lvsadm("--setting", name).split()[-1] for name in ("drop_entry", "secure_tcp", "am_droprate")]
+    before = said()
+    lab.lvsadm("--setting", "am_droprate=7")
+    lab.configure(more="drop_entry = 1\nsecure_tcp = 3\nam_droprate = 20\n")
+    lab.ask(do="reload")
+    eventually("as the file says", lambda: said() == ["1", "3", "20"])
+    lab.lvsd.kill()
+    lab.lvsd.wait()
+    lab.start_lvsd()
+    lab.configure()
+    lab.ask(do="reload")
+    eventually(f"as they were: {said()}", lambda: said() == [before[0], before[1], "7"])
+    lab.lvsadm("--setting", f"am_droprate={before[2]}")
+
+
 def remove_beside_a_running_lvsd_is_refused(lab):
     removal = run(*lab.enter_director(f"{lab.binaries}/lvsd", "--core", "--remove"), check=False)
     expect(removal.returncode == 1 and "lvsd runs in this network namespace" in removal.stderr, f"refused: {removal}")
@@ -1304,6 +1328,9 @@ def remove_beside_a_running_lvsd_is_refused(lab):
 
 
 def remove_takes_everything_away(lab):
+    lab.configure(more=MARKED)
+    lab.hang_up()
+    eventually("marked, and saved", lambda: all("LVS" in rules for rules in rules_of_marks(lab)))
     lab.lvsd.terminate()
     expect(lab.lvsd.wait(PATIENCE_S) == 0, "exit status 0")
     removal = run(*lab.enter_director(f"{lab.binaries}/lvsd", "--core", "--remove"))
@@ -1335,26 +1362,6 @@ def core_that_is_left_serves_until_the_other_is_there(lab):
     expect(embedded_is_there != kernel_can, f"one of the two, and ip_vs if this kernel has it ({kernel_can})")
 
     lab.lvsd.terminate()
-def defence_is_as_lvs_cf_says_and_as_before_without_it(lab):
-    def said():
-        return [lab.lvsadm("--setting", name).split()[-1] for name in ("drop_entry", "secure_tcp", "am_droprate")]
-    before = said()
-    lab.lvsadm("--setting", "am_droprate=7")
-    lab.configure(more="drop_entry = 1\nsecure_tcp = 3\nam_droprate = 20\n")
-    lab.ask(do="reload")
-    eventually("as the file says", lambda: said() == ["1", "3", "20"])
-    lab.lvsd.kill()
-    lab.lvsd.wait()
-    lab.start_lvsd()
-    lab.configure()
-    lab.ask(do="reload")
-    eventually(f"as they were: {said()}", lambda: said() == [before[0], before[1], "7"])
-    lab.lvsadm("--setting", f"am_droprate={before[2]}")
-
-    lab.configure(more=MARKED)
-    lab.hang_up()
-    eventually("marked, and saved", lambda: all("LVS" in rules for rules in rules_of_marks(lab)))
-
     lab.lvsd.wait(PATIENCE_S)
     folders = run(*lab.enter_director("sh", "-c", "echo /run/lvs/*/")).stdout.split()
     expect(len(folders) == 1, f"one network namespace: {folders}")
@@ -1371,6 +1378,7 @@ STORIES = [
     table_appears_and_serves,
     where_says_beforehand_who_answers,
     trace_shows_what_becomes_of_packets,
+    trace_names_a_server_without_a_way_back,
     trace_outlives_lvsd,
     nanny_has_no_privileges,
     dead_server_is_removed_and_comes_back,
@@ -1378,7 +1386,6 @@ STORIES = [
     reload_changes_only_what_changed,
     denied_client_stalls_and_comes_back,
     broken_reload_keeps_what_runs,
-    trace_names_a_server_without_a_way_back,
     killed_lvsd_adopts,
     stopped_lvsd_can_be_read,
     killed_lvsd_can_be_read,
@@ -1406,6 +1413,7 @@ STORIES = [
     terminated_lvsd_leaves_forwarding,
     role_arms_and_disarms,
     forwarding_that_was_switched_off_is_on_again,
+    defence_is_as_lvs_cf_says_and_as_before_without_it,
     remove_beside_a_running_lvsd_is_refused,
     remove_takes_everything_away,
     core_that_is_left_serves_until_the_other_is_there,
@@ -1434,4 +1442,3 @@ def main(binaries, names):
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1], sys.argv[2:]))
-    defence_is_as_lvs_cf_says_and_as_before_without_it,

@@ -6,13 +6,16 @@
 #include <iterator>
 #include <memory>
 
+#include "common/io/control_socket.h"
+#include "common/io/look_at_silent.h"
+#include "common/io/run_dir.h"
 #include "common/ipvs/io/cores.h"
 #include "lvsd/core/io/frozen.h"
 #include "lvsd/core/io/where.h"
+#include "lvsd/io/mark_rules.h"
 #include "tools/lvsadm/io/names.h"
 #include "tools/lvsadm/io/trace_run.h"
 #include "tools/lvsadm/run.h"
-#include "lvsd/io/mark_rules.h"
 #include "tools/lvsadm/save_restore.h"
 
 namespace lvs::lvsadm {
@@ -25,19 +28,24 @@ constexpr Duration kReadersPatience = 2s;  // What lvsd does not tell is read fr
 struct ChosenCore {
   ipvs::Handler ask;
   const char* note = nullptr;  // Why it can only be read: lvsd is not there to change it.
+  const char* refusal = kDeadRefusal;
+  const char* kind = "embedded";
 };
 
 Result<ChosenCore> chosen(Result<ipvs::Handler> handler) {
-  const char* refusal = kDeadRefusal;
-  const char* kind = "embedded";
   return handler ? Result<ChosenCore>(ChosenCore{.ask = std::move(*handler), .kind = "kernel"})
                  : handler.error();
 }
 
-Result<ChosenCore> core_without_lvsd(const char* note) {
+bool is_starting() {
+  const auto folder = lvs::io::run_dir_path();
+  return folder && lvs::io::look_at_silent(*folder + lvs::io::kLvsdSocket).why == Silence::starting;
+}
+
+Result<ChosenCore> core_without_lvsd(const char* note, const char* refusal = kDeadRefusal) {
   auto opened = core::Frozen::open();
   if (!opened && opened.error().code == EPROTO) {
-    return Error{EPROTO, "lvsd is not running, and " + opened.error().what +
+    return Error{EPROTO, "lvsd does not answer, and " + opened.error().what +
                              ": use the lvsadm that belongs to them"};
   }
   if (!opened) {
@@ -45,7 +53,7 @@ Result<ChosenCore> core_without_lvsd(const char* note) {
   }
   auto frozen = std::make_shared<core::Frozen>(std::move(*opened));
   return ChosenCore{[frozen](const ipvs::Request& request) { return frozen->handle(request); },
-                    note};
+                    note, refusal};
 }
 
 // Connections may be a million: who may read them from the maps does not keep lvsd from its work.
@@ -83,7 +91,9 @@ Result<ChosenCore> core_of(const Command& command) {
   if (embedded.error().code != ECONNREFUSED) {
     return embedded.error();
   }
-  if (auto left = core_without_lvsd(kDeadNote); left || left.error().code != ENOENT) {
+  if (auto left = is_starting() ? core_without_lvsd(kStartingNote, kStartingRefusal)
+                                : core_without_lvsd(kDeadNote);
+      left || left.error().code != ENOENT) {
     return left;
   }
   if (command.core == Core::embedded) {
@@ -124,6 +134,15 @@ Result<core::Trace> trace_of_embedded_core(Core core, const ipvs::TraceFilter& f
   return opened ? std::move(opened) : std::move(opened.error()).in("--trace");
 }
 
+// Of an lvsd that does not answer, or is older, nothing is known.
+Kept kept_by_lvsd(const char* core) {
+  const auto folder = lvs::io::run_dir_path();
+  const auto answer = folder ? lvs::io::control_call(*folder + lvs::io::kLvsdSocket,
+                                                     {{"do", "kept"}}, kReadersPatience)
+                             : Result<boost::json::object>(folder.error());
+  return answer ? kept_in(*answer, core) : Kept{};
+}
+
 std::string read_input() {
   std::string input(std::istreambuf_iterator<char>(std::cin), {});
   input.resize(std::min(input.size(), kRestoreBytesMax));
@@ -134,15 +153,6 @@ int print(const Outcome& outcome) {
   std::fwrite(outcome.err.data(), 1, outcome.err.size(), stderr);
   std::fwrite(outcome.out.data(), 1, outcome.out.size(), stdout);
   if (std::fflush(stdout) != 0) {
-// Of an lvsd that does not answer, or is older, nothing is known.
-Kept kept_by_lvsd(const char* core) {
-  const auto folder = lvs::io::run_dir_path();
-  const auto answer = folder ? lvs::io::control_call(*folder + lvs::io::kLvsdSocket,
-                                                     {{"do", "kept"}}, kReadersPatience)
-                             : Result<boost::json::object>(folder.error());
-  return answer ? kept_in(*answer, core) : Kept{};
-}
-
     std::perror("lvsadm: standard output");
     return kNoSuchThing;
   }
@@ -178,7 +188,7 @@ int main_of(const std::vector<std::string>& arguments) {
     return print({kWrongUsage, "", "Can't initialize ipvs: " + core.error().what + "\n"});
   }
   if (core->note != nullptr && !only_reads(command)) {
-    return print({kWrongUsage, "", kDeadRefusal});
+    return print({kWrongUsage, "", core->refusal});
   }
   if (core->note != nullptr) {
     std::fputs(core->note, stderr);

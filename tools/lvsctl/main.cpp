@@ -18,6 +18,7 @@
 #include "common/io/control_socket.h"
 #include "common/io/daemon.h"
 #include "common/io/event_recorder.h"
+#include "common/io/look_at_silent.h"
 #include "common/io/machine.h"
 #include "common/io/own_addresses.h"
 #include "common/io/read_file.h"
@@ -107,26 +108,43 @@ bool means_not_running(const Error& error) {
   return error.code == ECONNREFUSED || error.code == ENOENT;
 }
 
-// Those who are not root have a socket of their own, for what changes nothing.
+Error silence(int code, const SilentDaemon& daemon) {
+  return {code, to_string(daemon) + ": " + advice_for(daemon)};
+}
+
+// Those who are not root have a socket of their own, for what changes nothing. `silent`: why there
+// is no answer.
 Result<json::object> ask(const char* daemon, const json::object& request,
-                         Duration patience = kPatience) {
+                         Duration patience = kPatience, SilentDaemon* silent = nullptr) {
   const auto folder = lvs::io::run_dir_path();
   if (!folder) {
     return folder.error();
   }
   const std::string path = *folder + daemon;
+  SilentDaemon unwanted;
+  SilentDaemon& why = silent == nullptr ? unwanted : *silent;
+  why = lvs::io::look_at_silent(path);
+  if (why.why == Silence::starting || why.is_stopped) {  // It would not answer in time.
+    return silence(ETIMEDOUT, why);
+  }
   auto reply = lvs::io::control_call(::geteuid() == 0 ? path : lvs::io::status_socket_of(path),
                                      request, patience);
   if (!reply && reply.error().code == EACCES) {
     return Error{EACCES, "only root and the group lvs may ask (" + reply.error().what + ")"};
   }
-  return reply;
+  if (!reply && reply.error().code == ETIMEDOUT) {
+    why.why = Silence::silent;
+    return silence(ETIMEDOUT, why);
+  }
+  return !reply && means_not_running(reply.error()) ? silence(reply.error().code, why)
+                                                    : std::move(reply);
 }
 
 Answer ask_status(const char* daemon, Duration patience = kPatience) {
-  auto reply = ask(daemon, {{"do", "status"}}, patience);
+  SilentDaemon silent;
+  auto reply = ask(daemon, {{"do", "status"}}, patience, &silent);
   if (!reply) {
-    return {std::nullopt, reply.error().what, reply.error().code == EACCES};
+    return {std::nullopt, reply.error().what, reply.error().code == EACCES, silent};
   }
   return {std::move(reply).value(), ""};
 }
@@ -162,8 +180,7 @@ int run_check(const Arguments& arguments) {
 int run_status(const Arguments& arguments) {
   const Answer pulse = ask_status(kPulse);
   const Answer lvsd = ask_status(kLvsd);
-  const StatusPage page =
-      status_page(pulse, lvsd, lvsd.status || is_core_here() ? CoreHere::yes : CoreHere::no);
+  const StatusPage page = status_page(pulse, lvsd, lvsd.status ? CoreHere::yes : core_here());
   print(arguments.has("--json") ? status_json(pulse, lvsd, page.condition) : page.text);
   return static_cast<int>(page.condition);
 }

@@ -114,16 +114,16 @@ class Page {
     if (pulse.status) {
       show_pulse(*pulse.status);
     } else {
-      fact("pulse", "not running: " + pulse.error);
-      worry("pulse does not answer: this director takes no part in failover");
+      fact("pulse", lvs::to_string(pulse.silent));
+      worry("pulse " + is_silent(pulse.silent) + ": this director takes no part in failover; " +
+            advice_for(pulse.silent));
     }
     if (lvsd.status) {
       show_lvsd(*lvsd.status);
     } else {
-      fact("lvsd", "not running: " + lvsd.error);
-      worry(core == CoreHere::yes
-                ? "lvsd does not answer: the table is not kept; connections are forwarded as before"
-                : "lvsd does not answer, and there is no core here: nothing is served");
+      fact("lvsd", lvs::to_string(lvsd.silent));
+      worry("lvsd " + is_silent(lvsd.silent) + ": " + without_lvsd(pulse, core) + "; " +
+            advice_for(lvsd.silent));
     }
     std::string text = table_text(facts_);
     text += services_.size() > 1 ? "\n" + table_text(services_) : "";
@@ -131,12 +131,37 @@ class Page {
       text += "\n" + line;
     }
     text += when(!remarks_.empty(), "\n");
-    const bool none = !pulse.status && !lvsd.status;
+    const bool none = !pulse.status && !lvsd.status && is_away(pulse) && is_away(lvsd);
     return {none ? Condition::not_running : (degraded_ ? Condition::degraded : Condition::healthy),
             text};
   }
 
  private:
+  static bool is_away(const Answer& daemon) { return daemon.silent.why == Silence::not_running; }
+  static std::string is_silent(const SilentDaemon& daemon) {
+    return (daemon.why == Silence::silent ? "" : "is ") + lvs::to_string(daemon);
+  }
+
+  // What becomes of clients meanwhile: where the addresses are, and whether the core takes what
+  // comes to them.
+  static std::string without_lvsd(const Answer& pulse, CoreHere core) {
+    if (core == CoreHere::no) {
+      return "there is no core here, and nothing is served";
+    }
+    if (pulse.status && !flag_at(*pulse.status, "holding", true)) {
+      return "this director holds no address of a service: it serves nobody, and could not take "
+             "over";
+    }
+    if (core == CoreHere::idle) {
+      return "the core here has let go: it begins no new connection";
+    }
+    if (!pulse.status && is_away(pulse)) {
+      return "the table is not kept, and without pulse the addresses of the services leave this "
+             "director: connections end with them";
+    }
+    return "the table is not kept; connections are forwarded as before";
+  }
+
   void show_pulse(const json::object& pulse) {
     fact("pulse", text_at(pulse, "state") + behind(" for ", span_at(pulse, "in_state_ms")) +
                       behind(", ", text_at(pulse, "node")) +
@@ -513,7 +538,11 @@ json::value answer_json(const Answer& answer) {
   if (answer.status) {
     return *answer.status;
   }
-  return json::object{{"ok", false}, {"error", answer.error}};
+  const char* why = answer.is_refused                           ? "not allowed"
+                    : answer.silent.why == Silence::not_running ? "not running"
+                    : answer.silent.why == Silence::starting    ? "starting"
+                                                                : "no answer";
+  return json::object{{"ok", false}, {"error", answer.error}, {"why", why}};
 }
 
 }  // namespace

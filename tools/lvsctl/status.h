@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "common/silence.h"
+
 namespace lvs::lvsctl {
 
 // What a daemon answered, or why it did not.
@@ -14,10 +16,11 @@ struct Answer {
   std::optional<boost::json::object> status;
   std::string error;
   bool is_refused = false;  // It may well run: we may not ask.
+  SilentDaemon silent = {};
 };
 
-// Whether a core serves in this network namespace, with or without lvsd.
-enum class CoreHere { yes, no };
+// Whether a core is in this network namespace, with or without lvsd; idle: and is not armed.
+enum class CoreHere { yes, idle, no };
 
 enum class Condition {
   healthy = 0,

@@ -28,6 +28,10 @@ Frozen::Frozen(MapFds maps, Memory memory) : maps_(std::move(maps)), memory_(std
   }
 }
 
+bool Frozen::armed() const {
+  return memory_.tables.config->armed != 0;
+}
+
 Result<ipvs::Reply> Frozen::handle(const ipvs::Request& request) {
   return std::visit(
       [this, &request](const auto& one) -> Result<ipvs::Reply> {

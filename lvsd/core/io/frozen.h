@@ -20,6 +20,7 @@ class Frozen {
   // ENOENT: no core is attached here; EPROTO: one of another layout.
   static Result<Frozen> open();
 
+  bool armed() const;
   // Whatever is not a reading command is refused with EROFS.
   Result<ipvs::Reply> handle(const ipvs::Request& request);
 

@@ -3,6 +3,7 @@
 #include <net/if.h>
 
 #include "common/io/read_file.h"
+#include "lvsd/core/io/frozen.h"
 
 namespace lvs::lvsctl {
 namespace {
@@ -13,15 +14,17 @@ constexpr size_t kTableMax = 64 << 20;
 
 }  // namespace
 
-bool is_core_here() {
+CoreHere core_here() {
   if (::if_nametoindex(kDeviceOfTheEmbedded) != 0) {
-    return true;
+    const auto core = core::Frozen::open();
+    return core && !core->armed() ? CoreHere::idle : CoreHere::yes;
   }
   const auto table = io::read_file(kTableOfTheKernels, kTableMax);
-  return table && (table->find("\nTCP ") != std::string::npos ||
-                   table->find("\nUDP ") != std::string::npos ||
-                   table->find("\nSCTP ") != std::string::npos ||
-                   table->find("\nFWM ") != std::string::npos);
+  const bool has_services =
+      table &&
+      (table->find("\nTCP ") != std::string::npos || table->find("\nUDP ") != std::string::npos ||
+       table->find("\nSCTP ") != std::string::npos || table->find("\nFWM ") != std::string::npos);
+  return has_services ? CoreHere::yes : CoreHere::no;
 }
 
 }  // namespace lvs::lvsctl

@@ -103,7 +103,9 @@ TEST(Status, WhatTheStandbyOnIpvsDoesIsSaidAndNoWorry) {
 TEST(Status, ADaemonThatIsDownIsSaidAndTheOtherShown) {
   const StatusPage page = status_page(kAbsent, kLvsd);
   EXPECT_EQ(page.condition, Condition::degraded);
-  EXPECT_THAT(page.text, HasSubstr("pulse  not running: Connection refused\n"));
+  EXPECT_THAT(page.text, HasSubstr("pulse  not running\n"));
+  EXPECT_THAT(page.text, HasSubstr("! pulse is not running: this director takes no part in "
+                                   "failover; service pulse start\n"));
   EXPECT_THAT(page.text, HasSubstr("a 10.0.0.11:80"));
   EXPECT_EQ(status_page(kPulse, kAbsent).condition, Condition::degraded);
   EXPECT_EQ(status_page(kAbsent, kAbsent).condition, Condition::not_running);
@@ -159,11 +161,11 @@ TEST(Status, WhatNeedsAttentionDegradesIt) {
   EXPECT_EQ(condition_of(kPulse, with(kLvsd, "ready", "false"), "! lvsd is not ready"), degraded);
   EXPECT_EQ(condition_of(kPulse, with(kLvsd, "reload_error", R"("lvs.cf:3: x")"), "! lvs.cf:3: x"),
             degraded);
-  EXPECT_EQ(condition_of(kPulse, with(kLvsd, "failing", R"([{"what":"w","error":"e"}])"),
-                         "! cannot set w: e"),
   EXPECT_EQ(condition_of(kPulse, with(kLvsd, "deny_error", R"("deny 192.0.2.0/24: no room")"),
                          "! deny 192.0.2.0/24: no room"),
             degraded);
+  EXPECT_EQ(condition_of(kPulse, with(kLvsd, "failing", R"([{"what":"w","error":"e"}])"),
+                         "! cannot set w: e"),
             degraded);
   EXPECT_EQ(
       condition_of(kPulse, with(kLvsd, "services", R"([{"name":"web","service":"TCP x","servers":[
@@ -228,14 +230,51 @@ TEST(Status, ANannyWithoutAUserOfItsOwnIsRemarkedUpon) {
   EXPECT_THAT(status_page(kPulse, lvsd).text, Not(HasSubstr("! nanny")));
 }
 
-TEST(Status, WithoutACoreNothingIsSaidToBeForwarded) {
+// Three things that ask for three deeds.
+TEST(Status, ADaemonThatStartsOrStandsStillIsNotCalledNotRunning) {
+  const auto page_of = [](const SilentDaemon& silent) {
+    const Answer lvsd{std::nullopt, "no answer", false, silent};
+    EXPECT_EQ(status_page(kPulse, lvsd).condition, Condition::degraded);
+    const auto json = boost::json::parse(status_json(kPulse, lvsd, Condition::degraded));
+    return status_page(kPulse, lvsd).text + "why " +
+           std::string(json.at("lvsd").at("why").as_string());
+  };
+  const std::string starting = page_of({Silence::starting, 7});
+  EXPECT_THAT(starting, HasSubstr("lvsd       starting (pid 7)\n"));
+  EXPECT_THAT(starting, HasSubstr("! lvsd is starting (pid 7): the table is not kept; connections "
+                                  "are forwarded as before; ask again in a moment\n"));
+  EXPECT_THAT(starting, HasSubstr("why starting"));
+  const std::string frozen = page_of({Silence::silent, 7, true});
+  EXPECT_THAT(frozen, HasSubstr("lvsd       does not answer (pid 7, stopped by a signal)\n"));
+  EXPECT_THAT(frozen, HasSubstr("; kill -CONT 7 lets it go on; pulse starts it anew within "
+                                "seconds, else: service pulse restart\n"));
+  EXPECT_THAT(frozen, HasSubstr("why no answer"));
+  EXPECT_THAT(page_of({}), HasSubstr("lvsd       not running\n"));
+  EXPECT_THAT(page_of({}), HasSubstr("; service pulse start\n"));
+  const Answer silent{std::nullopt, "no answer", false, {Silence::silent, 7}};
+  EXPECT_EQ(status_page(silent, silent).condition, Condition::degraded) << "both are there";
+}
+
+TEST(Status, WhatBecomesOfClientsWithoutLvsdIsSaidAsItIs) {
   const Answer away{std::nullopt, "Connection refused"};
-  EXPECT_THAT(status_page(kPulse, away, CoreHere::yes).text,
-              HasSubstr("connections are forwarded as before"));
-  const std::string none = status_page(kPulse, away, CoreHere::no).text;
-  EXPECT_THAT(none,
-              HasSubstr("! lvsd does not answer, and there is no core here: nothing is served"));
-  EXPECT_THAT(none, Not(HasSubstr("as before")));
+  constexpr const char* kAsBefore = "connections are forwarded as before";
+  EXPECT_THAT(status_page(kPulse, away, CoreHere::yes).text, HasSubstr(kAsBefore));
+  const auto said = [&](const Answer& pulse, CoreHere core, const char* words) {
+    const std::string text = status_page(pulse, away, core).text;
+    EXPECT_THAT(text, HasSubstr(words));
+    EXPECT_THAT(text, Not(HasSubstr("as before")));
+  };
+  said(kPulse, CoreHere::no, "! lvsd is not running: there is no core here, and nothing is served");
+  Answer standby = kPulse;
+  (*standby.status)["holding"] = false;
+  said(standby, CoreHere::yes,
+       "! lvsd is not running: this director holds no address of a service: it serves nobody, and "
+       "could not take over");
+  said(kPulse, CoreHere::idle, "the core here has let go: it begins no new connection");
+  said(away, CoreHere::yes, "without pulse the addresses of the services leave this director");
+  const Answer frozen{std::nullopt, "no answer", false, {Silence::silent, 7}};
+  EXPECT_THAT(status_page(frozen, away, CoreHere::yes).text, HasSubstr(kAsBefore))
+      << "nobody knows better";
 }
 
 TEST(Status, ServersToWhichThereIsNoWayAreToldAsTheDirectorsTrouble) {

@@ -1,0 +1,55 @@
+#include "common/io/look_at_silent.h"
+
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "common/io/local_socket.h"
+#include "common/io/read_file.h"
+
+namespace lvs::io {
+namespace {
+
+// "3: FLOCK  ADVISORY  WRITE 4711 00:1a:1234 0 EOF"
+int holder_of_lock(ino_t inode) {
+  std::ifstream locks("/proc/locks");
+  const std::string suffix = ":" + std::to_string(inode);
+  for (std::string line; std::getline(locks, line);) {
+    std::istringstream words(line);
+    std::string number, kind, mode, access, place;
+    int pid = 0;
+    if (words >> number >> kind >> mode >> access >> pid >> place && kind == "FLOCK" &&
+        access == "WRITE" && place.ends_with(suffix)) {
+      return pid;
+    }
+  }
+  return 0;
+}
+
+bool is_stopped(int pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("State:")) {
+      return line.find_first_of("Tt", 6) == line.find_first_not_of(" \t", 6);
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+SilentDaemon look_at_silent(const std::string& socket_path) {
+  const std::string file = socket_path + kLockSuffix;
+  struct stat about {};
+  const int pid = ::stat(file.c_str(), &about) == 0 ? holder_of_lock(about.st_ino) : 0;
+  if (pid == 0) {
+    return {};
+  }
+  const auto text = read_file(file);
+  const bool is_starting = text && text->find(kStarting) != std::string::npos;
+  return {is_starting ? Silence::starting : Silence::silent, pid, is_stopped(pid)};
+}
+
+}  // namespace lvs::io
