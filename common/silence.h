@@ -1,6 +1,6 @@
 // A daemon that gives no answer, in words: three things that ask for three different deeds. Not
-// running: nobody is there, and somebody must start it. Starting: it answers in a moment. Silent: it
-// is there and does not answer, because it stands still or is busy.
+// running: nobody is there, and somebody must start it. Starting: it answers in a moment. Silent:
+// it is there and does not answer, because it stands still or is busy.
 #pragma once
 
 #include <string>

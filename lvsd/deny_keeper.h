@@ -1,6 +1,6 @@
-// The clients that lvs.cf denies, as the core has them: given to it when lvsd starts and whenever the
-// list changes. What the kernel refuses of it is an alarm for as long as that lasts, and tried again
-// with backoff; a reload is an occasion to try at once.
+// The clients that lvs.cf denies, as the core has them: given to it when lvsd starts and whenever
+// the list changes. What the kernel refuses of it is an alarm for as long as that lasts, and tried
+// again with backoff; a reload is an occasion to try at once.
 #pragma once
 
 #include <optional>

@@ -1,6 +1,6 @@
-// Why the daemon with this control socket does not answer: by the lock of its socket, which it holds
-// as long as it lives (local_socket.h), and by what /proc tells of it. Takes no lock itself, which
-// could keep a daemon from starting.
+// Why the daemon with this control socket does not answer: by the lock of its socket, which it
+// holds as long as it lives (local_socket.h), and by what /proc tells of it. Takes no lock itself,
+// which could keep a daemon from starting.
 #pragma once
 
 #include <string>

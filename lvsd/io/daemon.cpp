@@ -93,6 +93,8 @@ class Lvsd {
     driver_.feed(Started{loaded.config, std::move(owned), plane_.armed()});
   }
 
+  bool is_armed() const { return reconciler_.armed(); }
+
   void take_role(const RoleSaid& role) { driver_.feed(role); }
 
   // The running configuration stays when the file has an error.
@@ -352,7 +354,7 @@ Result<int> serve(const Options& options, ConfigFile& file, Names& names,
         lvs::io::log({Level::notice,
                       "stop",
                       "shutting down due to signal " + std::to_string(signal),
-                      {{"forwarding", "stays"}}});
+                      {{"forwarding", lvsd.is_armed() ? "stays" : "none, not armed"}}});
         io.stop();
       },
       [&] { lvsd.reload(); });

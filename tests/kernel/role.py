@@ -10,6 +10,8 @@ from director import GLOBALS, WEB, WEB_TABLE, Director, say_role
 from inside import IPVSADM, execute
 
 SYNC = "syncdaemon = 1\nsyncd_iface = lo\nsyncd_id = 7\ntcp_timeout = 1200\nudp_timeout = 60\n"
+DEFENCE = "drop_entry = 1\nsecure_tcp = 3\nam_droprate = 20\n"
+DEFENDED = {"vs/drop_entry": 1, "vs/secure_tcp": 3, "vs/am_droprate": 20}
 # Three servers, each reached in its own way. All addresses are this machine's: it is a server of each service.
 MIXED = """
 virtual mixed {
@@ -44,7 +46,7 @@ FOREIGN = "-A -f 99 -s sed\n-a -f 99 -r 10.0.0.9:0 -g -w 7\n"
 COMPLETE = WEB_TABLE + MIXED_TABLE + FOREIGN
 DIRECT_TABLE = WEB_TABLE.replace(" -m ", " -g ") + FOREIGN
 BEFORE = {"ip_forward": 0, "vs/expire_nodest_conn": 0, "vs/conn_reuse_mode": 2, "vs/expire_quiescent_template": 0,
-          "vs/backup_only": 0}
+          "vs/backup_only": 0, "vs/drop_entry": 0, "vs/secure_tcp": 0, "vs/am_droprate": 10}
 NEEDED = BEFORE | {"ip_forward": 1, "vs/expire_nodest_conn": 1, "vs/conn_reuse_mode": 1}
 DIRECT_NEEDED = NEEDED | {"ip_forward": 0}
 FOREIGN_DAEMON = ["--start-daemon", "backup", "--mcast-interface", "lo", "--syncid", "99"]
@@ -92,17 +94,17 @@ def follows_its_role(director):
 
 
 def synchronises(director):
-    director.configure(GLOBALS + SYNC + WEB + MIXED)
+    director.configure(GLOBALS + SYNC + DEFENCE + WEB + MIXED)
     director.lvsd.send_signal(signal.SIGHUP)
     director.eventually("its daemon takes connections in", lambda: daemons_are("backup", 7))
     director.eventually("then nothing is scheduled, and the table can be complete", lambda: director.table() == COMPLETE)
-    director.expect(f"sysctls are as needed: {sysctls()}", sysctls() == NEEDED | {"vs/backup_only": 1})
+    director.expect(f"sysctls are as needed: {sysctls()}", sysctls() == NEEDED | DEFENDED | {"vs/backup_only": 1})
     director.expect("status shows the daemon", "sync daemon backup on lo, id 7" in director.status_text())
 
     answer = say_role(True)
     director.expect("active", answer["armed"] and director.table() == COMPLETE)
     director.expect("its daemon sends connections", daemons_are("master", 7))
-    director.expect(f"the active forwards: {sysctls()}", sysctls() == NEEDED)
+    director.expect(f"the active forwards: {sysctls()}", sysctls() == NEEDED | DEFENDED)
     director.expect("the time-outs are those of lvs.cf, the one that it does not name as it was",
                     timeouts().endswith(": 1200 120 60\n"))
 

@@ -1243,6 +1243,17 @@ def second_lvsd_refuses(lab):
     expect(lab.get() in ("one", "two"), "the first serves")
 
 
+def disarmed_and_killed_it_is_not_said_to_forward(lab):
+    lab.ask(do="role", active=False)
+    lab.lvsd.kill()
+    lab.lvsd.wait()
+    status = lvsctl(lab, "status").stdout
+    expect("the core here has let go" in status and "as before" not in status, status)
+    refused = run(*lab.enter_director(f"{lab.binaries}/lvsadm", "-C"), check=False)
+    expect(refused.returncode == 2 and "has let go and begins no connection" in refused.stderr, f"{refused}")
+    lab.start_lvsd()
+
+
 def terminated_lvsd_leaves_forwarding(lab):
     lab.lvsd.terminate()
     expect(lab.lvsd.wait(PATIENCE_S) == 0, "exit status 0")
@@ -1410,6 +1421,7 @@ STORIES = [
     marks_that_nobody_sets_are_warned_about,
     second_lvsd_refuses,
     plan_tells_what_a_reload_would_do,
+    disarmed_and_killed_it_is_not_said_to_forward,
     terminated_lvsd_leaves_forwarding,
     role_arms_and_disarms,
     forwarding_that_was_switched_off_is_on_again,

@@ -67,8 +67,8 @@ Kept kept_in(const json::object& answer, const std::string& core) {
   const json::value* drives = answer.if_contains("core");
   const json::value* file = answer.if_contains("file");
   const json::value* services = answer.if_contains("services");
-  if (drives == nullptr || *drives != json::string(core) || file == nullptr ||
-      !file->is_string() || services == nullptr || !services->is_object()) {
+  if (drives == nullptr || *drives != json::string(core) || file == nullptr || !file->is_string() ||
+      services == nullptr || !services->is_object()) {
     return kept;
   }
   kept.file = file->get_string();

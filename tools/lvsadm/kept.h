@@ -1,5 +1,5 @@
-// What lvsd keeps as lvs.cf says, and so sets back when somebody changes it by hand: whoever does is
-// told at once, and not by surprise a few seconds later.
+// What lvsd keeps as lvs.cf says, and so sets back when somebody changes it by hand: whoever does
+// is told at once, and not by surprise a few seconds later.
 #pragma once
 
 #include <boost/json/object.hpp>

@@ -42,7 +42,7 @@ bool is_starting() {
   return folder && lvs::io::look_at_silent(*folder + lvs::io::kLvsdSocket).why == Silence::starting;
 }
 
-Result<ChosenCore> core_without_lvsd(const char* note, const char* refusal = kDeadRefusal) {
+Result<ChosenCore> core_without_lvsd(const char* note) {
   auto opened = core::Frozen::open();
   if (!opened && opened.error().code == EPROTO) {
     return Error{EPROTO, "lvsd does not answer, and " + opened.error().what +
@@ -51,6 +51,9 @@ Result<ChosenCore> core_without_lvsd(const char* note, const char* refusal = kDe
   if (!opened) {
     return opened.error();
   }
+  const char* refusal = note == kStartingNote ? kStartingRefusal
+                        : opened->armed()     ? kDeadRefusal
+                                              : kIdleRefusal;
   auto frozen = std::make_shared<core::Frozen>(std::move(*opened));
   return ChosenCore{[frozen](const ipvs::Request& request) { return frozen->handle(request); },
                     note, refusal};
@@ -91,8 +94,7 @@ Result<ChosenCore> core_of(const Command& command) {
   if (embedded.error().code != ECONNREFUSED) {
     return embedded.error();
   }
-  if (auto left = is_starting() ? core_without_lvsd(kStartingNote, kStartingRefusal)
-                                : core_without_lvsd(kDeadNote);
+  if (auto left = core_without_lvsd(is_starting() ? kStartingNote : kDeadNote);
       left || left.error().code != ENOENT) {
     return left;
   }

@@ -51,9 +51,10 @@ constexpr const char* kNoTrace =
     "which cannot be watched so.\nIts connections: lvsadm -L -c -n; packets: tcpdump";
 constexpr const char* kDeadRefusal =
     "lvsadm: lvsd is not running: its core in the kernel goes on forwarding, but its table cannot "
-    "be "
-    "changed.\nStart lvsd with `service pulse start`, or the core alone with `lvsd --core`.\n";
-
+    "be changed.\nStart lvsd with `service pulse start`, or the core alone with `lvsd --core`.\n";
+constexpr const char* kIdleRefusal =
+    "lvsadm: lvsd is not running: its core in the kernel has let go and begins no connection, and "
+    "its table cannot be changed.\nStart lvsd with `service pulse start`.\n";
 constexpr const char* kStartingRefusal =
     "lvsadm: lvsd is starting: its table cannot be changed yet; ask again in a moment\n";
 

@@ -1,5 +1,5 @@
-// Why a daemon does not answer, told of real processes: one that is not there, one that is starting,
-// one that stands still, one that has ended.
+// Why a daemon does not answer, told of real processes: one that is not there, one that is
+// starting, one that stands still, one that has ended.
 #include "common/io/look_at_silent.h"
 
 #include <gtest/gtest.h>
