@@ -49,7 +49,8 @@ SilentDaemon look_at_silent(const std::string& socket_path) {
   }
   const auto text = read_file(file);
   const bool is_starting = text && text->find(kStarting) != std::string::npos;
-  return {is_starting ? Silence::starting : Silence::silent, pid, is_stopped(pid)};
+  const bool stands_still = is_stopped(pid);
+  return {is_starting && !stands_still ? Silence::starting : Silence::silent, pid, stands_still};
 }
 
 }  // namespace lvs::io

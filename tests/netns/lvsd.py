@@ -183,11 +183,11 @@ class Lab:
         with open(f"{self.folder}/lvs.cf", encoding="utf-8") as file:
             return file.read()
 
-    def start_lvsd(self, *options):
+    def start_lvsd(self, *options, until=None):
         self.log = open(f"{self.folder}/lvsd.log", "a", encoding="utf-8")
         self.children["lvsd"] = subprocess.Popen(self.enter_director(f"{self.binaries}/lvsd", "-n", *options),
                                                   stderr=self.log)
-        eventually("lvsd answers", lambda: self.status()["ok"], START_S)
+        eventually("lvsd is seen", until or (lambda: self.status()["ok"]), START_S)
 
     @property
     def lvsd(self):
@@ -660,7 +660,8 @@ def killed_lvsd_can_be_read(lab):
     expect(lab.lvsadm("-S", "-n") == saved, "unchanged")
     status = lvsctl(lab, "status")
     expect(status.returncode == 3 and re.search(r"lvsd +not running\n", status.stdout), f"{status}")
-    lab.start_lvsd()
+    lab.start_lvsd(until=lambda: re.search(r"lvsd +starting \(pid \d+\)\n", lvsctl(lab, "status").stdout))
+    eventually("and answers", lambda: lab.status()["ok"], START_S)
     expect(lab.lvsadm("-S", "-n") == saved, "adopted as it was")
 
 

@@ -98,12 +98,13 @@ Result<ChosenCore> core_of(const Command& command) {
       left || left.error().code != ENOENT) {
     return left;
   }
+  const Error none = is_starting() ? Error{ECONNREFUSED, kNoCoreYet} : embedded.error();
   if (command.core == Core::embedded) {
-    return embedded.error();
+    return none;
   }
   auto kernel = ipvs::io::kernel_core();
   return kernel ? chosen(std::move(kernel))
-                : Error{kernel.error().code, embedded.error().what + "\n" + kernel.error().what};
+                : Error{kernel.error().code, none.what + "\n" + kernel.error().what};
 }
 
 // Needs no lvsd: the programs and their maps are in the kernel.

@@ -58,6 +58,9 @@ constexpr const char* kIdleRefusal =
 constexpr const char* kStartingRefusal =
     "lvsadm: lvsd is starting: its table cannot be changed yet; ask again in a moment\n";
 
+constexpr const char* kNoCoreYet =
+    "lvsd is starting, and its core is not there yet: ask again in a moment";
+
 // Help and Version need no core and are not for here.
 Outcome run(const Command& command, const World& world);
 

@@ -58,6 +58,7 @@ TEST_F(LookAtSilent, WhoIsNotThereIsNotRunning) {
 
 TEST_F(LookAtSilent, WhoIsStartingSaysSo) {
   start(true);
+  EXPECT_EQ(look_at_silent(socket_).why, Silence::silent) << "stopped, it will not get there";
   go_on();
   const auto seen = look_at_silent(socket_);
   EXPECT_EQ(to_string(seen), "starting (pid " + std::to_string(daemon_) + ")");
