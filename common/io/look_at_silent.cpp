@@ -1,8 +1,9 @@
 #include "common/io/look_at_silent.h"
 
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
-#include <cstdlib>
+#include <cstdio>
 #include <fstream>
 #include <sstream>
 
@@ -12,16 +13,22 @@
 namespace lvs::io {
 namespace {
 
+// As /proc/locks has it. Many a network namespace has a /run of its own, with the same inodes.
+std::string place_of(const struct stat& file) {
+  char device[16];
+  std::snprintf(device, sizeof device, "%02x:%02x:", major(file.st_dev), minor(file.st_dev));
+  return device + std::to_string(file.st_ino);
+}
+
 // "3: FLOCK  ADVISORY  WRITE 4711 00:1a:1234 0 EOF"
-int holder_of_lock(ino_t inode) {
+int holder_of_lock(const std::string& file) {
   std::ifstream locks("/proc/locks");
-  const std::string suffix = ":" + std::to_string(inode);
   for (std::string line; std::getline(locks, line);) {
     std::istringstream words(line);
     std::string number, kind, mode, access, place;
     int pid = 0;
     if (words >> number >> kind >> mode >> access >> pid >> place && kind == "FLOCK" &&
-        access == "WRITE" && place.ends_with(suffix)) {
+        access == "WRITE" && place == file) {
       return pid;
     }
   }
@@ -43,7 +50,7 @@ bool is_stopped(int pid) {
 SilentDaemon look_at_silent(const std::string& socket_path) {
   const std::string file = socket_path + kLockSuffix;
   struct stat about {};
-  const int pid = ::stat(file.c_str(), &about) == 0 ? holder_of_lock(about.st_ino) : 0;
+  const int pid = ::stat(file.c_str(), &about) == 0 ? holder_of_lock(place_of(about)) : 0;
   if (pid == 0) {
     return {};
   }

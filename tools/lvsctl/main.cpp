@@ -112,8 +112,8 @@ Error silence(int code, const SilentDaemon& daemon) {
   return {code, to_string(daemon) + ": " + advice_for(daemon)};
 }
 
-// Those who are not root have a socket of their own, for what changes nothing. `silent`: why there
-// is no answer.
+// Those who are not root have a socket of their own, for what changes nothing. `silent`: for who
+// only looks, and so does not wait for one that is starting: why there is no answer.
 Result<json::object> ask(const char* daemon, const json::object& request,
                          Duration patience = kPatience, SilentDaemon* silent = nullptr) {
   const auto folder = lvs::io::run_dir_path();
@@ -121,11 +121,12 @@ Result<json::object> ask(const char* daemon, const json::object& request,
     return folder.error();
   }
   const std::string path = *folder + daemon;
-  SilentDaemon unwanted;
-  SilentDaemon& why = silent == nullptr ? unwanted : *silent;
-  why = lvs::io::look_at_silent(path);
-  if (why.why == Silence::starting || why.is_stopped) {  // It would not answer in time.
-    return silence(ETIMEDOUT, why);
+  SilentDaemon why = lvs::io::look_at_silent(path);
+  if (silent != nullptr) {
+    *silent = why;
+    if (why.why == Silence::starting || why.is_stopped) {
+      return silence(ETIMEDOUT, why);
+    }
   }
   auto reply = lvs::io::control_call(::geteuid() == 0 ? path : lvs::io::status_socket_of(path),
                                      request, patience);
@@ -133,7 +134,8 @@ Result<json::object> ask(const char* daemon, const json::object& request,
     return Error{EACCES, "only root and the group lvs may ask (" + reply.error().what + ")"};
   }
   if (!reply && reply.error().code == ETIMEDOUT) {
-    why.why = Silence::silent;
+    why.why = why.why == Silence::starting ? why.why : Silence::silent;
+    (silent == nullptr ? why : *silent) = why;
     return silence(ETIMEDOUT, why);
   }
   return !reply && means_not_running(reply.error()) ? silence(reply.error().code, why)
