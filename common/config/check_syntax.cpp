@@ -5,6 +5,7 @@
 #include <map>
 
 #include "common/config/text.h"
+#include "common/config/value_hints.h"
 #include "common/nearest.h"
 #include "common/regex.h"
 
@@ -388,11 +389,15 @@ Form<Check> check_form() {
 
 Form<std::vector<MarkPorts>> mark_ports_form() {
   return {"protocols and ports (tcp/80,443 udp/500 esp ah tcp/10000:20000)", "",
-          [](const List& words, const Notes&) -> std::optional<std::vector<MarkPorts>> {
+          [](const List& words, const Notes& notes) -> std::optional<std::vector<MarkPorts>> {
             std::vector<MarkPorts> list;
             for (const auto& word : words) {
               const auto marked = read_mark_word(word.text);
               if (!marked) {
+                notes.error(
+                    "expected protocols and ports (tcp/80,443 udp/500 esp ah tcp/10000:20000), "
+                    "not " +
+                    word.text + ": " + mark_ports_hint(word.text));
                 return std::nullopt;
               }
               list.push_back(*marked);

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "common/config/text.h"
+#include "common/config/value_hints.h"
 #include "common/ipvs/capabilities.h"
 #include "common/nearest.h"
 
@@ -17,17 +18,6 @@ using List = std::vector<Word>;
 
 constexpr const char* kUnitIsNew = "durations with a unit are refused: only whole seconds";
 constexpr const char* kIpv6IsNew = "IPv6 addresses are refused";
-
-// Service names that stand in every /etc/services; reading that file is not this library's
-// business.
-constexpr std::array<std::pair<std::string_view, uint16_t>, 26> kServiceNames{{
-    {"ftp-data", 20},     {"ftp", 21},     {"ssh", 22},    {"telnet", 23}, {"smtp", 25},
-    {"domain", 53},       {"tftp", 69},    {"http", 80},   {"www", 80},    {"kerberos", 88},
-    {"pop3", 110},        {"sunrpc", 111}, {"nntp", 119},  {"ntp", 123},   {"imap2", 143},
-    {"imap", 143},        {"snmp", 161},   {"ldap", 389},  {"https", 443}, {"isakmp", 500},
-    {"rtsp", 554},        {"ldaps", 636},  {"imaps", 993}, {"pop3s", 995}, {"mysql", 3306},
-    {"postgresql", 5432},
-}};
 
 std::string joined(const std::vector<std::string>& words, const std::string& separator) {
   std::string text;
@@ -131,14 +121,33 @@ bool is_device_name(std::string_view name) {
          name.find_first_of(" \t/#\"'\\={}") == std::string_view::npos;
 }
 
-std::optional<FloatingAddress> read_floating(const List& words, const Notes& notes) {
-  if (words.size() != 2) {
-    return std::nullopt;
+std::string as_written(const List& words) {
+  std::string text;
+  for (const Word& word : words) {
+    text += (text.empty() ? "" : " ") + word.raw;
   }
-  const auto address = read_address(words[0], notes);
-  const std::string& label = words[1].text;
+  constexpr size_t kMost = 60;
+  return text.substr(0, kMost);
+}
+
+// More than "expected ..., not ...", which is said anyway, where more is known.
+void say_with_hint(const std::string& expected, const List& words, const std::string& hint,
+                   const Notes& notes) {
+  if (!hint.empty()) {
+    notes.error("expected " + expected + ", not " + as_written(words) + ": " + hint);
+  }
+}
+
+constexpr const char* kFloating = "an address and its device (192.0.2.10 eth0:1)";
+
+std::optional<FloatingAddress> read_floating(const List& words, const Notes& notes,
+                                             const std::string& mask_key) {
+  const bool has_both = words.size() == 2;
+  const auto address = has_both ? read_address(words[0], notes) : std::nullopt;
+  const std::string label = has_both ? words[1].text : "";
   const std::string device = label.substr(0, label.find(':'));
   if (!address || !is_device_name(device) || !is_device_name(label)) {
+    say_with_hint(kFloating, words, words.empty() ? "" : floating_hint(words, mask_key), notes);
     return std::nullopt;
   }
   return FloatingAddress{*address, device, label, std::nullopt};
@@ -199,12 +208,21 @@ Form<long long> integer_between(long long low, long long high, std::string unit)
 }
 
 Form<Duration> duration_between(Duration low, Duration high) {
-  return one_word<Duration>(
+  Form<Duration> form = one_word<Duration>(
       "a duration", human(low) + " to " + human(high),
       [low, high](const Word& word, const Notes& notes) {
         return read_duration(word, low, high, notes);
       },
       [](const Duration& value) { return duration_text(value); });
+  form.read = [low, high, read = form.read, expected = form.type + ", " + form.range](
+                  const List& words, const Notes& notes) {
+    const auto value = read(words, notes);
+    if (!value) {
+      say_with_hint(expected, words, duration_hint(words, low, high), notes);
+    }
+    return value;
+  };
+  return form;
 }
 
 Form<Duration> whole_seconds(Duration high) {
@@ -237,7 +255,15 @@ Form<Failback> failback() {
 }
 
 Form<uint16_t> port_number() {
-  return integer<uint16_t>(0, 65535);
+  Form<uint16_t> form = integer<uint16_t>(0, 65535);
+  form.read = [read = form.read](const List& words, const Notes& notes) {
+    const auto value = read(words, notes);
+    if (!value) {
+      say_with_hint("a port, 0 to 65535", words, port_hint(words), notes);
+    }
+    return value;
+  };
+  return form;
 }
 
 Form<uint16_t> port() {
@@ -245,19 +271,25 @@ Form<uint16_t> port() {
   form.type = "a port number or a well-known service name";
   form.read = [number = form.read](const List& words,
                                    const Notes& notes) -> std::optional<uint16_t> {
-    for (const auto& [name, known] : kServiceNames) {
-      if (words.size() == 1 && words[0].text == name) {
-        return known;
-      }
-    }
-    return number(words, notes);
+    const uint16_t known = words.size() == 1 ? port_of_service(words[0].text) : uint16_t{0};
+    return known != 0 ? std::optional(known) : number(words, notes);
   };
   return form;
 }
 
 Form<Address> address() {
-  return one_word<Address>("an address", "", read_address,
-                           [](const Address& value) { return to_string(value); });
+  Form<Address> form = one_word<Address>("an address", "", read_address,
+                                         [](const Address& value) { return to_string(value); });
+  form.read = [read = form.read](const List& words, const Notes& notes) {
+    const auto value = read(words, notes);
+    if (!value && !words.empty()) {
+      const std::string hint = address_hint(words[0].text);
+      say_with_hint("an address", words,
+                    hint.empty() && words.size() > 1 ? "the address alone" : hint, notes);
+    }
+    return value;
+  };
+  return form;
 }
 
 Form<std::vector<Address>> addresses() {
@@ -313,8 +345,12 @@ Form<std::vector<Prefix>> prefixes(size_t most) {
           }};
 }
 
-Form<FloatingAddress> floating_address() {
-  return {"an address and its device (192.0.2.10 eth0:1)", "", read_floating, floating_text};
+Form<FloatingAddress> floating_address(std::string mask_key) {
+  return {kFloating, "",
+          [mask_key = std::move(mask_key)](const List& words, const Notes& notes) {
+            return read_floating(words, notes, mask_key);
+          },
+          floating_text};
 }
 
 std::string netmask_text(unsigned prefix) {

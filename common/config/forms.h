@@ -40,8 +40,8 @@ Form<uint16_t> port_number();
 Form<Address> address();
 Form<std::vector<Address>> addresses();
 Form<std::vector<Prefix>> prefixes(size_t most);
-Form<FloatingAddress> floating_address();
-Form<unsigned> netmask();  // Dotted; a prefix length for IPv6.
+Form<FloatingAddress> floating_address(std::string mask_key);  // The key of its netmask.
+Form<unsigned> netmask();                                      // Dotted; a prefix length for IPv6.
 Form<unsigned> persistence_mask();
 Form<std::string> word_text();    // One word, kept without its quotes.
 Form<std::string> quoted_text();  // One word, kept as written.

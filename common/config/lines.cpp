@@ -59,6 +59,44 @@ bool is_assignment(std::string_view statement) {
          trim(statement.substr(0, equals)).find_first_of(" \t\"'{}") == std::string_view::npos;
 }
 
+// The "{" that opens a block: the first one outside of quotes.
+size_t opening_brace(std::string_view statement) {
+  char quote = 0;
+  for (size_t at = 0; at < statement.size(); ++at) {
+    const char c = statement[at];
+    if (quote != 0) {
+      quote = c == quote ? '\0' : quote;
+    } else if (c == '"' || c == '\'') {
+      quote = c;
+    } else if (c == '{') {
+      return at;
+    }
+  }
+  return std::string_view::npos;
+}
+
+// Where braces that close stand in an assignment: apart from a value, as in "active = 1 }", or
+// behind a number, as in "weight = 2}". Behind other words, or alone, they are text: Piranha takes
+// "expect = }".
+size_t closing_brace(std::string_view statement) {
+  const size_t value = statement.find_first_not_of(" \t", statement.find('=') + 1);
+  for (size_t at = value; at < statement.size();) {
+    const char quote = statement[at] == '"' || statement[at] == '\'' ? statement[at] : ' ';
+    const size_t close =
+        quote == ' ' ? at : std::min(statement.find(quote, at + 1), statement.size());
+    const size_t end = std::min(statement.find_first_of(" \t", close), statement.size());
+    const std::string_view word = statement.substr(at, end - at);
+    const size_t brace = word.find_first_not_of("0123456789.");
+    const bool is_closed = brace != std::string_view::npos &&
+                           word.find_first_not_of('}', brace) == std::string_view::npos;
+    if (is_closed && (brace > 0 || at > value)) {
+      return at + brace;
+    }
+    at = std::min(statement.find_first_not_of(" \t", end), statement.size());
+  }
+  return statement.size();
+}
+
 std::string behind_colon(const std::string& hint) {
   return hint.empty() ? "" : ": " + hint;
 }
@@ -112,57 +150,73 @@ void LineReader::finish() {
   }
 }
 
+// Braces may stand before and behind what they enclose: "server a { weight = 2 }" is a block.
 void LineReader::take_statement(std::string_view statement, std::string_view line) {
   if (pending_) {
-    const bool brace = statement == "{";
-    if (brace) {
+    const bool has_brace = statement.starts_with('{');
+    if (has_brace) {
       strict(pending_->word, "the { must stand on the line that opens the block");
+      statement = trim(statement.substr(1));
     } else {
       error(pending_->word, "expected { after " + described(*pending_));
     }
     open_pending();
-    if (brace) {
+    if (statement.empty()) {
       return;
     }
   }
   if (statement.starts_with('}')) {
-    return take_closing(statement);
+    return take_closing(statement, line);
   }
   if (is_assignment(statement)) {
     return take_assignment(statement, line);
   }
-  take_opening(statement);
+  take_opening(statement, line);
 }
 
-void LineReader::take_closing(std::string_view statement) {
-  if (statement != "}") {
-    error("", "expected } alone on its line");
-  }
+void LineReader::take_closing(std::string_view statement, std::string_view line) {
+  const std::string_view rest = trim(statement.substr(1));
   if (open_.size() == 1) {
     return error("", "this } closes nothing");
   }
   close();
+  const bool may_follow = rest.starts_with('}') || rest.find('{') != std::string_view::npos;
+  if (rest.empty()) {
+    return;
+  }
+  if (!may_follow) {
+    return error("", "expected } alone on its line, not " + std::string(rest) + " behind it");
+  }
+  strict("", "expected } alone on its line");
+  take_statement(rest, line);
 }
 
 void LineReader::take_assignment(std::string_view statement, std::string_view line) {
-  auto pair = split_assignment(std::string(statement));
-  const std::string key(trim(statement.substr(0, statement.find('='))));
+  const size_t brace = closing_brace(statement);
+  const std::string_view whole = trim(statement.substr(0, brace));
+  const std::string_view closing = statement.substr(brace);
+  auto pair = split_assignment(std::string(whole));
+  const std::string key(trim(whole.substr(0, whole.find('='))));
   if (!pair || pair->key != key) {
-    return error(key, "expected key = value");
+    error(key, "expected key = value");
+  } else if (pair->value.empty()) {
+    error(key, "expected a value behind the =");
+  } else {
+    note_what_piranha_refuses(line, *pair);
+    note_typographic_quotes(key, pair->value);
+    pair->line = line_;
+    open_.back().assignments.push_back(*std::move(pair));
   }
-  if (pair->value.empty()) {
-    return error(key, "expected a value behind the =");
+  if (!closing.empty()) {
+    strict(key, "expected } alone on its line");
+    take_closing(closing, line);
   }
-  note_what_piranha_refuses(line, *pair);
-  note_typographic_quotes(key, pair->value);
-  pair->line = line_;
-  open_.back().assignments.push_back(*std::move(pair));
 }
 
-void LineReader::take_opening(std::string_view statement) {
-  const bool brace = statement.ends_with('{');
-  const std::string_view header =
-      trim(brace ? statement.substr(0, statement.size() - 1) : statement);
+void LineReader::take_opening(std::string_view statement, std::string_view line) {
+  const size_t brace = opening_brace(statement);
+  const bool has_brace = brace != std::string_view::npos;
+  const std::string_view header = trim(statement.substr(0, brace));
   const Words split = split_words(header);
   if (!split.error.empty()) {
     return error("", split.error);
@@ -170,10 +224,7 @@ void LineReader::take_opening(std::string_view statement) {
   const std::string word = split.words.empty() ? "" : split.words[0].raw;
   const bool known = word == "virtual" || word == "failover" || word == "server";
   const std::string name = split.words.size() > 1 ? split.words[1].text : "";
-  if (!brace && statement.find('{') != std::string_view::npos) {
-    return take_crowded_opening(word, name, statement);
-  }
-  if (!known && !brace) {
+  if (!known && !has_brace) {
     return error(word, "expected key = value" + behind_colon(foreign_hint(word)));
   }
   if (!known) {
@@ -181,24 +232,19 @@ void LineReader::take_opening(std::string_view statement) {
   } else if (split.words.size() != 2) {
     error(word, "expected one name and {");
   }
-  if (brace && statement.size() > 1 && statement[statement.size() - 2] != ' ' &&
-      statement[statement.size() - 2] != '\t') {
-    strict(word, "expected a blank before the {");
-  }
   note_typographic_quotes(word, name);
   pending_ = Block{word, name, line_, {}, {}};
-  if (brace) {
-    open_pending();
+  if (!has_brace) {
+    return;
   }
-}
-
-// "virtual web { active = 1 }" is a whole block, "virtual web { active = 1" the start of one.
-void LineReader::take_crowded_opening(const std::string& word, const std::string& name,
-                                      std::string_view statement) {
-  error(word, "expected the block's contents on lines of their own");
-  if (!statement.ends_with('}')) {
-    pending_ = Block{word, name, line_, {}, {}};
-    open_pending();
+  if (brace > 0 && statement[brace - 1] != ' ' && statement[brace - 1] != '\t') {
+    strict(word, "expected a blank before the {");
+  }
+  open_pending();
+  const std::string_view contents = trim(statement.substr(brace + 1));
+  if (!contents.empty()) {
+    strict(word, "expected the block's contents on lines of their own");
+    take_statement(contents, line);
   }
 }
 
@@ -267,6 +313,7 @@ void LineReader::note_quote_traps(std::string_view line, const Assignment& pair,
 }
 
 void LineReader::error(std::string_view key, std::string text) {
+  open_.back().has_unread_line = true;
   diagnostics_.push_back({Severity::error, "", line_, std::string(key), std::move(text)});
 }
 void LineReader::warning(std::string_view key, std::string text) {

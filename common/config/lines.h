@@ -8,6 +8,8 @@
 //        }
 //   }                        "}" alone
 //
+// Braces are also understood on the lines of what they enclose: server a { weight = 2 }
+//
 // We split and count lines, strip comments outside quotes and keep the brace stack; what stands on
 // an assignment's line is split by inih. What we accept and Piranha's daemons refuse is noted with
 // Severity::strict. A missing "}" is noticed where the next block starts that cannot stand inside
@@ -38,6 +40,7 @@ struct Block {
   int line = 0;
   std::vector<Assignment> assignments;
   std::vector<Block> children;
+  bool has_unread_line = false;  // Nothing could be made of it, and an error said so.
 };
 
 // Takes a file line by line. Between two blocks it remembers nothing (but that it has complained of
@@ -58,11 +61,9 @@ class LineReader {
 
  private:
   void take_statement(std::string_view statement, std::string_view line);
-  void take_closing(std::string_view statement);
+  void take_closing(std::string_view statement, std::string_view line);
   void take_assignment(std::string_view statement, std::string_view line);
-  void take_opening(std::string_view statement);
-  void take_crowded_opening(const std::string& word, const std::string& name,
-                            std::string_view statement);
+  void take_opening(std::string_view statement, std::string_view line);
   void open_pending();
   void close_what_cannot_hold(const std::string& word);
   void close();

@@ -54,6 +54,22 @@ int SourceLines::of(std::string_view key) const {
   return found == given.end() ? block : static_cast<int>(found->line);
 }
 
+bool SourceLines::has(std::string_view key) const {
+  const uint32_t place = given.empty() ? 0 : place_of(key, in);
+  return std::any_of(given.begin(), given.end(),
+                     [=](const Given& one) { return one.key == place; });
+}
+
+bool SourceLines::refused(std::string_view key) const {
+  const uint32_t place = given.empty() ? 0 : place_of(key, in);
+  const auto holds = [&](uint32_t wanted) {
+    return std::find_if(given.begin(), given.end(),
+                        [=](const Given& one) { return one.key == wanted; });
+  };
+  const auto own = holds(place);
+  return own != given.end() ? own->refused != 0 : holds(kAnyKey) != given.end();
+}
+
 const SourceLines::Name* SourceLines::name_of(std::string_view key) const {
   const uint32_t place = names.empty() ? 0 : place_of(key, in);
   const auto found =

@@ -33,8 +33,10 @@ struct SourceLines {
   enum class In : uint8_t { globals, service, server };
   struct Given {
     uint32_t key : 8;  // Its place in the block's keys (schema.h).
-    uint32_t line : 24;
+    uint32_t refused : 1;
+    uint32_t line : 23;
   };
+  static constexpr uint32_t kAnyKey = 255;  // The key of a line that nothing could be made of.
 
   // A host name that was written where an address is meant.
   struct Name {
@@ -49,7 +51,11 @@ struct SourceLines {
   std::vector<Given> given;  // Small, since there are many servers.
   std::vector<Name> names;
 
-  int of(std::string_view key) const;               // The key's line, else the block's.
+  int of(std::string_view key) const;  // The key's line, else the block's.
+  bool has(std::string_view key) const;
+  // Its value could not be read, or it is missing beside a line that nothing could be made of: what
+  // the block holds for it is nobody's wish.
+  bool refused(std::string_view key) const;
   const Name* name_of(std::string_view key) const;  // Nothing: an address was written, or nothing.
   bool waits_for(std::string_view key) const;       // For a name to get an address.
   // A printed value as it was written: with its names.

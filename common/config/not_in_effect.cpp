@@ -17,6 +17,12 @@ void collect(const std::vector<Key<B>>& keys, const B& block, CoreKind core, Dia
   }
 }
 
+// Who writes active = 0 knows it.
+template <typename B>
+bool is_forgotten(const B& block) {
+  return !block.active && !block.lines.has("active");
+}
+
 }  // namespace
 
 Diagnostics not_in_effect(const Globals& globals) {
@@ -28,8 +34,16 @@ Diagnostics not_in_effect(const Globals& globals) {
 Diagnostics not_in_effect(const VirtualService& service, CoreKind core) {
   Diagnostics found;
   collect(service_keys(), service, core, found);
+  if (is_forgotten(service)) {
+    found.push_back({Severity::warning, "", service.lines.block, "virtual",
+                     "not in effect: " + service.name + " is not served without active = 1"});
+  }
   for (const auto& server : service.servers) {
     collect(server_keys(), server, core, found);
+    if (service.active && is_forgotten(server)) {
+      found.push_back({Severity::warning, "", server.lines.block, "server",
+                       "not in effect: " + server.name + " is not used without active = 1"});
+    }
   }
   return found;
 }

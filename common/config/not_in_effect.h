@@ -1,5 +1,5 @@
-// What a configuration asks for and this version reads, checks and does not do yet: one warning
-// each, without file. Lines are the block's own (SourceLines).
+// What a configuration asks for and this version reads, checks and does not do yet, and blocks that
+// nobody switched on: one warning each, without file. Lines are the block's own (SourceLines).
 #pragma once
 
 #include "common/config/diagnostic.h"

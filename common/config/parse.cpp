@@ -150,8 +150,7 @@ class Reading {
       take_blocks();
     } while (!rest_.empty() && !lines_.is_between_blocks());
     auto said = lines_.take_diagnostics();
-    // Two blocks would not come without an error.
-    if (pieces_.size() > pieces_before && are_all_strict(said)) {
+    if (pieces_.size() == pieces_before + 1 && are_all_strict(said)) {
       remember(pieces_.back(), begin.substr(0, begin.size() - rest_.size()), said);
     }
     add(0, std::move(said), found_);
@@ -231,14 +230,18 @@ class Report {
   }
 
   // A value that could not be read would also break the rules about it: one complaint is enough.
-  void add_unless_said(const Diagnostics& rules, int first_line = 0) {
+  // `is_clear`: all that they judge could be read. Otherwise a warning may come of what was not,
+  // and so may the one that nothing is served, which has no key.
+  void add_unless_said(const Diagnostics& rules, bool is_clear, int first_line = 0) {
     const bool has_said_errors = has_errors();
     for (const auto& rule : rules) {
       const auto is_about_it = [&](const Diagnostic& said) {
         return said.severity == Severity::error && said.line == rule.line + first_line &&
                said.key == rule.key;
       };
-      if (!has_said_errors || std::none_of(all_.begin(), all_.end(), is_about_it)) {
+      const bool is_doubtful = !is_clear && (rule.severity != Severity::error || rule.key.empty());
+      if (!is_doubtful &&
+          (!has_said_errors || std::none_of(all_.begin(), all_.end(), is_about_it))) {
         add({rule}, first_line);
       }
     }
@@ -269,9 +272,11 @@ Diagnostics diagnose(const Config& config, const std::vector<Piece>& pieces,
   for (const auto& piece : pieces) {
     report.add(piece.read, piece.entry.line);
   }
-  report.add_unless_said(broken_rules(config));
+  report.add_unless_said(broken_rules(config), !report.has_errors());
+  const bool is_outside_clear = !has_errors(found);
   for (const auto& piece : pieces) {
-    report.add_unless_said(piece.judged->rules, piece.entry.line);
+    report.add_unless_said(piece.judged->rules, is_outside_clear && !has_errors(piece.read),
+                           piece.entry.line);
   }
   if (!report.has_errors()) {
     report.add(unsupported(config));

@@ -40,6 +40,28 @@ std::string refusal(const Key<B>& key, const std::string& value) {
   return expectation(key) + (repeats ? ", not " + value.substr(0, kQuotedMax) : "");
 }
 
+// "address = 10.0.0.11 active = 1", as in a block on one line. Empty: the value is one.
+template <typename B>
+std::string second_assignment(const Key<B>& key, const std::vector<Word>& words,
+                              const std::vector<Key<B>>& keys) {
+  const bool has_options = key.name == "check";
+  for (size_t i = 1; i < words.size(); ++i) {
+    const size_t equals = words[i].raw.find('=');
+    const bool is_apart = i + 1 < words.size() && words[i + 1].raw == "=";
+    const std::string name = words[i].raw.substr(0, equals);
+    if (is_apart && has_options) {
+      return "expected no blanks around the = of an option, as in " + name +
+             "=..., and no second key on the line";
+    }
+    const bool is_key =
+        equals != std::string::npos && !has_options && find_key(keys, name) != nullptr;
+    if (is_apart || is_key) {
+      return "expected one key on a line: " + name + " = begins another";
+    }
+  }
+  return "";
+}
+
 // Where else a key is known, for one that was written in the wrong block.
 std::string home_of(std::string_view name) {
   if (find_key(global_keys(), name) != nullptr) {
@@ -139,25 +161,62 @@ class BlockParser {
       const int line = line_of(assignment);
       const Key<B>* key = find_key(keys, assignment.key);
       if (key == nullptr) {
-        refuse_unknown(block, assignment, nearest_key(keys, assignment.key));
+        const std::string guess = nearest_key(keys, assignment.key);
+        const Key<B>* meant = find_key(keys, guess);
+        if (!is_misplaced(block, assignment)) {
+          refuse_unknown(assignment, guess);
+          refuse(target.lines, meant == nullptr ? SourceLines::kAnyKey : place_in(keys, *meant),
+                 line);
+        }
         continue;
       }
-      auto& given = target.lines.given;
-      const auto place = static_cast<uint32_t>(key - keys.data());
-      const auto earlier = std::find_if(given.begin(), given.end(),
-                                        [&](const auto& one) { return one.key == place; });
-      if (earlier != given.end()) {
-        note(Severity::warning, line, key->name,
-             "given before in line " + std::to_string(earlier->line + first_line_) +
-                 ": this one counts");
-        earlier->line = static_cast<uint32_t>(line);
-      } else {
-        given.push_back({place, static_cast<uint32_t>(line)});
-      }
+      const uint32_t place = place_in(keys, *key);
+      note_given(target.lines, place, assignment);
       if (key->since == Since::caribe) {
         note(Severity::strict, line, key->name, "unknown command");
       }
-      read_value(*key, assignment, target, mask);
+      if (!read_value(*key, assignment, target, mask)) {
+        refuse(target.lines, place, line);
+      }
+    }
+    if (block.has_unread_line) {
+      refuse(target.lines, SourceLines::kAnyKey, target.lines.block);
+    }
+  }
+
+  template <typename B>
+  static uint32_t place_in(const std::vector<Key<B>>& keys, const Key<B>& key) {
+    return static_cast<uint32_t>(&key - keys.data());
+  }
+
+  static SourceLines::Given* find_given(SourceLines& lines, uint32_t place) {
+    const auto found = std::find_if(lines.given.begin(), lines.given.end(),
+                                    [&](const auto& one) { return one.key == place; });
+    return found == lines.given.end() ? nullptr : &*found;
+  }
+
+  void note_given(SourceLines& lines, uint32_t place, const Assignment& assignment) {
+    const auto line = static_cast<uint32_t>(line_of(assignment));
+    SourceLines::Given* earlier = find_given(lines, place);
+    if (earlier == nullptr) {
+      lines.given.push_back({place, 0, line});
+      return;
+    }
+    if (earlier->refused == 0) {
+      note(Severity::warning, line_of(assignment), assignment.key,
+           "given before in line " + std::to_string(earlier->line + first_line_) +
+               ": this one counts");
+    }
+    *earlier = {place, 0, line};
+  }
+
+  // What would be said of the key's value, or of its absence, is this fault told again.
+  static void refuse(SourceLines& lines, uint32_t place, int line) {
+    SourceLines::Given* given = find_given(lines, place);
+    if (given == nullptr) {
+      lines.given.push_back({place, 1, static_cast<uint32_t>(line)});
+    } else if (static_cast<int>(given->line) == line) {
+      given->refused = 1;
     }
   }
 
@@ -169,11 +228,16 @@ class BlockParser {
   }
 
   template <typename B>
-  void read_value(const Key<B>& key, const Assignment& assignment, B& target,
+  bool read_value(const Key<B>& key, const Assignment& assignment, B& target,
                   std::optional<unsigned>& mask) {
     const Words split = split_words(assignment.value);
-    if (!split.error.empty()) {
-      return note(Severity::error, line_of(assignment), key.name, split.error);
+    const std::string crowd = second_assignment(key, split.words, keys_of(target));
+    if (!split.error.empty() || !crowd.empty()) {
+      note(Severity::error, line_of(assignment), key.name, split.error + crowd);
+      if (!crowd.empty()) {
+        refuse(target.lines, SourceLines::kAnyKey, line_of(assignment));
+      }
+      return false;
     }
     std::vector<std::pair<Severity, std::string>> notes;
     std::vector<SourceLines::Name> given;
@@ -201,18 +265,25 @@ class BlockParser {
     if (!good && !explained) {
       note(Severity::error, line_of(assignment), key.name, refusal(key, assignment.value));
     }
+    return good;
   }
 
-  void refuse_unknown(const Block& block, const Assignment& assignment, const std::string& guess) {
+  // Looks like a key and is known to be none: then all is said.
+  bool is_misplaced(const Block& block, const Assignment& assignment) {
     const std::string& word = block.word == "failover" ? "virtual" : block.word;
     for (const auto& known : misplaced_keys()) {
       if (known.block == word && known.key == assignment.key) {
         if (known.severity == Severity::warning) {
           note(Severity::strict, line_of(assignment), known.key, "unknown command");
         }
-        return note(known.severity, line_of(assignment), known.key, known.text);
+        note(known.severity, line_of(assignment), known.key, known.text);
+        return true;
       }
     }
+    return false;
+  }
+
+  void refuse_unknown(const Assignment& assignment, const std::string& guess) {
     std::string hint = home_of(assignment.key);
     hint = hint.empty() ? foreign_hint(assignment.key) : hint;
     if (hint.empty() && !guess.empty()) {
@@ -235,7 +306,7 @@ class BlockParser {
 
   void join_mask(std::optional<FloatingAddress>& address, std::optional<unsigned> mask,
                  const SourceLines& lines, const std::string& key) {
-    if (!mask) {
+    if (!mask || (!address && lines.refused(key == "nat_nmask" ? "nat_router" : "address"))) {
       return;
     }
     if (!address) {
@@ -263,12 +334,14 @@ class BlockParser {
       globals.backup.reset();
     }
     if (globals.backup_active && !globals.backup && !globals.lines.waits_for("backup")) {
-      note(Severity::warning, globals.lines.of("backup_active"), "backup_active",
-           "there is no backup address: this director runs alone");
+      if (!globals.lines.refused("backup")) {
+        note(Severity::warning, globals.lines.of("backup_active"), "backup_active",
+             "there is no backup address: this director runs alone");
+      }
       globals.backup_active = false;
     }
     if (globals.backup_private && !globals.primary_private &&
-        !globals.lines.waits_for("primary_private")) {
+        !globals.lines.waits_for("primary_private") && !globals.lines.refused("primary_private")) {
       note(Severity::warning, globals.lines.of("backup_private"), "backup_private",
            "ignored without primary_private");
       globals.backup_private.reset();

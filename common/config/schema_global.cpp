@@ -111,7 +111,7 @@ std::vector<Key<B>> behaviour_keys() {
            "nat",
            {},
            kAlways}),
-      key("nat_router", &B::nat_router, floating_address(),
+      key("nat_router", &B::nat_router, floating_address("nat_nmask"),
           {"",
            "The floating address that the servers use as their gateway, and its device (network = "
            "nat).",

@@ -60,7 +60,7 @@ std::vector<Key<V>> service_face_keys() {
   return {
       key("active", &V::active, boolean(),
           {"0", "Whether the service is switched on.", "1", {}, kAlways}),
-      key("address", &V::address, floating_address(),
+      key("address", &V::address, floating_address("vip_nmask"),
           {"", "The floating address of the service, and its device or label.",
            "192.0.2.10 eth0:1"}),
       key("sorry_server", &V::sorry_server, address(),

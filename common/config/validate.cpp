@@ -43,6 +43,9 @@ class ConfigRules {
     if (lines.waits_for("primary")) {
       return;
     }
+    if (lines.refused("primary")) {
+      return;
+    }
     if (!config_.primary || config_.primary->is_unspecified()) {
       error(lines, "primary", "expected the real public address of the primary director");
       return;
@@ -136,7 +139,8 @@ class ConfigRules {
         warning(entry, "virtual",
                 "the name " + service.name + " was given in line " + std::to_string(first->second));
       }
-      if (!service.in_use() || (!service.address && service.fwmark == 0)) {
+      const bool has_place = service.address || service.fwmark != 0;
+      if (!service.in_use() || !has_place || !is_place_read(service.lines)) {
         continue;
       }
       const auto [first, added] = keys.try_emplace(key_of(service), &entry);
@@ -146,6 +150,11 @@ class ConfigRules {
                   way_to_join(*first->second->block, service));
       }
     }
+  }
+
+  static bool is_place_read(const SourceLines& lines) {
+    return !lines.refused("address") && !lines.refused("port") && !lines.refused("fwmark") &&
+           !lines.refused("protocol");
   }
 
   // As Piranha's administrators give two blocks one mark.
@@ -232,7 +241,7 @@ class ConfigRules {
     std::set<std::pair<const Entry*, const Entry*>> told;
     for (const auto& entry : config_.virtuals.entries()) {
       const VirtualService& service = *entry.block;
-      if (!service.in_use() || !service.address) {
+      if (!service.in_use() || !service.address || service.lines.refused("fwmark")) {
         continue;
       }
       for (const auto& ports : service.mark_ports) {

@@ -6,6 +6,7 @@
 
 #include "common/config/check_syntax.h"
 #include "common/config/ftp_rules.h"
+#include "common/config/mark_rules.h"
 #include "common/config/text.h"
 #include "common/config/validate.h"
 #include "common/ipvs/capabilities.h"
@@ -30,18 +31,22 @@ class ServiceRules {
   Diagnostics check() {
     const bool has_address = service_.address && !service_.address->address.is_unspecified();
     if (!has_address && service_.fwmark == 0) {
-      error(service_.lines, "address", "expected an address and its device (192.0.2.10 eth0:1)");
+      error(service_.lines, "address", "expected an address and its device (192.0.2.10 eth0:1)",
+            {"fwmark"});
     }
     if (service_.port == 0 && service_.fwmark == 0 && service_.persistent == Duration{0}) {
-      error(service_.lines, "port", "expected persistent as well: port 0 stands for all ports");
+      error(service_.lines, "port", "expected persistent as well: port 0 stands for all ports",
+            {"fwmark", "persistent"});
     }
     if (!service_.mark_ports.empty() && service_.fwmark == 0) {
-      error(service_.lines, "mark_ports", "expected fwmark as well: the mark to set");
+      error(service_.lines, "mark_ports", "expected fwmark as well: the mark to set", {"fwmark"});
     } else if (!service_.mark_ports.empty() && !has_address) {
-      error(service_.lines, "mark_ports", "expected address as well: whose packets to mark");
+      error(service_.lines, "mark_ports", "expected address as well: whose packets to mark",
+            {"address"});
     }
     if (service_.pmask_prefix > 32 && family_of(service_) == Family::v4) {
-      error(service_.lines, "pmask", "expected a netmask of the service's family, IPv4");
+      error(service_.lines, "pmask", "expected a netmask of the service's family, IPv4",
+            {"address"});
     }
     check_flags_fit_scheduler();
     check_one_packet();
@@ -49,6 +54,9 @@ class ServiceRules {
     check_probe();
     check_ipsec();
     for (auto& remark : ftp_remarks(globals_, service_)) {
+      found_.push_back(std::move(remark));
+    }
+    for (auto& remark : mark_remarks(globals_, service_)) {
       found_.push_back(std::move(remark));
     }
     check_sorry_server();
@@ -62,7 +70,8 @@ class ServiceRules {
       const auto* known = ipvs::find_named(ipvs::kSchedulerFlags, flag);
       const std::string owner = known == nullptr ? "" : known->scheduler;
       if (!owner.empty() && owner != service_.scheduler) {
-        error(service_.lines, "sched_flags", "expected scheduler = " + owner + " for " + flag);
+        error(service_.lines, "sched_flags", "expected scheduler = " + owner + " for " + flag,
+              {"scheduler"});
       }
     }
   }
@@ -72,7 +81,8 @@ class ServiceRules {
       return;
     }
     if (service_.fwmark == 0 && service_.protocol != ipvs::Protocol::udp) {
-      error(service_.lines, "ops", "expected protocol = udp as well, or a fwmark");
+      error(service_.lines, "ops", "expected protocol = udp as well, or a fwmark",
+            {"protocol", "fwmark"});
     }
     if (service_.forward.value_or(globals_.network) == ipvs::Forward::masq) {
       warning(service_.lines, "ops",
@@ -86,11 +96,12 @@ class ServiceRules {
       return;
     }
     if (service_.fwmark == 0 && service_.protocol != ipvs::Protocol::udp) {
-      error(service_.lines, "persistence_engine", "expected protocol = udp as well, or a fwmark");
+      error(service_.lines, "persistence_engine", "expected protocol = udp as well, or a fwmark",
+            {"protocol", "fwmark"});
     }
     if (service_.persistent == Duration{0}) {
       error(service_.lines, "persistence_engine",
-            "expected persistent as well: how long a call stays with its server");
+            "expected persistent as well: how long a call stays with its server", {"persistent"});
     }
   }
 
@@ -134,14 +145,16 @@ class ServiceRules {
     if (std::holds_alternative<TcpConnect>(check)) {
       error(service_.lines, "check",
             "expected sctp, which tries an association: a server of sctp takes no connection of "
-            "tcp");
+            "tcp",
+            {"send", "expect", "send_program"});
     } else if (std::holds_alternative<SendExpect>(check)) {
       error(service_.lines,
             service_.check          ? "check"
             : service_.send.empty() ? "expect"
                                     : "send",
             "expected check = sctp, or check = script for more: nothing is sent or expected over "
-            "sctp");
+            "sctp",
+            {"check", "send_program"});
     }
   }
 
@@ -172,7 +185,8 @@ class ServiceRules {
         !kAskNoPort.contains(kind_of(effective_check(service_)))) {
       error(service_.lines, "check",
             "expected a port to check at, port in each server, or check = ping, agent, script or "
-            "none: nobody answers at port 0");
+            "none: nobody answers at port 0",
+            {"port", "send", "expect", "send_program"});
     }
   }
 
@@ -197,7 +211,8 @@ class ServiceRules {
         service_.sorry_server->family() != family_of(service_)) {
       error(service_.lines, "sorry_server",
             "expected an address of the same family as the service's, not " +
-                to_string(*service_.sorry_server));
+                to_string(*service_.sorry_server),
+            {"address"});
     }
     const bool is_server = std::any_of(
         service_.servers.begin(), service_.servers.end(), [&](const RealServer& server) {
@@ -218,6 +233,11 @@ class ServiceRules {
       }
       ++active;
       check_server(server);
+      const bool has_place = !server.lines.refused("address") && !server.lines.refused("port") &&
+                             !service_.lines.refused("port");
+      if (!has_place) {
+        continue;
+      }
       const auto [first, added] = seen.try_emplace({server.address, server.port}, &server);
       if (!added) {
         error(server.lines, "address",
@@ -239,7 +259,8 @@ class ServiceRules {
     const bool nat = effective_forward(globals_, service_, server) == ipvs::Forward::masq;
     if (server.address.is_unspecified()) {
       error(server.lines, "address", "expected the server's address");
-    } else if (!tunnel && server.address.family() != family_of(service_)) {
+    } else if (!tunnel && server.address.family() != family_of(service_) &&
+               !service_.lines.refused("address")) {
       error(server.lines, "address",
             "expected an address of the same family as the service's, not " +
                 to_string(server.address));
@@ -254,12 +275,17 @@ class ServiceRules {
               "direct and tunnel leave the port as it is: only the checks go to this one");
     }
     if (server.l_threshold > server.u_threshold) {
-      error(server.lines, "l_threshold", "expected at most u_threshold");
+      error(server.lines, "l_threshold", "expected at most u_threshold", {"u_threshold"});
     }
   }
 
-  void error(const SourceLines& lines, std::string_view key, std::string text) {
-    note(Severity::error, lines, key, std::move(text));
+  // Not where the key, or one of these beside it, could not be read: that was said.
+  void error(const SourceLines& lines, std::string_view key, std::string text,
+             std::initializer_list<std::string_view> beside = {}) {
+    const auto is_refused = [&](std::string_view each) { return lines.refused(each); };
+    if (!is_refused(key) && std::none_of(beside.begin(), beside.end(), is_refused)) {
+      note(Severity::error, lines, key, std::move(text));
+    }
   }
   void warning(const SourceLines& lines, std::string_view key, std::string text) {
     note(Severity::warning, lines, key, std::move(text));

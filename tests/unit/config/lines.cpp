@@ -92,6 +92,28 @@ TEST(Lines, BlocksNestAndKnowTheirLines) {
   EXPECT_EQ(web.children[0].assignments.at(0).value, "2");
 }
 
+TEST(Lines, BracesMayStandOnTheLinesOfWhatTheyEnclose) {
+  const Lines lines = read_lines(
+      "virtual web{ port = 80 }\nvirtual a\n{ server one { weight = 2 } server two {\nweight = 3}\n"
+      "  server three { weight = 4 }}\n");
+  EXPECT_THAT(said(lines, Severity::error), IsEmpty());
+  EXPECT_THAT(said(lines, Severity::cut_short), IsEmpty());
+  ASSERT_EQ(lines.globals.children.size(), 2U);
+  EXPECT_EQ(lines.globals.children[0].name, "web");
+  EXPECT_EQ(lines.globals.children[0].assignments.at(0).value, "80");
+  const auto& servers = lines.globals.children[1].children;
+  ASSERT_EQ(servers.size(), 3U);
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(servers[i].assignments.at(0).value, std::to_string(i + 2));
+  }
+}
+
+TEST(Lines, ABraceIsTextWherePiranhaTakesItForSome) {
+  for (const char* value : {"}", "ok}", "\"a }\"", "^a{2}", "{\"ok\":1}"}) {
+    EXPECT_EQ(value_of(std::string("expect = ") + value), value);
+  }
+}
+
 TEST(Lines, AMissingBraceAtTheEndIsForgivenAndSaid) {
   const Lines lines = read_lines("virtual web {\nport = 80\n");
   EXPECT_THAT(said(lines, Severity::error), IsEmpty());

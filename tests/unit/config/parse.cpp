@@ -154,11 +154,11 @@ TEST(Parse, TheLastOfTwoValuesCounts) {
 
 TEST(Parse, NumbersFollowTheRulesOfC) {
   EXPECT_EQ(good_service("fwmark = 0x50\n").fwmark, 80U);
-  const Parsed octal = parse(kPrimary + service("fwmark = 010\n"), "lvs.cf");
+  const Parsed octal = parse(kPrimary + "network = direct\n" + service("fwmark = 010\n"), "lvs.cf");
   EXPECT_EQ(octal.config.value().virtuals[0].fwmark, 8U);
   EXPECT_THAT(
       said(octal.diagnostics, Severity::warning),
-      ElementsAre("lvs.cf:5: fwmark: warning: a number that begins with 0 is octal: this is 8"));
+      ElementsAre("lvs.cf:6: fwmark: warning: a number that begins with 0 is octal: this is 8"));
 }
 
 TEST(Parse, NamesOfHostsGoThroughTheResolver) {

@@ -67,11 +67,83 @@ TEST(Checks, OfAMarkGoToItsPort) {
       HasSubstr("f:7: check: warning: asks the servers at port 80, the default: say by port "
                 "where it is to ask, as in port = 21"));
   EXPECT_THAT(said("fwmark = 5\ncheck = smtp\n"), HasSubstr("as in port = 25"));
-  EXPECT_EQ(said("fwmark = 5\ncheck = smtp\nport = 25\n"), "");
-  EXPECT_EQ(said("fwmark = 5\ncheck = http\n"), "");
-  EXPECT_EQ(said("fwmark = 5\ncheck = smtp\n",
-                 "server a {\naddress = 10.0.0.11\nport = 25\nactive = 1\n}\n"),
-            "");
+  const std::string mark = "fwmark = 5\nforward = direct\n";
+  EXPECT_EQ(said(mark + "check = smtp\nport = 25\n"), "");
+  EXPECT_EQ(said(mark + "check = http\n"), "");
+  EXPECT_EQ(
+      said(mark + "check = smtp\n", "server a {\naddress = 10.0.0.11\nport = 25\nactive = 1\n}\n"),
+      "");
+}
+
+std::string server_at(const std::string& last, const std::string& keys) {
+  return "server " + last + " {\naddress = 10.0.0." + last + "\nactive = 1\n" + keys + "}\n";
+}
+
+TEST(Marks, OfSeveralPortsDoNotGoToOnePortOfAServer) {
+  const std::string mark = "fwmark = 80\nmark_ports = tcp/80,443\n";
+  EXPECT_EQ(said(mark + "scheduler = sh\n", server_at("1", "") + server_at("2", "")), "");
+  EXPECT_EQ(
+      said(mark, server_at("1", "port = 80\n")),
+      "f:10: port: warning: with nat whatever carries the mark goes to this one, the packets of "
+      "each of tcp/80,443 to 80: leave it out, and each keeps its port; what port says in the "
+      "virtual block is where checks go\n");
+  EXPECT_EQ(said(mark + "persistent = 60\n", server_at("1", "port = 80\n")), "")
+      << "a persistent service leaves ports as they are";
+  EXPECT_EQ(said(mark + "forward = direct\n", server_at("1", "port = 80\n")), "");
+  EXPECT_EQ(said("fwmark = 80\nmark_ports = tcp/80\n", server_at("1", "port = 8080\n")), "");
+  EXPECT_EQ(
+      said("fwmark = 53\nmark_ports = tcp/53 udp/53\nport = 53\n", server_at("1", "port = 5353\n")),
+      "");
+}
+
+TEST(Marks, OfPersistentServicesKeepTheirPorts) {
+  EXPECT_EQ(
+      said("fwmark = 80\nmark_ports = tcp/80\npersistent = 60\n", server_at("1", "port = 8080\n")),
+      "f:11: port: warning: packets with a mark keep their port in a persistent service: "
+      "only the checks go to 8080\n");
+}
+
+TEST(Marks, WhosePortsNobodyNamesMayBeSeveral) {
+  const std::string warning =
+      "f:5: fwmark: warning: with nat whatever carries the mark goes to port 80 of the servers: "
+      "where it is the mark of several ports, name them, as in mark_ports = tcp/80,443, and each "
+      "keeps its port\n";
+  EXPECT_EQ(said("fwmark = 80\n"), warning);
+  EXPECT_EQ(said("fwmark = 80\n", server_at("1", "port = 80\n") + server_at("2", "")), warning);
+  EXPECT_EQ(said("fwmark = 80\npersistent = 60\n"), "");
+  EXPECT_EQ(said("fwmark = 80\nforward = tunnel\n"), "");
+}
+
+TEST(Marks, OfSeveralPortsWantPersistenceWhereItMatters) {
+  const std::string two = server_at("1", "") + server_at("2", "");
+  const std::string mark = "fwmark = 80\nmark_ports = tcp/80,443\n";
+  const std::string warning =
+      "f:5: fwmark: warning: a client's connections to the ports of the mark may go to different "
+      "servers: persistent = 300 keeps them together\n";
+  EXPECT_EQ(said(mark, two), warning);
+  EXPECT_EQ(said("fwmark = 80\nmark_ports = udp/500 esp\nforward = direct\n", two), warning);
+  EXPECT_EQ(said(mark + "scheduler = sh\nsched_flags = sh-port\n", two), warning);
+  EXPECT_EQ(said(mark, server_at("1", "")), "") << "there is one server";
+  EXPECT_EQ(said(mark + "persistent = 60\n", two), "");
+  EXPECT_EQ(said(mark + "scheduler = mh\n", two), "") << "a client has its server by its address";
+  EXPECT_EQ(said("fwmark = 53\nmark_ports = tcp/53 udp/53\nport = 53\n", two), "");
+}
+
+TEST(NotSwitchedOn, IsSaidOfWhatLacksTheKey) {
+  const std::string text =
+      "primary = 192.0.2.2\nvirtual v {\nactive = 1\naddress = 192.0.2.10 "
+      "eth0:1\n" +
+      std::string(kServer) +
+      "server b {\naddress = 10.0.0.12\n}\nserver c {\nactive = 0\n}\n}\n"
+      "virtual w {\naddress = 192.0.2.11 eth0:1\nserver d {\n}\n}\n"
+      "virtual x {\nactive = 0\nserver e {\n}\n}\n";
+  std::string all;
+  for (const auto& each : parse(text, "f").not_in_effect) {
+    all += to_string(each) + "\n";
+  }
+  EXPECT_EQ(all,
+            "f:9: server: warning: not in effect: b is not used without active = 1\n"
+            "f:16: virtual: warning: not in effect: w is not served without active = 1\n");
 }
 
 TEST(Checks, OfSctpAreItsOwnOrSomeThatNeedNoConnection) {
