@@ -28,8 +28,11 @@ std::string as_json(const CheckReport& report, std::string_view file) {
                                 {"key", d.key},
                                 {"text", d.text}});
   }
-  return escape_what_is_not_utf8(json::serialize(json::object{
-             {"file", file}, {"good", report.good}, {"diagnostics", std::move(list)}})) +
+  return escape_what_is_not_utf8(json::serialize(json::object{{"file", file},
+                                                              {"good", report.good},
+                                                              {"virtuals_off", report.virtuals_off},
+                                                              {"servers_off", report.servers_off},
+                                                              {"diagnostics", std::move(list)}})) +
          "\n";
 }
 
@@ -118,6 +121,15 @@ void note_needs(const config::Config& config, std::string_view file, const LookH
   }
 }
 
+void count_what_is_off(const config::Config& config, CheckReport& report) {
+  const auto is_off = [](const auto& block) { return !block.active && block.lines.has("active"); };
+  for (const auto& service : config.virtuals) {
+    report.virtuals_off += is_off(service) ? 1 : 0;
+    report.servers_off +=
+        service.active ? std::count_if(service.servers.begin(), service.servers.end(), is_off) : 0;
+  }
+}
+
 std::string plural(size_t number, const std::string& noun) {
   return std::to_string(number) + " " + noun + (number == 1 ? "" : "s");
 }
@@ -137,6 +149,7 @@ CheckReport check(std::string_view text, std::string_view file, Strictness stric
     note_key(*parsed.config, file, look, report.diagnostics);
     note_devices(*parsed.config, file, look, report.diagnostics);
     note_needs(*parsed.config, file, look, report.diagnostics);
+    count_what_is_off(*parsed.config, report);
     is_fit = is_fifo_fit(*parsed.config, file, look, report.diagnostics);
   }
   if (strictness == Strictness::liberal) {
@@ -169,7 +182,11 @@ std::string to_text(const CheckReport& report, std::string_view file, Format for
   text += refusals > 0 ? ", " + plural(refusals, "thing") + " that Piranha refuses" : "";
   const size_t warnings = count(report, Severity::warning);
   text += warnings > 0 ? ", " + plural(warnings, "warning") : "";
-  return text + "\n";
+  std::string off = report.virtuals_off > 0 ? plural(report.virtuals_off, "virtual") : "";
+  off += report.servers_off > 0
+             ? (off.empty() ? "" : " and ") + plural(report.servers_off, "server")
+             : "";
+  return text + (off.empty() ? "" : "; switched off by active = 0: " + off) + "\n";
 }
 
 }  // namespace lvs::lvsctl

@@ -19,6 +19,8 @@ enum class Format { text, json };
 struct CheckReport {
   config::Diagnostics diagnostics;  // What is to be shown.
   bool good = false;
+  size_t virtuals_off = 0;  // By active = 0.
+  size_t servers_off = 0;   // Likewise, of the others.
 };
 
 // What the file asks of the machine that it is for; empty: not looked at.

@@ -110,7 +110,9 @@ TEST(Check, OfAMarkAndAnAddressThatShareAPortExpressKnowsTheAddress) {
   EXPECT_THAT(said(express, ""), testing::StartsWith("f:11: mark_ports: warning: first_packet"))
       << "marked by rules that nobody shows";
   EXPECT_EQ(said(express, "mark_ports = tcp/443 udp/80\n"), "f: good\n");
-  EXPECT_EQ(said(express, "port = 443\n"), "f: good\n");
+  EXPECT_EQ(said(express, "port = 443\npersistent = 60\n"), "f: good\n");
+  EXPECT_EQ(said("", "mark_ports = tcp/80\n"), "f: good\n");
+  EXPECT_EQ(said("core = kernel\n" + express, "mark_ports = tcp/80\n"), "f: good\n");
 }
 
 TEST(Check, AServiceWhosePortAnotherMarksIsToldThatNothingComesToIt) {
@@ -146,6 +148,18 @@ TEST(Check, ASwitchThatNobodySetsIsTold) {
                                   "0: the switch is yours to set (lvsadm --setting drop_entry)"));
   EXPECT_THAT(said("manage_sysctls = 0\nconntrack = 1\n"), testing::StartsWith("f:2: conntrack: "));
   EXPECT_EQ(said("drop_entry = 1\nconntrack = 1\n"), "f: good\n");
+}
+
+TEST(Check, WhatIsSwitchedOffIsCounted) {
+  std::string text = kGood;
+  text.insert(text.rfind('}'), "server b {\nactive = 0\n}\n");
+  const auto report = check(text + "virtual v {\nactive = 0\n}\nvirtual w { active = 0 }\n", "f",
+                            Strictness::liberal);
+  EXPECT_TRUE(report.good);
+  EXPECT_EQ(to_text(report, "f", Format::text),
+            "f: good; switched off by active = 0: 2 virtuals and 1 server\n");
+  EXPECT_THAT(to_text(report, "f", Format::json),
+              testing::HasSubstr("\"virtuals_off\":2,\"servers_off\":1"));
 }
 
 TEST(Check, WarningsDoNotMakeItBadButAreCounted) {
