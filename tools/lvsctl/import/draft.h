@@ -19,7 +19,11 @@ constexpr size_t kServicesMax = 8191;
 constexpr size_t kServersMax = 65536;  // Of all services together.
 constexpr size_t kRemarksMax = 10'000;
 
-enum class Carried { yes, no };
+enum class Carried {
+  yes,
+  no,
+  doubtful,  // It is in the lvs.cf, and more may be missing.
+};
 
 struct Remark {
   int line = 0;  // Of the file that was read; 0: about the file as a whole.
@@ -44,6 +48,7 @@ class Draft {
 
   // This line says something that the lvs.cf will not: what to do about it is in the text.
   void leave(int line, std::string text) { remark({line, Carried::no, std::move(text)}); }
+  void doubt(int line, std::string text) { remark({line, Carried::doubtful, std::move(text)}); }
   void note(int line, std::string text) { remark({line, Carried::yes, std::move(text)}); }
 
   // Where a service says what a key of its lvs.cf will hold; else the line of its block.

@@ -96,6 +96,12 @@ Import import_text(const std::string& text, std::optional<Source> source, const 
   std::vector<Remark> remarks;
   const std::string lines = bearable(text, remarks);
   source = source ? source : recognise(lines);
+  if (!source && lines.find("IP Virtual Server version") != std::string::npos) {
+    return {Error{EBADMSG,
+                  "this is what ipvsadm -L shows, which is for people: write the table by "
+                  "ipvsadm -S -n"},
+            std::move(remarks)};
+  }
   if (!source) {
     return {Error{EBADMSG,
                   "this is neither a saved table of ipvsadm nor a keepalived.conf nor an "
@@ -121,7 +127,10 @@ std::string to_text(const std::vector<Remark>& remarks, const std::string& file)
   std::string text;
   for (const auto& [line, carried, what] : remarks) {
     text += file + ":" + (line == 0 ? "" : std::to_string(line) + ":") +
-            (carried == Carried::no ? " not carried over: " : " note: ") + what + "\n";
+            (carried == Carried::no         ? " not carried over: "
+             : carried == Carried::doubtful ? " doubtful: "
+                                            : " note: ") +
+            what + "\n";
   }
   return text;
 }

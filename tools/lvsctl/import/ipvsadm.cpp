@@ -1,6 +1,7 @@
 #include "tools/lvsctl/import/ipvsadm.h"
 
 #include <map>
+#include <sstream>
 #include <variant>
 
 #include "tools/lvsadm/save_restore.h"
@@ -20,9 +21,7 @@ class Reader {
 
   Draft read(const std::string& text) {
     const lvsadm::RestorePlan plan = lvsadm::read_restore(text, hints_.names);
-    for (const auto& [line, why] : plan.errors) {
-      draft_.leave(line, why.substr(0, why.find('\n')));
-    }
+    tell_of_errors(text, plan);
     for (const auto& [line, request] : plan.lines) {
       line_ = line;
       std::visit([this](const auto& asked) { take(asked); }, request);
@@ -45,6 +44,30 @@ class Reader {
   }
 
  private:
+  // In the order of their lines.
+  void tell_of_errors(const std::string& text, const lvsadm::RestorePlan& plan) {
+    std::istringstream lines(text);
+    std::string line;
+    int number = 0;
+    for (const auto& [at, why] : plan.errors) {
+      for (; number < at; ++number) {
+        std::getline(lines, line);
+      }
+      draft_.leave(at, reason_of(line, why.substr(0, why.find('\n'))));
+    }
+  }
+
+  // What lvsadm says to who types a line is not what helps who has it in a file.
+  static std::string reason_of(const std::string& line, const std::string& why) {
+    constexpr size_t kShown = 60;
+    const std::string shown(trimmed(line).substr(0, kShown));
+    const bool is_vague = why.starts_with("Try `") || why.starts_with("only commands");
+    return shown + ": " +
+           (is_vague ? "such a table has lines of -A, -a and --set only, each as ipvsadm -S "
+                       "writes it"
+                     : why);
+  }
+
   void take(const ipvs::NewService& asked) {
     if (places_.contains(asked.key)) {
       return draft_.leave(line_, to_string(asked.key) + " was given before: the first one counts");

@@ -1,5 +1,7 @@
 #include "tools/lvsctl/import/keepalived.h"
 
+#include <set>
+
 #include "tools/lvsctl/import/keepalived_service.h"
 #include "tools/lvsctl/import/keepalived_tree.h"
 #include "tools/lvsctl/import/keepalived_vrrp.h"
@@ -37,11 +39,20 @@ void take_sync_daemon(const Statement& each, Draft& draft) {
   }
   draft.globals.syncdaemon = true;
   draft.globals.syncd_iface = each.value();
-  for (size_t place = 2; place + 1 < each.words.size(); ++place) {
-    const auto id = whole_number(each.words[place + 1]);
-    if (each.words[place] == "id" && id) {
+  for (size_t place = 2; place < each.words.size(); ++place) {
+    const std::string& word = each.words[place];
+    const auto id = whole_number(each.value(place + 1));
+    if (word == "id" && id) {
       draft.globals.syncd_id =
           static_cast<int>(bounded(draft, {each.line, "lvs_sync_daemon id"}, *id, 0, kMostSyncId));
+      ++place;
+    } else if (place == 2) {
+      draft.note(each.line, "lvs_sync_daemon " + word +
+                                ": whoever is active sends: no instance has to be named");
+    } else {
+      draft.leave(each.line, "lvs_sync_daemon " + word + " " + each.value(place + 1) +
+                                 ": of the sync daemon lvs.cf has device and id only");
+      ++place;
     }
   }
 }
@@ -62,8 +73,11 @@ void read_globals(const Statement& block, std::string& script_user, Draft& draft
 
 // All instances move together anyway.
 void read_sync_group(const Statement& block, Draft& draft) {
+  draft.note(block.line, block.word() + ": all instances move together in any case");
   for (const auto& each : block.block) {
-    if (each.word() != "group" && each.word() != "global_tracking") {
+    if (each.word() == "group" || each.word() == "global_tracking") {
+      draft.note(each.line, named(each) + ": all instances move together in any case");
+    } else {
       tell_of(each, draft);
     }
   }
@@ -85,9 +99,12 @@ Draft read_keepalived(const std::string& text, const Hints& hints) {
   const auto statements = keepalived_tree(text, draft);
   Groups groups;
   std::string script_user;
+  std::set<std::string> used;
   for (const auto& each : statements) {
     if (each.word() == "virtual_server_group") {
       groups[each.value()] = &each;
+    } else if (each.word() == "virtual_server" && each.value() == "group") {
+      used.insert(each.value(2));
     }
   }
   Vrrp vrrp(draft);
@@ -105,6 +122,8 @@ Draft read_keepalived(const std::string& text, const Hints& hints) {
       read_virtual_server(each, groups, hints, draft);
     } else if (word != "virtual_server_group") {
       tell_of(each, draft);
+    } else if (!used.contains(each.value())) {
+      draft.leave(each.line, named(each) + ": no virtual_server names the group " + each.value());
     }
   }
   give_script_user(script_user, draft);

@@ -135,7 +135,7 @@ class CheckReader {
         check.options.emplace_back("helo", each.value());
         return true;
       }
-      return each.word() == "host";
+      return false;
     });
     return check;
   }
@@ -199,10 +199,10 @@ class CheckReader {
              word == "max_reply_length";
     });
     if (!is_answered) {
-      draft_.leave(
-          statement_.line,
-          "UDP_CHECK without require_reply: check = udp waits for an answer: write it, with "
-          "what to send, if the servers give one");
+      draft_.leave(statement_.line,
+                   named(statement_) +
+                       ": without require_reply: check = udp waits for an answer: write it, with "
+                       "what to send, if the servers give one");
       return std::nullopt;
     }
     return is_readable ? std::optional<Check>(check) : std::nullopt;
@@ -255,11 +255,23 @@ class CheckReader {
       } else if (each.word() == "url") {
         draft_.leave(each.line, "url: one check asks for one page: the first");
       }
-      return each.word() == "url" || each.word() == "http_protocol" ||
-             each.word() == "enable_sni" || each.word() == "fast_recovery";
+      return each.word() == "url" || take_http_word(each);
     });
     check.host = check.host.empty() ? defaults_.host : check.host;
     return check;
+  }
+
+  bool take_http_word(const Statement& each) {
+    if (each.word() == "http_protocol") {
+      draft_.leave(each.line, "http_protocol " + each.value() +
+                                  ": pages are asked for as curl does, by HTTP/1.1 or what the "
+                                  "server offers");
+    } else if (each.word() == "enable_sni") {
+      draft_.note(each.line, "enable_sni: the name of host= is sent in any case");
+    } else {
+      return false;
+    }
+    return true;
   }
 
   void take_url(const Statement& url, HttpCheck& check) {
@@ -303,7 +315,7 @@ class CheckReader {
 
   std::optional<Check> unknown() {
     draft_.leave(statement_.line,
-                 statement_.word() + ": there is no such check: see CHECKS in lvs.cf(5)");
+                 named(statement_) + ": there is no such check: see CHECKS in lvs.cf(5)");
     return std::nullopt;
   }
 
@@ -328,6 +340,8 @@ bool CheckDefaults::take(const Statement& statement, Draft& draft) {
     duration ? void(connect_timeout = *duration) : bad();
   } else if (word == "delay_before_retry") {
     duration ? void(retry_pause = *duration) : bad();
+    draft.note(statement.line,
+               "delay_before_retry: a check that failed is repeated after interval");
   } else if (word == "retry" || word == "nb_get_retry") {
     number&&* number < kFallMax ? void(retries = static_cast<int>(*number)) : bad();
   } else if (word == "virtualhost") {

@@ -174,7 +174,7 @@ class ServiceReader {
           bounded(draft_, {each.line, each.word()}, *whole_number(value), 0, kMostWeight));
     } else if (word == "ip_family" && (value == "inet" || value == "inet6")) {
       family_ = value == "inet" ? Family::v4 : Family::v6;
-    } else if (word == "hysteresis" && value == "0") {
+      draft_.note(each.line, "ip_family: an address says it itself, and servers those of a mark");
     } else {
       tell_of(each, draft_);
     }
@@ -305,7 +305,7 @@ class ServiceReader {
   std::optional<uint16_t> take_checks(const std::vector<const Statement*>& checks,
                                       const Statement& server, const CheckDefaults& defaults) {
     for (size_t i = 1; i < checks.size(); ++i) {
-      draft_.leave(checks[i]->line, checks[i]->word() + ": a server has one check: its first");
+      draft_.leave(checks[i]->line, named(*checks[i]) + ": a server has one check: its first");
     }
     const auto setup =
         checks.empty() ? std::nullopt : read_check(*checks.front(), defaults, draft_);
@@ -326,7 +326,7 @@ class ServiceReader {
     if (!setup_) {
       service_.check = config::NamedCheck{config::kNoCheck, {}};
       for (const Statement* check : unreadable_) {
-        draft_.leave(check->line, check->word() +
+        draft_.leave(check->line, named(*check) +
                                       ": check = none is written: the servers are not asked at "
                                       "all until you write a check");
       }

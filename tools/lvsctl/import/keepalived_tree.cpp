@@ -56,7 +56,10 @@ class Tree {
       rest.remove_prefix(std::min(end + 1, rest.size()));
     }
     while (open_.size() > 1) {
-      draft_.leave(open_.back().line, open_.back().word() + ": its } is missing");
+      draft_.doubt(open_.back().line,
+                   open_.back().word() +
+                       ": its } is missing: what stands in it is read as if it were whole: is "
+                       "the file?");
       close();
     }
     return std::move(open_.front().block);
@@ -68,16 +71,16 @@ class Tree {
     if (tokens.empty() || is_not_followed(tokens.front().text)) {
       return;
     }
-    Statement statement{line_, {}, {}, false};
+    Statement statement{line_, line_, {}, {}, false};
     for (const auto& token : tokens) {
       if (token.brace == 0) {
         statement.words.push_back(token.text);
       } else if (token.brace == '{') {
         open(std::move(statement));
-        statement = {line_, {}, {}, false};
+        statement = {line_, line_, {}, {}, false};
       } else {
         add(std::move(statement));
-        statement = {line_, {}, {}, false};
+        statement = {line_, line_, {}, {}, false};
         if (open_.size() == 1) {
           draft_.leave(line_, "a } too many");
         } else {
@@ -132,6 +135,7 @@ class Tree {
       return;
     }
     Statement done = std::move(open_.back());
+    done.last_line = line_;
     open_.pop_back();
     open_.back().block.push_back(std::move(done));
   }

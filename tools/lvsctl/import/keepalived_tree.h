@@ -13,6 +13,7 @@ constexpr int kDepthMax = 16;
 
 struct Statement {
   int line = 0;
+  int last_line = 0;               // Of its block.
   std::vector<std::string> words;  // Without their quotes; empty for a block without a name.
   std::vector<Statement> block;
   bool has_block = false;

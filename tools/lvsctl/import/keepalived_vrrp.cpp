@@ -38,7 +38,7 @@ void Vrrp::read(const Statement& instance) {
     set_timing(draft_.globals, kAdvertInterval);
     draft_.globals.failback = {true, Duration{0}};
   } else if (is_master != is_master_) {
-    draft_.leave(instance.line,
+    draft_.leave(state == nullptr ? instance.line : state->line,
                  "instances that are active on different directors: all addresses "
                  "of a pair are on the same one here");
   }
@@ -51,20 +51,23 @@ void Vrrp::read(const Statement& instance) {
 
 void Vrrp::take(const Statement& each, const std::string& device) {
   const std::string& word = each.word();
-  if (word == "state" || word == "interface" || word == "priority") {
+  if (word == "state" || word == "interface") {
+  } else if (word == "priority") {
+    draft_.note(each.line, "priority: which director is the first say primary and backup");
   } else if (word == "advert_int" || word == "nopreempt" || word == "preempt_delay" ||
              word == "preempt") {
     take_timing(each);
   } else if (word == "unicast_src_ip" || word == "mcast_src_ip") {
-    const auto own = prefixed(each.value());
-    own ? void(own_ = own->address)
-        : draft_.leave(each.line, word + ": expected an address, not " + each.value());
+    take_own(each);
   } else if (word == "unicast_peer") {
     take_peers(each);
   } else if (word == "virtual_ipaddress" || word == "virtual_ipaddress_excluded") {
     take_addresses(each, device);
   } else if (word == "track_interface") {
     draft_.globals.monitor_links = 1;
+    draft_.note(each.line, named(each) +
+                               ": monitor_links = 1 watches the links of the directors' own "
+                               "addresses, whichever those are");
   } else if (word == "notify_master") {
     take_command(each, draft_.globals.active_cmd);
   } else if (word == "notify_backup") {
@@ -77,10 +80,30 @@ void Vrrp::take(const Statement& each, const std::string& device) {
   }
 }
 
+// unicast_src_ip counts before mcast_src_ip.
+void Vrrp::take_own(const Statement& each) {
+  const auto own = prefixed(each.value());
+  if (!own) {
+    return draft_.leave(each.line, each.word() + ": expected an address, not " + each.value());
+  }
+  const bool is_better = !own_ || each.word() == "unicast_src_ip";
+  if (own_ && own_ != own->address) {
+    draft_.leave(is_better ? own_line_ : each.line,
+                 "a director has one address for heartbeats: " +
+                     to_string(is_better ? own->address : *own_) + " is written");
+  }
+  if (is_better) {
+    own_ = own->address;
+    own_line_ = each.line;
+  }
+}
+
 void Vrrp::take_timing(const Statement& each) {
   const auto time = seconds(each.value());
-  if (!is_first_) {
-    return;
+  if (!is_first_ || each.word() == "preempt") {
+    return draft_.note(each.line, each.word() + (is_first_ ? ": it is so unless nopreempt is said"
+                                                           : ": the first instance says it for "
+                                                             "all"));
   }
   if (each.word() == "nopreempt") {
     draft_.globals.failback = {};
@@ -90,7 +113,9 @@ void Vrrp::take_timing(const Statement& each) {
   } else if (each.word() == "preempt_delay" && time && draft_.globals.failback.enabled) {
     draft_.globals.failback.able_for =
         bounded(draft_, {each.line, each.word()}, *time, Duration{0}, kLongestFailback);
-  } else if (each.word() != "preempt" && !time) {
+  } else if (time) {
+    draft_.note(each.line, "preempt_delay: it has no meaning beside nopreempt");
+  } else {
     draft_.leave(each.line, each.word() + ": expected seconds, not " + each.value());
   }
 }
@@ -105,6 +130,10 @@ void Vrrp::take_peers(const Statement& each) {
                                   " is the other one");
     } else {
       peer_ = address->address;
+      peer_line_ = peer.line;
+    }
+    if (peer.words.size() > 1) {
+      draft_.leave(peer.line, "unicast_peer: " + peer.rest() + ": no lives of packets are counted");
     }
   }
 }
@@ -121,16 +150,7 @@ void Vrrp::take_address(const Statement& each, const std::string& device) {
     return draft_.leave(each.line, "virtual_ipaddress: expected an address, not " + each.word());
   }
   Floating floating{each.line, {address->address, device, device, address->length}};
-  for (size_t place = 1; place + 1 < each.words.size(); ++place) {
-    if (each.words[place] == "dev") {
-      floating.address.device = floating.address.label = each.words[place + 1];
-    }
-  }
-  for (size_t place = 1; place + 1 < each.words.size(); ++place) {
-    if (each.words[place] == "label") {
-      floating.address.label = each.words[place + 1];
-    }
-  }
+  take_place(each, floating.address);
   const std::string& name = floating.address.device;
   std::string& label = floating.address.label;
   const bool is_label = is_device(label) && label.substr(0, label.find(':')) == name;
@@ -147,8 +167,33 @@ void Vrrp::take_address(const Statement& each, const std::string& device) {
   floating_.try_emplace(address->address, floating);
 }
 
+// "dev eth0 label eth0:1", and what else stands behind an address.
+void Vrrp::take_place(const Statement& each, config::FloatingAddress& address) {
+  std::string label;
+  std::string others;
+  for (size_t place = 1; place < each.words.size(); ++place) {
+    const std::string& word = each.words[place];
+    if (word == "dev" && place + 1 < each.words.size()) {
+      address.device = address.label = each.words[++place];
+    } else if (word == "label" && place + 1 < each.words.size()) {
+      label = each.words[++place];
+    } else {
+      others += (others.empty() ? "" : " ") + word;
+    }
+  }
+  address.label = label.empty() ? address.label : label;
+  if (!others.empty()) {
+    draft_.leave(each.line, "virtual_ipaddress " + each.word() + ": " + others +
+                                ": of an address lvs.cf says device, label and netmask only");
+  }
+}
+
 void Vrrp::take_command(const Statement& each, std::string& command) {
   const auto plain = plain_command(draft_, {each.line, each.word()}, each.value());
+  if (each.words.size() > 2) {
+    draft_.leave(each.line,
+                 each.word() + ": " + each.words.back() + ": programs of lvs.cf run as root");
+  }
   if (plain && !command.empty() && command != *plain) {
     return draft_.leave(each.line, each.word() + ": one program is called: " + command);
   }
@@ -169,10 +214,16 @@ void Vrrp::name_directors(const Statement& instance) {
              globals.backup) {
     globals.primary_private = first;
     globals.backup_private = second;
-  } else if (globals.primary != first) {
-    draft_.leave(instance.line, instance.word() + " " + instance.value() +
-                                    ": heartbeats take the paths of the first two instances: "
-                                    "this one's addresses are not used for them");
+  } else {
+    const auto leave_unused = [&](const std::optional<Address>& address, int line) {
+      if (address && globals.primary != address && globals.backup != address) {
+        draft_.leave(line, instance.word() + " " + instance.value() + ": " + to_string(*address) +
+                               " is not used: heartbeats take the paths of the first two "
+                               "instances that name both directors");
+      }
+    };
+    leave_unused(own_, own_line_);
+    leave_unused(peer_, peer_line_);
   }
 }
 
@@ -211,9 +262,17 @@ void Vrrp::place_addresses() {
 void Vrrp::give_to_marks(std::vector<Floating>& unused) {
   bool is_taken = false;
   for (auto& service : draft_.services) {
-    if (unused.size() == 1 && service.fwmark != 0 && !service.address) {
+    if (unused.size() == 1 && service.fwmark != 0 && !service.address &&
+        config::family_of(service) == unused.front().address.address.family()) {
       service.address = unused.front().address;
       is_taken = true;
+      draft_.note(service.lines.block,
+                  "fwmark " + std::to_string(service.fwmark) + ": its address is " +
+                      to_string(service.address->address) + " of line " +
+                      std::to_string(unused.front().line) +
+                      ", the only virtual_ipaddress that no other service has: take it out if it "
+                      "is none of this mark's; rules that set the mark stay yours, or write "
+                      "mark_ports");
     }
   }
   if (is_taken) {

@@ -25,10 +25,12 @@ class Vrrp {
   };
 
   void take(const Statement& each, const std::string& device);
+  void take_own(const Statement& each);
   void take_timing(const Statement& each);
   void take_peers(const Statement& each);
   void take_addresses(const Statement& list, const std::string& device);
   void take_address(const Statement& each, const std::string& device);
+  void take_place(const Statement& each, config::FloatingAddress& address);
   void take_command(const Statement& each, std::string& command);
   void name_directors(const Statement& instance);
   // These take out what they have used.
@@ -40,6 +42,8 @@ class Vrrp {
   bool is_master_ = false;
   std::optional<Address> own_;
   std::optional<Address> peer_;
+  int own_line_ = 0;
+  int peer_line_ = 0;
   std::map<Address, Floating> floating_;
 };
 

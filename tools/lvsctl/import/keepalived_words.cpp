@@ -95,18 +95,25 @@ constexpr std::array<std::string_view, 34> kNeedless = {"router_id",
 
 }  // namespace
 
+std::string named(const Statement& statement) {
+  const bool is_long = statement.last_line > statement.line;
+  return statement.word() +
+         (is_long ? " (to line " + std::to_string(statement.last_line) + ")" : "");
+}
+
 void tell_of(const Statement& statement, Draft& draft) {
   const std::string& word = statement.word();
   const auto begins = [&](std::string_view known) { return word.starts_with(known); };
   const auto advice = std::find_if(kAdvice.begin(), kAdvice.end(),
                                    [&](const Advice& each) { return begins(each.word); });
   if (advice != kAdvice.end()) {
-    return draft.leave(statement.line, word + ": " + advice->text);
+    return draft.leave(statement.line, named(statement) + ": " + advice->text);
   }
   if (std::any_of(kNeedless.begin(), kNeedless.end(), begins)) {
-    return draft.note(statement.line, word + ": left out, nothing here is missing without it");
+    return draft.note(statement.line,
+                      named(statement) + ": left out, nothing here is missing without it");
   }
-  draft.leave(statement.line, word + ": has no counterpart that is known here");
+  draft.leave(statement.line, named(statement) + ": has no counterpart that is known here");
 }
 
 }  // namespace lvs::lvsctl::foreign

@@ -6,6 +6,7 @@
 
 namespace lvs::lvsctl::foreign {
 
+std::string named(const Statement& statement);  // "vrrp_script (to line 12)"
 void tell_of(const Statement& statement, Draft& draft);
 
 }  // namespace lvs::lvsctl::foreign

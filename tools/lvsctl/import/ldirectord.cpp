@@ -220,6 +220,21 @@ class ServiceReader {
   VirtualService service_;
 };
 
+// Nothing asks for it: a request beside checktype = connect, a setting before no virtual.
+void tell_of_unused(const LdirectordLines& lines, Draft& draft) {
+  const auto tell = [&](const std::map<std::string, Setting>& settings) {
+    for (const auto& [key, setting] : settings) {
+      if (!setting.is_used) {
+        draft.note(setting.line, key + ": left out, it has no effect beside the other settings");
+      }
+    }
+  };
+  tell(lines.globals);
+  for (const Virtual& each : lines.virtuals) {
+    tell(each.settings);
+  }
+}
+
 }  // namespace
 
 Draft read_ldirectord(const std::string& text, const Hints& hints) {
@@ -228,6 +243,7 @@ Draft read_ldirectord(const std::string& text, const Hints& hints) {
   for (const Virtual& each : lines.virtuals) {
     ServiceReader(each, lines, hints, draft).read();
   }
+  tell_of_unused(lines, draft);
   if (!draft.services.empty()) {
     draft.note(0, "address: ldirectord knows no devices: the floating addresses are put on " +
                       hints.device);

@@ -54,6 +54,11 @@ class CheckChoice {
     if (type == "on" || type == "off") {
       return no_check();
     }
+    if (whole_number(type)) {
+      leave("checktype", type + ": every check negotiates here, none is a mere connection");
+    } else if (type != "negotiate" && !type.starts_with("external")) {
+      leave("checktype", type + ": there is no such type: negotiate is taken");
+    }
     if (type == "external") {
       return script();
     }
@@ -223,6 +228,14 @@ Duration time_of(const Settings& settings, const std::string& key, Duration fall
 }  // namespace
 
 const Setting* Settings::find(const std::string& key) const {
+  const Setting* setting = peek(key);
+  if (setting != nullptr) {
+    setting->is_used = true;
+  }
+  return setting;
+}
+
+const Setting* Settings::peek(const std::string& key) const {
   const auto own = own_.settings.find(key);
   if (own != own_.settings.end()) {
     return &own->second;
@@ -237,7 +250,7 @@ std::string Settings::text(const std::string& key, const std::string& fallback) 
 }
 
 int Settings::line(const std::string& key) const {
-  const Setting* setting = find(key);
+  const Setting* setting = peek(key);
   return setting == nullptr ? own_.line : setting->line;
 }
 

@@ -18,6 +18,8 @@ class Settings {
   int line(const std::string& key) const;  // The virtual's where it is not given.
 
  private:
+  const Setting* peek(const std::string& key) const;
+
   const Virtual& own_;
   const LdirectordLines& all_;
 };

@@ -80,7 +80,7 @@ class Lines {
     }
     const bool is_indented = line.front() == ' ' || line.front() == '\t';
     const std::string key(trimmed(text.substr(0, equals)));
-    const Setting setting{number, without_quotes(trimmed(text.substr(equals + 1)))};
+    const Setting setting{number, without_quotes(trimmed(text.substr(equals + 1))), false};
     if (key == "virtual" || key == "virtual6") {
       lines_.virtuals.push_back({number, setting.value, key == "virtual6", {}, {}});
       return;
@@ -89,8 +89,16 @@ class Lines {
     if ((key == "real" || key == "real6") && !is_global) {
       lines_.virtuals.back().reals.push_back(setting);
     } else if (holds(kRead, key)) {
-      (is_global ? lines_.globals : lines_.virtuals.back().settings)[key] = setting;
-    } else if (key != "autoreload" || setting.value != "no") {
+      auto& settings = is_global ? lines_.globals : lines_.virtuals.back().settings;
+      const auto [earlier, is_first] = settings.try_emplace(key, setting);
+      if (!is_first) {
+        draft_.leave(earlier->second.line,
+                     key + ": line " + std::to_string(number) + " says it again, and counts");
+        earlier->second = setting;
+      }
+    } else if (key == "autoreload" && setting.value == "no") {
+      draft_.note(number, "autoreload = no: it is so in any case");
+    } else {
       tell_of(key, number);
     }
   }

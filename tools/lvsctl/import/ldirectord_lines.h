@@ -12,6 +12,7 @@ namespace lvs::lvsctl::foreign {
 struct Setting {
   int line = 0;
   std::string value;  // Without the quotes around it.
+  mutable bool is_used = false;
 };
 
 struct Virtual {

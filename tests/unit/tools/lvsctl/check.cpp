@@ -81,11 +81,11 @@ TEST(Check, AMachineThatIsNeitherDirectorIsTold) {
     EXPECT_TRUE(report.good) << "it may be a workstation";
     return to_text(report, "f", Format::text);
   };
-  const std::string two = "backup = 192.0.2.3\n" + kGood;
+  const std::string two = "backup_active = 0\nbackup = 192.0.2.3\n" + kGood;
   EXPECT_EQ(said(two, "192.0.2.2"), "f: good\n");
   EXPECT_EQ(said(two, "192.0.2.3"), "f: good\n");
   EXPECT_THAT(said(two, "192.0.2.4"),
-              testing::StartsWith("f:2: primary: warning: this machine is neither director: it has "
+              testing::StartsWith("f:3: primary: warning: this machine is neither director: it has "
                                   "neither the address of primary, 192.0.2.2, nor that of backup, "
                                   "192.0.2.3: pulse would not start here"));
   EXPECT_THAT(

@@ -38,7 +38,7 @@ inline Outcome outcome_of(const std::string& text, const Hints& given = hints(),
   const Import made = import_text(text, source, given);
   Outcome outcome;
   for (const auto& [line, carried, what] : made.remarks) {
-    (carried == Carried::no ? outcome.left : outcome.notes) +=
+    (carried == Carried::yes ? outcome.notes : outcome.left) +=
         std::to_string(line) + ": " + what + "\n";
   }
   if (!made.text) {

@@ -139,7 +139,7 @@ TEST(ImportIpvsadm, LinesThatCannotBeCarriedOverAreNamed) {
   EXPECT_THAT(outcome.left, HasSubstr("6: "));
   EXPECT_THAT(outcome.left, HasSubstr("7: the server 192.0.2.10:80: address: expected the server"));
   EXPECT_THAT(outcome.left, HasSubstr("9: 10.0.0.12:80 is a server of this service already"));
-  EXPECT_THAT(outcome.left, HasSubstr("10: "));
+  EXPECT_THAT(outcome.left, HasSubstr("10: what: such a table has lines of -A, -a and --set only"));
   EXPECT_THAT(outcome.left, Not(HasSubstr("8: ")));
   ASSERT_EQ(outcome.config.virtuals.size(), 1U);
   ASSERT_EQ(outcome.service().servers.size(), 2U);
@@ -161,6 +161,10 @@ TEST(Import, WithoutAServiceNothingIsWritten) {
   ASSERT_FALSE(made.text);
   EXPECT_EQ(made.text.error().what, "there is no service in it that an lvs.cf could serve");
   EXPECT_FALSE(import_text("primary = 192.0.2.1\n", std::nullopt, hints()).text);
+  const Import listing =
+      import_text("IP Virtual Server version 1.2.1 (size=4096)\nTCP  192.0.2.10:80 rr\n",
+                  std::nullopt, hints());
+  EXPECT_THAT(listing.text.error().what, HasSubstr("write the table by ipvsadm -S -n"));
 }
 
 TEST(Import, LinesTooLongOrNotOfTextAreLeftOut) {

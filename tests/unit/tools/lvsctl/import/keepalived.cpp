@@ -163,8 +163,8 @@ TEST(ImportKeepalived, ADatagramThatMustBeAnsweredIsACheckOfUdp) {
   const Outcome unanswered =
       outcome_of(service_with("real_server 10.0.0.11 80 {\nUDP_CHECK {\n}\n}"));
   EXPECT_FALSE(is_checked(unanswered.service()));
-  EXPECT_THAT(unanswered.left, HasSubstr("11: UDP_CHECK without require_reply"));
-  EXPECT_THAT(unanswered.left, HasSubstr("11: UDP_CHECK: check = none is written"));
+  EXPECT_THAT(unanswered.left, HasSubstr("11: UDP_CHECK (to line 12): without require_reply"));
+  EXPECT_THAT(unanswered.left, HasSubstr("11: UDP_CHECK (to line 12): check = none is written"));
 }
 
 TEST(ImportKeepalived, ACheckOfAnUnknownKindIsNamedWithWhatIsWrittenInstead) {
@@ -172,8 +172,8 @@ TEST(ImportKeepalived, ACheckOfAnUnknownKindIsNamedWithWhatIsWrittenInstead) {
     const Outcome outcome =
         outcome_of(service_with("real_server 10.0.0.11 80 {\n" + kind + " {\n}\n}"));
     EXPECT_FALSE(is_checked(outcome.service()));
-    EXPECT_THAT(outcome.left, HasSubstr("11: " + kind + ": there is no such check"));
-    EXPECT_THAT(outcome.left, HasSubstr("11: " + kind + ": check = none is written: the servers"));
+    EXPECT_THAT(outcome.left, HasSubstr("11: " + kind + " (to line 12): there is no such check"));
+    EXPECT_THAT(outcome.left, HasSubstr("11: " + kind + " (to line 12): check = none is written"));
   }
 }
 
@@ -182,7 +182,8 @@ TEST(ImportKeepalived, APayloadThatCannotBeCarriedMakesNoCheck) {
     const Outcome outcome = outcome_of(service_with(
         "real_server 10.0.0.11 80 {\nUDP_CHECK {\n payload " + payload + "\n require_reply\n}\n}"));
     EXPECT_FALSE(is_checked(outcome.service())) << payload;
-    EXPECT_THAT(outcome.left, HasSubstr("UDP_CHECK: check = none is written")) << payload;
+    EXPECT_THAT(outcome.left, HasSubstr("UDP_CHECK (to line 14): check = none is written"))
+        << payload;
   }
 }
 
@@ -208,7 +209,7 @@ TEST(ImportKeepalived, ACheckThatCannotBeWrittenIsNamedWithWhatIsWrittenInstead)
   };
   EXPECT_THAT(left_of("MISC_CHECK {\n}"),
               testing::AllOf(HasSubstr("11: MISC_CHECK: misc_path is missing"),
-                             HasSubstr("11: MISC_CHECK: check = none is written")));
+                             HasSubstr("11: MISC_CHECK (to line 12): check = none is written")));
   EXPECT_THAT(left_of("DNS_CHECK {\n type ANY\n}"),
               HasSubstr("11: DNS_CHECK: expected type=A, AAAA,"));
 }
@@ -288,6 +289,17 @@ TEST(ImportKeepalived, WhatHasNoCounterpartIsNamedByItsLine) {
   EXPECT_EQ(outcome.service().servers.size(), 2U);
 }
 
+TEST(ImportKeepalived, WhatIsCutShortIsCarriedOverAndDoubted) {
+  const Import made = import_text("virtual_server 192.0.2.10 80 {\nreal_server 10.0.0.11 80 {\n}\n",
+                                  std::nullopt, hints());
+  ASSERT_TRUE(made.text);
+  EXPECT_THAT(*made.text, HasSubstr("address = 10.0.0.11"));
+  EXPECT_THAT(to_text(made.remarks, "f"),
+              HasSubstr("f:1: doubtful: virtual_server: its } is missing: what stands in it is "
+                        "read as if it were whole: is the file?"));
+  EXPECT_FALSE(is_whole(made.remarks));
+}
+
 TEST(ImportKeepalived, TheFamilyOfAMarkIsThatOfItsServersOrNamed) {
   const auto left_of = [](const std::string& family) {
     return outcome_of("virtual_server fwmark 7 {\nip_family " + family +
@@ -305,6 +317,10 @@ TEST(ImportKeepalived, AServiceByMarkTakesTheOnlyAddressThatIsLeft) {
   EXPECT_EQ(to_string(one.service().address->address) + " " + one.service().address->label,
             "192.0.2.10 eth3");
   EXPECT_THAT(one.left, Not(HasSubstr("192.0.2.10 belongs to no service")));
+  EXPECT_THAT(one.notes, HasSubstr("7: fwmark 7: its address is 192.0.2.10 of line 4, the only"));
+  const Outcome other = outcome_of(
+      "vrrp_instance A {\ninterface eth3\nvirtual_ipaddress {\nfd00::9/64\n}\n}\n" + mark);
+  EXPECT_EQ(other.service().address, std::nullopt) << "its servers are of IPv4";
   const Outcome many = outcome_of(service_with("", "192.0.2.10 80") + mark);
   EXPECT_EQ(many.service(1).address, std::nullopt);
   EXPECT_THAT(many.left, HasSubstr("192.0.2.11 belongs to no service"));
