@@ -202,7 +202,13 @@ Form<long long> integer_between(long long low, long long high, std::string unit)
       "a number" + (unit.empty() ? "" : " of " + unit),
       std::to_string(low) + " to " + std::to_string(high),
       [low, high](const Word& word, const Notes& notes) {
-        return read_integer(word, low, high, notes);
+        const auto value = read_integer(word, low, high, notes);
+        const std::string meant = value || low > 0 ? "" : natural({"0", "1"}, word.text);
+        if (!meant.empty() && !parse_integer(word.text)) {
+          notes.error("expected a number, " + std::to_string(low) + " to " + std::to_string(high) +
+                      "; did you mean " + meant + "?");
+        }
+        return value;
       },
       [](const long long& value) { return std::to_string(value); });
 }
@@ -361,7 +367,16 @@ std::string netmask_text(unsigned prefix) {
 }
 
 Form<unsigned> netmask() {
-  return one_word<unsigned>("a netmask (255.255.255.0)", "", read_mask, netmask_text);
+  return one_word<unsigned>(
+      "a netmask (255.255.255.0)", "",
+      [](const Word& word, const Notes& notes) {
+        const auto mask = read_mask(word, notes);
+        if (!mask) {
+          say_with_hint("a netmask (255.255.255.0)", {word}, netmask_hint(word.text), notes);
+        }
+        return mask;
+      },
+      netmask_text);
 }
 
 Form<unsigned> persistence_mask() {

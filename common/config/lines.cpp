@@ -142,12 +142,17 @@ void LineReader::finish() {
     error(pending_->word, "expected { after " + described(*pending_));
     open_pending();
   }
+  if (open_.size() == 1) {
+    return;
+  }
+  const std::string word = open_.back().word;
+  std::string blocks;
   while (open_.size() > 1) {
-    diagnostics_.push_back(
-        {Severity::cut_short, "", line_, open_.back().word,
-         "the closing } of " + described(open_.back()) + " is missing: is the file whole?"});
+    blocks += (blocks.empty() ? "" : ", and that of ") + described(open_.back());
     close();
   }
+  diagnostics_.push_back({Severity::cut_short, "", line_, word,
+                          "the closing } of " + blocks + " is missing: is the file whole?"});
 }
 
 // Braces may stand before and behind what they enclose: "server a { weight = 2 }" is a block.

@@ -45,7 +45,8 @@ class MarkRules {
 
   // Two ports that differ, whatever their protocols.
   bool has_several() const {
-    return ranges_.size() > 1 || (!ranges_.empty() && ranges_.begin()->first != ranges_.begin()->second);
+    return ranges_.size() > 1 ||
+           (!ranges_.empty() && ranges_.begin()->first != ranges_.begin()->second);
   }
 
   bool takes_only(uint16_t port) const {

@@ -8,6 +8,7 @@
 
 #include "common/config/foreign_words.h"
 #include "common/config/schema.h"
+#include "common/config/value_hints.h"
 #include "common/nearest.h"
 
 namespace lvs::config {
@@ -37,7 +38,10 @@ std::string nearest_key(const std::vector<Key<B>>& keys, std::string_view name) 
 template <typename B>
 std::string refusal(const Key<B>& key, const std::string& value) {
   const bool repeats = key.type.find("address") != std::string::npos && !value.empty();
-  return expectation(key) + (repeats ? ", not " + value.substr(0, kQuotedMax) : "");
+  const bool is_text = key.type == "one word, or a text in quotes";
+  const std::string quoted = quoted_if_needed(value);
+  return expectation(key) + (repeats ? ", not " + value.substr(0, kQuotedMax) : "") +
+         (is_text && quoted != value && value.size() < kQuotedMax ? ": write " + quoted : "");
 }
 
 // "address = 10.0.0.11 active = 1", as in a block on one line. Empty: the value is one.
@@ -257,12 +261,19 @@ class BlockParser {
       name.key = place;
       names.push_back(std::move(name));
     }
+    const std::string slip = good ? "" : slip_hint(split.words);
     bool explained = false;
     for (auto& [severity, text] : notes) {
-      explained = explained || severity == Severity::error;
-      note(severity, line_of(assignment), key.name, std::move(text));
+      const bool is_said = severity == Severity::error && !slip.empty();
+      explained = explained || (severity == Severity::error && !is_said);
+      if (!is_said) {
+        note(severity, line_of(assignment), key.name, std::move(text));
+      }
     }
-    if (!good && !explained) {
+    if (!slip.empty()) {
+      note(Severity::error, line_of(assignment), key.name,
+           expectation(key) + ", not " + assignment.value.substr(0, kQuotedMax) + ": " + slip);
+    } else if (!good && !explained) {
       note(Severity::error, line_of(assignment), key.name, refusal(key, assignment.value));
     }
     return good;

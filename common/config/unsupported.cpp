@@ -85,11 +85,11 @@ Diagnostics judge_kernel(const Config& config) {
 }  // namespace
 
 Diagnostics unsupported(const Config& config) {
-  const bool serves = config.service == ServiceMode::lvs;
-  if (config.core == CoreKind::kernel) {
-    return judge_kernel(config);
+  if (config.service == ServiceMode::fos) {
+    return {{Severity::unsupported, "", config.lines.of("service"), "service",
+             "failover services are not run, and pulse does not start with them: use lvs"}};
   }
-  return config.core == CoreKind::embedded && serves ? EmbeddedCore(config).judge() : Diagnostics{};
+  return config.core == CoreKind::kernel ? judge_kernel(config) : EmbeddedCore(config).judge();
 }
 
 }  // namespace lvs::config

@@ -51,6 +51,9 @@ class ConfigRules {
       return;
     }
     if (!config_.backup_active) {
+      if (config_.backup && !lines.has("backup_active")) {
+        warning(lines, "backup", "not used without backup_active = 1: a director serves alone");
+      }
       return;
     }
     if (config_.backup == config_.primary) {
@@ -159,11 +162,13 @@ class ConfigRules {
 
   // As Piranha's administrators give two blocks one mark.
   static std::string way_to_join(const VirtualService& first, const VirtualService& second) {
-    if (first.fwmark == 0 || first.protocol != second.protocol || first.port == second.port) {
+    const bool is_same = first.protocol == second.protocol;
+    if (first.fwmark == 0 || (is_same && first.port == second.port)) {
       return "";
     }
     return ": one block serves the ports of both with mark_ports = " + word_of(first.protocol) +
-           "/" + std::to_string(first.port) + "," + std::to_string(second.port);
+           "/" + std::to_string(first.port) +
+           (is_same ? "," : " " + word_of(second.protocol) + "/") + std::to_string(second.port);
   }
 
   static ipvs::ServiceKey key_of(const VirtualService& service) {
@@ -205,7 +210,8 @@ class ConfigRules {
   // A director's own address does not move: the way back of the servers would end with it.
   void check_way_back() {
     const bool has_router = config_.nat_router && config_.network == ipvs::Forward::masq;
-    if (has_router || !config_.backup_active) {
+    const bool is_served = config_.service == ServiceMode::lvs;
+    if (has_router || !config_.backup_active || !is_served) {
       return;
     }
     const auto translates = [&](const VirtualService& service) {

@@ -23,6 +23,13 @@ struct UsualPort {
 constexpr std::array<UsualPort, 4> kUsualPorts = {
     {{"https", 443}, {"dns", 53}, {"smtp", 25}, {"ftp", 21}}};
 
+bool looks_like_a_pattern(std::string_view text) {
+  const auto holds = [&](std::string_view part) { return text.find(part) != std::string::npos; };
+  const bool has_choice = holds("(") && holds("|") && holds(")");
+  return text.starts_with('^') || holds(".*") || holds(".+") || holds("[0-9") || holds("]+") ||
+         holds("\\.") || has_choice;
+}
+
 class ServiceRules {
  public:
   ServiceRules(const Globals& globals, const VirtualService& service, int first_line)
@@ -116,6 +123,14 @@ class ServiceRules {
       if (!why.empty()) {
         error(service_.lines, "expect", "expected an extended regular expression: " + why);
       }
+    }
+    if (service_.use_regex && !service_.check && service_.expect.empty()) {
+      warning(service_.lines, "use_regex", "has no meaning without expect");
+    }
+    if (!service_.use_regex && !service_.check && service_.send_program.empty() &&
+        looks_like_a_pattern(unquoted(service_.expect))) {
+      warning(service_.lines, "expect",
+              "looks like a regular expression, and is compared as it stands: use_regex = 1");
     }
     if (service_.protocol == ipvs::Protocol::udp && !service_.check &&
         service_.send_program.empty() && service_.expect.empty()) {

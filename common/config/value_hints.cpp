@@ -114,6 +114,9 @@ std::string address_hint(const std::string& word, const std::string& mask_key) {
   if (const size_t scheme = word.find("://"); scheme != std::string::npos) {
     return write("it without " + word.substr(0, scheme + 3));
   }
+  if (word.find('%') != std::string::npos && word.find(':') != std::string::npos) {
+    return "an address of one link alone cannot be used: give the device one of a wider scope";
+  }
   const size_t close = word.find(']');
   if (word.starts_with('[') && close != std::string::npos &&
       Address::parse(word.substr(1, close - 1))) {
@@ -134,6 +137,34 @@ std::string address_hint(const std::string& word, const std::string& mask_key) {
   std::string dotted = word;
   std::replace(dotted.begin(), dotted.end(), ',', '.');
   return dotted != word && Address::parse(dotted) ? write(dotted) : numbers_hint(word);
+}
+
+std::string slip_hint(const std::vector<Word>& words) {
+  for (size_t i = 1; i < words.size(); ++i) {
+    for (const std::string mark : {";", "//", "/*", "!"}) {
+      if (words[i].raw.starts_with(mark)) {
+        return "a comment begins with #, not " + mark;
+      }
+    }
+  }
+  if (words.size() == 1 && words[0].quoted &&
+      words[0].text.find_first_of(" \t") != std::string::npos) {
+    return write(words[0].text + " without quotes");
+  }
+  const bool ends_so =
+      !words.empty() && words.back().raw.size() > 1 && words.back().raw.ends_with(';');
+  return ends_so ? write("it without the ;") : "";
+}
+
+std::string netmask_hint(const std::string& word) {
+  const std::string length = word.starts_with('/') ? word.substr(1) : "";
+  if (lower(word) == "unused" || lower(word) == "none") {
+    return "leave the key out for none";
+  }
+  if (!is_digits(length) || length.size() > 3 || std::stoi(length) < 1 || std::stoi(length) > 128) {
+    return "";
+  }
+  return write(netmask_text(static_cast<unsigned>(std::stoi(length))));
 }
 
 std::string floating_hint(const std::vector<Word>& words, const std::string& mask_key) {
@@ -178,7 +209,8 @@ std::string duration_hint(const std::vector<Word>& words, Duration low, Duration
   const size_t end = std::min(text.find_first_not_of("0123456789."), text.size());
   double number = 0;
   const auto [stop, error] = std::from_chars(text.data(), text.data() + end, number);
-  const auto unit = end == text.size() ? std::optional<Duration>(1s) : unit_called(text.substr(end));
+  const auto unit =
+      end == text.size() ? std::optional<Duration>(1s) : unit_called(text.substr(end));
   constexpr double kMost = 1e6;
   if (error != std::errc{} || stop != text.data() + end || !unit || number > kMost) {
     return "";
@@ -186,9 +218,8 @@ std::string duration_hint(const std::vector<Word>& words, Duration low, Duration
   const Duration meant{std::llround(number * static_cast<double>(unit->count()))};
   const bool is_writable = meant >= low && meant <= high && meant % 1ms == Duration{0};
   const std::string written = duration_text(meant);
-  return is_writable && written != text
-             ? write(written + (written.ends_with("ms") ? "" : "s"))
-             : "";
+  return is_writable && written != text ? write(written + (written.ends_with("ms") ? "" : "s"))
+                                        : "";
 }
 
 std::string port_hint(const std::vector<Word>& words) {
@@ -199,8 +230,8 @@ std::string port_hint(const std::vector<Word>& words) {
   if (const uint16_t port = port_of_service(word); port != 0 && words.size() == 1) {
     return write(std::to_string(port));
   }
-  if (words.size() > 1 || (is_digits(word.substr(0, 1)) &&
-                           word.find_first_of(",:-") != std::string::npos)) {
+  if (words.size() > 1 ||
+      (is_digits(word.substr(0, 1)) && word.find_first_of(",:-") != std::string::npos)) {
     return "of several ports a fwmark makes one service, see mark_ports";
   }
   const size_t slash = word.find('/');
@@ -243,8 +274,8 @@ std::string mark_ports_hint(const std::string& word) {
     std::replace(part.begin(), part.end(), '-', ':');
     right += (right.empty() ? "" : ",") + part;
   }
-  const bool is_other = front + "/" + right != word &&
-                        right.find_first_not_of("0123456789,:") == std::string::npos;
+  const bool is_other =
+      front + "/" + right != word && right.find_first_not_of("0123456789,:") == std::string::npos;
   return is_other ? write(front + "/" + right)
                   : "ports are numbers of 1 to 65535, a range is first:last";
 }

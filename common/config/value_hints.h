@@ -22,6 +22,11 @@ std::string port_hint(const std::vector<Word>& words);
 // "tcp/80-443", "80", "tcp/http".
 std::string mark_ports_hint(const std::string& word);
 
+// Of any value: a comment or separator of other languages, quotes around several words.
+std::string slip_hint(const std::vector<Word>& words);
+// "/24", "Unused".
+std::string netmask_hint(const std::string& word);
+
 // Of a service that stands in every /etc/services; 0: it is none.
 uint16_t port_of_service(std::string_view name);
 

@@ -58,7 +58,8 @@ int run_plan(const Options& options) {
   }
   const Desired wanted = desired(loaded->config, all_up(loaded->config), *actual);
   for (const auto& remark : loaded->remarks) {
-    if (remark.severity == config::Severity::unsupported) {
+    if (remark.severity == config::Severity::unsupported ||
+        remark.severity == config::Severity::cut_short) {
       std::fprintf(stderr, "%s\n", config::to_string(remark).c_str());
     }
   }

@@ -1,6 +1,9 @@
-// Every broken file under data/broken says exactly what stands beside it.
+// Every file under data/broken, and under data/brought the files that administrators bring along
+// (configuration tools of all versions, how-tos, edited by hand), says exactly what stands beside
+// it. What is broken does not load.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -10,9 +13,11 @@
 namespace lvs::config {
 namespace {
 
-std::vector<std::filesystem::path> broken_files() {
-  std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator("data/broken")) {
+using Path = std::filesystem::path;
+
+std::vector<Path> files_in(const char* folder) {
+  std::vector<Path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.path().extension() == ".cf") {
       files.push_back(entry.path());
     }
@@ -21,33 +26,56 @@ std::vector<std::filesystem::path> broken_files() {
   return files;
 }
 
-std::string contents(const std::filesystem::path& path) {
+std::string contents(const Path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-class BrokenFile : public testing::TestWithParam<std::filesystem::path> {};
-
-TEST_P(BrokenFile, SaysWhatIsExpected) {
-  const auto& path = GetParam();
-  const Parsed parsed = parse(contents(path), path.filename().string());
+std::string said(Parsed parsed) {
+  Diagnostics all = std::move(parsed.diagnostics);
+  std::move(parsed.not_in_effect.begin(), parsed.not_in_effect.end(), std::back_inserter(all));
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Diagnostic& a, const Diagnostic& b) { return a.line < b.line; });
   std::string text;
-  for (const auto& diagnostic : parsed.diagnostics) {
+  for (const auto& diagnostic : all) {
     EXPECT_GT(diagnostic.line, 0);
     text += diagnostic.severity == Severity::strict ? "" : to_string(diagnostic) + "\n";
   }
-  EXPECT_EQ(text, contents(std::filesystem::path(path).replace_extension(".expect")));
-  EXPECT_FALSE(parsed.config);
+  return text;
 }
 
-INSTANTIATE_TEST_SUITE_P(Data, BrokenFile, testing::ValuesIn(broken_files()), [](const auto& made) {
+std::string expected(const Path& path) {
+  return contents(Path(path).replace_extension(".expect"));
+}
+
+std::string name_of(const testing::TestParamInfo<Path>& made) {
   std::string name = made.param.stem().string();
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
-});
+}
+
+class BrokenFile : public testing::TestWithParam<Path> {};
+
+TEST_P(BrokenFile, SaysWhatIsExpected) {
+  const Parsed broken = parse(contents(GetParam()), GetParam().filename().string());
+  EXPECT_EQ(said(broken), expected(GetParam()));
+  EXPECT_FALSE(broken.config);
+}
+
+INSTANTIATE_TEST_SUITE_P(Data, BrokenFile, testing::ValuesIn(files_in("data/broken")), name_of);
+
+class BroughtFile : public testing::TestWithParam<Path> {};
+
+TEST_P(BroughtFile, SaysWhatIsExpected) {
+  const auto nobody = [](std::string_view) { return std::optional<Address>(); };
+  EXPECT_EQ(said(parse(contents(GetParam()), GetParam().filename().string(), nobody)),
+            expected(GetParam()));
+}
+
+INSTANTIATE_TEST_SUITE_P(Data, BroughtFile, testing::ValuesIn(files_in("data/brought")), name_of);
 
 TEST(BrokenFiles, AreAtLeastThirty) {
-  EXPECT_GE(broken_files().size(), 30U);
+  EXPECT_GE(files_in("data/broken").size(), 30U);
 }
 
 }  // namespace

@@ -129,6 +129,30 @@ TEST(Marks, OfSeveralPortsWantPersistenceWhereItMatters) {
   EXPECT_EQ(said("fwmark = 53\nmark_ports = tcp/53 udp/53\nport = 53\n", two), "");
 }
 
+TEST(Checks, WithAPatternThatIsNotUsedAsOneAreTold) {
+  for (const char* pattern : {"^220", "HTTP/1\\.[01] (200|302)", "[0-9]+ OK", "ok.*done"}) {
+    EXPECT_THAT(said("expect = \"" + std::string(pattern) + "\"\n"),
+                HasSubstr("f:5: expect: warning: looks like a regular expression"));
+    EXPECT_EQ(said("expect = \"" + std::string(pattern) + "\"\nuse_regex = 1\n"), "");
+  }
+  for (const char* text : {"HTTP", "*", "220 mail.example.com (ready)", "+OK", "$ ", "[ok]"}) {
+    EXPECT_EQ(said("expect = \"" + std::string(text) + "\"\n"), "") << text;
+  }
+  EXPECT_EQ(said("use_regex = 1\n"), "f:5: use_regex: warning: has no meaning without expect\n");
+}
+
+TEST(Directors, OfWhomTheSecondIsNotSwitchedOnAreTold) {
+  const std::string text =
+      "primary = 192.0.2.2\nbackup = 192.0.2.3\nvirtual v {\nactive = 1\n"
+      "address = 192.0.2.10 eth0:1\n" +
+      std::string(kServer) + "}\n";
+  const Parsed parsed = parse(text, "f", {}, Severity::warning);
+  ASSERT_EQ(parsed.diagnostics.size(), 1U);
+  EXPECT_EQ(to_string(parsed.diagnostics[0]),
+            "f:2: backup: warning: not used without backup_active = 1: a director serves alone");
+  EXPECT_TRUE(parse("backup_active = 0\n" + text, "f", {}, Severity::warning).diagnostics.empty());
+}
+
 TEST(NotSwitchedOn, IsSaidOfWhatLacksTheKey) {
   const std::string text =
       "primary = 192.0.2.2\nvirtual v {\nactive = 1\naddress = 192.0.2.10 "

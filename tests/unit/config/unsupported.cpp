@@ -100,5 +100,18 @@ TEST(Unsupported, AListOfDeniedClientsIsSaidOfTheKernelsCoreAlone) {
   EXPECT_EQ(said[0].text, "the kernel's ip_vs denies nobody: core = embedded does");
 }
 
+TEST(Unsupported, FailoverServicesAreByEitherCore) {
+  for (const char* core : {"embedded", "kernel"}) {
+    const auto parsed = parse("primary = 192.0.2.2\nservice = fos\ncore = " + std::string(core) +
+                                  "\nfailover f {\nactive = 1\n}\n",
+                              "f");
+    ASSERT_TRUE(parsed.config);
+    ASSERT_EQ(parsed.diagnostics.size(), 2U) << "core is new to Piranha";
+    EXPECT_EQ(to_string(parsed.diagnostics.front()),
+              "f:2: service: unsupported: failover services are not run, and pulse does not start "
+              "with them: use lvs");
+  }
+}
+
 }  // namespace
 }  // namespace lvs::config
