@@ -387,7 +387,9 @@ Form<unsigned> persistence_mask() {
         if (prefix && *prefix > 0) {
           return prefix;
         }
-        notes.warn("expected a netmask: ignored, as Piranha does");
+        const std::string hint = netmask_hint(word.text);
+        notes.warn("expected a netmask: ignored, as Piranha does" +
+                   (hint.empty() ? "" : ": " + hint));
         return 32;
       },
       netmask_text);

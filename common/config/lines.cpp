@@ -235,7 +235,9 @@ void LineReader::take_opening(std::string_view statement, std::string_view line)
   if (!known) {
     error(word, "expected a block: virtual, failover or server" + behind_colon(foreign_hint(word)));
   } else if (split.words.size() != 2) {
-    error(word, "expected one name and {");
+    error(word, "expected one name and {" +
+                    std::string(split.words.size() < 2 ? ": its name is missing"
+                                                       : ": write a name of several words in \""));
   }
   note_typographic_quotes(word, name);
   pending_ = Block{word, name, line_, {}, {}};

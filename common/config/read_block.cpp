@@ -27,11 +27,15 @@ const Key<B>* find_key(const std::vector<Key<B>>& keys, std::string_view name) {
 
 template <typename B>
 std::string nearest_key(const std::vector<Key<B>>& keys, std::string_view name) {
+  std::string small(name);
+  std::transform(small.begin(), small.end(), small.begin(), [](unsigned char c) {
+    return static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+  });
   std::vector<std::string> names;
   for (const auto& key : keys) {
     names.push_back(key.name);
   }
-  return nearest(names, name);
+  return find_key(keys, small) == nullptr ? nearest(names, name) : small;
 }
 
 // Of an address the value is repeated: it is what differs from one that would do.

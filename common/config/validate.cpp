@@ -193,6 +193,12 @@ class ConfigRules {
         warning(entry, "address",
                 "device and netmask of " + described(*first->second) + " count for this address");
       }
+      if (added && is_end_of_network(vip)) {
+        warning(entry, "address",
+                to_string(vip.address) +
+                    " is the address of its whole network, or its broadcast "
+                    "address: no client reaches a service there");
+      }
       if (is_a_directors(vip.address)) {
         error(entry, "address", directors_own(vip.address));
       }
@@ -205,6 +211,18 @@ class ConfigRules {
       warning(config_.lines, "nat_router", "0.0.0.0 counts as not given");
     }
     check_way_back();
+  }
+
+  static bool is_end_of_network(const FloatingAddress& floating) {
+    constexpr unsigned kLongest = 30;  // A longer prefix leaves no such addresses.
+    if (!floating.address.is_v4() || floating.prefix.value_or(32) > kLongest) {
+      return false;
+    }
+    const uint8_t* bytes = floating.address.bytes();
+    const uint32_t value = uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 |
+                           uint32_t{bytes[2]} << 8 | uint32_t{bytes[3]};
+    const uint32_t hosts = 0xffffffffU >> *floating.prefix;
+    return (value & hosts) == 0 || (value & hosts) == hosts;
   }
 
   // A director's own address does not move: the way back of the servers would end with it.

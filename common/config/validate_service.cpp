@@ -3,6 +3,7 @@
 #include <array>
 #include <map>
 #include <set>
+#include <sstream>
 
 #include "common/config/check_syntax.h"
 #include "common/config/ftp_rules.h"
@@ -126,7 +127,11 @@ class ServiceRules {
     }
     if (service_.use_regex && !service_.check && service_.expect.empty()) {
       warning(service_.lines, "use_regex", "has no meaning without expect");
+    } else if (service_.use_regex && !service_.check && !service_.send_program.empty()) {
+      warning(service_.lines, "use_regex",
+              "is not used with send_program: expect is exactly what it prints");
     }
+    check_script();
     if (!service_.use_regex && !service_.check && service_.send_program.empty() &&
         looks_like_a_pattern(unquoted(service_.expect))) {
       warning(service_.lines, "expect",
@@ -142,6 +147,33 @@ class ServiceRules {
     check_probe_has_a_port();
     if (service_.script_legacy && service_.send_program.empty()) {
       warning(service_.lines, "script_legacy", "has no meaning without send_program");
+    }
+  }
+
+  // A command that was tried in a shell.
+  void check_script() {
+    const Check check = effective_check(service_);
+    const auto* script = std::get_if<ScriptCheck>(&check);
+    if (script == nullptr) {
+      return;
+    }
+    const char* key = service_.check ? "check" : "send_program";
+    std::istringstream words(script->command);
+    bool names_server = false;
+    for (std::string word; words >> word;) {
+      names_server = names_server || word == "%h";
+      if (word == ";" || word == "&&" || word.starts_with('|') || word.find('>') < 2) {
+        warning(service_.lines, key,
+                "no shell runs it, " + word +
+                    " is one more argument: put the line into a script and name that");
+        break;
+      }
+    }
+    const auto used = std::count_if(service_.servers.begin(), service_.servers.end(),
+                                    [](const RealServer& server) { return server.in_use(); });
+    if (!names_server && used > 1) {
+      warning(service_.lines, key,
+              "is the same for each server: %h, a word of its own, becomes the server's address");
     }
   }
 

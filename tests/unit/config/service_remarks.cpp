@@ -141,6 +141,34 @@ TEST(Checks, WithAPatternThatIsNotUsedAsOneAreTold) {
   EXPECT_EQ(said("use_regex = 1\n"), "f:5: use_regex: warning: has no meaning without expect\n");
 }
 
+TEST(Checks, ByCommandsOfAShellAreTold) {
+  const std::string two = server_at("1", "") + server_at("2", "");
+  EXPECT_EQ(said("send_program = \"/bin/dig @%h a | grep -c NOERROR\"\nexpect = \"1\"\n"),
+            "f:5: send_program: warning: no shell runs it, | is one more argument: put the line "
+            "into a script and name that\n");
+  EXPECT_THAT(said("check = script command=\"/bin/a %h 2>&1\"\n"), HasSubstr("f:5: check: "));
+  EXPECT_THAT(said("check = script command=\"/bin/a %h && true\"\n"), HasSubstr("no shell"));
+  EXPECT_THAT(said("send_program = \"/bin/a $h\"\n", two),
+              HasSubstr("is the same for each server: %h, a word of its own"));
+  EXPECT_EQ(said("send_program = \"/bin/a %h %p -e a|b -x>y\"\n", two), "");
+  EXPECT_THAT(said("send_program = \"/bin/a %h\"\nexpect = \"a\"\nuse_regex = 1\n"),
+              HasSubstr("f:7: use_regex: warning: is not used with send_program"));
+}
+
+TEST(FloatingAddresses, AtAnEndOfTheirNetworkAreTold) {
+  const auto said_of = [](const std::string& address, const std::string& mask) {
+    const Parsed parsed =
+        parse("primary = 192.0.2.2\nvirtual v {\nactive = 1\naddress = " + address +
+                  " eth0:1\nvip_nmask = " + mask + "\n" + kServer + "}\n",
+              "f", {}, Severity::warning);
+    return parsed.diagnostics.size();
+  };
+  EXPECT_EQ(said_of("192.0.2.255", "255.255.255.0"), 1U);
+  EXPECT_EQ(said_of("192.0.2.64", "255.255.255.224"), 1U);
+  EXPECT_EQ(said_of("192.0.2.255", "255.255.255.255"), 0U);
+  EXPECT_EQ(said_of("192.0.2.255", "255.255.254.0"), 0U) << "amid 192.0.2.0/23";
+}
+
 TEST(Directors, OfWhomTheSecondIsNotSwitchedOnAreTold) {
   const std::string text =
       "primary = 192.0.2.2\nbackup = 192.0.2.3\nvirtual v {\nactive = 1\n"
