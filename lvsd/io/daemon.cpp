@@ -49,7 +49,8 @@ void say(const std::string& text) {
 
 void log_remarks(const LoadedConfig& loaded) {
   for (const auto& remark : loaded.remarks) {
-    const bool is_grave = remark.severity == config::Severity::unsupported;
+    const bool is_grave = remark.severity == config::Severity::unsupported ||
+                          remark.severity == config::Severity::cut_short;
     lvs::io::log({is_grave ? Level::error : Level::warning,
                   "configuration",
                   "",
