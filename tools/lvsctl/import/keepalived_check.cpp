@@ -253,7 +253,7 @@ class CheckReader {
       if (each.word() == "url" && !std::exchange(has_url, true)) {
         take_url(each, check);
       } else if (each.word() == "url") {
-        draft_.leave(each.line, "url: one check asks for one page: the first");
+        draft_.leave(each.line, named(each) + ": one check asks for one page: the first");
       }
       return each.word() == "url" || take_http_word(each);
     });
