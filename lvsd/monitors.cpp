@@ -26,6 +26,14 @@ bool is_idle_and_alike(const MonitorSet::Watched& watched, const Monitor& wanted
   return watched.servers.empty() && watched.monitor.check == wanted.check;
 }
 
+// A quorum that the servers cannot reach says nothing of this director: then all are needed.
+int needed(const config::VirtualService& service, const Servers& servers) {
+  const auto with_weight =
+      std::ranges::count_if(servers, [](const auto& each) { return each.second->weight > 0; });
+  const int quorum = has_sorry_server(service, servers) ? service.quorum : 1;
+  return std::min(quorum, static_cast<int>(with_weight));
+}
+
 template <typename Members>
 auto member_at(Members& members, const ipvs::DestKey& server) {
   return std::lower_bound(members.begin(), members.end(), server,
@@ -81,7 +89,7 @@ MonitorSet::Members MonitorSet::let_go(const ipvs::ServiceKey& service) {
 std::vector<MonitorSet::Unplaced> MonitorSet::place(const ipvs::ServiceKey& key,
                                                     const config::VirtualService& service) {
   const auto servers = active_servers(service);
-  needed_[key] = has_sorry_server(service, servers) ? service.quorum : 1;
+  needed_[key] = needed(service, servers);
   Members& members = members_[key];
   members.reserve(servers.size());  // What is handed back points into it.
   std::vector<Unplaced> unplaced;

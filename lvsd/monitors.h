@@ -38,7 +38,8 @@ class MonitorSet {
   const std::map<MonitorId, Watched>& watched() const { return watched_; }
   std::optional<MonitorId> monitor_of(const ServerId& id) const;
   // Whether so many of the servers that could serve, those with a weight, have their monitors among
-  // these that too few are left: none, or with a sorry server less than the quorum.
+  // these that too few are left: none, or with a sorry server less than the quorum, as far as there
+  // are so many.
   using Among = std::function<bool(MonitorId)>;
   bool is_covered(const ipvs::ServiceKey& service, const Among& is_among) const;
   size_t services_covered(const std::set<MonitorId>& monitors) const;

@@ -542,6 +542,26 @@ TEST(HealthWatch, AServiceWhoseSorryServerServesIsNotServed) {
   EXPECT_EQ(if_standby(world), 1U);
 }
 
+// As when one of two servers is given weight 0 to be mended: the sorry server serves on either
+// director, and neither has lost a way for that.
+TEST(HealthWatch, AQuorumThatIsOutOfReachIsNoLostWay) {
+  World world;
+  config::VirtualService service = web(1);
+  service.sorry_server = address("10.0.0.99");
+  service.quorum = 2;
+  config::VirtualService other = web(0);
+  other.port = 81;
+  other.servers = {real_server(2), real_server(3)};
+  world.start(with({service, other}));
+  world.all_up();
+  world.feed(VerdictHeard{{2, Health::cut, "eth1 is down", 0s, false}});
+  EXPECT_EQ(world.lvsd.health().has_way(), true);
+  EXPECT_EQ(world.lvsd.health().unserved(world.now).cut, 0U);
+  EXPECT_EQ(if_standby(world), 0U);
+  world.say(1, Health::down);
+  EXPECT_EQ(if_standby(world), 1U);
+}
+
 TEST(HealthWatch, AnLvsdThatWasAwayItselfBlamesNobody) {
   World world;
   world.start(with({web(1)}));
