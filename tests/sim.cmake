@@ -2,8 +2,13 @@
 add_library(lvs_sim_world STATIC sim/chaos.cpp sim/checkers.cpp sim/world.cpp sim/world_actions.cpp sim/world_services.cpp
                                  sim/world_questions.cpp)
 target_link_libraries(lvs_sim_world PUBLIC lvs_pulse)
+# lvsd, nanny, and their simulator.
+add_library(lvs_sim_servers STATIC sim/servers/chaos.cpp sim/servers/core_model.cpp
+  sim/servers/file.cpp sim/servers/laws.cpp sim/servers/nanny_model.cpp sim/servers/wish.cpp
+  sim/servers/world.cpp)
+target_link_libraries(lvs_sim_servers PUBLIC lvs_lvsd lvs_nanny lvs_monitor)
 add_executable(lvs_sim sim/main.cpp)
-target_link_libraries(lvs_sim PRIVATE lvs_sim_world)
+target_link_libraries(lvs_sim PRIVATE lvs_sim_world lvs_sim_servers)
 lvs_test(sim/sim_test lvs_sim_world)
 lvs_test(sim/links_test lvs_sim_world)
 lvs_test(sim/servers_test lvs_sim_world)
