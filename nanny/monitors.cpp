@@ -133,6 +133,7 @@ void Monitors::on(const WayChanged& change, TimePoint now, Step& step) {
     if (!change.has_way) {
       count(id, watched, cut(change.reason), Duration{0}, step);
     } else if (!std::exchange(watched.has_way, true)) {
+      watched.is_unproven = true;
       tell_of_the_way_back(id, watched, step);
     }
     wait_until(id, watched,
@@ -155,35 +156,41 @@ void Monitors::count(MonitorId id, Watched& watched, const ProbeResult& result, 
     return;
   }
   const bool stood = std::exchange(watched.stands, false);
-  watched.has_way = true;
+  watched.is_unproven = !std::exchange(watched.has_way, true) || watched.is_unproven;
   const bool works = result.outcome == Outcome::works;
   const Health before = watched.health.told();
-  if (const auto health = watched.health.count(works)) {
+  const auto health = watched.health.count(works);
+  const bool is_proven = watched.is_unproven && (works || health);
+  watched.is_unproven = watched.is_unproven && !is_proven;
+  if (health) {
     tell(target, {id, *health, result.reason, latency, true}, step);
   } else if (works && watched.health.health() == Health::down) {
     const std::string reason = "recovering, " + std::to_string(watched.health.against()) + " of " +
                                std::to_string(watched.health.needed()) + " checks passed";
     step.actions.push_back(Report{{id, Health::recovering, reason, latency, true}});
-  } else if (stood || (is_new && watched.health.health() == Health::down) ||
+  } else if (stood || is_proven || (is_new && watched.health.health() == Health::down) ||
              watched.health.told() != before) {
-    step.actions.push_back(Report{{id, watched.health.told(), result.reason, latency, true}});
+    step.actions.push_back(Report{{id, told_of(watched), result.reason, latency, true}});
   }
+}
+
+Health Monitors::told_of(const Watched& watched) {
+  const Health told = watched.health.told();
+  return watched.has_way && !watched.is_unproven ? told : without_way(told);
 }
 
 // All that it leads to at once, before the first of them is checked: else those that are checked
 // later would be cut still while another one serves.
 void Monitors::tell_of_the_way_back(MonitorId id, const Watched& watched, Step& step) const {
-  step.actions.push_back(Report{{id, without_way(watched.health.told()),
-                                 "not checked since the way is back", Duration{0}, true}});
+  step.actions.push_back(
+      Report{{id, told_of(watched), "not checked since the way is back", Duration{0}, true}});
 }
 
 void Monitors::let_stand(MonitorId id, Watched& watched, const ProbeResult& result,
                          Duration latency, Step& step) const {
-  const Health before = watched.health.told();
   watched.has_way = watched.has_way && result.outcome != Outcome::cut;
-  const Health health = watched.has_way ? before : without_way(before);
   watched.stands = true;
-  step.actions.push_back(Report{{id, health, "not checked: " + result.reason, latency,
+  step.actions.push_back(Report{{id, told_of(watched), "not checked: " + result.reason, latency,
                                  watched.has_way, result.outcome == Outcome::cut}});
 }
 

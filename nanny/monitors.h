@@ -11,7 +11,8 @@
 //   absent
 //
 // WayChanged: what waits or is probing and lost its way is as if the check had failed so; what has
-// it again is checked now.
+// it again is checked now. What was in use before stays told as cut, with a way, until a check has
+// passed or it is down: one that could not be made, or a first failure, does not make it up.
 //
 // A check that could not be decided leaves the verdict as it was: an answering server is told as
 // cut where this machine has no way to it, one that was not heard of yet as unknown, and every
@@ -100,6 +101,7 @@ class Monitors {
     std::optional<Running> running;  // probing
     std::string trouble;             // The kind logged last; empty while the server works.
     bool has_way = true;             // As told last.
+    bool is_unproven = false;        // The way is back, and no check has passed since.
     bool stands = false;             // Told last: not checked, the verdict before stands.
   };
 
@@ -112,6 +114,7 @@ class Monitors {
 
   void count(MonitorId id, Watched& watched, const ProbeResult& result, Duration latency,
              Step& step);
+  static Health told_of(const Watched& watched);
   void tell_of_the_way_back(MonitorId id, const Watched& watched, Step& step) const;
   void let_stand(MonitorId id, Watched& watched, const ProbeResult& result, Duration latency,
                  Step& step) const;
