@@ -294,7 +294,7 @@ void Reconciler::note_unreadable(const Error& error) {
 // A standby that does not monitor knows nothing of a service that it has never served. It takes the
 // servers for up until it does: else the first takeover would refuse clients until checks are done.
 HealthOf Reconciler::heard_health() const {
-  const bool is_told = wants_nanny();
+  const bool is_told = waits_for_verdicts();
   return [this, is_told](const ServerId& id) -> HeardHealth {
     const HeardHealth heard = health_.heard_of(id);
     if (is_told || heard.health != Health::unknown) {
@@ -608,10 +608,15 @@ bool Reconciler::wants_nanny() const {
   return config_->standby_monitoring || role_.value_or(armed_) || health_.has_way() == false;
 }
 
+// Who was not told its role yet may be the active one of a former life: nothing in ip_vs says.
+bool Reconciler::waits_for_verdicts() const {
+  return wants_nanny() || (!role_ && config_->core == config::CoreKind::kernel);
+}
+
 // What an unknown server counts as hangs on whether anybody tells.
 void Reconciler::keep_health() {
-  const bool is_told = wants_nanny();
-  health_.keep(is_told, config_, now_, actions_);
+  health_.keep(wants_nanny(), config_, now_, actions_);
+  const bool is_told = waits_for_verdicts();
   if (std::exchange(was_told_, is_told) != is_told) {
     mark_due(all_services());
   }

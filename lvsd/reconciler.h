@@ -147,6 +147,7 @@ class Reconciler {
   void set_armed(bool armed);
 
   bool wants_nanny() const;
+  bool waits_for_verdicts() const;
   void keep_health();
   bool is_table_done() const;
   void log(Level level, std::string event, std::vector<std::pair<std::string, std::string>> fields,

@@ -680,6 +680,23 @@ TEST(HealthWatch, EveryTakeoverHearsAnewWhenTheStandbyDoesNotMonitor) {
   }
 }
 
+// With the kernel's core nothing says which it was; a service all of whose servers are down stays
+// without them.
+TEST(HealthWatch, AnActiveOneStartedAnewTakesNoServerForUpBeforeItKnowsItsRole) {
+  auto config = on_the_kernel(with({web(2)}));
+  config.standby_monitoring = false;
+  World world;
+  world.core[web_key()].service.scheduler = "wlc";
+  world.start(config, {{web_key()}, {}, {}});
+  EXPECT_THAT(world.web_servers(), IsEmpty());
+  world.feed(RoleSaid{true});
+  world.pass(1s);
+  EXPECT_THAT(world.web_servers(), IsEmpty());
+  world.feed(RoleSaid{false});
+  world.pass(1s);
+  EXPECT_THAT(world.web_servers(), SizeIs(2)) << "the standby is warm";
+}
+
 TEST(HealthWatch, IgnoresVerdictsOfMonitorsItDoesNotKnow) {
   World world;
   world.start(with({web(1)}));
