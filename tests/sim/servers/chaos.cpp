@@ -16,7 +16,7 @@ constexpr Duration kRestWithNames = 75s;
 constexpr Duration kLook = 1s;
 constexpr Duration kRest = 8s;         // In which nothing may be written.
 constexpr Duration kRestart = 20s;     // Longer than a frozen nanny is believed to live.
-constexpr Duration kReaction = 300ms;  // What gathering, packets and requests take.
+constexpr Duration kReaction = 400ms;  // What gathering, packets and requests take.
 
 using Misfortune = void (*)(World& world, Rng& rng);
 

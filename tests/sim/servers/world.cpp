@@ -63,7 +63,7 @@ Duration World::draw(Duration limit) {
 }
 
 Duration World::latency() {
-  return rng_.chance(0.03) ? draw(1500ms) : draw(8ms);
+  return !is_mended_ && rng_.chance(0.03) ? draw(1500ms) : draw(8ms);
 }
 
 void World::run_for(Duration time) {
@@ -89,8 +89,6 @@ void World::start_lvsd(bool restarted) {
   running_ = good_.read(names_);
   names_.forget_unasked();
   laws_.lvsd_started(running_);
-  std::erase_if(foreign_,
-                [&](const auto& held) { return services_in_use(running_).contains(held.first); });
   const bool has_switch = running_.core == config::CoreKind::embedded;
   feed(lvsd::Started{running_, record_, has_switch && core_.armed});
   look_up_names();
@@ -276,7 +274,8 @@ void World::perform(const lvsd::ApplyOps& action) {
 }
 
 void World::perform(const lvsd::SaveOwned& action) {
-  record_ = action.owned;
+  record_ = action.owned;  // What it takes over is nobody else's any more.
+  std::erase_if(foreign_, [&](const auto& held) { return record_.services.contains(held.first); });
 }
 
 void World::perform(const lvsd::SetSysctls&) {
@@ -441,8 +440,6 @@ void World::read_file(bool by_names) {
   if (!by_names) {
     names_.forget_unasked();
   }
-  std::erase_if(foreign_,
-                [&](const auto& held) { return services_in_use(running_).contains(held.first); });
   feed(lvsd::Configured{running_, by_names});
   look_up_names();
 }
@@ -636,6 +633,7 @@ void World::set_connections() {
 void World::heal() {
   say("everything is mended");
   core_.heal();
+  is_mended_ = true;
   dies_in_next_batch_ = false;
   can_start_nanny_ = true;
   are_sysctls_refused_ = false;

@@ -175,6 +175,8 @@ class World {
   bool are_sysctls_changed_ = false;
   bool are_marks_refused_ = false;
 
+  bool is_mended_ = false;
+
   TimePoint instant_{};
   int steps_of_instant_ = 0;
   std::string transcript_;
