@@ -39,9 +39,11 @@ void Ways::device_gone(const std::string& name, TimePoint now) {
 
 std::vector<Address> Ways::led_by(const std::string& device) const {
   std::vector<Address> servers;
-  for (const auto& [server, way] : led_) {
-    if (way == device) {
-      servers.push_back(server);
+  for (const auto* ways : {&led_, &to_lead_}) {
+    for (const auto& [server, way] : *ways) {
+      if (way == device) {
+        servers.push_back(server);
+      }
     }
   }
   return servers;
@@ -72,7 +74,14 @@ std::optional<TimePoint> Ways::next_change() const {
 
 void Ways::led(const Address& server, const std::string& device) {
   led_[server] = device;
+  to_lead_.erase(server);
   fresh_.insert(server);
+}
+
+void Ways::is_to_lead(const Address& server, const std::string& device) {
+  if (!led_.contains(server)) {
+    to_lead_[server] = device;
+  }
 }
 
 std::optional<std::string> Ways::led_last(const Address& server) const {

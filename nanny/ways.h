@@ -54,6 +54,9 @@ class Ways {
   // Whether the device that led to this server should be asked for: not since a device changed.
   bool should_learn(const Address& server) const { return !fresh_.contains(server); }
   void led(const Address& server, const std::string& device);
+  // The route leads over this device, and no check has worked yet: one that began without a way
+  // is told of its return, too. It proves nothing besides.
+  void is_to_lead(const Address& server, const std::string& device);
   // The device that led there last; none: no check has worked yet.
   std::optional<std::string> led_last(const Address& server) const;
 
@@ -83,6 +86,7 @@ class Ways {
 
   std::map<std::string, Device> devices_;
   std::map<Address, std::string> led_;
+  std::map<Address, std::string> to_lead_;  // Of others.
   std::set<Address> fresh_;  // Servers whose way was learned after the last change of a device.
 };
 

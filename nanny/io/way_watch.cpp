@@ -176,6 +176,9 @@ ProbeResult WayWatch::judge(const Address& server, TimePoint since, ProbeResult 
       }
     }
     if (const auto lack = ways_.missing(server, route, since)) {
+      if (route) {
+        ways_.is_to_lead(server, *route);
+      }
       return lack->is_over ? ProbeResult{Outcome::undecided, lack->what, ""} : cut(lack->what);
     }
   }

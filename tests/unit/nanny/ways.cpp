@@ -86,6 +86,22 @@ TEST(Ways, TheServersBehindADeviceThatIsAwayAreToldOnceAndAgainWhenItIsBack) {
   EXPECT_EQ(back[0].servers, std::vector{kServer});
 }
 
+// A nanny that was started meanwhile has seen no check work.
+TEST(Ways, AServerThatHadNoWayFromTheBeginningIsToldOfItsReturn) {
+  Ways ways;
+  ways.device_is("eth1", false, at(0));
+  ASSERT_TRUE(ways.missing(kServer, kInside, at(1)));
+  ways.is_to_lead(kServer, "eth1");
+  EXPECT_EQ(ways.led_last(kServer), std::nullopt) << "it proves nothing";
+  ways.device_is("eth1", true, at(9));
+  const auto back = ways.changes(at(9));
+  ASSERT_EQ(back.size(), 1U);
+  EXPECT_EQ(back[0].servers, std::vector{kServer});
+  ways.led(kServer, "eth0");
+  ways.device_is("eth1", false, at(20));
+  EXPECT_TRUE(ways.changes(at(30)).empty()) << "another one led there";
+}
+
 TEST(Ways, ADeviceThatLeadsToNoServerIsNotWorthAWord) {
   Ways ways = director();
   ways.device_is("eth0", false, at(5));
