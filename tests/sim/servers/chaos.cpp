@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 constexpr int kMisfortunes = 8;
 constexpr Duration kRestWithin = 55s;  // The longest backoff of all, and what is found out then.
 constexpr Duration kRestWithNames = 75s;
+constexpr Duration kChecksEnd = 3s;  // Those that began before.
 constexpr Duration kLook = 1s;
 constexpr Duration kRest = 8s;         // In which nothing may be written.
 constexpr Duration kRestart = 20s;     // Longer than a frozen nanny is believed to live.
@@ -193,6 +194,7 @@ void cause_chaos(World& world) {
 void expect_rest(World& world) {
   const Duration limit = world.has_names() ? kRestWithNames : kRestWithin;
   const TimePoint until = world.now() + limit;
+  world.run_for(kChecksEnd);
   do {
     world.run_for(kLook);
   } while (world.now() < until && (world.has_names() || !world.laws().lacks_rest().empty()));

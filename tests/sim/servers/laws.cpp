@@ -37,10 +37,12 @@ void Laws::lvsd_started(const config::Config& config) {
 void Laws::hears(const lvsd::Event& event) {
   if (const auto* told = std::get_if<lvsd::VerdictHeard>(&event)) {
     const Verdict& verdict = told->verdict;
-    Heard& heard = heard_[verdict.id];
-    heard.has_way = verdict.has_way;
-    if (verdict.health != Health::unknown) {
-      heard.health = verdict.health;
+    Health& heard = heard_[verdict.id];
+    heard = verdict.health == Health::unknown ? heard : verdict.health;
+    if (heard == Health::up && !verdict.has_way) {
+      heard = Health::cut;
+    } else if (heard == Health::cut && verdict.has_way) {
+      heard = Health::unknown;  // Until a check says.
     }
   } else if (const auto* said = std::get_if<lvsd::RoleSaid>(&event)) {
     role_heard_ = said->active;
@@ -114,10 +116,7 @@ bool Laws::is_among(const std::set<Health>& any, const config::VirtualService& s
       is_any_exact = true;
     }
     const auto heard = heard_.find(id);
-    const bool is_cut = heard != heard_.end() && !heard->second.has_way;
-    healths.insert(heard == heard_.end() ? Health::unknown
-                   : is_cut              ? Health::cut
-                                         : heard->second.health);
+    healths.insert(heard == heard_.end() ? Health::unknown : heard->second);
   }
   if (healths.empty()) {
     return any.contains(Health::unknown);
@@ -328,6 +327,13 @@ std::vector<std::string> Laws::lacks_rest() const {
   const auto& lvsd = world_.lvsd();
   if (!is_table_right()) {
     lacks.emplace_back("the-table-is-as-the-file-and-the-servers-say");
+  }
+  for (const auto& [id, watched] : lvsd.health().monitors().watched()) {
+    const auto health = lvsd.health().health_of(watched.servers.front());
+    const bool works = world_.network().works(watched.monitor.target.address);
+    if (is_monitored() && health != (works ? Health::up : Health::down)) {
+      lacks.push_back("lvsd-knows-the-servers-in-the-end: " + to_string(watched.monitor.target));
+    }
   }
   for (const auto& op : lvsd.pending()) {
     lacks.push_back("nothing-is-pending-in-the-end: " + ipvs::to_string(op));

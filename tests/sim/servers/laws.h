@@ -46,10 +46,6 @@ class Laws {
   void between_misfortunes();
 
  private:
-  struct Heard {
-    Health health = Health::unknown;
-    bool has_way = true;
-  };
   struct Count {
     std::shared_ptr<const Monitor> monitor;
     int passes = 0;  // In a row.
@@ -71,7 +67,7 @@ class Laws {
   std::set<ipvs::ServiceKey> ever_ours_;
   std::optional<bool> role_heard_;
   std::map<MonitorId, Monitor> monitors_;  // Ordered by this lvsd.
-  std::map<MonitorId, Heard> heard_;       // By this lvsd.
+  std::map<MonitorId, Health> heard_;      // By this lvsd.
   std::map<MonitorId, Count> counts_;      // By this nanny.
   std::map<lvsd::OpTarget, std::deque<TimePoint>> failures_;
 };

@@ -153,6 +153,7 @@ nanny::ProbeResult NannyModel::judge(const Address& server, TimePoint since,
   }
   if (result.outcome == nanny::Outcome::fails) {
     if (const auto lack = ways_.missing(server, Result<std::string>(device), since)) {
+      ways_.is_to_lead(server, device);
       return lack->is_over ? nanny::ProbeResult{nanny::Outcome::undecided, lack->what, ""}
                            : nanny::cut(lack->what);
     }
