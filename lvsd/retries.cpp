@@ -39,6 +39,7 @@ std::vector<size_t> Retries::note(const std::vector<ipvs::Request>& ops, const O
                                   TimePoint now) {
   std::vector<size_t> begun;
   std::set<OpTarget> failed;
+  std::set<OpTarget> missing;  // Services that could not be made.
   for (size_t i = 0; i < ops.size(); ++i) {
     const auto& error = errors[i];
     const OpTarget target = target_of(ops[i]);
@@ -51,12 +52,13 @@ std::vector<size_t> Retries::note(const std::vector<ipvs::Request>& ops, const O
       }
       continue;
     }
-    const bool is_consequence = target.server && failed.contains(service_target(target));
+    const bool is_consequence = target.server && missing.contains(service_target(target));
     if (is_consequence || !failed.insert(target).second) {
       continue;
     }
     if (std::holds_alternative<ipvs::NewService>(ops[i])) {
       // Without the service nothing can be said of its servers.
+      missing.insert(target);
       std::erase_if(failures_, [&](const auto& held) {
         return held.first.server && service_target(held.first) == target;
       });

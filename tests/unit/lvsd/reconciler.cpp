@@ -231,6 +231,21 @@ TEST(Reconciler, AServiceThatTheCoreRefusesHoldsNoOtherServiceUp) {
   EXPECT_EQ(world.count("change-failed"), 1);
 }
 
+// A core that refuses everything is not asked twice for the servers of a service with an edit.
+TEST(Reconciler, ServersFailForThemselvesWhenTheirServiceIsThere) {
+  World world;
+  auto service = web(1);
+  world.start(with({service}));
+  world.all_up();
+  world.refused = {{web_key(), {}}, {web_key(), server_at(1)}};
+  world.ops.clear();
+  service.scheduler = "rr";
+  service.servers[0].weight = 2;
+  world.reload(with({service}));
+  EXPECT_THAT(world.ops, SizeIs(2)) << "the edit and the server, each once";
+  EXPECT_THAT(world.lvsd.retries().failures(), SizeIs(2));
+}
+
 TEST(Reconciler, RetriesWithGrowingPausesUntilItSucceeds) {
   World world;
   world.refused.insert({web_key(), server_at(1)});
