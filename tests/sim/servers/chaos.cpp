@@ -77,6 +77,9 @@ void freeze_lvsd(World& world, Rng& rng) {
 }
 
 void edit(World& world, Rng& rng) {
+  if (rng.chance(0.3)) {
+    world.set_connections();
+  }
   world.edit();
   if (rng.chance(0.85)) {
     world.reload();
@@ -163,10 +166,6 @@ void trouble_the_host(World& world, Rng& rng) {
   world.touch_sysctls();
 }
 
-void connect(World& world, Rng&) {
-  world.set_connections();
-}
-
 constexpr std::array<Misfortune, 24> kAll = {
     change_servers, change_servers,  change_servers, flap,
     end_nanny,      freeze_nanny,    spoil_the_line, end_lvsd,
@@ -181,8 +180,6 @@ void cause_chaos(World& world) {
     world.laws().between_misfortunes();
     if (world.has_names() && rng.chance(0.1)) {
       change_a_name(world, rng);
-    } else if (rng.chance(0.04)) {
-      connect(world, rng);
     } else {
       kAll[rng.below(kAll.size())](world, rng);
     }

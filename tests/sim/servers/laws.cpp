@@ -13,9 +13,11 @@ using namespace std::chrono_literals;
 
 // Backoff from 200 ms: 0.2, 0.6, 1.4, 3, 6.2 s after the first; and what a look at the table, or a
 // failure with another cause, adds.
-constexpr size_t kFailuresMax = 12;
+constexpr size_t kFailuresMax = 8;
 constexpr Duration kFailuresWindow = 10s;
 constexpr Duration kSoon = 25ms;  // Longer than anything is gathered.
+
+const lvsd::OpTarget kReading{};  // The core as a whole.
 
 bool is_ours(const ipvs::ServiceKey& key, const std::set<ipvs::ServiceKey>& ever,
              const ipvs::Table& foreign) {
@@ -38,6 +40,10 @@ void Laws::hears(const lvsd::Event& event) {
   if (const auto* told = std::get_if<lvsd::VerdictHeard>(&event)) {
     const Verdict& verdict = told->verdict;
     Health& heard = heard_[verdict.id];
+    if (heard != verdict.health) {  // Something else is to be done.
+      std::erase_if(failures_,
+                    [](const auto& failure) { return failure.first.server.has_value(); });
+    }
     heard = verdict.health == Health::unknown ? heard : verdict.health;
     if (heard == Health::up && !verdict.has_way) {
       heard = Health::cut;
@@ -60,7 +66,8 @@ void Laws::hears(const lvsd::Event& event) {
              });
     });
   } else if (const auto* read = std::get_if<lvsd::TableRead>(&event); read && !read->snapshot) {
-    failures_.clear();
+    std::erase_if(failures_, [](const auto& failure) { return failure.first != kReading; });
+    check_rate(kReading);
   }
 }
 
@@ -340,6 +347,9 @@ std::vector<std::string> Laws::lacks_rest() const {
   }
   if (lvsd.actual() != world_.core().table) {
     lacks.emplace_back("lvsd-knows-the-table-in-the-end");
+  }
+  if (!world_.record().draining.empty()) {
+    lacks.emplace_back("draining-ends");
   }
   if (!lvsd.is_ready(world_.now())) {
     lacks.emplace_back("lvsd-is-ready-in-the-end");

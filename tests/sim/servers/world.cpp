@@ -639,7 +639,6 @@ void World::heal() {
   are_sysctls_refused_ = false;
   are_marks_refused_ = false;
   is_pulse_silent_ = false;
-  core_.connections.clear();
   for (size_t device = 0; device < kDevices; ++device) {
     set_device(device, true);
   }
