@@ -452,13 +452,14 @@ void Reconciler::note_unserved(const ipvs::ServiceKey& key, const WantedService&
 }
 
 // Written before the operations: after a crash what we made is still known as ours. What is gone is
-// no longer ours either.
+// no longer ours either. Of what lvs.cf names all is ours, also what must wait, whoever made it.
 void Reconciler::own(const ServiceKeys& services) {
   bool has_changed = std::exchange(has_to_record_, false);
   for (const auto& key : services) {
-    if (is_wanted(key)) {
+    const bool is_held = actual_->contains(key);
+    if (is_wanted(key) || (is_held && services_.contains(key))) {
       has_changed |= owned_.services.insert(key).second;
-    } else if (!actual_->contains(key)) {
+    } else if (!is_held) {
       has_changed |= owned_.services.erase(key) > 0;
     }
   }

@@ -300,6 +300,9 @@ std::unique_ptr<World> live_through(uint64_t seed, bool tells) {
     world->change_foreign();
   }
   if (rng.chance(0.9)) {
+    if (rng.chance(0.3)) {
+      world->core().own_addresses = {host_address(1 + rng.below(kHosts))};
+    }
     world->say_role(rng.chance(0.7));
   }
   world->start_lvsd(false);

@@ -150,7 +150,9 @@ void Laws::check_ownership(const ipvs::Request& op) {
   if (!is_ours(*target.service, ever_ours_, world_.foreign())) {
     world_.violated("what-is-not-ours-is-not-touched", ipvs::to_string(op));
   }
-  if (std::holds_alternative<ipvs::DelService>(op) && service(*target.service) != nullptr) {
+  const auto* held = service(*target.service);
+  if (std::holds_alternative<ipvs::DelService>(op) && held != nullptr &&
+      !is_served_by(*held, standbys())) {
     world_.violated("a-configured-service-is-not-deleted", ipvs::to_string(op));
   }
 }
@@ -193,7 +195,7 @@ void Laws::check_new_weight(const ipvs::ServiceKey& key, const ipvs::DestKey& se
   }
   if (weight < found->second->weight) {
     check_removal(key, server);
-  } else if (weight > 0 && has_check(*held) &&
+  } else if (weight > 0 && has_check(*held) && is_monitored() &&
              !is_among({Health::up, Health::recovering, Health::cut, Health::unknown}, *held,
                        *found->second)) {
     world_.violated("a-failing-server-gets-no-weight",
@@ -294,13 +296,21 @@ void Laws::reported(const Verdict& verdict) {
   }
 }
 
+// The director's addresses, if it is a standby with ip_vs.
+std::set<Address> Laws::standbys() const {
+  const bool is_standby = role_heard_ == false || world_.role() == false;
+  return is_standby && world_.running().core == config::CoreKind::kernel
+             ? world_.core().own_addresses
+             : std::set<Address>{};
+}
+
 bool Laws::is_monitored() const {
   return world_.running().standby_monitoring || world_.role().value_or(world_.lvsd().armed());
 }
 
 bool Laws::is_table_right() const {
   const ipvs::Table& table = world_.core().table;
-  ipvs::Table wanted = wish(world_.running(), world_.network());
+  ipvs::Table wanted = wish(world_.running(), world_.network(), standbys());
   for (const auto& [key, entry] : world_.foreign()) {
     wanted.emplace(key, entry);
   }
@@ -347,6 +357,11 @@ std::vector<std::string> Laws::lacks_rest() const {
   }
   if (lvsd.actual() != world_.core().table) {
     lacks.emplace_back("lvsd-knows-the-table-in-the-end");
+  }
+  for (const auto& key : world_.record().services) {
+    if (service(key) == nullptr) {
+      lacks.push_back("the-record-names-what-is-ours: " + ipvs::to_string(key));
+    }
   }
   if (!world_.record().draining.empty()) {
     lacks.emplace_back("draining-ends");

@@ -31,6 +31,7 @@ class Laws {
   void executed(const ipvs::Request& op, const std::optional<Error>& error);
   void ordered(const MonitorOrder& order);
   void forgot_verdicts() { heard_.clear(); }
+  void meddled() { failures_.clear(); }  // Something else is to be done.
   void armed(bool to);
 
   // nanny.
@@ -61,6 +62,7 @@ class Laws {
   const config::VirtualService* service(const ipvs::ServiceKey& key) const;
   bool is_among(const std::set<Health>& any, const config::VirtualService& service,
                 const config::RealServer& server) const;
+  std::set<Address> standbys() const;
   int count_that_serve(const config::VirtualService& service) const;
 
   World& world_;

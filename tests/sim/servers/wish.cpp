@@ -97,10 +97,20 @@ ipvs::Service settings_of(const config::VirtualService& service) {
   return settings;
 }
 
-ipvs::Table wish(const config::Config& config, const Network& network) {
+bool is_served_by(const config::VirtualService& service, const std::set<Address>& directors) {
+  return (service.sorry_server && directors.contains(*service.sorry_server)) ||
+         std::ranges::any_of(servers_in_use(service), [&](const auto& each) {
+           return directors.contains(each.first.address);
+         });
+}
+
+ipvs::Table wish(const config::Config& config, const Network& network,
+                 const std::set<Address>& standbys) {
   ipvs::Table table;
   for (const auto& [key, service] : services_in_use(config)) {
-    table.emplace(key, entry_of(config, *service, network));
+    if (!is_served_by(*service, standbys)) {
+      table.emplace(key, entry_of(config, *service, network));
+    }
   }
   return table;
 }

@@ -3,7 +3,9 @@
 // after it.
 #pragma once
 
+#include <map>
 #include <optional>
+#include <set>
 
 #include "common/config/model.h"
 #include "common/ipvs/types.h"
@@ -22,7 +24,11 @@ std::optional<ipvs::DestKey> sorry_server_of(const config::VirtualService& servi
 bool has_check(const config::VirtualService& service);
 
 ipvs::Service settings_of(const config::VirtualService& service);
-ipvs::Table wish(const config::Config& config, const Network& network);
+// Whether one of these directors is a server of it: ip_vs of a standby must not have it in its
+// table.
+bool is_served_by(const config::VirtualService& service, const std::set<Address>& directors);
+ipvs::Table wish(const config::Config& config, const Network& network,
+                 const std::set<Address>& standbys);
 // Services of which fewer servers work than they need; of those with a weight.
 size_t count_failing(const config::Config& config, const Network& network);
 

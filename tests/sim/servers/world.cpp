@@ -367,16 +367,23 @@ void World::perform(const lvsd::SendMonitorOrders& action) {
   }
 }
 
+// What arrived while lvsd was frozen is read unless it closed the line before.
 void World::hear(const MonitorAnswer& answer) {
-  if (const auto* verdict = std::get_if<Verdict>(&answer)) {
+  when_awake([this, answer, life = nanny_life_] {
+    if (!nanny_ || life != nanny_life_) {
+      return;
+    }
+    const auto* verdict = std::get_if<Verdict>(&answer);
+    if (verdict == nullptr) {
+      feed(lvsd::PongHeard{std::get<Pong>(answer).number});
+      return;
+    }
     if (tells_) {
       say("nanny: monitor " + std::to_string(verdict->id) + " " + lvsd::to_word(verdict->health) +
           (verdict->has_way ? "" : ", no way") + " (" + verdict->reason + ")");
     }
     feed(lvsd::VerdictHeard{*verdict});
-  } else {
-    feed(lvsd::PongHeard{std::get<Pong>(answer).number});
-  }
+  });
 }
 
 void World::kill_nanny() {
@@ -525,10 +532,11 @@ void World::drift() {
     return;
   }
   const auto at = any_of(core_.table, rng_);
-  if (!ours.contains(at->first)) {
+  if (!ours.contains(at->first) || foreign_.contains(at->first)) {
     return;
   }
   say("somebody changes " + ipvs::to_string(at->first));
+  laws_.meddled();
   ipvs::Entry& entry = core_.table.at(at->first);
   const ipvs::DestKey server{host_address(1 + rng_.below(kHosts)), 80};
   switch (rng_.below(5)) {
@@ -592,6 +600,7 @@ void World::find_core(bool is_empty) {
   say(is_empty ? "the core is back, empty" : "the core is back");
   core_.is_there = true;
   if (is_empty) {
+    laws_.meddled();
     core_.table.clear();
     core_.connections.clear();
     core_.daemons.clear();

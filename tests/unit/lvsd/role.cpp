@@ -120,6 +120,20 @@ TEST(Role, AStandbyThatGetsAServersAddressLaterHoldsTheServiceBackFromThen) {
   EXPECT_TRUE(world.core.contains(web_key()));
 }
 
+// Whoever made it there: it is in lvs.cf, and ip_vs would send the active director's packets back.
+TEST(Role, AStandbyTakesOutWhatSomebodyElsePutsInOfAServiceThatItHoldsBack) {
+  World world;
+  world.own_addresses = {address("10.0.0.1")};
+  world.start(on_the_kernel(with({web(2)})));
+  world.all_up();
+  world.feed(RoleSaid{false});
+  world.pass(10ms);
+  EXPECT_THAT(world.saved.services, testing::IsEmpty());
+  world.core[web_key()].dests[server_at(1)] = {};
+  world.pass(kDriftCheck + 10ms);
+  EXPECT_FALSE(world.core.contains(web_key()));
+}
+
 // ip_vs handles no packet then, and connections that come in need their servers in the table.
 TEST(Role, AStandbyThatTakesInConnectionsHasTheWholeTable) {
   World world;
