@@ -51,7 +51,7 @@ void break_machine(World& world, Node node) {
     return world.rng().chance(0.8) ? world.resume_machine(node, world.rng().chance(0.5))
                                    : world.lose_power(node);
   }
-  switch (world.rng().below(18)) {
+  switch (world.rng().below(17)) {
     case 0:
       world.lose_power(node);
       break;
@@ -102,10 +102,7 @@ void break_machine(World& world, Node node) {
       world.set_failing(node, some_services(world.rng()));
       break;
     case 16:
-      world.freeze_when_it_announces(node);
-      break;
-    case 17:
-      world.pause_machine(node);
+      world.rng().chance(0.5) ? world.freeze_when_it_announces(node) : world.pause_machine(node);
       break;
   }
 }

@@ -12,7 +12,9 @@
 
 namespace lvs::pulse {
 
-using namespace std::chrono_literals;
+using std::literals::chrono_literals::operator""ms;
+using std::literals::chrono_literals::operator""ns;
+using std::literals::chrono_literals::operator""s;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
