@@ -64,7 +64,8 @@ Step Director::step(const Event& event, TimePoint now) {
 void Director::note_lateness(TimePoint now) {
   late_ = wake_at_ && now > *wake_at_ ? now - *wake_at_ : Duration{0};
   late_max_ = std::max(late_max_, late_);
-  if (late_ > std::max(kLatenessMin, settings_.keepalive / 2)) {
+  const Duration unusual = std::max(kLatenessMin, settings_.keepalive / 2);
+  if (late_ > std::min(unusual, settings_.deadtime / 2)) {
     distrust_until_ = now + settings_.keepalive;
     if (!late_logged_at_ || now >= *late_logged_at_ + kAlarmPause) {
       late_logged_at_ = now;

@@ -83,15 +83,17 @@ std::vector<Key<B>> director_keys() {
           {"0", "Accepted and ignored: heartbeats are sent when backup_active is 1.", "1"}),
       key("heartbeat_port", &B::heartbeat_port, port(),
           {"539", "The UDP port of heartbeats.", "539", {}, kAlways}),
-      key("keepalive", &B::keepalive, duration_between(10ms, kDay),
+      key("keepalive", &B::keepalive, duration_between(2ms, kDay),
           {"2",
            "The interval between heartbeats. Where deadtime is not more than twice as long, a "
            "third of "
-           "deadtime is used instead, and a warning says so.",
+           "deadtime is used instead, and a warning says so. Below 10ms both machines must wake up "
+           "in "
+           "time: the log says when this one is late (event=late).",
            "2",
            {},
            kAlways}),
-      key("deadtime", &B::deadtime, duration_between(20ms, kDay),
+      key("deadtime", &B::deadtime, duration_between(6ms, kDay),
           {"5",
            "The silence after which the peer counts as dead, and the time a starting director "
            "listens first.",

@@ -1044,6 +1044,7 @@ while not begun:
         begun = bool(select.select([one], [], [], 0.1)[0] and one.recv(100))
     except ConnectionRefusedError:  # The server has no socket yet.
         pass
+print("begun", flush=True)
 waiting, lost, sent, ends = {}, [], 0, False
 while waiting or not ends:
     if not ends and len(waiting) < AHEAD:
@@ -1073,6 +1074,7 @@ def tracking_is_switched_under_traffic(lab):
     eventually("the service stands", lambda: "192.0.2.1:7 " in lab.lvsadm("-L", "-n"))
     client = subprocess.Popen(lab.net.inside("client", sys.executable, "-c", ASKS, VIP), stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, text=True)
+    client.stdout.readline()
     for switch in range(20):
         lab.lvsadm("--setting", f"conntrack={(switch + 1) % 2}")
     said, _ = client.communicate(timeout=PATIENCE_S)

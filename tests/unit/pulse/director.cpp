@@ -368,6 +368,18 @@ TEST(Director, ALateWakeUpIsNoEvidenceOfSilence) {
   EXPECT_EQ(bench.state(), State::standby);
 }
 
+TEST(Director, WhatIsLateForAFastPairIsLessThanForASlowOne) {
+  Settings fast = some_settings(Node::backup);
+  fast.keepalive = 2ms;
+  fast.deadtime = 6ms;
+  Bench bench(Node::backup, fast);
+  bench.start().hear(Role::active);
+  bench.now += 12ms;
+  bench.feed(TimerFired{});
+  EXPECT_EQ(bench.state(), State::standby) << "its own absence is not the peer's";
+  EXPECT_THAT(bench.log(), HasSubstr("event=late"));
+}
+
 TEST(Director, ForcedActiveDoesNotListenFirst) {
   Bench bench(Node::backup);
   bench.start().feed(ForceActive{});

@@ -89,5 +89,26 @@ TEST(Handover, AnActiveDirectorAnswersAClaimOfItsAddress) {
   EXPECT_THAT(step.actions, Contains(VariantWith<Announce>(testing::_)));
 }
 
+// It may have served, and announced itself, while its heartbeats were not believed.
+TEST(Handover, WhoMeetsANewProcessOfItsPeerAnnouncesAgain) {
+  Director director(primary(), 42);
+  director.step(LvsdChanged{true, 0}, t0);
+  director.step(Started{{{kVip, t0 + 2s}}, {.term = 1}}, t0);
+  director.step(able_standby(1), t0);
+  const auto until = t0 + 10s;
+  Step step;
+  for (auto now = t0 + 1ms; now < until; now += 100ms) {
+    step = director.step(able_standby(static_cast<uint64_t>((now - t0) / 1ms) + 1), now);
+  }
+  EXPECT_THAT(step.actions, Not(Contains(VariantWith<Announce>(testing::_)))) << "all is said";
+  Heard successor = able_standby(1);
+  std::get<Heartbeat>(successor.decoded).my_incarnation = 100;
+  director.step(successor, until);
+  std::get<Heartbeat>(successor.decoded).sequence = 2;
+  std::get<Heartbeat>(successor.decoded).your_sequence = 100000;
+  step = director.step(successor, until + 1ms);
+  EXPECT_THAT(step.actions, Contains(VariantWith<Announce>(testing::_)));
+}
+
 }  // namespace
 }  // namespace lvs::pulse
