@@ -16,14 +16,16 @@ Timing random_timing(Rng& rng) {
       {.keepalive = 2s, .deadtime = 6s},
       {.keepalive = 1s, .deadtime = 5s},
       {.keepalive = 1s, .deadtime = 3s},
-      {.keepalive = 100ms, .deadtime = 300ms},
   };
-  // A history of these takes a hundred times as long.
-  static constexpr Timing kFastTimings[] = {
+  static constexpr Timing kOften{.keepalive = 100ms, .deadtime = 300ms};
+  static constexpr Timing kVeryOften[] = {
       {.keepalive = 10ms, .deadtime = 30ms},
       {.keepalive = 2ms, .deadtime = 6ms},
   };
-  Timing timing = rng.chance(0.004) ? kFastTimings[rng.below(2)] : kTimings[rng.below(4)];
+  // The more often heartbeats come, the longer a history takes.
+  Timing timing = rng.chance(0.001)   ? kVeryOften[rng.below(2)]
+                  : rng.chance(0.125) ? kOften
+                                      : kTimings[rng.below(3)];
   timing.split_guard = !rng.chance(0.2);
   timing.two_devices = rng.chance(0.3);
   timing.witness = rng.chance(0.3);

@@ -175,9 +175,11 @@ void Checkers::after_event() {
   }
 }
 
+// An operator's wish that waits for its moment may move the service afterwards.
 void Checkers::healed() {
   const auto is_active = [this](Node node) {
-    return world_.machine(node).is_running() && world_.state(node) == pulse::State::active;
+    return world_.machine(node).is_running() && world_.state(node) == pulse::State::active &&
+           !world_.status(node).switching;
   };
   both_active_when_healed_ = is_active(Node::primary) && is_active(Node::backup);
 }
