@@ -53,6 +53,11 @@ bool Address::is_loopback() const {
   return is_v4() ? bytes_[0] == 127 : *this == kLoopback6;
 }
 
+bool Address::is_of_many() const {
+  static const Address kBroadcast = *parse("255.255.255.255");
+  return is_v4() ? (bytes_[0] & 0xf0) == 0xe0 || *this == kBroadcast : bytes_[0] == 0xff;
+}
+
 bool Address::is_link_local() const {
   return !is_v4() && bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80;
 }

@@ -26,6 +26,7 @@ class Address {
   bool is_v4() const { return family_ == Family::v4; }
   bool is_unspecified() const;  // 0.0.0.0 or ::
   bool is_loopback() const;     // 127.0.0.0/8 or ::1
+  bool is_of_many() const;      // 224.0.0.0/4, 255.255.255.255 or ff00::/8: no one machine's.
   bool is_link_local() const;   // fe80::/10: means something only together with a device.
   uint32_t v4_host() const;     // Host order. Only for v4.
   uint32_t v4_network() const;  // Network order, as the kernel's structs hold it. Only for v4.

@@ -158,6 +158,7 @@ class EntryBuilder {
   ipvs::Dest sorry_dest() const {
     config::RealServer sorry;
     sorry.address = *service_.sorry_server;
+    sorry.port = service_.port;
     sorry.weight = kSorryWeight;
     return dest_of(sorry);
   }

@@ -161,7 +161,11 @@ Duration effective_interval(const VirtualService& service) {
 
 ipvs::Forward effective_forward(const Globals& globals, const VirtualService& service,
                                 const RealServer& server) {
-  return server.forward.value_or(service.forward.value_or(globals.network));
+  const auto written = server.forward.value_or(service.forward.value_or(globals.network));
+  const bool keeps_port = service.fwmark != 0 || server.port == service.port;
+  return server.address.is_loopback() && written == ipvs::Forward::masq && keeps_port
+             ? ipvs::Forward::direct
+             : written;
 }
 
 Duration heartbeat_interval(const Config& config) {

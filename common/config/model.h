@@ -254,6 +254,8 @@ bool is_checked(const VirtualService& service);
 // rise, else reentry / pause, at least 1 (Piranha counts reentry in check periods).
 int effective_rise(const VirtualService& service);
 Duration effective_interval(const VirtualService& service);  // interval, else timeout
+// The server's, the service's or the network's. This director itself (127.0.0.1, ::1) gets what
+// nat would send it as it is: the kernel drops what comes from outside for a loopback address.
 ipvs::Forward effective_forward(const Globals& globals, const VirtualService& service,
                                 const RealServer& server);
 // The distinct floating addresses: nat_router if network = nat, since all servers answer by way of

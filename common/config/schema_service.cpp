@@ -240,7 +240,8 @@ std::vector<Key<RealServer>> all_server_keys() {
   return {
       key("address", &S::address, address(),
           {"0.0.0.0",
-           "The server's address; 127.0.0.1 is this director itself.",
+           "The server's address; 127.0.0.1 is this director itself, whose program then listens on "
+           "the address and port of the service (or on all addresses), whatever forward says.",
            "10.0.0.11",
            {},
            kAlways}),

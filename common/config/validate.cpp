@@ -28,6 +28,8 @@ class ConfigRules {
     check_heartbeat();
     check_heartbeat_addresses();
     check_connections();
+    check_devices();
+    check_witnesses();
     check_something_to_serve();
     check_names_and_keys_are_unique();
     check_floating_addresses();
@@ -110,6 +112,30 @@ class ConfigRules {
               "expected an address that is not link-local, as " + to_string(*address) +
                   " is: give the device one of a unique "
                   "local network, such as fd00::1/64, and write that");
+      }
+    }
+  }
+
+  void check_devices() {
+    for (const std::string& device : config_.interfaces) {
+      if (device.find(',') != std::string::npos) {
+        warning(config_.lines, "interfaces",
+                "names are separated by blanks, not by commas: no device is called " + device);
+      }
+    }
+  }
+
+  // Who holds it reaches it whatever is cut.
+  void check_witnesses() {
+    const auto floating = floating_addresses(config_);
+    for (const Address& witness : config_.witness) {
+      if (!witness.is_unspecified() &&
+          std::ranges::count(floating, witness, &FloatingAddress::address) != 0) {
+        warning(
+            config_.lines, "witness",
+            to_string(witness) +
+                " is a floating address, which answers its holder whatever is cut: name another "
+                "machine, such as a router");
       }
     }
   }
@@ -199,6 +225,9 @@ class ConfigRules {
                     " is the address of its whole network, or its broadcast "
                     "address: no client reaches a service there");
       }
+      if (vip.address.is_of_many()) {
+        error(entry, "address", "expected an address of one machine at a time");
+      }
       if (is_a_directors(vip.address)) {
         error(entry, "address", directors_own(vip.address));
       }
@@ -206,11 +235,33 @@ class ConfigRules {
     if (config_.nat_router && is_a_directors(config_.nat_router->address)) {
       error(config_.lines, "nat_router", directors_own(config_.nat_router->address));
     }
+    check_servers_are_others();
     if (config_.nat_router && config_.nat_router->address.is_unspecified() &&
         !config_.lines.waits_for("nat_router") && config_.network == ipvs::Forward::masq) {
       warning(config_.lines, "nat_router", "0.0.0.0 counts as not given");
     }
     check_way_back();
+  }
+
+  // Two machines would answer for a floating address.
+  void check_servers_are_others() {
+    std::set<Address> floating;
+    for (const auto& each : floating_addresses(config_)) {
+      floating.insert(each.address);
+    }
+    for (const auto& entry : config_.virtuals.entries()) {
+      const VirtualService& service = *entry.block;
+      for (const auto& server : service.servers) {
+        const bool is_own = service.address && service.address->address == server.address;
+        if (service.in_use() && server.in_use() && !is_own && !server.address.is_unspecified() &&
+            floating.contains(server.address)) {
+          found_.push_back({Severity::warning, "", entry.line + server.lines.of("address"),
+                            "address",
+                            to_string(server.address) +
+                                " floats between the directors: name the server's own address"});
+        }
+      }
+    }
   }
 
   static bool is_end_of_network(const FloatingAddress& floating) {

@@ -273,6 +273,7 @@ class ServiceRules {
 
   void check_servers() {
     std::map<Endpoint, const RealServer*> seen;
+    std::set<Address> machines;
     int active = 0;
     for (const auto& server : service_.servers) {
       if (!server.in_use()) {
@@ -292,6 +293,13 @@ class ServiceRules {
                   std::to_string(first_line_ + first->second->lines.block) + ") has " +
                   to_string(Endpoint{server.address, server.port}));
       }
+      const bool nat = effective_forward(globals_, service_, server) == ipvs::Forward::masq;
+      if (!nat && service_.fwmark == 0 && !machines.insert(server.address).second && added) {
+        warning(server.lines, "address",
+                to_string(server.address) +
+                    " is here already, and gets two shares: direct and tunnel leave the port as it "
+                    "is");
+      }
     }
     if (active == 0 && !service_.sorry_server) {
       warning(service_.lines, "virtual", "no active server: its connections are refused");
@@ -304,7 +312,7 @@ class ServiceRules {
   void check_server(const RealServer& server) {
     const bool tunnel = effective_forward(globals_, service_, server) == ipvs::Forward::tunnel;
     const bool nat = effective_forward(globals_, service_, server) == ipvs::Forward::masq;
-    if (server.address.is_unspecified()) {
+    if (server.address.is_unspecified() || server.address.is_of_many()) {
       error(server.lines, "address", "expected the server's address");
     } else if (!tunnel && server.address.family() != family_of(service_) &&
                !service_.lines.refused("address")) {
@@ -317,7 +325,12 @@ class ServiceRules {
           server.lines, "address",
           "expected the server's own address: " + to_string(server.address) + " is the service's");
     }
-    if (!nat && service_.fwmark == 0 && server.port != service_.port) {
+    if (nat && server.address.is_loopback()) {
+      error(server.lines, "port",
+            "expected the service's port: this director gets what is for its loopback address as "
+            "it is; for another port write the director's own address",
+            {"address"});
+    } else if (!nat && service_.fwmark == 0 && server.port != service_.port) {
       warning(server.lines, "port",
               "direct and tunnel leave the port as it is: only the checks go to this one");
     }

@@ -35,6 +35,8 @@ int holder_of_lock(const std::string& file) {
   return 0;
 }
 
+}  // namespace
+
 bool is_stopped(int pid) {
   std::ifstream status("/proc/" + std::to_string(pid) + "/status");
   for (std::string line; std::getline(status, line);) {
@@ -44,8 +46,6 @@ bool is_stopped(int pid) {
   }
   return false;
 }
-
-}  // namespace
 
 SilentDaemon look_at_silent(const std::string& socket_path) {
   const std::string file = socket_path + kLockSuffix;

@@ -10,5 +10,6 @@
 namespace lvs::io {
 
 SilentDaemon look_at_silent(const std::string& socket_path);
+bool is_stopped(int pid);  // By a signal, or traced.
 
 }  // namespace lvs::io

@@ -15,6 +15,7 @@
 #include "common/io/event_recorder.h"
 #include "common/io/keeper_line.h"
 #include "common/io/log_sink.h"
+#include "common/io/look_at_silent.h"
 #include "common/io/name_watch.h"
 #include "common/io/run_dir.h"
 #include "pulse/io/kept_file.h"
@@ -560,6 +561,8 @@ json::object Arbiter::status() {
                                 {"ready", shell_->lvsd().ready()},
                                 {"armed", shell_->lvsd().armed()},
                                 {"failed_restarts", shell_->lvsd_failures()}};
+  const int keeper = ::getppid();
+  status["keeper"] = json::object{{"pid", keeper}, {"stopped", io::is_stopped(keeper)}};
   status["kept"] = json::object{{"written", shell_->is_kept()}, {"error", shell_->why_not_kept()}};
   status["shell"] = json::object{{"address_failures", counters.address_failures},
                                  {"announce_failures", counters.announce_failures},

@@ -1108,6 +1108,22 @@ def sorry_server_serves_when_all_are_dead(lab):
     eventually("both again", lambda: lab.in_table() == ["one", "two"])
 
 
+def the_director_itself_is_the_sorry_server(lab):
+    """As half of all how-tos have it, behind nat."""
+    lab.start_server("director")
+    lab.configure(text=CONFIG.format(serial=99, vip=VIP, weight=1, extra="     sorry_server = 127.0.0.1\n", more=""))
+    lab.hang_up()
+    for node in ("one", "two"):
+        lab.kill_server(node)
+    eventually("the director answers", lambda: lab.get(patience=SILENCE_S) == "director")
+    for node in ("one", "two"):
+        lab.start_server(node)
+    eventually("it steps aside", lambda: lab.in_table() == ["one", "two"])
+    lab.kill_server("director")
+    lab.configure()
+    lab.hang_up()
+
+
 def servers_that_pass_serve_where_none_has_proved_itself(lab):
     """A re-entry time of a minute and more: clients of a service without any server do not wait for it."""
     lab.configure(text=CONFIG.format(serial=99, vip=VIP, weight=1, extra="", more="").replace("rise = 1", "rise = 900"))
@@ -1420,6 +1436,7 @@ STORIES = [
     policies_of_ipsec_are_kept,
     tracking_is_switched_under_traffic,
     sorry_server_serves_when_all_are_dead,
+    the_director_itself_is_the_sorry_server,
     servers_that_pass_serve_where_none_has_proved_itself,
     marks_are_set_and_saved,
     marks_that_nobody_sets_are_warned_about,

@@ -171,6 +171,12 @@ class Page {
       worry("this director is not able to serve" + behind(": ", text_at(pulse, "reasons")) +
             links_text(pulse));
     }
+    const json::object& keeper = object_at(pulse, "keeper");
+    if (flag_at(keeper, "stopped", false)) {
+      worry("pulse's keeper (pid " + text_at(keeper, "pid") +
+            ") is stopped by a signal: what ends here is not started again; kill -CONT " +
+            text_at(keeper, "pid") + ", or service pulse restart");
+    }
     show_hold(object_at(pulse, "held"));
     if (const std::string trouble = not_kept(pulse); !trouble.empty()) {
       worry(trouble);

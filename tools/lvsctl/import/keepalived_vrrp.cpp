@@ -207,6 +207,12 @@ void Vrrp::name_directors(const Statement& instance) {
   }
   const auto first = is_master_ || !peer_ ? own_ : peer_;
   const auto second = first == own_ ? peer_ : own_;
+  if (const Statement* state = instance.find("state"); state != nullptr && !is_master_ && !peer_) {
+    draft_.note(state->line,
+                "state " + state->value() + ": " + to_string(*own_) +
+                    " is written as primary; if the other director's file says MASTER, or has the "
+                    "higher priority, it is backup");
+  }
   if (!globals.primary && !globals.backup) {
     globals.primary = first;
     globals.backup = second;

@@ -50,6 +50,15 @@ TEST(Status, AHealthyDirectorShowsItsPairServicesAndServers) {
       "                             b 10.0.0.12:80  up      1       Masq     2       0\n");
 }
 
+TEST(Status, AKeeperThatStandsStillIsToldOf) {
+  Answer pulse = kPulse;
+  (*pulse.status)["keeper"] = boost::json::object{{"pid", 7}, {"stopped", true}};
+  const StatusPage page = status_page(pulse, kLvsd);
+  EXPECT_EQ(page.condition, Condition::degraded);
+  EXPECT_THAT(page.text, HasSubstr("! pulse's keeper (pid 7) is stopped by a signal: what ends "
+                                   "here is not started again; kill -CONT 7"));
+}
+
 TEST(Status, WhoMayNotAskIsToldNothingUntrue) {
   const Answer refused{std::nullopt, "only root and the group lvs may ask", true};
   const StatusPage page = status_page(refused, refused);
