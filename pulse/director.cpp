@@ -281,7 +281,9 @@ void Director::on(const AddressClaimed& event, TimePoint now) {
   if (state_ == State::handing_over) {
     // The successor announces one after the other, and then its heartbeat comes, or is lost.
     const std::vector<Mac> successor = peer_macs();
-    const bool is_last = settings_.addresses.is_last(event.address);
+    const bool same_order = peer_.last().config_digest == settings_.config_digest;
+    const bool is_last = settings_.addresses.is_last(event.address) &&
+                         (same_order || settings_.addresses.size() == 1);
     if (is_last && std::find(successor.begin(), successor.end(), event.mac) != successor.end()) {
       claimed_until_ = now + settings_.deadtime;
     }
@@ -477,10 +479,10 @@ void Director::on(const Reconfigured& event, TimePoint now) {
     }
   }
   held_ = std::move(stay);
-  renew_addresses(now);
   if (state_ != State::adopting) {
-    add_what_is_not_held(now);
+    add_what_is_not_held();
   }
+  renew_addresses(now);
   if (state_ == State::active) {
     announcements_.start(now);
   }

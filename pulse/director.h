@@ -182,8 +182,8 @@ struct AddressFailed {
   Address address;
   Error error;
 };
-// AddAddresses was performed, as far as it could be.
-struct AddressesAdded {};
+// AddAddresses or RenewAddresses was performed, as far as it could be.
+struct AddressesDone {};
 // Somebody else added a floating address to this machine, or has removed that one.
 struct ForeignAddress {
   Address address;
@@ -207,7 +207,7 @@ struct Reconfigured {
 
 using Event = std::variant<Started, TimerFired, Heard, HeardWord, LinkChanged, OwnMacs, LvsdChanged,
                            WayChanged, ServicesChanged, CoreArmed, WitnessChanged, AddressClaimed,
-                           AddressGone, AddressFailed, AddressesAdded, ForeignAddress, Switchover,
+                           AddressGone, AddressFailed, AddressesDone, ForeignAddress, Switchover,
                            HoldRole, ReleaseRole, ForceActive, Stop, Reconfigured>;
 
 // ---- Actions, to be performed in the order given ----
@@ -234,8 +234,8 @@ struct ArmAhead {
 // With a lifetime: preferred and valid lifetime of the addresses; and once the clock has reached
 // *perform_before (the process was stopped between decision and action) those not added yet must be
 // dropped and reported as AddressFailed with ETIME. Without: permanent. One that is there is
-// replaced. Answered by AddressesAdded, once what waited in the meantime was heard; unless
-// DisarmCore came first.
+// replaced. Answered by AddressesDone, once what waited in the meantime was heard; unless
+// DisarmCore came first. Until then no other is asked for.
 struct AddAddresses {
   std::vector<FloatingAddress> addresses;
   std::optional<std::chrono::seconds> lifetime;
@@ -349,7 +349,7 @@ class Director {
   void on(const AddressClaimed& event, TimePoint now);
   void on(const AddressGone& event, TimePoint now);
   void on(const AddressFailed& event, TimePoint now);
-  void on(const AddressesAdded&, TimePoint) { is_adding_ = false; }
+  void on(const AddressesDone&, TimePoint) { is_changing_ = false; }
   void on(const ForeignAddress& event, TimePoint now);
   void on(const Switchover&, TimePoint now);
   void on(const HoldRole& event, TimePoint now);
@@ -429,10 +429,12 @@ class Director {
   void probe(TimePoint now);
   void ask_everybody();
   std::span<const FloatingAddress> probed_addresses() const;
-  void add_what_is_not_held(TimePoint now);
-  void add_next_part(TimePoint now);
+  void add_what_is_not_held();
+  void change_next_part();
+  void add_next_part();
+  void renew_next_part();
   bool is_receiving(TimePoint now) const;
-  void add(std::vector<FloatingAddress> addresses, TimePoint now);
+  void add(std::vector<FloatingAddress> addresses);
   void run(const std::string& command);
   void tell_role();
   std::optional<Notice> notice() const;
@@ -485,6 +487,7 @@ class Director {
   bool has_let_go_ = false;  // Cut off, for the sake of a peer that may be whole.
   std::optional<TimePoint> able_since_;
   Lease lease_;
+  std::optional<TimePoint> renew_before_;  // The next part of to_renew_.
   AnnouncePlan announcements_;
   AnnounceQueue announce_queue_;
   SplitGuard split_guard_;
@@ -492,10 +495,11 @@ class Director {
   Disbelief disbelief_;
   std::optional<Refusal> disbelieved_;  // As last told by refresh_belief().
   std::optional<TimePoint> disbelief_logged_at_;
-  std::optional<TimePoint> rival_at_;   // Seen on the segment while holding.
-  FloatingAddresses held_;              // What we added or adopted, and have not removed.
-  std::deque<FloatingAddress> to_add_;  // After these.
-  bool is_adding_ = false;              // The shell, a part of them.
+  std::optional<TimePoint> rival_at_;     // Seen on the segment while holding.
+  FloatingAddresses held_;                // What we added or adopted, and have not removed.
+  std::deque<FloatingAddress> to_add_;    // After these.
+  std::deque<FloatingAddress> to_renew_;  // Of these.
+  bool is_changing_ = false;              // The shell, a part of the former or the latter.
   // The peer hands over: for it we become active when all are here and announced.
   bool is_receiving_ = false;
   std::set<Address> missing_;  // Of those held, what is added again at restore_at_.

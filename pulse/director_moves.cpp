@@ -80,11 +80,12 @@ void Director::take_over(const char* reason, TimePoint now) {
   is_receiving_ = is_peer_alive(now) && peer_.last().role == Role::handing_over;
   held_.clear();
   to_add_.clear();
-  is_adding_ = false;
+  to_renew_.clear();
+  is_changing_ = false;
   if (!settings_.alone) {
     lease_.start(now, Lease::length(settings_.deadtime));
   }
-  add_what_is_not_held(now);
+  add_what_is_not_held();
   enter(State::active, reason, now);
   announcements_.start(now);
   announce_addresses(now);
@@ -107,8 +108,8 @@ void Director::take_over(const char* reason, TimePoint now) {
 // Adopting has turned out to be right. The world has seen no change, so no command runs.
 void Director::confirm(const char* reason, TimePoint now) {
   enter(State::active, reason, now);
+  add_what_is_not_held();
   renew_addresses(now);
-  add_what_is_not_held(now);
   announcements_.start(now);
   announce_addresses(now);
   send_heartbeat(now);
@@ -246,7 +247,8 @@ void Director::let_go_of_addresses() {
   }
   held_.clear();
   to_add_.clear();
-  is_adding_ = false;
+  to_renew_.clear();
+  is_changing_ = false;
   is_receiving_ = false;
   missing_.clear();
   refused_.clear();
@@ -255,46 +257,57 @@ void Director::let_go_of_addresses() {
   fall_silent();
 }
 
-void Director::add_what_is_not_held(TimePoint now) {
+void Director::add_what_is_not_held() {
   to_add_.clear();
   std::ranges::copy_if(settings_.addresses, std::back_inserter(to_add_),
                        [&](const auto& address) { return !held_.contains(address.address); });
-  if (!is_adding_) {
-    add_next_part(now);
+  change_next_part();
+}
+
+// Thousands take a busy machine half a second, and by IPv6 several: until then heartbeats would go
+// unanswered, and the client of the first be as far from us as that of the last.
+void Director::change_next_part() {
+  if (is_changing_) {
+    return;
+  }
+  if (!to_renew_.empty()) {
+    renew_next_part();
+  } else if (!to_add_.empty()) {
+    add_next_part();
   }
 }
 
-// Thousands take a busy machine half a second: until then heartbeats go unanswered, and the client
-// of the first is as far from us as that of the last.
-void Director::add_next_part(TimePoint now) {
+void Director::add_next_part() {
   const auto end =
       to_add_.begin() + static_cast<ptrdiff_t>(std::min(to_add_.size(), settings_.added_at_once));
   std::vector<FloatingAddress> part(to_add_.begin(), end);
   to_add_.erase(to_add_.begin(), end);
-  is_adding_ = !part.empty();
+  is_changing_ = true;
   for (const FloatingAddress& address : part) {
     held_.push_back(address);
     if (state_ == State::active) {
       announce_queue_.push_first(address.address);
     }
   }
-  add(std::move(part), now);
+  add(std::move(part));
 }
 
-// As long as a predecessor that hands over has to serve for us.
+// As long as a predecessor that hands over has to serve for us. Refusals of the kernel are told
+// before it is done.
 bool Director::is_receiving(TimePoint now) const {
-  return is_receiving_ && (!to_add_.empty() || announce_queue_.has_first()) && is_peer_alive(now) &&
-         peer_.last().role == Role::handing_over;
+  return is_receiving_ && (is_changing_ || !to_add_.empty() || announce_queue_.has_first()) &&
+         is_peer_alive(now) && peer_.last().role == Role::handing_over;
 }
 
-// Until the lease of those held already ends, which may be a little less than the kernel can count.
-void Director::add(std::vector<FloatingAddress> addresses, TimePoint now) {
+// For a whole lease, as one that is renewed now: it may outlast those before it, but no heartbeat
+// that was sent by now.
+void Director::add(std::vector<FloatingAddress> addresses) {
   if (addresses.empty()) {
     return;
   }
   AddAddresses action{std::move(addresses), {}, {}};
   if (!settings_.alone) {
-    action.lifetime = lease_.whole_seconds_left(now);
+    action.lifetime = Lease::length(settings_.deadtime);
     action.perform_before = lease_.end();
   }
   actions_.push_back(std::move(action));
@@ -311,8 +324,8 @@ void Director::do_due_work(TimePoint now) {
   if (holds() && restore_at_ && now >= *restore_at_) {
     restore_addresses(now);
   }
-  if (holds() && !is_adding_ && !to_add_.empty()) {
-    add_next_part(now);
+  if (holds()) {
+    change_next_part();
   }
   const auto announce_at = next_announcement(now);
   if (announce_at && now >= *announce_at) {
@@ -331,17 +344,34 @@ void Director::do_due_work(TimePoint now) {
   }
 }
 
+// What a round before has not reached yet is renewed first.
 void Director::renew_addresses(TimePoint now) {
   if (settings_.alone) {
     return;
   }
-  const auto length = Lease::length(settings_.deadtime);
   const auto old_end = lease_.end();
-  lease_.start(now, length);
-  RenewAddresses action{{}, length, old_end};
-  std::ranges::copy_if(held_, std::back_inserter(action.addresses),
-                       [&](const auto& address) { return !missing_.contains(address.address); });
+  lease_.start(now, Lease::length(settings_.deadtime));
+  if (!to_renew_.empty()) {
+    return;
+  }
+  renew_before_ = old_end;
+  to_renew_.assign(held_.begin(), held_.end());
+  change_next_part();
+}
+
+// One that went in the meantime is not renewed, which would add it.
+void Director::renew_next_part() {
+  RenewAddresses action{{}, Lease::length(settings_.deadtime), renew_before_};
+  while (!to_renew_.empty() && action.addresses.size() < settings_.added_at_once) {
+    const FloatingAddress& next = to_renew_.front();
+    if (held_.contains(next) && !missing_.contains(next.address)) {
+      action.addresses.push_back(next);
+    }
+    to_renew_.pop_front();
+  }
+  renew_before_ = lease_.end();
   if (!action.addresses.empty()) {
+    is_changing_ = true;
     actions_.push_back(std::move(action));
   }
 }
@@ -360,7 +390,7 @@ void Director::restore_addresses(TimePoint now) {
   std::ranges::copy_if(held_, std::back_inserter(again), [&](const FloatingAddress& address) {
     return missing.contains(address.address);
   });
-  add(again, now);
+  add(again);
   if (state_ == State::active) {
     for (const FloatingAddress& address : again) {
       actions_.push_back(Announce{address});

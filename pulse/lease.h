@@ -41,11 +41,6 @@ class Lease {
   bool is_over(TimePoint now) const { return end_ && now >= *end_; }
   bool is_renewal_due(TimePoint now) const { return renew_at_ && now >= *renew_at_; }
   std::optional<TimePoint> end() const { return end_; }
-  // For one more address under this lease: it must not outlast it. A renewal follows before the
-  // second that may be lost.
-  std::chrono::seconds whole_seconds_left(TimePoint now) const {
-    return std::max(std::chrono::floor<std::chrono::seconds>(*end_ - now), std::chrono::seconds{1});
-  }
   std::optional<TimePoint> renew_at() const { return renew_at_; }
 
  private:

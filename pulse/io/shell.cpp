@@ -11,6 +11,9 @@
 namespace lvs::pulse {
 namespace {
 
+constexpr Duration kBreathMin = std::chrono::microseconds{100};
+constexpr int kBreathOfWork = 8;
+
 void complain(const char* event, const Error& error) {
   io::log({Level::warning, event, "", {{"error", error.what}}});
 }
@@ -258,14 +261,27 @@ void Shell::perform(const ArmAhead& action) {
 }
 
 void Shell::perform(const AddAddresses& action) {
-  gate_.pass_if_serving([this, action] {
-    hold(action, &Addresses::add);
-    boost::asio::post(io_, [this] { driver_->feed(AddressesAdded{}); });
-  });
+  change(action, &Addresses::add);
 }
 
 void Shell::perform(const RenewAddresses& action) {
-  gate_.pass_if_serving([this, action] { hold(action, &Addresses::renew); });
+  change(action, &Addresses::renew);
+}
+
+// Then we sleep for a moment: the others have waited meanwhile, and a real-time process that never
+// sleeps is killed (realtime.h).
+template <typename Action>
+void Shell::change(Action action, How how) {
+  gate_.pass_if_serving([this, action = std::move(action), how] {
+    const TimePoint begun = Clock::now();
+    hold(action, how);
+    breath_.expires_after(kBreathMin + (Clock::now() - begun) / kBreathOfWork);
+    breath_.async_wait([this](auto error) {
+      if (!error) {
+        driver_->feed(AddressesDone{});
+      }
+    });
+  });
 }
 
 template <typename Action>

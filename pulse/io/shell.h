@@ -93,6 +93,8 @@ class Shell {
  private:
   using How = Addresses::Failed (Addresses::*)(Addresses::Several, std::optional<Duration>);
   template <typename Action>
+  void change(Action action, How how);
+  template <typename Action>
   void hold(const Action& action, How how);
   bool hold_some(Addresses::Several addresses, std::optional<Duration> lifetime,
                  std::optional<TimePoint> perform_before, How how);  // False: it was too late.
@@ -115,6 +117,7 @@ class Shell {
   std::vector<std::unique_ptr<HeartbeatSocket>> sockets_;
   std::unique_ptr<LvsdLink> lvsd_;
   ArmingGate gate_{io_};
+  boost::asio::steady_timer breath_{io_};
   int lvsd_failures_ = 0;
   bool peer_signs_with_next_ = false;  // Its last heartbeat.
   Commands commands_{io_};

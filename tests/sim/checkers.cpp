@@ -68,7 +68,7 @@ void Checkers::check_addresses(const StepReport& report) {
   }
   const bool wanted = report.after == pulse::State::active;
   const size_t at_once = std::min<size_t>(world_.timing().added_at_once, 2);
-  if (wanted && report.before != report.after && m.addresses.size() < at_once) {
+  if (wanted && is_passive(report.before) && m.addresses.size() < at_once) {
     world_.violated("an-active-director-holds-every-address");
   }
   if (wanted && is_asked_to_let_go(report) && m.addresses.size() != 2) {

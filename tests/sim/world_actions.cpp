@@ -170,13 +170,14 @@ void World::perform(Machine& m, const pulse::AddAddresses& action) {
   for (const pulse::FloatingAddress& address : action.addresses) {
     hold(m, address, action.lifetime);
   }
-  feed_later(m, kNetlinkDelay, pulse::AddressesAdded{});
+  feed_later(m, kNetlinkDelay, pulse::AddressesDone{});
 }
 
 void World::perform(Machine& m, const pulse::RenewAddresses& action) {
   for (const pulse::FloatingAddress& address : action.addresses) {
     hold(m, address, action.lifetime);
   }
+  feed_later(m, kNetlinkDelay, pulse::AddressesDone{});
 }
 
 void World::perform(Machine& m, const pulse::RemoveAddress& action) {

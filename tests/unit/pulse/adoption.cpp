@@ -1,6 +1,8 @@
 // An arbiter that is started again finds its addresses and must not lose them for being new.
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "pulse/director.h"
 
 namespace lvs::pulse {
@@ -93,6 +95,13 @@ class Adopting {
       const auto* question = std::get_if<ProbeAddress>(&action);
       questions += question != nullptr && question->address.address == kVip ? 1 : 0;
       announcements += std::holds_alternative<Announce>(action) ? 1 : 0;
+    }
+    const auto is_change = [](const Action& action) {
+      return std::holds_alternative<AddAddresses>(action) ||
+             std::holds_alternative<RenewAddresses>(action);
+    };
+    if (std::ranges::any_of(step.actions, is_change)) {
+      feed(AddressesDone{});
     }
   }
   // Until then; `claimant` answers each question, if there is one.

@@ -251,10 +251,11 @@ TEST(Director, AdoptsWhatItFindsAndConfirmsItByThePeersPassivity) {
   bench.start({{{kVip, kStart + 3s}}, {.term = 9, .peer_macs = {}}});
   EXPECT_EQ(bench.state(), State::adopting);
   EXPECT_THAT(bench.deeds(), ElementsAre("arm", "heartbeat adopting", "probe", "probe", "renew"));
-  bench.hear(Role::passive);
+  bench.feed(AddressesDone{}).hear(Role::passive);
   EXPECT_EQ(bench.state(), State::active);
-  EXPECT_THAT(bench.deeds(), ElementsAre("heartbeat adopting", "keep", "renew", "add", "announce",
+  EXPECT_THAT(bench.deeds(), ElementsAre("heartbeat adopting", "keep", "add", "announce",
                                          "announce", "heartbeat active", "keep"));
+  EXPECT_THAT(bench.feed(AddressesDone{}).deeds(), ElementsAre("renew"));
   EXPECT_EQ(bench.director.status(bench.now).term, 9U);
 }
 
