@@ -29,9 +29,10 @@ class BackgroundFile {
   // Its folder is made when it is missing, for root alone. That it could not be written is logged,
   // once for each reason, and that it could be again.
   BackgroundFile(boost::asio::io_context& io, std::string path, Text text);
-  ~BackgroundFile();            // What is not written yet is.
-  void changed();               // What it should hold.
-  void changed_for_somebody();  // Who is told that it is kept: it is written without the pause.
+  ~BackgroundFile();  // What is not written yet is.
+  void changed();     // What it should hold.
+  // Who is told that it is kept, or cannot do without it: it is written without the pause.
+  void changed_for_somebody();
   bool is_written() const { return !is_due_ && !child_ && told_.empty(); }
   std::string error() const { return told_.empty() ? "" : path_ + ": " + told_; }
 

@@ -170,7 +170,8 @@ Result<Ok> Arbiter::start() {
   run_dir_ = *run_dir;
   names_ = io::load_names(names_file());
   name_watch_ = std::make_unique<io::NameWatch>(
-      io_, names_, [this](const std::string&) { kept_names_.changed(); }, [this] { take_names(); });
+      io_, names_, [this](const std::string&) { kept_names_.changed_for_somebody(); },
+      [this] { take_names(); });
   give_names_a_moment();
   if (auto read = read_setup(); !read && waiting_for_.empty()) {
     return read;
@@ -243,10 +244,11 @@ Result<Ok> Arbiter::open_links() {
   return Ok{};
 }
 
+// The lease of what a predecessor left here may end in that moment.
 void Arbiter::give_names_a_moment() {
   load_setup(options_.config_file, *links_, resolve_);
   name_watch_->look();
-  const TimePoint end = Clock::now() + kNamesMoment;
+  const TimePoint end = Clock::now() + (options_.restarted ? Duration{0} : kNamesMoment);
   while (names_.is_anything_awaited() && Clock::now() < end) {
     io_.run_one_for(end - Clock::now());
   }

@@ -312,6 +312,9 @@ def names_stand_for_directors_and_never_move_the_service(pair):
             path["alive"] for director in pair.both for path in director.ask("status")["paths"]))
         eventually("both are able", lambda: all(director.ask("status")["able"] for director in pair.both))
         expect(not any(director.ask("status")["names_unresolved"] for director in pair.both), "nothing is told")
+        for director in pair.both:
+            kept = pathlib.Path(f"/proc/{director.holder.pid}/root/var/lib/lvs/pulse/names")
+            eventually("its names are kept", lambda kept=kept: all(name in kept.read_text(encoding="utf-8") for name in right))
 
     def nobody_moved(what):
         expect(pair.primary.holds() and not pair.backup.holds() and pair.backup.state() == "standby", f"{what}: nobody moved")
